@@ -1,0 +1,78 @@
+-- SPDX-License-Identifier: MIT
+--- Generators: an iterator made by a function that may wait.
+local async = require "saros"
+
+local M = {}
+
+--- Cancels and joins the producer when the loop is left. Errors of its cleanup are raised.
+local Producer = {
+  __close = function(self)
+    local task = self.task
+    self.finished = true
+    if task == nil then
+      return
+    end
+    task:close()
+    if task:status() == "failed" and not self.raised then
+      error(task:error(), 0)
+    end
+  end,
+}
+
+--- Runs in the producer's task: hands the values over and waits until the consumer asks again.
+local function hand_over(self, ...)
+  self.values = table.pack(...)
+  self.wanted = async.future()
+  self.given:set()
+  self.wanted:await()
+end
+
+--- Lets the producer go on, for the first time or behind its yield.
+local function resume(self, fn)
+  self.given = async.future()
+  if self.task ~= nil then
+    self.wanted:set()
+    return
+  end
+  self.task = async.spawn(fn, function(...)
+    if async.current_task() ~= self.task then
+      error("yield: called by another task than the generator's own", 2)
+    end
+    hand_over(self, ...)
+  end)
+end
+
+--- An iterator over what fn(yield) passes to yield(...). Both sides may wait; fn runs in a task of its
+--- own, in lockstep with the loop: from one `yield` to the next while the loop waits for a value.
+--- Leaving the loop cancels and joins it. An error in fn is raised in the loop.
+---@param fn fun(yield: fun(...))
+---@return function next
+function M.generator(fn)
+  if type(fn) ~= "function" then
+    error(("bad argument #1 to 'generator' (function expected, got %s)"):format(type(fn)), 2)
+  end
+  local self = setmetatable({ finished = false }, Producer)
+
+  ---@async
+  local function step()
+    if self.finished then
+      return nil
+    end
+    if self.busy then
+      error(async.error { name = "BusyError", code = "EBUSY", message = "generator: another task waits in it" }, 0)
+    end
+    self.busy = true
+    local busy <close> = setmetatable({}, { __close = function() self.busy = false end })
+    resume(self, fn)
+    async.wait({ self.given, self.task }, { return_when = "first_completed" })
+    if self.given:done() then
+      return table.unpack(self.values, 1, self.values.n)
+    end
+    self.finished, self.raised = true, true
+    self.task:await()
+    return nil
+  end
+  return step, nil, nil, self
+end
+
+return M

@@ -1,0 +1,81 @@
+-- SPDX-License-Identifier: MIT
+--- saros: asyncio for Lua. The core is C; here is what reads better in Lua, and what is loaded at
+--- first use only. types.lua documents every function.
+local async = require "saros.core"
+
+local internal = async.internal
+async.internal = nil
+package.loaded["saros.internal"] = internal
+
+local LAZY = { json = "saros.json", generator = "saros.generator" }
+for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do
+  LAZY[name] = "saros.http"
+end
+
+-- A script that never fetches must not pay for libcurl.
+setmetatable(async, {
+  __index = function(_, name)
+    local module_name = LAZY[name]
+    if not module_name then
+      return nil
+    end
+    local module = require(module_name)
+    local value = name == "json" and module or module[name]
+    rawset(async, name, value)
+    return value
+  end,
+})
+
+--- Gives the methods of an object's class.
+local function methods_of(object)
+  return getmetatable(object).__index
+end
+
+--- Makes the method `with(fn, ...)`: calls fn(...) while holding a permit of the object.
+--- Returns what fn returns and raises what it raises; the permit is given back in any case. Waits.
+---@param name string  of the method, in messages
+local function new_with(name)
+  ---@async
+  return function(self, fn, ...)
+    if type(fn) ~= "function" then
+      error(("bad argument #1 to '%s' (function expected, got %s)"):format(name, type(fn)), 2)
+    end
+    local permit <close> = self:acquire()
+    return fn(...)
+  end
+end
+
+methods_of(async.semaphore(1)).with = new_with "semaphore:with"
+methods_of(async.lock()).with = new_with "lock:with"
+
+--- Cancels and joins what as_completed has started, when its loop is left.
+local Started = {
+  __close = function(tasks)
+    for _, task in ipairs(tasks) do
+      task:cancel()
+    end
+    for _, task in ipairs(tasks) do
+      task:close()
+    end
+  end,
+}
+
+--- Iterates over awaitables in order of completion: `for i, task in async.as_completed(list)`.
+--- Functions run as tasks of their own; leaving the loop cancels and joins those. Waits in each step.
+---@param list table  of functions, tasks and futures
+---@return function next  gives the index in the list and the task or future, which has ended
+function async.as_completed(list)
+  internal.check_awaitables(list, "as_completed")
+  local items, started = {}, setmetatable({}, Started)
+  for i, item in ipairs(list) do
+    if type(item) == "function" then
+      item = async.spawn(item)
+      started[#started + 1] = item
+    end
+    items[i] = item
+  end
+  local completions = internal.completions(items)
+  return completions.next, completions, nil, started
+end
+
+return async

@@ -1,0 +1,20 @@
+-- SPDX-License-Identifier: MIT
+--- Deterministic tests: a virtual clock, and nothing left over.
+require "saros" -- which puts the next one where require finds it
+local internal = require "saros.internal"
+
+local testing = {}
+
+--- Runs fn(...) as `async.run` does, on a virtual clock: it stands still while tasks run, and jumps to
+--- the next deadline when all of them wait and no real I/O is pending. A task, handle or timer that is
+--- left over when fn returns is a failure that names it.
+---@async
+---@param fn function
+---@return any ...  what fn returns
+testing.run = internal.test_run
+
+--- Waits until every other task waits; the clock does not move. Only inside a run.
+---@async
+testing.settle = internal.settle
+
+return testing

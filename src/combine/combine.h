@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Combining: what runs several awaitables, or one within a scope of its own.
+**
+** Invariant: a block that is left has left nothing running that it started. Waiting for that
+** end cannot be cut short: a cancellation that comes meanwhile cancels what is joined, and is
+** raised when the last of it has ended.
+*/
+#ifndef SR_COMBINE_H
+#define SR_COMBINE_H
+
+#include "runtime/runtime.h"
+
+/* Whether the value at `index` is a function, a task or a future. */
+bool sr_is_awaitable(lua_State *L, int index);
+/* Raises unless it is. [-0, +0, v] */
+void sr_check_awaitable(lua_State *L, const char *function, int index, int arg);
+/*
+** Pushes a function, and perhaps an argument, that awaits the value at `index` in the present task;
+** returns the number of arguments. `owns`: a task is cancelled and joined with the wait. [-0, +(1|2), m]
+*/
+int sr_push_call(lua_State *L, int index, bool owns);
+
+/* Each opens one file: its functions go into the table on top. */
+void sr_open_gather(lua_State *L);
+void sr_open_select(lua_State *L);
+void sr_open_completions(lua_State *L);
+void sr_open_timeout(lua_State *L);
+void sr_open_group(lua_State *L);
+void sr_open_shield(lua_State *L);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Task groups: a block that owns tasks.
+**
+** Invariant: the block is left only when every task of it has ended, and every error of it is
+** in the GroupError, once.
+*/
+#include <string.h>
+
+#include "combine/combine.h"
+#include "runtime/error.h"
+#include "runtime/trace.h"
+
+typedef struct Block {
+  SrBlock block;
+  uint32_t running; /* tasks that have not ended */
+  uint32_t failed;  /* errors in the list, which the vault keeps under this address */
+} Block;
+
+_Static_assert(sizeof(Block) <= SR_BLOCK_SIZE, "a group must fit in a block");
+
+typedef struct Group {
+  SrObject head;
+  SrBlock *block; /* alive as long as its serial is this one */
+  uint32_t serial;
+} Group;
+
+/* The frame of what leaves a group; the function form has its handler and its results above. */
+enum { GROUP_SELF = 1, GROUP_ERROR, GROUP_FRAME = GROUP_ERROR, GROUP_HANDLER };
+
+static const SrClass group_class = {"task group"};
+
+/* --- errors ----------------------------------------------------------------- */
+
+/* Adds the error on top to the list, and brings the group down. [-1, +0, m] */
+static void add_error(lua_State *L, Block *group) {
+  if (group->failed == 0) {
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    sr_vault_set(L, &group->failed);
+  } else
+    sr_vault_get(L, &group->failed);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)++group->failed);
+  lua_pop(L, 1);
+  sr_scope_cancel(&group->block.scope);
+}
+
+static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, int first, uint32_t index) {
+  (void)first, (void)index;
+  Block *group = (Block *)(void *)block;
+  SrTask *t = block->task;
+  group->running--;
+  if (child->future.status == SR_FAILED) {
+    sr_push_failure(L, 1);
+    sr_note_origin(L, t, 1);
+    add_error(L, group);
+  }
+  if (group->running == 0 && t->future.state == SR_PARKED && t->object == group) sr_wake(t);
+}
+
+static const SrBlockOps group_ops = {"task group", on_child_ended, NULL};
+
+/* --- check, new ------------------------------------------------------------- */
+
+static Group *push_group(lua_State *L, SrTask *t) {
+  Group *group = (Group *)sr_new_object(L, &group_class, sizeof(Group), 0);
+  group->block = sr_block_open(L, t, SR_SCOPE_GROUP, &group_ops, sizeof(Block));
+  group->serial = group->block->serial;
+  return group;
+}
+
+static Block *alive(lua_State *L, const char *function) {
+  Group *group = (Group *)sr_check_self(L, &group_class, function);
+  return (Block *)(void *)sr_block_alive(sr_rt(L), group->block, group->serial);
+}
+
+/* group:spawn(fn, ...): a task of the group */
+static int l_spawn(lua_State *L) {
+  Block *group = alive(L, "group:spawn");
+  sr_check_function(L, "group:spawn", 2, 1);
+  int nargs = sr_check_args(L, "group:spawn", 2);
+  if (group == NULL) {
+    sr_push_error(L, "ClosedError", "ECLOSED", "group:spawn: the group has been left");
+    return lua_error(L);
+  }
+  sr_spawn(L, &group->block.scope, 2, nargs);
+  group->running++;
+  return 1;
+}
+
+/* group:cancel([reason]): cancels all of it, the block included; whether that was news */
+static int l_cancel(lua_State *L) {
+  Block *group = alive(L, "group:cancel");
+  lua_pushboolean(L, group != NULL && sr_scope_cancel_reason(L, &group->block.scope, 2));
+  return 1;
+}
+
+/* --- leaving ---------------------------------------------------------------- */
+
+static bool is_interrupt(lua_State *L, int index) {
+  if (!sr_is_error(L, index)) return false;
+  lua_getfield(L, index, "code");
+  bool is = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "EINTR") == 0;
+  lua_pop(L, 1);
+  return is;
+}
+
+/* Whether the error with which the block is left is one, not the cancellation that brings it down. */
+static bool counts(lua_State *L, const Block *group, const SrTask *t) {
+  uint32_t serial;
+  if (lua_isnil(L, GROUP_ERROR)) return false;
+  if (!sr_is_own_cancel(L, GROUP_ERROR, t, &serial)) return true;
+  return serial != group->block.serial && t->current->cause == NULL;
+}
+
+static int raise_group_error(lua_State *L, int errors, bool interrupted) {
+  if (interrupted) {
+    lua_pushvalue(L, GROUP_ERROR);
+    lua_rawseti(L, errors, (lua_Integer)lua_rawlen(L, errors) + 1);
+  }
+  sr_push_group_error(L, errors);
+  return lua_error(L);
+}
+
+/* Every task of the group has ended. */
+static int k_left(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  Block *group = (Block *)ctx;
+  SrTask *t = group->block.task;
+  uint32_t serial = group->block.serial, cause;
+  bool failed = group->failed > 0, is_function = lua_gettop(L) > GROUP_FRAME;
+  SrOutcome outcome = (SrOutcome)t->future.outcome;
+  int top = lua_gettop(L);
+  sr_vault_get(L, &group->failed);
+  lua_pushnil(L);
+  sr_vault_set(L, &group->failed);
+  sr_block_close(L, &group->block);
+  if (failed) return raise_group_error(L, top + 1, is_interrupt(L, GROUP_ERROR));
+  lua_settop(L, top);
+  if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) return sr_throw(L, t);
+  t->future.outcome = SR_WOKEN;
+  if (lua_isnil(L, GROUP_ERROR)) {
+    if (sr_is_cancelled(t)) return sr_raise(L, t);
+    return is_function ? top - GROUP_HANDLER : 0;
+  }
+  if (!is_function) return 0; /* the error goes on by itself */
+  if (sr_is_own_cancel(L, GROUP_ERROR, t, &cause) && cause == serial) return 0;
+  lua_pushvalue(L, GROUP_ERROR);
+  return lua_error(L);
+}
+
+static int abort_leave(SrTask *t) {
+  Block *group = (Block *)t->object;
+  sr_scope_cancel(&group->block.scope);
+  return group->running == 0;
+}
+
+static const SrKind leave_kind = {"the tasks of its group", abort_leave, NULL, true, NULL};
+
+/* The error of the block, or nil, is at GROUP_ERROR. */
+static int leave(lua_State *L, Block *group) {
+  SrTask *t = group->block.task;
+  if (sr_block_close_inner(L, &group->block)) {
+    if (lua_isnil(L, GROUP_ERROR)) lua_pushvalue(L, -1), lua_replace(L, GROUP_ERROR);
+    lua_pop(L, 1);
+  }
+  if (is_interrupt(L, GROUP_ERROR))
+    sr_scope_cancel(&group->block.scope);
+  else if (counts(L, group, t)) {
+    lua_pushvalue(L, GROUP_ERROR);
+    add_error(L, group);
+  }
+  t->future.outcome = SR_WOKEN;
+  if (group->running == 0) return k_left(L, LUA_OK, (lua_KContext)group);
+  return sr_park_in(L, t, &leave_kind, group, k_left, (lua_KContext)group);
+}
+
+/* group:close(), __close(group, err): waits for all of it */
+static int l_close(lua_State *L) {
+  Block *group = alive(L, "group:close");
+  if (group == NULL) return 0;
+  SrTask *t = sr_check_wait(L, "group:close");
+  if (group->block.task != t) return luaL_error(L, "group:close: it belongs to another task");
+  lua_settop(L, GROUP_FRAME);
+  return leave(L, group);
+}
+
+/* --- task_group ------------------------------------------------------------- */
+
+static int k_body(lua_State *L, int status, lua_KContext ctx) {
+  if (status != LUA_OK && status != LUA_YIELD) {
+    lua_replace(L, GROUP_ERROR);
+    lua_settop(L, GROUP_HANDLER);
+  }
+  return leave(L, (Block *)ctx);
+}
+
+/* task_group([fn]): with a function, its results once every task of the group has ended. Waits then. */
+static int l_task_group(lua_State *L) {
+  if (!lua_isnoneornil(L, 1)) sr_check_function(L, "task_group", 1, 1);
+  SrTask *t = sr_check_wait(L, "task_group");
+  lua_settop(L, 1);
+  if (lua_isnil(L, 1)) return push_group(L, t), 1;
+  lua_KContext ctx = (lua_KContext)push_group(L, t)->block;
+  lua_insert(L, GROUP_SELF);
+  lua_pushnil(L);
+  lua_insert(L, GROUP_ERROR);
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
+  lua_insert(L, GROUP_HANDLER);
+  lua_pushvalue(L, GROUP_SELF);
+  return k_body(L, lua_pcallk(L, 1, LUA_MULTRET, GROUP_HANDLER, ctx, k_body), ctx);
+}
+
+void sr_open_group(lua_State *L) {
+  static const luaL_Reg functions[] = {{"task_group", l_task_group}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"spawn", l_spawn}, {"cancel", l_cancel}, {"close", l_close}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", l_close}, {NULL, NULL}};
+  sr_set_functions(L, functions);
+  sr_push_class(L, &group_class, methods, meta);
+  lua_pop(L, 1);
+}

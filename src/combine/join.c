@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* Join: the engine of the combinators. See join.h. */
+#include "combine/join.h"
+
+#include <stdlib.h>
+
+#include "runtime/error.h"
+#include "runtime/trace.h"
+
+_Static_assert(sizeof(SrJoin) <= SR_BLOCK_SIZE, "a join must fit in a block");
+
+/* --- awaitables ------------------------------------------------------------- */
+
+bool sr_is_awaitable(lua_State *L, int index) {
+  return lua_isfunction(L, index) || sr_test_future(L, index) != NULL;
+}
+
+void sr_check_awaitable(lua_State *L, const char *function, int index, int arg) {
+  if (!sr_is_awaitable(L, index)) sr_type_error(L, function, index, arg, "function, task or future");
+}
+
+static void check_item(lua_State *L, const char *function, lua_Integer number, bool takes_functions) {
+  if (takes_functions ? sr_is_awaitable(L, -1) : sr_test_future(L, -1) != NULL) return;
+  sr_arg_error(L, function, 1, "item %I: %s expected, got %s", (LUAI_UACINT)number,
+               takes_functions ? "function, task or future" : "task or future", luaL_typename(L, -1));
+}
+
+void sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions) {
+  lua_Integer total = (lua_Integer)lua_rawlen(L, index);
+  SrTask *cycle = NULL;
+  for (lua_Integer i = 1; i <= total; i++) {
+    lua_rawgeti(L, index, i);
+    check_item(L, function, i, takes_functions);
+    SrTask *task = sr_test_task(L, -1);
+    if (task != NULL && task->future.status == SR_PENDING && sr_waits_for(task, t)) cycle = task;
+    lua_pop(L, 1);
+  }
+  if (cycle != NULL) sr_raise_cycle(L, t, cycle);
+}
+
+/* --- what has ended --------------------------------------------------------- */
+
+/*
+** The host is suspended, so nothing may fail on its stack: values are built on the stack of the
+** coroutine that runs, and only moved over.
+*/
+static void push_from_host(const SrJoin *join, lua_State *L, int index) {
+  lua_pushvalue(join->host, index);
+  if (L != join->host) lua_xmove(join->host, L, 1);
+}
+
+static void keep(SrJoin *join, const SrEnding *ending, int index) {
+  lua_State *L = ending->L;
+  push_from_host(join, L, index);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)ending->index + 1);
+  lua_pop(L, 1);
+}
+
+void sr_join_keep_result(SrJoin *join, const SrEnding *ending) {
+  if (ending->first <= lua_gettop(ending->L))
+    lua_pushvalue(ending->L, ending->first);
+  else
+    lua_pushnil(ending->L);
+  keep(join, ending, SR_JOIN_RESULTS);
+}
+
+void sr_join_push_error(SrJoin *join, const SrEnding *ending) {
+  lua_State *L = ending->L;
+  sr_push_failure(L, ending->handle);
+  if (ending->status == SR_FAILED && sr_test_task(L, ending->handle) != NULL)
+    sr_note_origin(L, join->block.task, ending->handle);
+}
+
+void sr_join_keep_error(SrJoin *join, const SrEnding *ending) {
+  sr_join_push_error(join, ending);
+  keep(join, ending, SR_JOIN_ERRORS);
+}
+
+void sr_join_set_value(SrJoin *join, const SrEnding *ending) {
+  if (ending->L != join->host) lua_xmove(ending->L, join->host, 1);
+  lua_replace(join->host, SR_JOIN_VALUE);
+}
+
+/* --- deciding --------------------------------------------------------------- */
+
+static void unwatch(SrWatch *watch) {
+  if (watch->target == NULL) return;
+  sr_ring_remove(&watch->target->watchers, &watch->waiter);
+  watch->target = NULL;
+  watch->join->running--;
+}
+
+void sr_join_decide(SrJoin *join) {
+  if (join->decided) return;
+  join->decided = true;
+  join->turn = join->block.task->rt->turn;
+  if (!join->spares) sr_scope_cancel(&join->block.scope);
+  for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) {
+    SrFuture *target = join->watches[i].target;
+    if (target == NULL) continue;
+    if (join->spares || target->head.cls != &sr_task_class)
+      unwatch(&join->watches[i]);
+    else
+      sr_scope_cancel(&((SrTask *)target)->scope);
+  }
+}
+
+static bool is_over(const SrJoin *join) {
+  return join->running == 0 && (join->decided || join->next == join->total);
+}
+
+/* The host goes on, unless it has not come to wait yet. */
+static void wake_if_over(SrJoin *join) {
+  SrTask *t = join->block.task;
+  if (is_over(join) && t->future.state == SR_PARKED && t->object == join) sr_wake(t);
+}
+
+static void take_ending(SrJoin *join, const SrEnding *ending) {
+  join->running--;
+  if (join->policy->ended(join, ending)) sr_join_decide(join);
+}
+
+/* --- starting --------------------------------------------------------------- */
+
+/* Pushes the function of an item, with its arguments; returns their number. */
+static int push_function(lua_State *L, SrJoin *join, uint32_t index) {
+  int top = lua_gettop(L);
+  if (!lua_isnil(join->host, SR_JOIN_TRACKER)) {
+    push_from_host(join, L, SR_JOIN_TRACKER);
+    lua_pushlightuserdata(L, join);
+    lua_pushinteger(L, (lua_Integer)join->block.serial);
+    push_from_host(join, L, SR_JOIN_PROGRESS);
+  }
+  if (!lua_isnil(join->host, SR_JOIN_FUNCTION)) push_from_host(join, L, SR_JOIN_FUNCTION);
+  push_from_host(join, L, SR_JOIN_ITEMS);
+  lua_rawgeti(L, -1, (lua_Integer)index + 1);
+  lua_replace(L, -2);
+  if (!lua_isnil(join->host, SR_JOIN_FUNCTION)) lua_pushinteger(L, (lua_Integer)index + 1);
+  return lua_gettop(L) - top - 1;
+}
+
+static void start(lua_State *L, SrJoin *join, uint32_t index) {
+  int top = lua_gettop(L);
+  int nargs = push_function(L, join, index);
+  SrTask *t = sr_spawn(L, &join->block.scope, top + 1, nargs);
+  t->future.count = index;
+  join->running++;
+  lua_settop(L, top);
+}
+
+static bool is_watched(const SrJoin *join, uint32_t index) {
+  return join->watches != NULL && join->watches[index].join != NULL;
+}
+
+/* Starts functions while the limit allows it. */
+static void start_more(lua_State *L, SrJoin *join) {
+  while (!join->decided && join->next < join->total && join->running < join->limit) {
+    uint32_t index = join->next++;
+    if (!is_watched(join, index)) start(L, join, index);
+  }
+}
+
+/* --- watching --------------------------------------------------------------- */
+
+static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, int first, uint32_t index) {
+  SrJoin *join = (SrJoin *)(void *)block;
+  SrEnding ending = {L, 1, first, index, (SrStatus)child->future.status};
+  take_ending(join, &ending);
+  start_more(L, join);
+  wake_if_over(join);
+}
+
+/* Puts the handle and the results of a watched item onto the stack, where those of a child would stand. */
+static void take_watched(lua_State *L, SrJoin *join, uint32_t index, SrStatus status) {
+  int top = lua_gettop(L);
+  push_from_host(join, L, SR_JOIN_ITEMS);
+  lua_rawgeti(L, -1, (lua_Integer)index + 1);
+  lua_replace(L, -2);
+  SrEnding ending = {L, top + 1, top + 2, index, status};
+  if (status == SR_DONE) {
+    int count = sr_push_results(L, top + 1, NULL);
+    if (count > 1) lua_remove(L, top + 2); /* the list they were kept in */
+  }
+  take_ending(join, &ending);
+  lua_settop(L, top);
+}
+
+static void on_watched_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
+  SrWatch *watch = SR_CONTAINER(waiter, SrWatch, waiter);
+  SrJoin *join = watch->join;
+  watch->target = NULL;
+  take_watched(L, join, (uint32_t)(watch - join->watches), (SrStatus)target->status);
+  wake_if_over(join);
+}
+
+static const SrKind watch_kind = {"the end of a task or future", NULL, on_watched_ended, false, NULL};
+
+static void watch(lua_State *L, SrJoin *join, uint32_t index, SrFuture *target) {
+  if (join->watches == NULL) join->watches = (SrWatch *)calloc(join->total, sizeof(SrWatch));
+  if (join->watches == NULL) luaL_error(L, "not enough memory");
+  SrWatch *entry = &join->watches[index];
+  entry->join = join;
+  join->running++;
+  if (target->status != SR_PENDING) return;
+  entry->target = target;
+  entry->waiter.kind = &watch_kind;
+  sr_ring_append(&target->watchers, &entry->waiter);
+}
+
+/* Watches all tasks and futures first: whatever has ended before may decide the join at once. */
+static void watch_all(lua_State *L, SrJoin *join) {
+  for (uint32_t i = 0; i < join->total; i++) {
+    lua_rawgeti(L, SR_JOIN_ITEMS, (lua_Integer)i + 1);
+    SrFuture *target = sr_test_future(L, -1);
+    lua_pop(L, 1);
+    if (target != NULL) watch(L, join, i, target);
+  }
+  for (uint32_t i = 0; join->watches != NULL && i < join->total; i++)
+    if (is_watched(join, i) && join->watches[i].target == NULL) {
+      lua_rawgeti(L, SR_JOIN_ITEMS, (lua_Integer)i + 1);
+      SrStatus status = (SrStatus)((SrFuture *)lua_touserdata(L, -1))->status;
+      lua_pop(L, 1);
+      take_watched(L, join, i, status);
+    }
+}
+
+/* --- the host --------------------------------------------------------------- */
+
+int sr_join_abort(SrTask *t) {
+  SrJoin *join = (SrJoin *)t->object;
+  sr_join_decide(join);
+  return is_over(join);
+}
+
+static void dispose(SrBlock *block) {
+  SrJoin *join = (SrJoin *)(void *)block;
+  for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) unwatch(&join->watches[i]);
+  free(join->watches);
+  join->watches = NULL;
+}
+
+static const SrBlockOps join_ops = {"combinator", on_child_ended, dispose};
+
+void sr_join_copy_items(lua_State *L) {
+  lua_Unsigned total = lua_rawlen(L, SR_JOIN_ITEMS);
+  lua_createtable(L, total < INT32_MAX ? (int)total : 0, 0);
+  for (lua_Unsigned i = 1; i <= total; i++) {
+    lua_rawgeti(L, SR_JOIN_ITEMS, (lua_Integer)i);
+    lua_rawseti(L, -2, (lua_Integer)i);
+  }
+  lua_replace(L, SR_JOIN_ITEMS);
+}
+
+SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy) {
+  lua_Unsigned total = lua_rawlen(L, SR_JOIN_ITEMS);
+  if (total > INT32_MAX) luaL_error(L, "%s: too many items", policy->kind.name);
+  SrJoin *join = (SrJoin *)(void *)sr_block_open(L, t, SR_SCOPE_JOIN, &join_ops, sizeof(SrJoin));
+  join->policy = policy;
+  join->host = L;
+  join->total = join->limit = (uint32_t)total;
+  return join;
+}
+
+int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k) {
+  SrTask *t = join->block.task;
+  if (lua_isnil(L, SR_JOIN_FUNCTION)) watch_all(L, join);
+  start_more(L, join);
+  t->future.outcome = SR_WOKEN;
+  if (is_over(join)) return k(L, LUA_OK, (lua_KContext)join);
+  return sr_park_in(L, t, &join->policy->kind, join, k, (lua_KContext)join);
+}
+
+SrJoin sr_join_finish(lua_State *L, SrJoin *join) {
+  SrJoin copy = *join;
+  SrTask *t = join->block.task;
+  sr_block_close(L, &join->block);
+  if (t->future.outcome != SR_WOKEN) sr_throw(L, t);
+  return copy;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Join: what gather, map, race, any and wait share. It runs functions as tasks of its own,
+** watches tasks and futures, and lets its host go on when all that it waits for has ended.
+**
+** Each combinator is a policy: what an end means, and whether it decides the join. Once it is
+** decided, what still runs is cancelled and joined.
+*/
+#ifndef SR_JOIN_H
+#define SR_JOIN_H
+
+#include "combine/combine.h"
+
+typedef struct SrJoin SrJoin;
+
+/* An item that was there before: a task or a future that the join watches. */
+typedef struct SrWatch {
+  SrWaiter waiter;
+  SrJoin *join;
+  SrFuture *target; /* NULL for a function, and once it has ended */
+} SrWatch;
+
+/* How an item ended. Its results, or its error, are values of `L` from `first` to the top; its handle is at `handle`. */
+typedef struct SrEnding {
+  lua_State *L;
+  int handle, first;
+  uint32_t index; /* of the item, from 0 */
+  SrStatus status;
+} SrEnding;
+
+typedef struct SrJoinPolicy {
+  SrKind kind; /* of the host's wait: SR_JOIN_KIND */
+  /* An item has ended; whether that decides the join. May be called again after it was decided. */
+  bool (*ended)(SrJoin *join, const SrEnding *ending);
+} SrJoinPolicy;
+
+/* The kind of a policy's wait. */
+#define SR_JOIN_KIND(name) {name, sr_join_abort, NULL, true, NULL}
+int sr_join_abort(SrTask *t);
+
+/* The frame of the host's C function, the same for all. */
+enum {
+  SR_JOIN_ITEMS = 1, /* the list of items */
+  SR_JOIN_FUNCTION,  /* of map: what is called for each item; else nil */
+  SR_JOIN_PROGRESS,  /* of map: on_progress, or nil */
+  SR_JOIN_TRACKER,   /* of map: what runs the function and then on_progress, or nil */
+  SR_JOIN_RESULTS,   /* table of first results by index */
+  SR_JOIN_ERRORS,    /* table of errors by index */
+  SR_JOIN_VALUE,     /* what decided: an error, or a list of results */
+  SR_JOIN_FRAME = SR_JOIN_VALUE
+};
+
+struct SrJoin {
+  SrBlock block;
+  const SrJoinPolicy *policy;
+  lua_State *host;   /* the coroutine with the frame */
+  SrWatch *watches;  /* by index, NULL if every item is a function */
+  uint32_t total;    /* items */
+  uint32_t next;     /* the first item that has not been looked at, from 0 */
+  uint32_t limit;    /* tasks that may run at once */
+  uint32_t running;  /* items started or watched that have not ended */
+  uint32_t winner;   /* what decided, from 1; 0: nothing yet */
+  uint32_t finished; /* of map: items whose function has returned */
+  uint32_t failed;   /* of any: items that failed */
+  unsigned turn;     /* in which it was decided */
+  uint8_t status;    /* how the winner ended: SrStatus */
+  uint8_t when;      /* of wait: what it returns on */
+  bool decided;      /* the rest is cancelled, or no longer watched */
+  bool keeps_errors; /* an error decides nothing */
+  bool spares;       /* cancels nothing: it only watches */
+};
+
+/* Checks the list at `index` for awaitables, and that no task in it waits for the caller. [-0, +0, v] */
+void sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions);
+/* Replaces the list at index 1 by a copy: the caller's may change while its items run. [-0, +0, m] */
+void sr_join_copy_items(lua_State *L);
+/* Opens the join of task `t`, whose frame is arranged. [-0, +0, m] */
+SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy);
+/* Starts what may start and waits for the end; `k` gets the join as its context. To be returned. [-0, +n, v] */
+int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k);
+/* In `k`: the join is over. Raises if the wait was aborted. Returns a copy, as the join itself is dead. [-0, +0, v] */
+SrJoin sr_join_finish(lua_State *L, SrJoin *join);
+/* Decides it from outside: a deadline has passed. */
+void sr_join_decide(SrJoin *join);
+
+/* For policies. Moves the first result of what has ended to the host's results. [-0, +0, m] */
+void sr_join_keep_result(SrJoin *join, const SrEnding *ending);
+/* Pushes the error onto ending->L; somebody has looked at it now. [-0, +1, m] */
+void sr_join_push_error(SrJoin *join, const SrEnding *ending);
+/* Moves the error to the host's errors. [-0, +0, m] */
+void sr_join_keep_error(SrJoin *join, const SrEnding *ending);
+/* Makes the value on top of ending->L what decided: SR_JOIN_VALUE. [-1, +0, -] */
+void sr_join_set_value(SrJoin *join, const SrEnding *ending);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** timeout and wait_for: a scope with a deadline.
+**
+** Invariant: TimeoutError is raised only where the CancelledError of this very scope comes out.
+** Results that are there, other errors and outer cancellations pass unchanged.
+*/
+#include <math.h>
+
+#include "combine/combine.h"
+#include "runtime/debug.h"
+#include "runtime/error.h"
+
+typedef struct Timeout {
+  SrObject head;
+  SrBlock *block;  /* alive as long as its serial is this one */
+  uint32_t serial;
+  bool expired; /* of a timeout that was left */
+} Timeout;
+
+static const SrClass timeout_class = {"timeout"};
+static const SrBlockOps timeout_ops = {"timeout", NULL, NULL};
+
+/* --- check, new ------------------------------------------------------------- */
+
+static Timeout *check_timeout(lua_State *L, const char *function) {
+  return (Timeout *)sr_check_self(L, &timeout_class, function);
+}
+
+static SrBlock *alive(lua_State *L, const Timeout *timeout) {
+  return sr_block_alive(sr_rt(L), timeout->block, timeout->serial);
+}
+
+static SrBlock *open_block(lua_State *L, SrTask *t, double seconds) {
+  SrBlock *block = sr_block_open(L, t, SR_SCOPE_TIMEOUT, &timeout_ops, sizeof(SrBlock));
+  sr_block_deadline(L, block, seconds);
+  return block;
+}
+
+/* timeout(seconds): local t <close> = async.timeout(2); nil: no deadline yet */
+static int l_timeout(lua_State *L) {
+  double seconds = sr_check_deadline(L, "timeout", 1, 1);
+  SrTask *t = sr_check_wait(L, "timeout");
+  Timeout *timeout = (Timeout *)sr_new_object(L, &timeout_class, sizeof(Timeout), 0);
+  timeout->block = open_block(L, t, seconds);
+  timeout->serial = timeout->block->serial;
+  return 1;
+}
+
+/* --- leaving ---------------------------------------------------------------- */
+
+/* Whether the error at `index` is the CancelledError of this block, of the running task. */
+static bool is_mine(lua_State *L, int index, uint32_t serial) {
+  uint32_t cause;
+  SrTask *t = sr_rt(L)->current;
+  return t != NULL && sr_is_own_cancel(L, index, t, &cause) && cause == serial;
+}
+
+static int raise_timeout(lua_State *L, double seconds) {
+  lua_pushnumber(L, (lua_Number)seconds);
+  sr_push_error(L, "TimeoutError", "ETIMEDOUT", "timed out after %s seconds", lua_tostring(L, -1));
+  lua_pushnumber(L, (lua_Number)seconds);
+  lua_setfield(L, -2, "seconds");
+  return lua_error(L);
+}
+
+/* timeout:close(), __close(timeout, err) */
+static int l_close(lua_State *L) {
+  Timeout *timeout = check_timeout(L, "timeout:close");
+  SrBlock *block = alive(L, timeout);
+  if (block == NULL) return 0;
+  if (block->task->co != L) return luaL_error(L, "timeout:close: it belongs to another task");
+  double seconds = block->seconds;
+  lua_settop(L, 2);
+  timeout->expired = block->expired;
+  bool forgotten = sr_block_close(L, block);
+  if (is_mine(L, 2, timeout->serial)) return raise_timeout(L, seconds);
+  if (!forgotten) return 0;
+  if (lua_isnil(L, 2)) return lua_error(L);
+  sr_debug_forgotten(L);
+  return 0;
+}
+
+/* timeout:reschedule(seconds): a new deadline, from now; nil: none */
+static int l_reschedule(lua_State *L) {
+  SrBlock *block = alive(L, check_timeout(L, "timeout:reschedule"));
+  double seconds = sr_check_deadline(L, "timeout:reschedule", 2, 1);
+  if (block == NULL) return luaL_error(L, "timeout:reschedule: the timeout is closed");
+  if (block->expired) return luaL_error(L, "timeout:reschedule: the deadline has passed");
+  sr_block_deadline(L, block, seconds);
+  return 0;
+}
+
+/* timeout:expired(): whether the deadline passed before the block was left */
+static int l_expired(lua_State *L) {
+  Timeout *timeout = check_timeout(L, "timeout:expired");
+  SrBlock *block = alive(L, timeout);
+  lua_pushboolean(L, block != NULL ? block->expired : timeout->expired);
+  return 1;
+}
+
+/* --- wait_for --------------------------------------------------------------- */
+
+static int abort_target(SrTask *t) {
+  SrTask *target = (SrTask *)t->object;
+  sr_scope_cancel(&target->scope);
+  return 0;
+}
+
+static void on_target_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
+  (void)L, (void)target;
+  sr_wake(sr_task_of(waiter));
+}
+
+static const SrKind target_kind = {"a task", abort_target, on_target_ended, false, NULL};
+
+/* A result or an error of its own that the task still had is not thrown away. */
+static int k_target(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  SrTask *t = (SrTask *)ctx, *target = sr_test_task(L, 1);
+  bool keep = t->future.outcome == SR_WOKEN ||
+              (t->future.outcome == SR_BY_CANCEL && target->future.status != SR_CANCELLED);
+  return keep ? sr_push_results(L, 1, t) : sr_throw(L, t);
+}
+
+/* Awaits a task that goes down with the wait: cancels it and joins. */
+static int l_await_owned(lua_State *L) {
+  SrTask *target = sr_test_task(L, 1);
+  SrTask *t = sr_check_wait(L, "wait_for");
+  if (target->future.status != SR_PENDING || sr_waits_for(target, t)) return sr_await(L, "wait_for");
+  if (sr_is_cancelled(t)) sr_scope_cancel(&target->scope);
+  sr_ring_append(&target->future.watchers, &t->waiter);
+  return sr_park(L, t, &target_kind, target, k_target);
+}
+
+static int l_await_plain(lua_State *L) {
+  return sr_await(L, "await");
+}
+
+static void push_with_upvalues(lua_State *L, lua_CFunction function) {
+  for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, lua_upvalueindex(i));
+  lua_pushcclosure(L, function, SR_UP_COUNT);
+}
+
+int sr_push_call(lua_State *L, int index, bool owns) {
+  if (!lua_isfunction(L, index)) push_with_upvalues(L, owns && sr_test_task(L, index) ? l_await_owned : l_await_plain);
+  lua_pushvalue(L, index);
+  return lua_isfunction(L, index) ? 0 : 1;
+}
+
+/* The frame: (awaitable, seconds, handler, results...). */
+enum { WAIT_HANDLER = 3 };
+
+static int k_wait_for(lua_State *L, int status, lua_KContext ctx) {
+  SrBlock *block = (SrBlock *)ctx;
+  uint32_t serial = block->serial;
+  double seconds = block->seconds;
+  int top = lua_gettop(L);
+  bool forgotten = sr_block_close(L, block);
+  if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : top - WAIT_HANDLER;
+  lua_settop(L, top);
+  return is_mine(L, top, serial) ? raise_timeout(L, seconds) : lua_error(L);
+}
+
+/* wait_for(awaitable, seconds): its results, or TimeoutError. Runs in the calling task. Waits. */
+static int l_wait_for(lua_State *L) {
+  sr_check_awaitable(L, "wait_for", 1, 1);
+  double seconds = sr_check_deadline(L, "wait_for", 2, 2);
+  SrTask *t = sr_check_wait(L, "wait_for");
+  if (sr_is_cancelled(t)) return sr_raise(L, t);
+  lua_settop(L, 2);
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
+  int nargs = sr_push_call(L, 1, true);
+  SrBlock *block = open_block(L, t, seconds);
+  lua_KContext ctx = (lua_KContext)block;
+  return k_wait_for(L, lua_pcallk(L, nargs, LUA_MULTRET, WAIT_HANDLER, ctx, k_wait_for), ctx);
+}
+
+void sr_open_timeout(lua_State *L) {
+  static const luaL_Reg functions[] = {{"timeout", l_timeout}, {"wait_for", l_wait_for}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"close", l_close}, {"reschedule", l_reschedule}, {"expired", l_expired}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", l_close}, {NULL, NULL}};
+  sr_set_functions(L, functions);
+  sr_push_class(L, &timeout_class, methods, meta);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* saros.core: the registration tables and the order of init, nothing else. */
+#include "combine/combine.h"
+#include "runtime/debug.h"
+#include "runtime/error.h"
+#include "runtime/failure.h"
+#include "runtime/trace.h"
+#include "sync/sync.h"
+
+static const luaL_Reg runtime_functions[] = {
+    {"run", sr_l_run},
+    {"sleep", sr_l_sleep},
+    {"now", sr_l_now},
+    {"spawn", sr_l_spawn},
+    {"current_task", sr_l_current_task},
+    {"all_tasks", sr_l_all_tasks},
+    {"is_error", sr_l_is_error},
+    {"error", sr_l_error},
+    {"pcall", sr_l_pcall},
+    {"tree", sr_l_tree},
+    {"on_error", sr_l_on_error},
+    {"debug", sr_l_debug},
+    {NULL, NULL},
+};
+
+/* For the Lua half of saros alone. */
+static const luaL_Reg internal_functions[] = {
+    {"test_run", sr_l_test_run},
+    {"settle", sr_l_settle},
+    {NULL, NULL},
+};
+
+static int l_init(lua_State *L) {
+  lua_newtable(L);
+  sr_set_functions(L, runtime_functions);
+  sr_open_error(L);
+  sr_open_task(L);
+  sr_open_failure(L);
+  sr_open_gather(L);
+  sr_open_select(L);
+  sr_open_timeout(L);
+  sr_open_group(L);
+  sr_open_shield(L);
+  sr_open_permit(L);
+  sr_open_future(L);
+  sr_open_semaphore(L);
+  sr_open_lock(L);
+  sr_open_event(L);
+  sr_open_queue(L);
+  lua_newtable(L);
+  sr_set_functions(L, internal_functions);
+  sr_open_completions(L);
+  lua_setfield(L, -2, "internal");
+  return 1;
+}
+
+SAROS_EXPORT int luaopen_saros_core(lua_State *L);
+
+int luaopen_saros_core(lua_State *L) {
+  return sr_open_runtime(L, l_init);
+}

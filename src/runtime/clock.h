@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Time: one heap of deadlines on one uv_timer, real or virtual.
+**
+** Invariant: a deadline is computed from a fresh reading of the clock and never fires
+** early; among equal deadlines the one armed first fires first. The virtual clock stands
+** still while Lua runs, goes with real time while I/O is waited for, and jumps to the
+** next deadline otherwise.
+*/
+#ifndef SR_CLOCK_H
+#define SR_CLOCK_H
+
+#include <saros.h>
+
+#include "runtime/object.h"
+
+typedef struct SrRuntime SrRuntime;
+
+/* The part of saros_timer that every deadline has. A sleeping task has this only. */
+typedef struct SrTimer {
+  unsigned position; /* place in the heap, from 1; 0 when idle */
+  unsigned order;    /* who was armed first; the lowest bit tells a task's sleep from a saros_timer */
+} SrTimer;
+
+typedef struct SrDeadline {
+  int64_t at; /* nanoseconds on the clock */
+  SrTimer *timer;
+} SrDeadline;
+
+typedef struct SrClock {
+  SrDeadline *heap; /* 4-ary, heap[1] is the earliest */
+  unsigned count, capacity;
+  unsigned order;      /* of the timer armed last */
+  bool is_virtual;     /* see the invariant above */
+  int64_t virtual_now; /* nanoseconds */
+} SrClock;
+
+/* Nanoseconds, monotonic, fresh. */
+static inline int64_t sr_clock_now(const SrClock *clock) {
+  return clock->is_virtual ? clock->virtual_now : (int64_t)uv_hrtime();
+}
+
+/* Arms a timer `seconds` from now, afresh if it was armed. False when there is no memory. */
+bool sr_clock_start(SrClock *clock, SrTimer *timer, double seconds, bool is_sleep);
+/* Disarms it; harmless when idle. */
+void sr_clock_stop(SrClock *clock, SrTimer *timer);
+/* The earliest deadline in nanoseconds; INT64_MAX if there is none. */
+static inline int64_t sr_clock_next(const SrClock *clock) {
+  return clock->count == 0 ? INT64_MAX : clock->heap[1].at;
+}
+/* Fires everything due at `now`. */
+void sr_clock_fire(SrClock *clock, int64_t now);
+/* Frees the heap; every timer has been disarmed or is gone. */
+void sr_clock_free(SrClock *clock);
+
+#endif

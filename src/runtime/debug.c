@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Debug mode. See debug.h. */
+#include "runtime/debug.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/runtime.h"
+#include "runtime/trace.h"
+
+enum {
+  SAMPLE = 1000,         /* instructions between two looks at the time */
+  SWALLOW_LIMIT = 60000 /* the counter of raised cancellations stops here */
+};
+
+static const int64_t DEFAULT_SLOW = 100000000; /* nanoseconds */
+
+static void warn(lua_State *L, const char *message, const char *detail) {
+  fprintf(stderr, "saros: debug: %s%s%s\n", message, detail[0] == '\0' ? "" : "\n", detail);
+  fflush(stderr);
+  (void)L;
+}
+
+/* --- swallowed cancellations ------------------------------------------------ */
+
+static void warn_swallowed(lua_State *L, SrTask *t, lua_State *co) {
+  int top = lua_gettop(L);
+  sr_push_name(L, t);
+  lua_pushfstring(L, "task '%s' swallowed a cancellation and went on", lua_tostring(L, -1));
+  if (co != NULL)
+    sr_push_stack(L, co, 0);
+  else
+    sr_push_place(L, &t->scope);
+  warn(L, lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_settop(L, top);
+}
+
+/* The second raise by one cause: somebody caught the first one and waited again. */
+static bool is_second_raise(lua_State *L, SrTask *t) {
+  sr_vault_get(L, &t->raised);
+  bool second = lua_touserdata(L, -1) == (void *)t->current->cause;
+  lua_pop(L, 1);
+  lua_pushlightuserdata(L, t->current->cause);
+  sr_vault_set(L, &t->raised);
+  return second;
+}
+
+void sr_debug_raise(lua_State *L, SrTask *t) {
+  if (t->raised < SWALLOW_LIMIT) t->raised++;
+  if (t->rt->debug && t->current->cause != NULL && is_second_raise(L, t)) warn_swallowed(L, t, L);
+}
+
+void sr_debug_end(lua_State *L, SrTask *t, SrStatus status) {
+  if (!t->rt->debug || t->raised == 0) return;
+  if (status == SR_DONE && t->scope.cause != NULL) warn_swallowed(L, t, NULL);
+  lua_pushnil(L);
+  sr_vault_set(L, &t->raised);
+}
+
+/* --- slow steps ------------------------------------------------------------- */
+
+static void warn_slow(lua_State *L, SrTask *t, lua_State *co, double seconds) {
+  char text[64];
+  int top = lua_gettop(L);
+  snprintf(text, sizeof text, "has held the loop for %.3f s", seconds);
+  sr_push_name(L, t);
+  sr_push_place(L, &t->scope);
+  lua_pushfstring(L, "task '%s' (spawned at %s) %s", lua_tostring(L, -2), lua_tostring(L, -1), text);
+  if (co != NULL)
+    sr_push_stack(L, co, 0);
+  else
+    lua_pushliteral(L, "");
+  warn(L, lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_settop(L, top);
+}
+
+/* Looks at the time while a step runs, so that the warning shows the code that is slow. */
+static void on_sample(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  SrRuntime *rt = sr_find_runtime(L);
+  int64_t elapsed = (int64_t)uv_hrtime() - rt->step_started;
+  if (rt->current == NULL || elapsed < rt->slow || rt->step_warned) return;
+  rt->step_warned = true;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  warn_slow(L, rt->current, L, (double)elapsed / 1e9);
+}
+
+int64_t sr_debug_start(SrTask *t) {
+  SrRuntime *rt = t->rt;
+  rt->step_started = (int64_t)uv_hrtime();
+  rt->step_warned = false;
+  if (t->co != NULL && lua_gethook(t->co) == NULL) lua_sethook(t->co, on_sample, LUA_MASKCOUNT, SAMPLE);
+  return rt->step_started;
+}
+
+void sr_debug_stop(lua_State *L, lua_State *co, SrTask *t, int64_t started) {
+  SrRuntime *rt = t->rt;
+  int64_t elapsed = (int64_t)uv_hrtime() - started;
+  if (lua_gethook(co) == on_sample) lua_sethook(co, NULL, 0, 0);
+  if (elapsed < rt->slow || rt->step_warned) return;
+  warn_slow(L, t, t->future.state == SR_ENDED ? NULL : co, (double)elapsed / 1e9);
+}
+
+/* --- left behind ------------------------------------------------------------ */
+
+void sr_debug_cut_off(lua_State *L, SrRuntime *rt) {
+  if (!rt->debug) return;
+  sr_push_all_tasks(L, rt);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, i);
+    sr_push_task_line(L, (SrTask *)lua_touserdata(L, -1));
+    warn(L, "a task is cut off at the end of run:", lua_tostring(L, -1));
+    lua_pop(L, 2);
+  }
+  lua_pop(L, 1);
+}
+
+void sr_debug_forgotten(lua_State *L) {
+  if (sr_find_runtime(L)->debug) warn(L, lua_tostring(L, -1), "");
+}
+
+void sr_foreign_collected(lua_State *L, const saros_resource *resource, const char *name) {
+  if (!sr_find_runtime(L)->debug) return;
+  sr_push_resource_place(L, resource);
+  lua_pushfstring(L, "%s opened at %s was closed by the collector: close it, or declare it as local x <close>", name,
+                  lua_tostring(L, -1));
+  warn(L, lua_tostring(L, -1), "");
+  lua_pop(L, 2);
+}
+
+/* --- switching it on -------------------------------------------------------- */
+
+int sr_l_debug(lua_State *L) {
+  static const char *const known[] = {"slow", NULL};
+  SrRuntime *rt = sr_rt(L);
+  int64_t slow = DEFAULT_SLOW;
+  if (lua_istable(L, 1)) {
+    sr_check_options(L, "debug", 1, 1, known);
+    if (lua_getfield(L, 1, "slow") != LUA_TNIL) slow = (int64_t)(sr_check_seconds(L, "debug", -1, 1) * 1e9);
+  } else if (!lua_isboolean(L, 1))
+    return sr_type_error(L, "debug", 1, 1, "boolean or table");
+  rt->debug = lua_toboolean(L, 1);
+  rt->slow = slow;
+  return 0;
+}
+
+void sr_open_debug(SrRuntime *rt) {
+  const char *value = getenv("SAROS_DEBUG");
+  rt->slow = DEFAULT_SLOW;
+  rt->debug = value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
+}

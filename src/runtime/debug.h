@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Debug mode: warnings on standard error about what is slow, swallowed, cut off or left to the
+** collector. Off, it costs one comparison a step.
+*/
+#ifndef SR_DEBUG_H
+#define SR_DEBUG_H
+
+#include "runtime/task.h"
+
+/* An await of `t` is about to raise its cancellation. [-0, +0, m] */
+void sr_debug_raise(lua_State *L, SrTask *t);
+/* `t` ends with this status. [-0, +0, m] */
+void sr_debug_end(lua_State *L, SrTask *t, SrStatus status);
+/* A step begins: returns the time, for sr_debug_stop. Only in debug mode. */
+int64_t sr_debug_start(SrTask *t);
+/* The step of the task that ran in `co` is over. [-0, +0, m] */
+void sr_debug_stop(lua_State *L, lua_State *co, SrTask *t, int64_t started);
+/* The run ends: warns of every task that is left. [-0, +0, m] */
+void sr_debug_cut_off(lua_State *L, SrRuntime *rt);
+/* A block was forgotten; what is on top says which. [-0, +0, -] */
+void sr_debug_forgotten(lua_State *L);
+/* The function behind saros.h. */
+void sr_foreign_collected(lua_State *L, const saros_resource *resource, const char *name);
+
+/* debug(on or {slow = seconds}) */
+int sr_l_debug(lua_State *L);
+/* Reads SAROS_DEBUG. */
+void sr_open_debug(SrRuntime *rt);
+
+#endif

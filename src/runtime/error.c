@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* Error objects. See error.h. */
+#include "runtime/error.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "runtime/runtime.h"
+#include "runtime/trace.h"
+
+/* Key of the metatable in the registry, and of the serial of its cause in a CancelledError. */
+static const char meta_key, cause_key;
+
+static void push_error_args(lua_State *L, const char *name, const char *code, const char *format, va_list args) {
+  lua_createtable(L, 0, 6);
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "name");
+  lua_pushstring(L, code);
+  lua_setfield(L, -2, "code");
+  lua_pushvfstring(L, format, args);
+  lua_setfield(L, -2, "message");
+  sr_push_stack(L, L, 0);
+  lua_setfield(L, -2, "traceback");
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
+  lua_setmetatable(L, -2);
+}
+
+void sr_push_error(lua_State *L, const char *name, const char *code, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  push_error_args(L, name, code, format, args);
+  va_end(args);
+}
+
+void sr_foreign_push_error(lua_State *L, const char *name, const char *code, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  push_error_args(L, name, code, format, args);
+  va_end(args);
+}
+
+/* The serial of the block that is a scope, 0 for a task or the run. */
+static uint32_t serial_of(const SrScope *scope) {
+  if (scope->kind == SR_SCOPE_RUN || scope->kind == SR_SCOPE_TASK) return 0;
+  return ((const SrBlock *)(const void *)scope)->serial;
+}
+
+void sr_push_cancelled(lua_State *L, SrTask *t) {
+  const SrScope *cause = t->current->cause;
+  sr_scope_push_reason(L, cause);
+  if (lua_type(L, -1) == LUA_TSTRING)
+    sr_push_error(L, "CancelledError", "ECANCELED", "cancelled: %s", lua_tostring(L, -1));
+  else
+    sr_push_error(L, "CancelledError", "ECANCELED", "cancelled");
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "reason");
+  sr_push_task(L, t);
+  lua_setfield(L, -2, "task");
+  lua_pushinteger(L, (lua_Integer)serial_of(cause));
+  lua_rawsetp(L, -2, &cause_key);
+}
+
+bool sr_is_error(lua_State *L, int index) {
+  if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index)) return false;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
+  bool same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return same;
+}
+
+bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint32_t *serial) {
+  index = lua_absindex(L, index);
+  if (!sr_is_error(L, index)) return false;
+  lua_rawgetp(L, index, &cause_key);
+  bool is_cancel = lua_isinteger(L, -1);
+  *serial = (uint32_t)lua_tointeger(L, -1);
+  lua_pushliteral(L, "task");
+  lua_rawget(L, index);
+  is_cancel = is_cancel && sr_test_task(L, -1) == t;
+  lua_pop(L, 2);
+  return is_cancel;
+}
+
+/* --- GroupError ------------------------------------------------------------- */
+
+void sr_push_group_error(lua_State *L, int errors) {
+  lua_Unsigned count = lua_rawlen(L, errors);
+  lua_rawgeti(L, errors, 1);
+  const char *first = luaL_tolstring(L, -1, NULL);
+  if (count == 1)
+    sr_push_error(L, "GroupError", "EGROUP", "a task of the group failed: %s", first);
+  else
+    sr_push_error(L, "GroupError", "EGROUP", "%I tasks of the group failed, the first: %s", (LUAI_UACINT)count, first);
+  lua_pushvalue(L, errors);
+  lua_setfield(L, -2, "errors");
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Whether the table at -1 is an Error object of the name at `name`. */
+static bool has_name(lua_State *L, int name) {
+  lua_pushliteral(L, "name");
+  lua_rawget(L, -2);
+  bool same = lua_rawequal(L, -1, name);
+  lua_pop(L, 1);
+  return same;
+}
+
+/* Looks for the name at index 2 in the list of errors on top, depth first; leaves what it found, or nil, in its place. */
+static bool find_in(lua_State *L) {
+  luaL_checkstack(L, 6, "GroupErrors nest too deeply");
+  lua_Integer count = lua_istable(L, -1) ? (lua_Integer)lua_rawlen(L, -1) : 0;
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, i);
+    if (sr_is_error(L, -1)) {
+      if (has_name(L, 2)) return lua_replace(L, -2), true;
+      lua_pushliteral(L, "errors");
+      lua_rawget(L, -2);
+      if (find_in(L)) return lua_replace(L, -3), lua_pop(L, 1), true;
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+  return false;
+}
+
+/* error:find(name): the first error of that name below a GroupError, in all depths, or nil. */
+static int l_find(lua_State *L) {
+  if (!sr_is_error(L, 1)) return luaL_error(L, "calling 'find' on bad self (Error expected)");
+  if (lua_type(L, 2) != LUA_TSTRING) return sr_type_error(L, "error:find", 2, 1, "string");
+  lua_settop(L, 2);
+  lua_pushliteral(L, "errors");
+  lua_rawget(L, 1);
+  if (!find_in(L)) lua_pushnil(L);
+  return 1;
+}
+
+/* --- Lua functions ---------------------------------------------------------- */
+
+static int l_tostring(lua_State *L) {
+  if (!lua_istable(L, 1)) return sr_type_error(L, "tostring", 1, 1, "Error");
+  lua_pushliteral(L, "name");
+  lua_rawget(L, 1);
+  luaL_tolstring(L, -1, NULL);
+  lua_pushliteral(L, "message");
+  lua_rawget(L, 1);
+  if (lua_isnil(L, -1)) return lua_pop(L, 1), 1;
+  luaL_tolstring(L, -1, NULL);
+  lua_pushfstring(L, "%s: %s", lua_tostring(L, 3), lua_tostring(L, -1));
+  return 1;
+}
+
+int sr_l_is_error(lua_State *L) {
+  if (lua_gettop(L) < 1) return sr_type_error(L, "is_error", 1, 1, "value");
+  if (!lua_isnoneornil(L, 2) && lua_type(L, 2) != LUA_TSTRING) return sr_type_error(L, "is_error", 2, 2, "string");
+  bool is = sr_is_error(L, 1);
+  if (is && !lua_isnoneornil(L, 2)) {
+    lua_pushvalue(L, 1);
+    is = has_name(L, 2);
+  }
+  lua_pushboolean(L, is);
+  return 1;
+}
+
+static void check_string_field(lua_State *L, const char *field, bool optional) {
+  int type = lua_getfield(L, 1, field);
+  if (type != LUA_TSTRING && !(optional && type == LUA_TNIL))
+    sr_arg_error(L, "error", 1, "field '%s' must be a string, got %s", field, luaL_typename(L, -1));
+  lua_pop(L, 1);
+}
+
+int sr_l_error(lua_State *L) {
+  sr_check_table(L, "error", 1, 1);
+  check_string_field(L, "name", false);
+  check_string_field(L, "message", true);
+  lua_createtable(L, 0, 6);
+  lua_pushnil(L);
+  while (lua_next(L, 1) != 0) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+  int error = lua_gettop(L);
+  if (lua_getfield(L, error, "traceback") == LUA_TNIL) {
+    sr_push_stack(L, L, 1);
+    lua_setfield(L, error, "traceback");
+  }
+  if (lua_getfield(L, error, "message") == LUA_TNIL) {
+    lua_pushliteral(L, "");
+    lua_setfield(L, error, "message");
+  }
+  lua_settop(L, error);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
+  lua_setmetatable(L, error);
+  return 1;
+}
+
+/* Only a cancellation that still holds passes; one that was caught outside its scope is an ordinary error. */
+static int k_pcall(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L);
+  SrTask *t = sr_rt(L)->current;
+  uint32_t serial;
+  if (t != NULL && t->current->cause != NULL && sr_is_own_cancel(L, -1, t, &serial)) return lua_error(L);
+  lua_pushboolean(L, 0);
+  lua_insert(L, -2);
+  return 2;
+}
+
+int sr_l_pcall(lua_State *L) {
+  if (lua_gettop(L) < 1) return sr_type_error(L, "pcall", 1, 1, "value");
+  lua_pushboolean(L, 1);
+  lua_insert(L, 1);
+  return k_pcall(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, k_pcall), 0);
+}
+
+void sr_open_error(lua_State *L) {
+  static const luaL_Reg methods[] = {{"find", l_find}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
+  lua_newtable(L);
+  lua_pushliteral(L, "Error");
+  lua_setfield(L, -2, "__name");
+  sr_set_functions(L, meta);
+  lua_newtable(L);
+  sr_set_functions(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &meta_key);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Error objects: tables {name, message, code, traceback, cause, ...} with one metatable.
+*/
+#ifndef SR_ERROR_H
+#define SR_ERROR_H
+
+#include "runtime/task.h"
+
+/* Pushes an Error object; its traceback is that of the running coroutine. [-0, +1, m] */
+void sr_push_error(lua_State *L, const char *name, const char *code, const char *format, ...);
+/* Pushes the CancelledError of the scope that cancels this task now. [-0, +1, m] */
+void sr_push_cancelled(lua_State *L, SrTask *t);
+/* Pushes a GroupError over the list at `errors` (absolute). [-0, +1, m] */
+void sr_push_group_error(lua_State *L, int errors);
+/* Whether the value at `index` is an Error object. [-0, +0, -] */
+bool sr_is_error(lua_State *L, int index);
+/*
+** Whether the value at `index` is a CancelledError that was raised in task `t` by a scope around
+** it; then *serial is that of the block that was the cause, 0 for the task itself or the run. [-0, +0, -]
+*/
+bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint32_t *serial);
+
+/* is_error(value [, name]), error(fields), pcall(f, ...) */
+int sr_l_is_error(lua_State *L);
+int sr_l_error(lua_State *L);
+int sr_l_pcall(lua_State *L);
+/* Registers the metatable. */
+void sr_open_error(lua_State *L);
+
+/* The function behind saros.h. */
+void sr_foreign_push_error(lua_State *L, const char *name, const char *code, const char *format, ...);
+
+#endif

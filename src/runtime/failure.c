@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Failures that nobody looked at. See failure.h. */
+#include "runtime/failure.h"
+
+#include <stdio.h>
+
+#include "runtime/runtime.h"
+#include "runtime/trace.h"
+
+typedef struct SrFailure {
+  SrObject head;
+  lua_Integer number; /* in the table of failures; 0 once somebody has looked */
+} SrFailure;
+
+enum { BOX_ERROR = 1, BOX_TRACE, BOX_TASK, BOX_VALUES = BOX_TASK };
+
+static const SrClass box_class = {"failure"};
+static const char reporter_key;
+
+/* --- reporting -------------------------------------------------------------- */
+
+static void print_report(lua_State *L, int error, int task, int trace) {
+  sr_push_name(L, sr_test_task(L, task));
+  luaL_tolstring(L, error, NULL);
+  fprintf(stderr, "saros: task '%s' failed and nobody looked at it: %s\n", lua_tostring(L, -2), lua_tostring(L, -1));
+  if (lua_isstring(L, trace)) fprintf(stderr, "%s\n", lua_tostring(L, trace));
+  fflush(stderr);
+  lua_pop(L, 2);
+}
+
+void sr_report(lua_State *L, int error, int task, int trace) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &reporter_key) == LUA_TNIL) {
+    lua_pop(L, 1);
+    print_report(L, error, task, trace);
+    return;
+  }
+  lua_pushvalue(L, error);
+  lua_pushvalue(L, task);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+    fprintf(stderr, "saros: the function given to on_error failed: %s\n", luaL_tolstring(L, -1, NULL));
+    lua_pop(L, 2);
+    print_report(L, error, task, trace);
+  }
+}
+
+/* Reports the box at `index` unless somebody has looked at it. */
+static void report_box(lua_State *L, int index) {
+  SrFailure *box = (SrFailure *)lua_touserdata(L, index);
+  if (box->number == 0) return;
+  box->number = 0;
+  int top = lua_gettop(L);
+  for (int i = BOX_ERROR; i <= BOX_VALUES; i++) lua_getiuservalue(L, index, i);
+  sr_report(L, top + BOX_ERROR, top + BOX_TASK, top + BOX_TRACE);
+  lua_settop(L, top);
+}
+
+static int l_collect(lua_State *L) {
+  report_box(L, 1);
+  return 0;
+}
+
+void sr_report_failures(lua_State *L, SrRuntime *rt) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_failures_key);
+  int failures = lua_gettop(L);
+  lua_pushnil(L);
+  bool any = lua_next(L, failures) != 0;
+  lua_settop(L, failures);
+  for (lua_Integer i = 1; any && i <= rt->failures; i++) {
+    if (lua_rawgeti(L, failures, i) == LUA_TUSERDATA) {
+      lua_pushnil(L);
+      lua_rawseti(L, failures, i);
+      report_box(L, failures + 1);
+    }
+    lua_settop(L, failures);
+  }
+  rt->failures = 0;
+  lua_pop(L, 1);
+}
+
+/* --- boxes ------------------------------------------------------------------ */
+
+void sr_push_failure_box(lua_State *L, int index) {
+  SrTask *t = sr_test_task(L, index);
+  SrFailure *box = (SrFailure *)sr_new_object(L, &box_class, sizeof(SrFailure), BOX_VALUES);
+  lua_insert(L, -2);
+  sr_take_origin(L, t);
+  lua_setiuservalue(L, -3, BOX_TRACE);
+  lua_setiuservalue(L, -2, BOX_ERROR);
+  lua_pushvalue(L, index);
+  lua_setiuservalue(L, -2, BOX_TASK);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_failures_key);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, ++t->rt->failures);
+  lua_pop(L, 1);
+  box->number = t->rt->failures;
+}
+
+void sr_open_failure_box(lua_State *L) {
+  SrFailure *box = (SrFailure *)lua_touserdata(L, -1);
+  if (box->number != 0) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_failures_key);
+    lua_pushnil(L);
+    lua_rawseti(L, -2, box->number);
+    lua_pop(L, 1);
+    box->number = 0;
+  }
+  lua_getiuservalue(L, -1, BOX_ERROR);
+  lua_replace(L, -2);
+}
+
+/* on_error(fn): fn(err, task) is told of failures nobody looked at; nil restores the default. */
+int sr_l_on_error(lua_State *L) {
+  if (!lua_isnoneornil(L, 1)) sr_check_function(L, "on_error", 1, 1);
+  lua_settop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &reporter_key);
+  return 0;
+}
+
+void sr_open_failure(lua_State *L) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", l_collect}, {NULL, NULL}};
+  sr_push_class(L, &box_class, none, meta);
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_failures_key);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Failures that nobody looked at.
+**
+** The error of a failed task stands in a failure box, user value 1 of the handle. Only boxes
+** have a finalizer, so tasks that succeed cost the collector nothing. A box that is collected,
+** or is there at the end of the run, and was never opened is reported once.
+*/
+#ifndef SR_FAILURE_H
+#define SR_FAILURE_H
+
+#include "runtime/task.h"
+
+/* Replaces the error on top by a box for the task at `index`. [-1, +1, m] */
+void sr_push_failure_box(lua_State *L, int index);
+/* Replaces the box on top by its error; somebody has looked at it now. [-1, +1, -] */
+void sr_open_failure_box(lua_State *L);
+/* Reports every failure of this run that nobody looked at. [-0, +0, m] */
+void sr_report_failures(lua_State *L, SrRuntime *rt);
+/* Hands the error at `error`, of the task at `task`, to the reporter; `trace` may be nil. [-0, +0, m] */
+void sr_report(lua_State *L, int error, int task, int trace);
+
+/* on_error(fn) */
+int sr_l_on_error(lua_State *L);
+void sr_open_failure(lua_State *L);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* What can be awaited: results kept, watchers woken, await. See SrFuture in task.h. */
+#include "runtime/error.h"
+#include "runtime/failure.h"
+#include "runtime/runtime.h"
+#include "runtime/trace.h"
+
+/* --- results ---------------------------------------------------------------- */
+
+/* Keeps the values from `first` to the top in user value 1 of the handle. */
+static void keep_results(lua_State *L, int index, int first, SrFuture *future) {
+  int count = lua_gettop(L) - first + 1;
+  if (count == 0)
+    lua_pushnil(L);
+  else if (count == 1)
+    lua_pushvalue(L, first);
+  else {
+    lua_createtable(L, count, 0);
+    for (int i = 1; i <= count; i++) {
+      lua_pushvalue(L, first + i - 1);
+      lua_rawseti(L, -2, i);
+    }
+  }
+  lua_setiuservalue(L, index, 1);
+  future->count = (uint32_t)count;
+}
+
+void sr_settle(lua_State *L, int index, int first, SrStatus status) {
+  SrFuture *future = (SrFuture *)lua_touserdata(L, index);
+  if (status == SR_DONE)
+    keep_results(L, index, first, future);
+  else {
+    lua_pushvalue(L, first);
+    if (status == SR_FAILED && future->head.cls == &sr_task_class) sr_push_failure_box(L, index);
+    lua_setiuservalue(L, index, 1);
+    future->count = 0;
+  }
+  future->status = (uint8_t)status;
+  SrWaiter *waiter;
+  while ((waiter = sr_ring_take(&future->watchers)) != NULL) waiter->kind->ended(L, waiter, future);
+}
+
+void sr_push_failure(lua_State *L, int index) {
+  SrFuture *future = (SrFuture *)lua_touserdata(L, index);
+  lua_getiuservalue(L, index, 1);
+  if (future->status == SR_FAILED && future->head.cls == &sr_task_class) sr_open_failure_box(L);
+}
+
+void sr_push_first(lua_State *L, int index) {
+  SrFuture *future = (SrFuture *)lua_touserdata(L, index);
+  lua_getiuservalue(L, index, 1);
+  if (future->count > 1) {
+    lua_rawgeti(L, -1, 1);
+    lua_replace(L, -2);
+  }
+}
+
+int sr_push_results(lua_State *L, int index, SrTask *caller) {
+  SrFuture *future = (SrFuture *)lua_touserdata(L, index);
+  if (future->status != SR_DONE) {
+    sr_push_failure(L, index);
+    if (caller != NULL && future->status == SR_FAILED && sr_test_task(L, index)) sr_note_origin(L, caller, index);
+    return lua_error(L);
+  }
+  if (future->count == 0) return 0;
+  lua_getiuservalue(L, index, 1);
+  if (future->count == 1) return 1;
+  int count = (int)future->count, table = lua_gettop(L);
+  luaL_checkstack(L, count, "too many results");
+  for (int i = 1; i <= count; i++) lua_rawgeti(L, table, i);
+  return count;
+}
+
+/* --- await ------------------------------------------------------------------ */
+
+static int abort_await(SrTask *t) {
+  sr_ring_remove(&((SrFuture *)t->object)->watchers, &t->waiter);
+  return 1;
+}
+
+static void on_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
+  (void)L, (void)target;
+  sr_wake(sr_task_of(waiter));
+}
+
+const SrKind sr_await_kind = {"task or future", abort_await, on_ended, false, NULL};
+
+static int k_await(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  SrTask *t = (SrTask *)ctx;
+  return t->future.outcome == SR_WOKEN ? sr_push_results(L, 1, t) : sr_throw(L, t);
+}
+
+bool sr_waits_for(const SrTask *t, const SrTask *waiter) {
+  for (uint32_t hops = t->rt->last_id; hops > 0; hops--) {
+    if (t == waiter) return true;
+    if (t->future.state != SR_PARKED) return false;
+    if (t->waiter.kind->joins) return sr_scope_within(&waiter->scope, t->current);
+    if (t->waiter.kind->ended == NULL) return false;
+    const SrFuture *target = (const SrFuture *)t->object;
+    if (target->head.cls != &sr_task_class) return false;
+    t = (const SrTask *)target;
+  }
+  return false;
+}
+
+int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target) {
+  sr_push_name(L, t);
+  sr_push_name(L, target);
+  sr_push_error(L, "DeadlockError", "EDEADLK", "task '%s' awaits task '%s', which ends only after it",
+                lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_createtable(L, 2, 0);
+  for (int i = 1; i <= 2; i++) {
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, -5 + i - 1);
+    lua_setfield(L, -2, "name");
+    sr_push_where(L, i == 1 ? t : target);
+    lua_setfield(L, -2, "where");
+    lua_rawseti(L, -2, i);
+  }
+  lua_setfield(L, -2, "tasks");
+  return lua_error(L);
+}
+
+int sr_await(lua_State *L, const char *function) {
+  SrFuture *target = (SrFuture *)lua_touserdata(L, 1);
+  SrTask *t = sr_check_wait(L, function);
+  if (sr_is_cancelled(t)) return sr_raise(L, t);
+  if (target->status != SR_PENDING) return sr_return(L, t, sr_push_results(L, 1, t));
+  if (target->head.cls == &sr_task_class && sr_waits_for((SrTask *)target, t))
+    return sr_raise_cycle(L, t, (SrTask *)target);
+  sr_ring_append(&target->watchers, &t->waiter);
+  return sr_park(L, t, &sr_await_kind, target, k_await);
+}

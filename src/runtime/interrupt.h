@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Ctrl-C. During a run on a loop of its own the first SIGINT becomes an InterruptError in
+** main, the second ends the process.
+**
+** Invariant: the handler only does what a signal handler may: it sets a flag, wakes the loop
+** and, as the standalone lua does, sets a hook on the coroutine that runs.
+*/
+#ifndef SR_INTERRUPT_H
+#define SR_INTERRUPT_H
+
+#include "runtime/runtime.h"
+
+/* Takes SIGINT, unless another run in this process has it. */
+void sr_interrupt_take(SrRuntime *rt);
+/* Gives the former handler back; harmless if it was not taken. */
+void sr_interrupt_give_back(SrRuntime *rt);
+/* The InterruptError is on its way: takes the hook off the coroutine that was running. */
+void sr_interrupt_delivered(void);
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop of one run. See loop.h. */
+#include "runtime/loop.h"
+
+#include <stdlib.h>
+
+#include "runtime/debug.h"
+#include "runtime/interrupt.h"
+#include "runtime/trace.h"
+
+enum {
+  POLL_STEPS = 64,    /* steps after which I/O gets a look even if tasks are ready */
+  SWALLOW_LIMIT = 1000 /* cancellations that a task may swallow at the end of a run */
+};
+
+/* ... and this much time, in nanoseconds. */
+static const int64_t POLL_INTERVAL = 100000;
+
+/* --- handles ---------------------------------------------------------------- */
+
+static void on_signal(uv_async_t *async) {
+  (void)async; /* waking the loop was all */
+}
+
+static void on_timer(uv_timer_t *timer) {
+  (void)timer; /* the heap is looked at after every poll */
+}
+
+static void on_poller_closed(uv_handle_t *handle) {
+  SrPoller *poller = (SrPoller *)handle->data;
+  if (--poller->open == 0) free(poller);
+}
+
+static void close_handle(uv_handle_t *handle, uv_close_cb on_closed) {
+  if (!uv_is_closing(handle)) uv_close(handle, on_closed);
+}
+
+static bool open_poller(SrRuntime *rt) {
+  SrPoller *poller = (SrPoller *)calloc(1, sizeof *poller);
+  if (poller == NULL) return false;
+  if (uv_timer_init(rt->loop, &poller->timer) != 0) return free(poller), false;
+  poller->timer.data = poller;
+  poller->open = 1;
+  if (uv_async_init(rt->loop, &poller->signal, on_signal) != 0) {
+    close_handle((uv_handle_t *)&poller->timer, on_poller_closed);
+    uv_run(rt->loop, UV_RUN_NOWAIT);
+    return false;
+  }
+  poller->signal.data = poller;
+  poller->open = 2;
+  uv_unref((uv_handle_t *)&poller->signal);
+  rt->poller = poller;
+  return true;
+}
+
+void sr_loop_open(lua_State *L, SrRuntime *rt) {
+  rt->loop = rt->borrowed;
+  if (rt->loop == NULL) {
+    int status = uv_loop_init(&rt->own);
+    if (status != 0) luaL_error(L, "run: cannot make a loop: %s", uv_strerror(status));
+    rt->loop = &rt->own;
+  }
+  if (!open_poller(rt)) {
+    if (rt->borrowed == NULL) uv_loop_close(&rt->own);
+    rt->loop = NULL;
+    luaL_error(L, "run: cannot open the handles of the loop");
+  }
+  if (rt->borrowed == NULL) sr_interrupt_take(rt);
+}
+
+static void close_leftover(uv_handle_t *handle, void *unused) {
+  (void)unused;
+  close_handle(handle, NULL);
+}
+
+static void close_own(SrRuntime *rt) {
+  uv_walk(rt->loop, close_leftover, NULL);
+  uv_run(rt->loop, UV_RUN_DEFAULT);
+  uv_loop_close(rt->loop);
+}
+
+static void close_resources(SrRuntime *rt) {
+  while (rt->resources != NULL) {
+    saros_resource *resource = rt->resources;
+    resource->on_run_end(resource);
+    sr_foreign_resource_close(resource);
+  }
+}
+
+/* On a host's loop the handles close when the host runs it again; they own their memory. */
+void sr_loop_close(SrRuntime *rt) {
+  if (rt->loop == NULL) return;
+  close_resources(rt);
+  sr_interrupt_give_back(rt);
+  close_handle((uv_handle_t *)&rt->poller->timer, on_poller_closed);
+  close_handle((uv_handle_t *)&rt->poller->signal, on_poller_closed);
+  rt->poller = NULL;
+  if (rt->borrowed == NULL)
+    close_own(rt);
+  else
+    uv_run(rt->loop, UV_RUN_NOWAIT);
+  rt->loop = NULL;
+}
+
+/* --- polling ---------------------------------------------------------------- */
+
+static void drain(lua_State *L, SrRuntime *rt) {
+  unsigned count = rt->ready_count;
+  rt->turn++;
+  rt->steps += count;
+  for (; count > 0; count--) sr_step(L, sr_take_ready(rt));
+}
+
+/* Tasks are ready: a look at timers and I/O, if it is time for one. */
+static void glance(SrRuntime *rt) {
+  if (rt->clock.count == 0 && !uv_loop_alive(rt->loop)) return;
+  int64_t now = (int64_t)uv_hrtime();
+  if (rt->steps < POLL_STEPS && now - rt->polled < POLL_INTERVAL) return;
+  rt->steps = 0;
+  rt->polled = now;
+  uv_run(rt->loop, UV_RUN_NOWAIT);
+  sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
+}
+
+/* Blocks until I/O comes or the deadline at `next` passes. */
+static void block(SrRuntime *rt, int64_t next) {
+  int64_t began = (int64_t)uv_hrtime();
+  uv_timer_t *timer = &rt->poller->timer;
+  if (next != INT64_MAX) {
+    int64_t wait = next - sr_clock_now(&rt->clock);
+    uint64_t due = (uint64_t)(wait > 0 ? (began + wait + 999999) / 1000000 : 0);
+    uv_update_time(rt->loop);
+    uint64_t loop_now = uv_now(rt->loop);
+    uv_timer_start(timer, on_timer, due > loop_now ? due - loop_now : 0, 0);
+  }
+  uv_run(rt->loop, UV_RUN_ONCE);
+  uv_timer_stop(timer);
+  rt->polled = (int64_t)uv_hrtime();
+  if (rt->clock.is_virtual) {
+    rt->clock.virtual_now += rt->polled - began;
+    if (rt->clock.virtual_now > next) rt->clock.virtual_now = next;
+  }
+}
+
+static bool wake_settlers(SrRuntime *rt) {
+  if (rt->settlers == NULL) return false;
+  uv_run(rt->loop, UV_RUN_NOWAIT);
+  sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
+  SrWaiter *settler;
+  if (rt->ready_count == 0)
+    while ((settler = sr_ring_take(&rt->settlers)) != NULL) sr_wake(sr_task_of(settler));
+  return true;
+}
+
+/* --- deadlock and Ctrl-C ---------------------------------------------------- */
+
+static void kill_parked(lua_State *L, SrRuntime *rt, const SrTask *spared) {
+  sr_push_all_tasks(L, rt);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, i);
+    SrTask *t = (SrTask *)lua_touserdata(L, -1);
+    if (t != spared && t->future.state == SR_PARKED) sr_kill(L, t);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/* Main is told, once for each wait. If it is joining what cannot end, that is closed by force. */
+static void on_deadlock(lua_State *L, SrRuntime *rt) {
+  SrTask *main_task = rt->main_task;
+  if (main_task != NULL && main_task->future.outcome == SR_WOKEN) {
+    sr_push_deadlock(L, rt);
+    sr_vault_set(L, &main_task->object);
+    sr_abort(main_task, SR_BY_DEADLOCK);
+    return;
+  }
+  kill_parked(L, rt, main_task);
+  if (rt->ready_count == 0 && rt->main_task != NULL) sr_kill(L, main_task);
+}
+
+static void interrupt_main(SrRuntime *rt) {
+  SrTask *main_task = rt->main_task;
+  if (main_task == NULL || main_task->future.state != SR_PARKED || !sr_is_interrupted(main_task)) return;
+  if (main_task->future.outcome != SR_WOKEN) return; /* it joins; its next await raises */
+  rt->interrupt = 0;
+  sr_interrupt_delivered();
+  sr_abort(main_task, SR_BY_INTERRUPT);
+}
+
+/* No task is ready. */
+static void wait_for_event(lua_State *L, SrRuntime *rt) {
+  if (wake_settlers(rt)) return;
+  int64_t next = sr_clock_next(&rt->clock);
+  bool io = uv_loop_alive(rt->loop);
+  if (!io && next == INT64_MAX) {
+    on_deadlock(L, rt);
+    return;
+  }
+  if (!io && rt->clock.is_virtual)
+    rt->clock.virtual_now = next > rt->clock.virtual_now ? next : rt->clock.virtual_now;
+  else
+    block(rt, next);
+  sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
+}
+
+static void poll(lua_State *L, SrRuntime *rt) {
+  if (rt->interrupt) interrupt_main(rt);
+  if (rt->ready_count > 0)
+    glance(rt);
+  else
+    wait_for_event(L, rt);
+  if (rt->interrupt) interrupt_main(rt);
+}
+
+void sr_loop_turn(lua_State *L, SrRuntime *rt) {
+  drain(L, rt);
+  if (rt->main_task != NULL) poll(L, rt);
+}
+
+/* --- the end of a run ------------------------------------------------------- */
+
+/* As drain, but a task that goes on swallowing its cancellation is closed by force. */
+static void drain_closing(lua_State *L, SrRuntime *rt) {
+  for (unsigned count = rt->ready_count; count > 0 && rt->ready_count > 0; count--) {
+    SrTask *t = sr_take_ready(rt);
+    if (t->raised > SWALLOW_LIMIT)
+      sr_kill(L, t);
+    else
+      sr_step(L, t);
+  }
+}
+
+void sr_loop_wind_down(lua_State *L, SrRuntime *rt) {
+  rt->is_closing = true;
+  if (rt->root.children == NULL) return;
+  sr_debug_cut_off(L, rt);
+  sr_scope_cancel(&rt->root);
+  while (rt->root.children != NULL) {
+    drain_closing(L, rt);
+    if (rt->root.children != NULL) poll(L, rt);
+  }
+}
+
+void sr_loop_kill_all(lua_State *L, SrRuntime *rt) {
+  rt->is_closing = true;
+  sr_push_all_tasks(L, rt);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, i);
+    SrTask *t = (SrTask *)lua_touserdata(L, -1);
+    if (t->future.state != SR_ENDED) sr_kill(L, t);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/* --- saros.h ---------------------------------------------------------------- */
+
+uv_loop_t *sr_foreign_loop(saros_runtime *rt) {
+  return ((SrRuntime *)(void *)rt)->loop;
+}
+
+double sr_foreign_now(saros_runtime *rt) {
+  return (double)sr_clock_now(&((SrRuntime *)(void *)rt)->clock) / 1e9;
+}
+
+int sr_foreign_timer_start(saros_runtime *rt, saros_timer *timer, double seconds) {
+  return sr_clock_start(&((SrRuntime *)(void *)rt)->clock, (SrTimer *)timer, seconds, false);
+}
+
+void sr_foreign_timer_stop(saros_runtime *rt, saros_timer *timer) {
+  sr_clock_stop(&((SrRuntime *)(void *)rt)->clock, (SrTimer *)timer);
+}
+
+void sr_foreign_close(uv_handle_t *handle, uv_close_cb on_closed) {
+  close_handle(handle, on_closed);
+}
+
+void sr_foreign_resource_open(lua_State *L, saros_resource *resource) {
+  SrRuntime *rt = sr_find_runtime(L);
+  sr_place_resource(L, resource);
+  resource->owner = rt;
+  resource->prev = NULL;
+  resource->next = rt->resources;
+  if (rt->resources != NULL) rt->resources->prev = resource;
+  rt->resources = resource;
+}
+
+void sr_foreign_resource_close(saros_resource *resource) {
+  SrRuntime *rt = (SrRuntime *)resource->owner;
+  if (rt == NULL) return;
+  resource->owner = NULL;
+  if (resource->next != NULL) resource->next->prev = resource->prev;
+  if (resource->prev != NULL)
+    resource->prev->next = resource->next;
+  else
+    rt->resources = resource->next;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Classes of userdata, and arguments checked by name: see object.h. */
+#include "runtime/object.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+int sr_self_error(lua_State *L, const SrClass *cls, const char *function) {
+  return luaL_error(L, "calling '%s' on bad self (%s expected, got %s; call it with a colon)", function, cls->name,
+                    luaL_typename(L, 1));
+}
+
+int sr_arg_error(lua_State *L, const char *function, int arg, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  luaL_where(L, 1);
+  lua_pushfstring(L, "bad argument #%d to '%s' (", arg, function);
+  lua_pushvfstring(L, format, args);
+  va_end(args);
+  lua_pushliteral(L, ")");
+  lua_concat(L, 4);
+  return lua_error(L);
+}
+
+int sr_type_error(lua_State *L, const char *function, int index, int arg, const char *expected) {
+  const char *got = lua_isnone(L, index) ? "no value" : luaL_typename(L, index);
+  return sr_arg_error(L, function, arg, "%s expected, got %s", expected, got);
+}
+
+void sr_check_function(lua_State *L, const char *function, int index, int arg) {
+  if (!lua_isfunction(L, index)) sr_type_error(L, function, index, arg, "function");
+}
+
+void sr_check_table(lua_State *L, const char *function, int index, int arg) {
+  if (!lua_istable(L, index)) sr_type_error(L, function, index, arg, "table");
+}
+
+lua_Integer sr_check_integer(lua_State *L, const char *function, int index, int arg, lua_Integer least) {
+  int is_integer;
+  lua_Integer value = lua_tointegerx(L, index, &is_integer);
+  if (!is_integer || lua_type(L, index) != LUA_TNUMBER) {
+    if (lua_type(L, index) == LUA_TNUMBER) sr_arg_error(L, function, arg, "number has no integer representation");
+    sr_type_error(L, function, index, arg, "integer");
+  }
+  if (value < least) sr_arg_error(L, function, arg, "must be at least %I, got %I", (LUAI_UACINT)least, (LUAI_UACINT)value);
+  return value;
+}
+
+double sr_check_seconds(lua_State *L, const char *function, int index, int arg) {
+  if (lua_type(L, index) != LUA_TNUMBER) sr_type_error(L, function, index, arg, "number");
+  double seconds = (double)lua_tonumber(L, index);
+  if (isnan(seconds)) sr_arg_error(L, function, arg, "seconds must not be NaN");
+  return seconds < 0 ? 0 : seconds;
+}
+
+double sr_check_deadline(lua_State *L, const char *function, int index, int arg) {
+  return lua_isnoneornil(L, index) ? HUGE_VAL : sr_check_seconds(L, function, index, arg);
+}
+
+static bool is_known(const char *name, const char *const *known) {
+  for (; *known != NULL; known++)
+    if (strcmp(*known, name) == 0) return true;
+  return false;
+}
+
+void sr_check_options(lua_State *L, const char *function, int index, int arg, const char *const *known) {
+  if (lua_isnoneornil(L, index)) return;
+  sr_check_table(L, function, index, arg);
+  lua_pushnil(L);
+  while (lua_next(L, index) != 0) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING || !is_known(lua_tostring(L, -1), known))
+      sr_arg_error(L, function, arg, "unknown option '%s'", luaL_tolstring(L, -1, NULL));
+  }
+}
+
+void sr_set_functions(lua_State *L, const luaL_Reg *functions) {
+  for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, lua_upvalueindex(i));
+  luaL_setfuncs(L, functions, SR_UP_COUNT);
+}
+
+void sr_fill_class(lua_State *L, const SrClass *cls, const luaL_Reg *methods, const luaL_Reg *meta) {
+  lua_pushstring(L, cls->name);
+  lua_setfield(L, -2, "__name");
+  lua_newtable(L);
+  sr_set_functions(L, methods);
+  lua_setfield(L, -2, "__index");
+  if (meta != NULL) sr_set_functions(L, meta);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, cls);
+}
+
+void sr_push_class(lua_State *L, const SrClass *cls, const luaL_Reg *methods, const luaL_Reg *meta) {
+  lua_newtable(L);
+  sr_fill_class(L, cls, methods, meta);
+}
+
+void sr_push_meta(lua_State *L, const SrClass *cls) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, cls);
+}
+
+void *sr_new_object(lua_State *L, const SrClass *cls, size_t size, int values) {
+  SrObject *object = (SrObject *)lua_newuserdatauv(L, size, values);
+  memset(object, 0, size);
+  object->cls = cls;
+  sr_push_meta(L, cls);
+  lua_setmetatable(L, -2);
+  return object;
+}

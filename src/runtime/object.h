@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Classes of userdata, and arguments checked by name.
+**
+** Every userdata of saros starts with a pointer to its class, so a check costs two
+** comparisons and no look-up. Error messages name the function themselves: through
+** pcall(f, ...) Lua would only know a "?".
+*/
+#ifndef SR_OBJECT_H
+#define SR_OBJECT_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct SrClass {
+  const char *name; /* as messages and tostring show it: "semaphore" */
+} SrClass;
+
+typedef struct SrObject {
+  const SrClass *cls;
+} SrObject;
+
+/* Every C function of saros is a closure over these upvalues. */
+enum {
+  SR_UP_RUNTIME = 1, /* light userdata: the SrRuntime */
+  SR_UP_LIVE,        /* table: slot to handle, of every task that has not ended */
+  SR_UP_TASK_META,   /* metatable of tasks */
+  SR_UP_HANDLER,     /* message handler that records tracebacks */
+  SR_UP_BODY,        /* what a coroutine of the pool runs */
+  SR_UP_COUNT = SR_UP_BODY
+};
+
+#define SR_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+/* The userdata at `arg` if it is of that class, else NULL. [-0, +0, -] */
+static inline void *sr_test(lua_State *L, int arg, const SrClass *cls) {
+  if (lua_type(L, arg) != LUA_TUSERDATA || lua_rawlen(L, arg) < sizeof(SrObject)) return NULL;
+  SrObject *object = (SrObject *)lua_touserdata(L, arg);
+  return object->cls == cls ? object : NULL;
+}
+
+/* Raises "calling 'function' on bad self". [-0, +0, v] */
+int sr_self_error(lua_State *L, const SrClass *cls, const char *function);
+
+/* The object a method was called on. [-0, +0, v] */
+static inline void *sr_check_self(lua_State *L, const SrClass *cls, const char *function) {
+  void *self = sr_test(L, 1, cls);
+  if (self == NULL) sr_self_error(L, cls, function);
+  return self;
+}
+
+/* Raises "bad argument #arg to 'function' (message)". [-0, +0, v] */
+int sr_arg_error(lua_State *L, const char *function, int arg, const char *format, ...);
+/* The same, for a value of the wrong type. [-0, +0, v] */
+int sr_type_error(lua_State *L, const char *function, int index, int arg, const char *expected);
+
+/*
+** The checks below take the stack index of the value and, separately, the number that
+** the message shows: in methods the first argument after self is #1.
+*/
+
+/* A function. [-0, +0, v] */
+void sr_check_function(lua_State *L, const char *function, int index, int arg);
+/* A table. [-0, +0, v] */
+void sr_check_table(lua_State *L, const char *function, int index, int arg);
+/* An integer of at least `least`. [-0, +0, v] */
+lua_Integer sr_check_integer(lua_State *L, const char *function, int index, int arg, lua_Integer least);
+/* Seconds: a number, not NaN; below zero counts as zero. [-0, +0, v] */
+double sr_check_seconds(lua_State *L, const char *function, int index, int arg);
+/* Seconds of a deadline: nil means none, given as HUGE_VAL. [-0, +0, v] */
+double sr_check_deadline(lua_State *L, const char *function, int index, int arg);
+/* Refuses options that are not among `known` (ends with NULL). `index` is a table or nil. [-0, +0, v] */
+void sr_check_options(lua_State *L, const char *function, int index, int arg, const char *const *known);
+
+/* Sets these functions in the table on top, each a closure over the caller's upvalues. [-0, +0, m] */
+void sr_set_functions(lua_State *L, const luaL_Reg *functions);
+/* Makes the table on top the metatable of a class: __name, methods under __index, metamethods. [-0, +0, m] */
+void sr_fill_class(lua_State *L, const SrClass *cls, const luaL_Reg *methods, const luaL_Reg *meta);
+/* Pushes a new metatable, filled. [-0, +1, m] */
+void sr_push_class(lua_State *L, const SrClass *cls, const luaL_Reg *methods, const luaL_Reg *meta);
+/* Pushes the metatable that sr_push_class registered for this class. [-0, +1, -] */
+void sr_push_meta(lua_State *L, const SrClass *cls);
+/* Pushes a new zeroed userdata of that class; `size` bytes, `values` user values. [-0, +1, m] */
+void *sr_new_object(lua_State *L, const SrClass *cls, size_t size, int values);
+
+#endif

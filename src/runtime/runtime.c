@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* The runtime: opening it in a Lua state, run, and its end. See runtime.h. */
+#include "runtime/runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/debug.h"
+#include "runtime/error.h"
+#include "runtime/failure.h"
+#include "runtime/loop.h"
+#include "runtime/trace.h"
+
+const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key, sr_live_key;
+
+SrRuntime *sr_find_runtime(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
+  SrRuntime *rt = (SrRuntime *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return rt;
+}
+
+/* --- slots and the vault ---------------------------------------------------- */
+
+bool sr_slots_peek(SrSlots *slots, uint32_t *number) {
+  if (slots->count > 0) {
+    *number = slots->given_back[slots->count - 1];
+    return true;
+  }
+  if (slots->top == slots->capacity) {
+    uint32_t capacity = slots->capacity == 0 ? 64 : slots->capacity * 2;
+    uint32_t *given_back = (uint32_t *)realloc(slots->given_back, capacity * sizeof *given_back);
+    if (given_back == NULL) return false;
+    slots->given_back = given_back;
+    slots->capacity = capacity;
+  }
+  *number = slots->top + 1;
+  return true;
+}
+
+void sr_slots_free(SrSlots *slots) {
+  free(slots->given_back);
+  memset(slots, 0, sizeof *slots);
+}
+
+void sr_vault_set(lua_State *L, const void *key) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_vault_key);
+  lua_insert(L, -2);
+  lua_rawsetp(L, -2, key);
+  lua_pop(L, 1);
+}
+
+void sr_vault_get(lua_State *L, const void *key) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_vault_key);
+  lua_rawgetp(L, -1, key);
+  lua_replace(L, -2);
+}
+
+/* --- run -------------------------------------------------------------------- */
+
+/* The protected part of a run: (main, arguments...) to the handle of main, and what a test left over or nil. */
+static int l_loop(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  rt->main_task = sr_spawn(L, &rt->root, 1, lua_gettop(L) - 1);
+  lua_pushliteral(L, "main");
+  sr_set_name(L, -2);
+  lua_replace(L, 1);
+  lua_settop(L, 1);
+  while (rt->main_task != NULL) sr_loop_turn(L, rt);
+  if (rt->is_testing)
+    sr_push_leftovers(L, rt);
+  else
+    lua_pushnil(L);
+  sr_loop_wind_down(L, rt);
+  return 2;
+}
+
+static int l_kill_all(lua_State *L) {
+  sr_loop_kill_all(L, sr_rt(L));
+  return 0;
+}
+
+/* Pushes a function of ours with the upvalues of the running one. */
+static void push_closure(lua_State *L, lua_CFunction function) {
+  for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, lua_upvalueindex(i));
+  lua_pushcclosure(L, function, SR_UP_COUNT);
+}
+
+static void new_table_at(lua_State *L, const void *key, const char *mode) {
+  lua_newtable(L);
+  if (mode != NULL) {
+    lua_createtable(L, 0, 1);
+    lua_pushstring(L, mode);
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
+static void begin_run(lua_State *L, SrRuntime *rt, bool is_testing) {
+  if (rt->idle == NULL) rt->idle = (SrIdle *)malloc(SR_POOL_SIZE * sizeof(SrIdle));
+  if (rt->idle == NULL) luaL_error(L, "run: not enough memory");
+  sr_loop_open(L, rt);
+  memset(&rt->root, 0, sizeof rt->root);
+  rt->root.kind = SR_SCOPE_RUN;
+  rt->ready = rt->newest = NULL;
+  rt->ready_count = 0;
+  rt->main_task = rt->current = NULL;
+  rt->settlers = NULL;
+  rt->is_closing = false;
+  rt->is_testing = rt->clock.is_virtual = is_testing;
+  rt->clock.virtual_now = (int64_t)uv_hrtime();
+  rt->last_id = 0;
+  rt->is_running = true;
+}
+
+/* An array that has only empty places gives its memory back when a key of another kind makes it grow. */
+static void shrink_live(lua_State *L) {
+  lua_pushboolean(L, 1);
+  lua_setfield(L, lua_upvalueindex(SR_UP_LIVE), "shrink");
+  lua_pushnil(L);
+  lua_setfield(L, lua_upvalueindex(SR_UP_LIVE), "shrink");
+}
+
+/* No task is left. */
+static void end_run(lua_State *L, SrRuntime *rt) {
+  sr_loop_close(rt);
+  rt->is_running = false;
+  rt->is_testing = rt->clock.is_virtual = false;
+  sr_clock_free(&rt->clock);
+  sr_block_free_all(rt);
+  sr_slots_free(&rt->live);
+  shrink_live(L);
+  sr_free_threads(L, rt);
+  new_table_at(L, &sr_vault_key, NULL);
+  sr_report_failures(L, rt);
+}
+
+/* Raises what main raised; a string gets the chain of tasks appended. The handle is at index 1. */
+static int raise_failure(lua_State *L, int leftovers) {
+  sr_push_failure(L, 1);
+  if (lua_type(L, -1) != LUA_TSTRING) return lua_error(L);
+  sr_push_task_trace(L, 1);
+  if (lua_isstring(L, -1))
+    lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
+  else
+    lua_pop(L, 1);
+  if (lua_isstring(L, leftovers)) lua_pushfstring(L, "%s\n%s", lua_tostring(L, -1), lua_tostring(L, leftovers));
+  return lua_error(L);
+}
+
+static int run(lua_State *L, const char *function, bool is_testing) {
+  SrRuntime *rt = sr_rt(L);
+  sr_check_function(L, function, 1, 1);
+  int nargs = sr_check_args(L, function, 1);
+  if (rt->is_running)
+    return luaL_error(L, "%s: a loop is running already (call the function, or spawn it)", function);
+  begin_run(L, rt, is_testing);
+  push_closure(L, l_loop);
+  lua_insert(L, 1);
+  int status = lua_pcall(L, nargs + 1, 2, 0);
+  if (status != LUA_OK) {
+    push_closure(L, l_kill_all);
+    if (lua_pcall(L, 0, 0, 0) != LUA_OK) lua_pop(L, 1);
+  } else if (((SrFuture *)lua_touserdata(L, 1))->status != SR_DONE)
+    sr_push_failure(L, 1), lua_pop(L, 1); /* this is where it is looked at */
+  end_run(L, rt);
+  if (status != LUA_OK) return lua_error(L);
+  if (((SrFuture *)lua_touserdata(L, 1))->status != SR_DONE) return raise_failure(L, 2);
+  if (lua_isstring(L, 2)) return lua_error(L);
+  return sr_push_results(L, 1, NULL);
+}
+
+int sr_l_run(lua_State *L) {
+  return run(L, "run", false);
+}
+
+int sr_l_test_run(lua_State *L) {
+  return run(L, "testing.run", true);
+}
+
+int sr_l_now(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)sr_clock_now(&sr_rt(L)->clock) / 1e9);
+  return 1;
+}
+
+/* --- opening and closing ---------------------------------------------------- */
+
+static saros_runtime *foreign_runtime(lua_State *L) {
+  return (saros_runtime *)(void *)sr_find_runtime(L);
+}
+
+static const saros_api api = {
+    SAROS_API_VERSION,
+    foreign_runtime,
+    sr_foreign_loop,
+    sr_foreign_check,
+    sr_foreign_cancelled,
+    sr_foreign_raise,
+    sr_foreign_park,
+    sr_foreign_wake,
+    sr_foreign_aborted,
+    sr_foreign_ready,
+    sr_foreign_now,
+    sr_foreign_timer_start,
+    sr_foreign_timer_stop,
+    sr_foreign_close,
+    sr_foreign_resource_open,
+    sr_foreign_resource_close,
+    sr_foreign_push_error,
+    sr_arg_error,
+    sr_foreign_collected,
+};
+
+/* lua_close, perhaps in the middle of a run: nothing of Lua is touched any more. */
+static int l_collect(lua_State *L) {
+  SrRuntime *rt = (SrRuntime *)lua_touserdata(L, 1);
+  sr_loop_close(rt);
+  sr_clock_free(&rt->clock);
+  sr_block_free_all(rt);
+  sr_slots_free(&rt->live);
+  sr_slots_free(&rt->threads);
+  sr_free_sources(rt);
+  free(rt->idle);
+  rt->idle = NULL;
+  rt->is_running = false;
+  return 0;
+}
+
+static SrRuntime *new_runtime(lua_State *L) {
+  SrRuntime *rt = (SrRuntime *)lua_newuserdatauv(L, sizeof(SrRuntime), 0);
+  memset(rt, 0, sizeof *rt);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_collect);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
+  lua_getfield(L, LUA_REGISTRYINDEX, SAROS_LOOP_KEY);
+  rt->borrowed = (uv_loop_t *)lua_touserdata(L, -1);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&api);
+  lua_setfield(L, LUA_REGISTRYINDEX, SAROS_API_KEY);
+  lua_pop(L, 1);
+  return rt;
+}
+
+/* Pushes the upvalues of all functions; each closure among them gets those before it. */
+static void push_upvalues(lua_State *L, SrRuntime *rt) {
+  int base = lua_gettop(L);
+  lua_pushlightuserdata(L, rt);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_live_key);
+  lua_newtable(L);
+  lua_pushvalue(L, base + SR_UP_RUNTIME);
+  lua_pushcclosure(L, sr_l_handler, 1);
+  for (int i = SR_UP_RUNTIME; i <= SR_UP_HANDLER; i++) lua_pushvalue(L, base + i);
+  lua_pushcclosure(L, sr_l_body, SR_UP_HANDLER);
+}
+
+int sr_open_runtime(lua_State *L, lua_CFunction init) {
+  SrRuntime *rt = new_runtime(L);
+  new_table_at(L, &sr_vault_key, NULL);
+  new_table_at(L, &sr_origin_key, "k");
+  new_table_at(L, &sr_names_key, "k");
+  new_table_at(L, &sr_threads_key, NULL);
+  sr_open_debug(rt);
+  push_upvalues(L, rt);
+  lua_pushcclosure(L, init, SR_UP_COUNT);
+  lua_call(L, 0, 1);
+  return 1;
+}

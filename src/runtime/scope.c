@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* The tree of cancellation. See scope.h. */
+#include "runtime/scope.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/runtime.h"
+#include "runtime/trace.h"
+
+/* --- the tree --------------------------------------------------------------- */
+
+static void hang_below(SrScope *scope, SrScope *parent) {
+  SrScope *first = parent->children;
+  scope->parent = parent;
+  if (first == NULL) {
+    parent->children = scope->next = scope->prev = scope;
+    return;
+  }
+  scope->next = first;
+  scope->prev = first->prev;
+  first->prev->next = scope;
+  first->prev = scope;
+}
+
+void sr_scope_enter(SrScope *scope, SrScope *parent, SrScopeKind kind) {
+  scope->children = NULL;
+  scope->kind = (uint8_t)kind;
+  scope->cancelled = false;
+  scope->cause = kind == SR_SCOPE_SHIELD ? NULL : parent->cause;
+  hang_below(scope, parent);
+}
+
+void sr_scope_exit(SrScope *scope) {
+  SrScope *parent = scope->parent;
+  if (scope->next == scope)
+    parent->children = NULL;
+  else {
+    scope->prev->next = scope->next;
+    scope->next->prev = scope->prev;
+    if (parent->children == scope) parent->children = scope->next;
+  }
+}
+
+bool sr_scope_within(const SrScope *inner, const SrScope *outer) {
+  for (; inner != NULL; inner = inner->parent)
+    if (inner == outer) return true;
+  return false;
+}
+
+/* The scope after `at` in a walk of the tree below `top`, parents first; below `at` only if `descend`. */
+static SrScope *next_scope(SrScope *top, SrScope *at, bool descend) {
+  if (descend && at->children != NULL) return at->children;
+  for (; at != top; at = at->parent)
+    if (at->next != at->parent->children) return at->next;
+  return NULL;
+}
+
+/* --- cancelling ------------------------------------------------------------- */
+
+/* The task that runs in this scope and in none further inside, or NULL. */
+static SrTask *task_in(SrScope *scope) {
+  if (scope->kind == SR_SCOPE_RUN) return NULL;
+  SrTask *t = scope->kind == SR_SCOPE_TASK ? SR_CONTAINER(scope, SrTask, scope) : ((SrBlock *)(void *)scope)->task;
+  return t->current == scope ? t : NULL;
+}
+
+static void limit_shield(SrBlock *shield) {
+  if (shield->seconds == HUGE_VAL || shield->timer.position != 0 || shield->scope.cancelled) return;
+  SrClock *clock = &shield->task->rt->clock;
+  if (!sr_clock_start(clock, (SrTimer *)&shield->timer, shield->seconds, false)) sr_scope_cancel(&shield->scope);
+}
+
+/* Waits for the tasks of its innermost block. If just that block is cancelled, the wait goes on. */
+static bool joins(const SrTask *t) {
+  return t->future.state == SR_PARKED && t->waiter.kind->joins;
+}
+
+/* Hands `cause` down from `top` and ends the waits it reaches. */
+static void hand_down(SrScope *top, SrScope *cause) {
+  bool descend;
+  for (SrScope *at = top; at != NULL; at = next_scope(top, at, descend)) {
+    descend = at == top || at->kind != SR_SCOPE_SHIELD;
+    if (!descend) {
+      limit_shield((SrBlock *)(void *)at);
+      continue;
+    }
+    at->cause = cause;
+    SrTask *t = task_in(at);
+    if (t != NULL && !(at == top && joins(t))) sr_abort(t, SR_BY_CANCEL);
+  }
+}
+
+bool sr_scope_cancel(SrScope *scope) {
+  if (scope->cancelled) return false;
+  scope->cancelled = true;
+  if (scope->cause == NULL) hand_down(scope, scope);
+  return true;
+}
+
+bool sr_scope_cancel_reason(lua_State *L, SrScope *scope, int index) {
+  if (scope->cancelled) return false;
+  if (!lua_isnoneornil(L, index)) {
+    lua_pushvalue(L, index);
+    sr_vault_set(L, &scope->cancelled);
+  }
+  return sr_scope_cancel(scope);
+}
+
+void sr_scope_push_reason(lua_State *L, const SrScope *scope) {
+  sr_vault_get(L, &scope->cancelled);
+}
+
+/* --- blocks ----------------------------------------------------------------- */
+
+static void on_deadline(saros_timer *timer) {
+  SrBlock *block = SR_CONTAINER(timer, SrBlock, timer);
+  block->expired = true;
+  sr_scope_cancel(&block->scope);
+}
+
+static SrBlock *new_block(lua_State *L, SrRuntime *rt) {
+  if (rt->block_count == rt->block_capacity) {
+    unsigned capacity = rt->block_capacity == 0 ? 64 : rt->block_capacity * 2;
+    SrBlock **blocks = (SrBlock **)realloc(rt->all_blocks, capacity * sizeof *blocks);
+    if (blocks == NULL) luaL_error(L, "not enough memory");
+    rt->all_blocks = blocks;
+    rt->block_capacity = capacity;
+  }
+  SrBlock *block = (SrBlock *)malloc(SR_BLOCK_SIZE);
+  if (block == NULL) luaL_error(L, "not enough memory");
+  return rt->all_blocks[rt->block_count++] = block;
+}
+
+SrBlock *sr_block_open(lua_State *L, SrTask *t, SrScopeKind kind, const SrBlockOps *ops, size_t size) {
+  SrRuntime *rt = t->rt;
+  SrBlock *block = rt->free_blocks;
+  if (block != NULL)
+    rt->free_blocks = (SrBlock *)(void *)block->task;
+  else
+    block = new_block(L, rt);
+  memset(block, 0, size);
+  block->task = t;
+  block->ops = ops;
+  block->seconds = HUGE_VAL;
+  block->serial = ++rt->last_serial;
+  block->timer.on_fire = on_deadline;
+  sr_place(L, &block->scope);
+  sr_scope_enter(&block->scope, t->current, kind);
+  t->current = &block->scope;
+  return block;
+}
+
+void sr_block_deadline(lua_State *L, SrBlock *block, double seconds) {
+  SrClock *clock = &block->task->rt->clock;
+  sr_clock_stop(clock, (SrTimer *)&block->timer);
+  block->seconds = seconds;
+  if (seconds != HUGE_VAL && !sr_clock_start(clock, (SrTimer *)&block->timer, seconds, false))
+    luaL_error(L, "not enough memory");
+}
+
+SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint32_t serial) {
+  if (serial <= rt->freed_serial) return NULL; /* of an earlier run: its memory is gone */
+  return block->ops != NULL && block->serial == serial ? block : NULL;
+}
+
+/* Its tasks can no longer be waited for here: they are cancelled and belong to the run. */
+static void orphan(SrScope *scope, SrScope *root) {
+  SrScope *child;
+  while ((child = scope->children) != NULL) {
+    sr_scope_exit(child);
+    hang_below(child, root);
+    child->cancelled = true;
+    hand_down(child, child);
+  }
+}
+
+/* Takes the innermost block of its task off the stack. */
+static void pop_block(lua_State *L, SrBlock *block) {
+  SrTask *t = block->task;
+  SrRuntime *rt = t->rt;
+  sr_clock_stop(&rt->clock, (SrTimer *)&block->timer);
+  if (block->ops->dispose != NULL) block->ops->dispose(block);
+  if (block->scope.children != NULL) orphan(&block->scope, &rt->root);
+  t->current = block->scope.parent;
+  sr_scope_exit(&block->scope);
+  if (block->scope.cancelled) {
+    lua_pushnil(L);
+    sr_vault_set(L, &block->scope.cancelled);
+  }
+  block->ops = NULL;
+  block->task = (SrTask *)(void *)rt->free_blocks;
+  rt->free_blocks = block;
+}
+
+static void push_forgotten(lua_State *L, const SrBlock *block) {
+  sr_push_place(L, &block->scope);
+  lua_pushfstring(L, "%s made at %s was never closed: declare it as local x <close> = ...", block->ops->name,
+                  lua_tostring(L, -1));
+  lua_remove(L, -2);
+}
+
+static bool close_down_to(lua_State *L, SrTask *t, const SrScope *outer) {
+  bool found = false;
+  while (t->current != outer) {
+    if (found) lua_pop(L, 1);
+    found = true;
+    push_forgotten(L, (SrBlock *)(void *)t->current);
+    pop_block(L, (SrBlock *)(void *)t->current);
+  }
+  return found;
+}
+
+bool sr_block_close(lua_State *L, SrBlock *block) {
+  bool found = close_down_to(L, block->task, &block->scope);
+  pop_block(L, block);
+  return found;
+}
+
+bool sr_block_close_inner(lua_State *L, SrBlock *block) {
+  return close_down_to(L, block->task, &block->scope);
+}
+
+bool sr_block_close_all(lua_State *L, SrTask *t) {
+  return close_down_to(L, t, &t->scope);
+}
+
+void sr_block_free_all(SrRuntime *rt) {
+  for (unsigned i = 0; i < rt->block_count; i++) free(rt->all_blocks[i]);
+  free(rt->all_blocks);
+  rt->all_blocks = NULL;
+  rt->free_blocks = NULL;
+  rt->block_count = rt->block_capacity = 0;
+  rt->freed_serial = rt->last_serial;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** The tree of cancellation. A run, a task, a timeout, a group, a shield and a
+** combinator are scopes; each hangs below the one it was made in.
+**
+** Invariant: scope->cause is the outermost cancelled scope that reaches this one, or
+** NULL. It is kept by handing it down when a scope is cancelled or entered, so an await
+** asks one pointer. A shield hands nothing down.
+*/
+#ifndef SR_SCOPE_H
+#define SR_SCOPE_H
+
+#include <saros.h>
+
+#include "runtime/object.h"
+
+typedef struct SrRuntime SrRuntime;
+typedef struct SrTask SrTask;
+typedef struct SrScope SrScope;
+typedef struct SrBlock SrBlock;
+
+typedef enum SrScopeKind {
+  SR_SCOPE_RUN,     /* the root of a run */
+  SR_SCOPE_TASK,    /* a task as a whole */
+  SR_SCOPE_TIMEOUT, /* a block with a deadline */
+  SR_SCOPE_GROUP,   /* a block that owns tasks */
+  SR_SCOPE_SHIELD,  /* a block that outer cancellation does not reach */
+  SR_SCOPE_JOIN     /* a combinator: owns the tasks it started */
+} SrScopeKind;
+
+struct SrScope {
+  SrScope *parent;      /* where it hangs; NULL for the run */
+  SrScope *children;    /* first of a ring, in order of entry */
+  SrScope *next, *prev; /* its place in the parent's ring */
+  SrScope *cause;       /* the outermost cancelled scope that reaches here, or NULL */
+  uint8_t kind;         /* SrScopeKind */
+  bool cancelled;       /* cancelled itself */
+  uint16_t source;      /* where it was made: see sr_place */
+  int32_t line;
+};
+
+/* What a scope inside a task does when a task that it owns has ended. */
+typedef struct SrBlockOps {
+  const char *name; /* as messages show it: "timeout" */
+  /*
+  ** A child has ended; its handle is at index 1 of L, its results (or its error) are the values from
+  ** `first` to the top; `index` is its number in the block.
+  */
+  void (*child_ended)(SrBlock *block, lua_State *L, SrTask *child, int first, uint32_t index);
+  /* The block is being left: let go of what it holds. May be NULL. */
+  void (*dispose)(SrBlock *block);
+} SrBlockOps;
+
+/* A scope inside a task. Blocks of one task form a stack: SrTask.current is the innermost. */
+struct SrBlock {
+  SrScope scope;
+  SrTask *task;          /* whose block it is */
+  const SrBlockOps *ops; /* NULL once it has been left */
+  saros_timer timer;     /* the deadline of a timeout, the limit of a shield */
+  double seconds;        /* what the timer was last set to; HUGE_VAL for none */
+  uint32_t serial;       /* unlike that of every other block: marks its CancelledErrors */
+  bool expired;          /* its deadline has cancelled it */
+};
+
+/* Hangs `scope` below `parent`, as its last child. */
+void sr_scope_enter(SrScope *scope, SrScope *parent, SrScopeKind kind);
+/* Takes it out of the tree. */
+void sr_scope_exit(SrScope *scope);
+/*
+** Cancels a scope and all below it up to shields; tasks that wait in it are woken.
+** Returns whether that was news.
+*/
+bool sr_scope_cancel(SrScope *scope);
+/* The same with a reason, the value at `index`; the first reason stays. [-0, +0, m] */
+bool sr_scope_cancel_reason(lua_State *L, SrScope *scope, int index);
+/* Pushes the reason of a cancelled scope, or nil. [-0, +1, -] */
+void sr_scope_push_reason(lua_State *L, const SrScope *scope);
+/* Whether `inner` is `outer` or hangs below it. */
+bool sr_scope_within(const SrScope *inner, const SrScope *outer);
+
+/* Blocks of all kinds fit in this, so that their pool is one list. */
+enum { SR_BLOCK_SIZE = 256 };
+/* Opens a block of `size` bytes (a struct that starts with SrBlock, zeroed) inside a task. [-0, +0, m] */
+SrBlock *sr_block_open(lua_State *L, SrTask *t, SrScopeKind kind, const SrBlockOps *ops, size_t size);
+/* Gives it a deadline, counted from now; HUGE_VAL takes it away. [-0, +0, m] */
+void sr_block_deadline(lua_State *L, SrBlock *block, double seconds);
+/*
+** Leaves a block: it is dead afterwards. Blocks inside it that are still open were forgotten;
+** they are abandoned, and the place of the outermost is pushed. Returns whether there was one. [-0, +(0|1), m]
+*/
+bool sr_block_close(lua_State *L, SrBlock *block);
+/* Abandons the blocks inside it, which were forgotten. As sr_block_close. [-0, +(0|1), m] */
+bool sr_block_close_inner(lua_State *L, SrBlock *block);
+/* Abandons every block of a task that ends. As sr_block_close. [-0, +(0|1), m] */
+bool sr_block_close_all(lua_State *L, SrTask *t);
+/* The block if it is still the one with this serial, else NULL. */
+SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint32_t serial);
+/* Frees the blocks of a run that is over. */
+void sr_block_free_all(SrRuntime *rt);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* Places, stacks and the chain across tasks. See trace.h; the tree and the deadlock report are in tree.c. */
+#include "runtime/trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/runtime.h"
+
+/* --- places ----------------------------------------------------------------- */
+
+/* Levels that are looked through for Lua code: it may have called us by way of pcall or a metamethod. */
+enum { MAX_LEVELS = 5, MAX_SOURCES = 65535 };
+
+/* The number of a source name: 0 is unknown. Names are copied, as their chunk may be collected. */
+static unsigned source_number(SrRuntime *rt, const char *name, unsigned hint) {
+  if (hint != 0 && hint <= rt->source_count && strcmp(rt->sources[hint - 1], name) == 0) return hint;
+  for (unsigned i = rt->source_count; i > 0; i--)
+    if (strcmp(rt->sources[i - 1], name) == 0) return i;
+  if (rt->source_count == MAX_SOURCES) return 0;
+  char **sources = (char **)realloc(rt->sources, (rt->source_count + 1) * sizeof *sources);
+  if (sources == NULL) return 0;
+  rt->sources = sources;
+  size_t size = strlen(name) + 1;
+  char *copy = (char *)malloc(size);
+  if (copy == NULL) return 0;
+  memcpy(copy, name, size);
+  rt->sources[rt->source_count++] = copy;
+  return rt->source_count;
+}
+
+/* The Lua code that called the running function; false if there is none. */
+static bool find_caller(lua_State *L, int level, lua_Debug *ar) {
+  for (int i = level; i < level + MAX_LEVELS && lua_getstack(L, i, ar); i++) {
+    lua_getinfo(L, "Sl", ar);
+    if (ar->currentline >= 0) return true;
+  }
+  return false;
+}
+
+void sr_place(lua_State *L, SrScope *scope) {
+  SrRuntime *rt = sr_rt(L);
+  lua_Debug ar;
+  scope->source = 0;
+  scope->line = 0;
+  if (!find_caller(L, 1, &ar)) return;
+  rt->last_source = source_number(rt, ar.short_src, rt->last_source);
+  scope->source = (uint16_t)rt->last_source;
+  scope->line = ar.currentline;
+}
+
+static void push_source(lua_State *L, const SrRuntime *rt, unsigned source, int line) {
+  if (source == 0)
+    lua_pushliteral(L, "?");
+  else
+    lua_pushfstring(L, "%s:%d", rt->sources[source - 1], line);
+}
+
+void sr_push_place(lua_State *L, const SrScope *scope) {
+  push_source(L, sr_find_runtime(L), scope->source, scope->line);
+}
+
+void sr_place_resource(lua_State *L, saros_resource *resource) {
+  SrRuntime *rt = sr_find_runtime(L);
+  lua_Debug ar;
+  resource->source = resource->line = 0;
+  if (!find_caller(L, 1, &ar)) return;
+  resource->source = (int)source_number(rt, ar.short_src, 0);
+  resource->line = ar.currentline;
+}
+
+void sr_push_resource_place(lua_State *L, const saros_resource *resource) {
+  push_source(L, sr_find_runtime(L), (unsigned)resource->source, resource->line);
+}
+
+void sr_free_sources(SrRuntime *rt) {
+  for (unsigned i = 0; i < rt->source_count; i++) free(rt->sources[i]);
+  free(rt->sources);
+  rt->sources = NULL;
+  rt->source_count = rt->last_source = 0;
+}
+
+/* --- stacks ----------------------------------------------------------------- */
+
+void sr_push_stack(lua_State *L, lua_State *co, int level) {
+  static const char bottom[] = "\n\t[C]: in ?";
+  luaL_traceback(L, co, NULL, level);
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  size_t cut = sizeof bottom - 1;
+  if (length < cut || strcmp(text + length - cut, bottom) != 0) return;
+  lua_pushlstring(L, text, length - cut);
+  lua_remove(L, -2);
+}
+
+void sr_push_where(lua_State *L, SrTask *t) {
+  lua_Debug ar;
+  if (t->co != NULL && find_caller(t->co, 0, &ar))
+    lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+  else
+    sr_push_place(L, &t->scope);
+}
+
+/* Pushes "[task 'name' spawned at place]". */
+static void push_label(lua_State *L, SrTask *t) {
+  sr_push_name(L, t);
+  sr_push_place(L, &t->scope);
+  lua_pushfstring(L, "[task '%s' spawned at %s]", lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Pushes the stack of a task that has one, and its label. */
+static void push_stack_of(lua_State *L, SrTask *t, int level) {
+  if (t->co != NULL)
+    sr_push_stack(L, t->co, level);
+  else
+    lua_pushliteral(L, "stack traceback: (not running)");
+  push_label(L, t);
+  lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+void sr_push_task_trace(lua_State *L, int index) {
+  SrTask *t = sr_test_task(L, index);
+  if (t->future.status == SR_FAILED) {
+    lua_getiuservalue(L, index, 1);
+    lua_getiuservalue(L, -1, 2);
+    lua_replace(L, -2);
+    return;
+  }
+  if (t->future.state == SR_ENDED)
+    push_label(L, t);
+  else
+    push_stack_of(L, t, 0);
+}
+
+/* --- the chain across tasks ------------------------------------------------- */
+
+/*
+** The origin of the error that is under way in a task: {error, trace, is the trace still that of
+** the task it came from}. Kept by task, so an error that passes a wait_for keeps its first trace.
+*/
+enum { ORIGIN_ERROR = 1, ORIGIN_TRACE, ORIGIN_FOREIGN };
+
+static void set_origin(lua_State *L, SrTask *t, int error, int trace, bool foreign) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_origin_key);
+  sr_push_task(L, t);
+  lua_createtable(L, 3, 0);
+  lua_pushvalue(L, error);
+  lua_rawseti(L, -2, ORIGIN_ERROR);
+  lua_pushvalue(L, trace);
+  lua_rawseti(L, -2, ORIGIN_TRACE);
+  lua_pushboolean(L, foreign);
+  lua_rawseti(L, -2, ORIGIN_FOREIGN);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Pushes trace and foreign if the origin of task `t` is the error at `error`; else pushes nothing. */
+static bool get_origin(lua_State *L, SrTask *t, int error) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_origin_key);
+  sr_push_task(L, t);
+  lua_rawget(L, -2);
+  lua_replace(L, -2);
+  if (!lua_istable(L, -1)) return lua_pop(L, 1), false;
+  lua_rawgeti(L, -1, ORIGIN_ERROR);
+  bool same = lua_rawequal(L, -1, error);
+  lua_pop(L, 1);
+  if (!same) return lua_pop(L, 1), false;
+  lua_rawgeti(L, -1, ORIGIN_TRACE);
+  lua_rawgeti(L, -2, ORIGIN_FOREIGN);
+  lua_remove(L, -3);
+  return true;
+}
+
+void sr_note_origin(lua_State *L, SrTask *t, int index) {
+  int error = lua_gettop(L);
+  sr_push_task_trace(L, index);
+  set_origin(L, t, error, error + 1, true);
+  lua_settop(L, error);
+}
+
+void sr_take_origin(lua_State *L, SrTask *t) {
+  if (get_origin(L, t, lua_gettop(L)))
+    lua_pop(L, 1);
+  else
+    lua_pushnil(L);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_origin_key);
+  sr_push_task(L, t);
+  lua_pushnil(L);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+int sr_l_handler(lua_State *L) {
+  SrTask *t = sr_rt(L)->current;
+  uint32_t serial;
+  lua_settop(L, 1);
+  if (t == NULL || t->co != L || sr_is_own_cancel(L, 1, t, &serial)) return 1;
+  if (!get_origin(L, t, 1)) {
+    push_stack_of(L, t, 1);
+    set_origin(L, t, 1, 2, false);
+  } else if (lua_toboolean(L, -1)) {
+    push_stack_of(L, t, 1);
+    lua_pushfstring(L, "%s\nawaited by:\n%s", lua_tostring(L, 2), lua_tostring(L, -1));
+    set_origin(L, t, 1, lua_gettop(L), false);
+  }
+  lua_settop(L, 1);
+  return 1;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Where things are: places of creation, stacks of tasks, the chain of who awaited whom,
+** the tree of tasks, the deadlock report.
+*/
+#ifndef SR_TRACE_H
+#define SR_TRACE_H
+
+#include "runtime/task.h"
+
+/* Records the place of the Lua code that called the running C function. [-0, +0, -] */
+void sr_place(lua_State *L, SrScope *scope);
+/* Pushes "file:line" of a recorded place. [-0, +1, m] */
+void sr_push_place(lua_State *L, const SrScope *scope);
+/* The same for a resource. */
+void sr_place_resource(lua_State *L, saros_resource *resource);
+void sr_push_resource_place(lua_State *L, const saros_resource *resource);
+
+/* Pushes the stack of coroutine `co` from `level` on, without the scheduler's frames. [-0, +1, m] */
+void sr_push_stack(lua_State *L, lua_State *co, int level);
+/* Pushes "file:line" where a task is now. [-0, +1, m] */
+void sr_push_where(lua_State *L, SrTask *t);
+/* Pushes the traceback of the task at `index`: of its failure, or of where it is now. [-0, +1, m] */
+void sr_push_task_trace(lua_State *L, int index);
+
+/*
+** The chain across tasks. The error on top of L, raised now in task `t`, arose in the task at
+** `index`, whose trace the handler is to put below its own. [-0, +0, m]
+*/
+void sr_note_origin(lua_State *L, SrTask *t, int index);
+/* Pushes the trace that the handler recorded for the error on top in task `t` (or nil), and forgets it. [-0, +1, -] */
+void sr_take_origin(lua_State *L, SrTask *t);
+/* The message handler of task bodies: SR_UP_HANDLER. */
+int sr_l_handler(lua_State *L);
+
+/* Pushes a line about a task: "name: waiting for sleep at a.lua:3 (spawned at a.lua:9)". [-0, +1, m] */
+void sr_push_task_line(lua_State *L, SrTask *t);
+/* tree() */
+int sr_l_tree(lua_State *L);
+/* Pushes a DeadlockError about every task that waits. [-0, +1, m] */
+void sr_push_deadlock(lua_State *L, SrRuntime *rt);
+
+/* Pushes a text that names every task, handle and timer of a test that is over, or nil. [-0, +1, m] */
+void sr_push_leftovers(lua_State *L, SrRuntime *rt);
+
+void sr_free_sources(SrRuntime *rt);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* The tree of tasks, and the report of a deadlock. */
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/runtime.h"
+#include "runtime/trace.h"
+
+/* --- tree ------------------------------------------------------------------- */
+
+static const char *state_name(const SrTask *t) {
+  switch (t->future.state) {
+  case SR_NEW: return "not started";
+  case SR_READY: return "ready";
+  case SR_RUNNING: return "running";
+  case SR_PARKED: return "waiting";
+  default: return "ended";
+  }
+}
+
+void sr_push_task_line(lua_State *L, SrTask *t) {
+  int top = lua_gettop(L);
+  sr_push_name(L, t);
+  lua_pushfstring(L, "%s: %s%s", lua_tostring(L, -1), state_name(t),
+                  t->scope.cause != NULL ? ", cancelled" : "");
+  if (t->future.state == SR_PARKED) {
+    sr_push_waits_for(L, t);
+    lua_pushfstring(L, "%s for %s", lua_tostring(L, -2), lua_tostring(L, -1));
+  }
+  if (t->co != NULL) {
+    sr_push_where(L, t);
+    lua_pushfstring(L, "%s at %s", lua_tostring(L, -2), lua_tostring(L, -1));
+  }
+  sr_push_place(L, &t->scope);
+  lua_pushfstring(L, "%s (spawned at %s)", lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+}
+
+/* Adds the lines of the tasks below `scope` to the list at `lines`; blocks are seen through. */
+static void add_lines(lua_State *L, int lines, const SrScope *scope, int depth) {
+  const SrScope *at = scope->children;
+  if (at == NULL) return;
+  luaL_checkstack(L, 10, "the tree is too deep");
+  do {
+    bool is_task = at->kind == SR_SCOPE_TASK;
+    if (is_task) {
+      for (int i = 0; i < depth; i++) lua_pushliteral(L, "  ");
+      sr_push_task_line(L, SR_CONTAINER(at, SrTask, scope));
+      lua_concat(L, depth + 1);
+      lua_rawseti(L, lines, (lua_Integer)lua_rawlen(L, lines) + 1);
+    }
+    if (depth < 100) add_lines(L, lines, at, is_task ? depth + 1 : depth);
+    at = at->next;
+  } while (at != scope->children);
+}
+
+/* tree(): a printable tree of all tasks, "" outside a run. */
+int sr_l_tree(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  luaL_checkstack(L, 120, NULL);
+  lua_newtable(L);
+  int lines = lua_gettop(L);
+  if (rt->is_running) add_lines(L, lines, &rt->root, 0);
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, lines);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, lines, i);
+    luaL_addvalue(&buffer);
+    if (i < count) luaL_addchar(&buffer, '\n');
+  }
+  luaL_pushresult(&buffer);
+  return 1;
+}
+
+/* --- deadlock --------------------------------------------------------------- */
+
+/* Adds {name, where, waits_for} of a task to the list at -1, and its text to the buffer string at -2. */
+static void add_waiting(lua_State *L, SrTask *t, lua_Integer number) {
+  lua_createtable(L, 0, 3);
+  sr_push_name(L, t);
+  sr_push_where(L, t);
+  sr_push_waits_for(L, t);
+  lua_pushfstring(L, "%s%s'%s' waits for %s at %s", lua_tostring(L, -6), number == 1 ? "" : "; ", lua_tostring(L, -3),
+                  lua_tostring(L, -1), lua_tostring(L, -2));
+  lua_replace(L, -7);
+  lua_setfield(L, -4, "waits_for");
+  lua_setfield(L, -3, "where");
+  lua_setfield(L, -2, "name");
+  lua_rawseti(L, -2, number);
+}
+
+void sr_push_deadlock(lua_State *L, SrRuntime *rt) {
+  sr_push_all_tasks(L, rt);
+  int all = lua_gettop(L);
+  lua_pushliteral(L, "");
+  lua_newtable(L);
+  lua_Integer total = (lua_Integer)lua_rawlen(L, all), waiting = 0;
+  for (lua_Integer i = 1; i <= total; i++) {
+    lua_rawgeti(L, all, i);
+    SrTask *t = sr_test_task(L, -1);
+    lua_pop(L, 1);
+    if (t->future.state == SR_PARKED) add_waiting(L, t, ++waiting);
+  }
+  sr_push_error(L, "DeadlockError", "EDEADLK", "nothing can wake the waiting tasks: %s", lua_tostring(L, -2));
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "tasks");
+  lua_replace(L, all);
+  lua_settop(L, all);
+}
+
+/* --- what a test left over -------------------------------------------------- */
+
+/* Adds a line to the text on top. */
+static void add_text(lua_State *L, const char *kind, const char *line) {
+  lua_pushfstring(L, "%s\n\t%s %s", lua_tostring(L, -2), kind, line);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+void sr_push_leftovers(lua_State *L, SrRuntime *rt) {
+  int top = lua_gettop(L);
+  sr_push_all_tasks(L, rt);
+  lua_pushliteral(L, "testing.run: left over at the end of the test:");
+  lua_Integer count = (lua_Integer)lua_rawlen(L, top + 1);
+  bool any = count > 0;
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, top + 1, i);
+    SrTask *t = (SrTask *)lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    sr_push_task_line(L, t);
+    add_text(L, "task", lua_tostring(L, -1));
+  }
+  for (const saros_resource *resource = rt->resources; resource != NULL; resource = resource->next) {
+    if (resource->name == NULL) continue;
+    any = true;
+    sr_push_resource_place(L, resource);
+    lua_pushfstring(L, "%s opened at %s", resource->name, lua_tostring(L, -1));
+    lua_replace(L, -2);
+    add_text(L, "handle", lua_tostring(L, -1));
+  }
+  if (count == 0 && rt->clock.count > 0) {
+    any = true;
+    lua_pushfstring(L, "%d still set", (int)rt->clock.count);
+    add_text(L, "timer:", lua_tostring(L, -1));
+  }
+  if (!any) lua_pushnil(L);
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting: check, park, wake, abort. See wait.h. */
+#include "runtime/wait.h"
+
+#include <math.h>
+
+#include "runtime/debug.h"
+#include "runtime/error.h"
+#include "runtime/interrupt.h"
+#include "runtime/runtime.h"
+
+/* Awaits in a row that may return without a turn of the others. */
+enum { BUDGET = 256 };
+
+/* --- check ------------------------------------------------------------------ */
+
+static int place_error(lua_State *L, const SrRuntime *rt, const char *function) {
+  if (!rt->is_running) return luaL_error(L, "%s: cannot wait here: no loop is running (call it inside async.run)", function);
+  if (rt->current == NULL)
+    return luaL_error(L, "%s: cannot wait here: no task is running (this is a reporter or a finalizer)", function);
+  if (rt->current->co != L)
+    return luaL_error(L, "%s: cannot wait inside a coroutine of your own (spawn a task instead)", function);
+  return luaL_error(L, "%s: cannot wait across a C function (table.sort, string.gsub, require, a finalizer, ...)",
+                    function);
+}
+
+static SrTask *check_place(lua_State *L, SrRuntime *rt, const char *function) {
+  SrTask *t = rt->current;
+  if (t == NULL || t->co != L || !lua_isyieldable(L)) place_error(L, rt, function);
+  return t;
+}
+
+SrTask *sr_check_wait(lua_State *L, const char *function) {
+  return check_place(L, sr_rt(L), function);
+}
+
+static bool is_shielded(const SrTask *t) {
+  for (const SrScope *scope = t->current; scope != &t->scope; scope = scope->parent)
+    if (scope->kind == SR_SCOPE_SHIELD) return true;
+  return false;
+}
+
+bool sr_is_interrupted(const SrTask *t) {
+  return t->rt->interrupt && t == t->rt->main_task && !is_shielded(t);
+}
+
+bool sr_is_cancelled(const SrTask *t) {
+  return t->current->cause != NULL || sr_is_interrupted(t);
+}
+
+/* --- park and wake ---------------------------------------------------------- */
+
+static int suspend(lua_State *L, SrTask *t, const SrKind *kind, SrState state, lua_KFunction k, lua_KContext ctx) {
+  t->waiter.kind = kind;
+  t->future.state = (uint8_t)state;
+  t->future.outcome = SR_WOKEN;
+  t->budget = BUDGET;
+  return lua_yieldk(L, 0, ctx, k);
+}
+
+int sr_park_in(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k, lua_KContext ctx) {
+  t->object = object;
+  return suspend(L, t, kind, SR_PARKED, k, ctx);
+}
+
+int sr_park(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k) {
+  return sr_park_in(L, t, kind, object, k, (lua_KContext)t);
+}
+
+static const SrKind turn_kind = {"its turn", NULL, NULL, false, NULL};
+
+/* Goes to the end of the ready queue: every task that is ready now runs first. */
+static int give_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx) {
+  sr_ready(t->rt, t);
+  return suspend(L, t, &turn_kind, SR_READY, k, ctx);
+}
+
+static int k_return(lua_State *L, int status, lua_KContext count) {
+  (void)L, (void)status;
+  return (int)count;
+}
+
+int sr_return(lua_State *L, SrTask *t, int n) {
+  if (--t->budget > 0) return n;
+  return give_turn(L, t, k_return, n);
+}
+
+void sr_wake(SrTask *t) {
+  t->future.state = SR_READY;
+  sr_ready(t->rt, t);
+}
+
+void sr_abort(SrTask *t, SrOutcome outcome) {
+  if (t->future.state != SR_PARKED) return;
+  if (t->future.outcome != SR_WOKEN) return; /* aborted before; it is joining what it cancelled */
+  t->future.outcome = (uint8_t)outcome;
+  if (t->waiter.kind->abort(t)) sr_wake(t);
+}
+
+/* --- raising ---------------------------------------------------------------- */
+
+int sr_throw(lua_State *L, SrTask *t) {
+  int outcome = t->future.outcome;
+  t->future.outcome = SR_WOKEN;
+  switch (outcome) {
+  case SR_BY_INTERRUPT:
+    sr_push_error(L, "InterruptError", "EINTR", "interrupted");
+    break;
+  case SR_BY_DEADLOCK:
+    sr_vault_get(L, &t->object);
+    lua_pushnil(L);
+    sr_vault_set(L, &t->object);
+    break;
+  default:
+    sr_push_cancelled(L, t);
+  }
+  return lua_error(L);
+}
+
+static int k_raise(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  SrTask *t = (SrTask *)ctx;
+  t->future.outcome = SR_BY_CANCEL;
+  if (t->current->cause == NULL && sr_is_interrupted(t)) {
+    t->future.outcome = SR_BY_INTERRUPT;
+    t->rt->interrupt = 0;
+    sr_interrupt_delivered();
+  }
+  return sr_throw(L, t);
+}
+
+int sr_raise(lua_State *L, SrTask *t) {
+  sr_debug_raise(L, t);
+  return give_turn(L, t, k_raise, (lua_KContext)t);
+}
+
+/* --- sleep ------------------------------------------------------------------ */
+
+static int abort_sleep(SrTask *t) {
+  sr_clock_stop(&t->rt->clock, &t->waiter.timer);
+  return 1;
+}
+
+static const SrKind sleep_kind = {"sleep", abort_sleep, NULL, false, NULL};
+
+/* A sleep without end has no deadline, so nothing but cancellation ends it. */
+static int abort_forever(SrTask *t) {
+  (void)t;
+  return 1;
+}
+
+static const SrKind forever_kind = {"sleep without end", abort_forever, NULL, false, NULL};
+
+static int k_sleep(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  SrTask *t = (SrTask *)ctx;
+  return t->future.outcome == SR_WOKEN ? 0 : sr_throw(L, t);
+}
+
+SrTask *sr_sleeper(SrTimer *timer) {
+  return SR_CONTAINER(timer, SrTask, waiter.timer);
+}
+
+int sr_l_sleep(lua_State *L) {
+  double seconds = sr_check_seconds(L, "sleep", 1, 1);
+  SrTask *t = sr_check_wait(L, "sleep");
+  if (sr_is_cancelled(t)) return sr_raise(L, t);
+  if (seconds == 0) return give_turn(L, t, k_sleep, (lua_KContext)t);
+  if (seconds == HUGE_VAL) return sr_park(L, t, &forever_kind, NULL, k_sleep);
+  t->waiter.timer.position = 0;
+  if (!sr_clock_start(&t->rt->clock, &t->waiter.timer, seconds, true)) return luaL_error(L, "sleep: not enough memory");
+  return sr_park(L, t, &sleep_kind, NULL, k_sleep);
+}
+
+/* --- settle ----------------------------------------------------------------- */
+
+static int abort_settle(SrTask *t) {
+  sr_ring_remove(&t->rt->settlers, &t->waiter);
+  return 1;
+}
+
+static const SrKind settle_kind = {"all other tasks to wait", abort_settle, NULL, false, NULL};
+
+/* testing.settle(): waits until every other task waits; the clock stands still. */
+int sr_l_settle(lua_State *L) {
+  SrTask *t = sr_check_wait(L, "testing.settle");
+  if (sr_is_cancelled(t)) return sr_raise(L, t);
+  sr_ring_append(&t->rt->settlers, &t->waiter);
+  return sr_park(L, t, &settle_kind, NULL, k_sleep);
+}
+
+/* --- what it waits for ------------------------------------------------------ */
+
+static int abort_foreign(SrTask *t) {
+  saros_wait *wait = (saros_wait *)t->object;
+  wait->task = NULL; /* whatever completes from now on finds nobody */
+  int stopped = wait->kind->abort(wait);
+  if (!stopped) wait->task = t;
+  return stopped;
+}
+
+static const SrKind foreign_kind = {"operation", abort_foreign, NULL, false, NULL};
+
+void sr_push_waits_for(lua_State *L, SrTask *t) {
+  if (t->waiter.kind == &foreign_kind)
+    lua_pushstring(L, ((saros_wait *)t->object)->kind->name);
+  else
+    lua_pushstring(L, t->waiter.kind->name);
+}
+
+/* --- saros.h ---------------------------------------------------------------- */
+
+void sr_foreign_check(lua_State *L, const char *function) {
+  check_place(L, sr_find_runtime(L), function);
+}
+
+int sr_foreign_cancelled(lua_State *L) {
+  SrTask *t = sr_find_runtime(L)->current;
+  return t != NULL && sr_is_cancelled(t);
+}
+
+/* After a park that was aborted the others have had their turn already. */
+int sr_foreign_raise(lua_State *L) {
+  SrTask *t = sr_find_runtime(L)->current;
+  return t->future.outcome == SR_WOKEN ? sr_raise(L, t) : sr_throw(L, t);
+}
+
+int sr_foreign_park(lua_State *L, saros_wait *wait, const saros_kind *kind, lua_KFunction k, lua_KContext ctx) {
+  SrTask *t = sr_find_runtime(L)->current;
+  wait->task = t;
+  wait->kind = kind;
+  t->object = wait;
+  return suspend(L, t, &foreign_kind, SR_PARKED, k, ctx);
+}
+
+void sr_foreign_wake(saros_wait *wait) {
+  SrTask *t = (SrTask *)wait->task;
+  if (t == NULL) return;
+  wait->task = NULL;
+  sr_wake(t);
+}
+
+int sr_foreign_aborted(lua_State *L) {
+  return sr_find_runtime(L)->current->future.outcome != SR_WOKEN;
+}
+
+int sr_foreign_ready(lua_State *L, int n) {
+  return sr_return(L, sr_find_runtime(L)->current, n);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Waiting: check, park, wake, abort. sr_park holds the only lua_yieldk.
+**
+** Invariant: the first wake wins. A parked task has one record, its waiter, which stands
+** in one list (or in the heap of deadlines, or with a foreign operation) until it is woken
+** or aborted, never both. A task that was woken with a value gets it, even if it is
+** cancelled in the same turn: the next await raises.
+*/
+#ifndef SR_WAIT_H
+#define SR_WAIT_H
+
+#include "runtime/clock.h"
+#include "runtime/scope.h"
+
+typedef struct SrWaiter SrWaiter;
+typedef struct SrFuture SrFuture;
+
+/* What a waiter waits for; one static struct for each kind. */
+typedef struct SrKind {
+  const char *name; /* shown in tracebacks, trees and reports: "semaphore" */
+  /* Stop waiting. 1: the task goes on at once; 0: it is woken later, when what it joins has ended. */
+  int (*abort)(SrTask *t);
+  /* The watched task or future has ended (only for waiters in SrFuture.watchers). */
+  void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);
+  bool joins; /* waits for the tasks that the innermost block of the task owns */
+  /* The task was handed what it waited for, but is closed by force before it could take it: pass it on. */
+  void (*undo)(lua_State *L, SrTask *t);
+} SrKind;
+
+/* A place in a ring of waiters, in order of arrival. */
+struct SrWaiter {
+  union {
+    struct {
+      SrWaiter *next, *prev;
+    };
+    SrTimer timer; /* a sleeping task stands in the heap instead */
+  };
+  const SrKind *kind;
+};
+
+/* How a wait came to its end. */
+typedef enum SrOutcome {
+  SR_WOKEN,        /* what it waited for is there */
+  SR_BY_CANCEL,    /* a scope around it was cancelled */
+  SR_BY_INTERRUPT, /* Ctrl-C, at main's await */
+  SR_BY_DEADLOCK   /* nothing could ever have woken main */
+} SrOutcome;
+
+/* Rings of waiters: `first` is the oldest. */
+static inline void sr_ring_append(SrWaiter **first, SrWaiter *waiter) {
+  if (*first == NULL) {
+    *first = waiter->next = waiter->prev = waiter;
+    return;
+  }
+  SrWaiter *oldest = *first;
+  waiter->next = oldest;
+  waiter->prev = oldest->prev;
+  oldest->prev->next = waiter;
+  oldest->prev = waiter;
+}
+
+static inline void sr_ring_remove(SrWaiter **first, SrWaiter *waiter) {
+  if (waiter->next == waiter) {
+    *first = NULL;
+    return;
+  }
+  waiter->prev->next = waiter->next;
+  waiter->next->prev = waiter->prev;
+  if (*first == waiter) *first = waiter->next;
+}
+
+/* Takes the oldest, or NULL. */
+static inline SrWaiter *sr_ring_take(SrWaiter **first) {
+  SrWaiter *oldest = *first;
+  if (oldest != NULL) sr_ring_remove(first, oldest);
+  return oldest;
+}
+
+/* The calling task; raises, naming the function and the reason, where nobody can wait. [-0, +0, v] */
+SrTask *sr_check_wait(lua_State *L, const char *function);
+/* Whether the next await of this task has to raise. */
+bool sr_is_cancelled(const SrTask *t);
+/* Whether Ctrl-C has come for this task, main, and no shield holds it back. */
+bool sr_is_interrupted(const SrTask *t);
+/* Lets the others have a turn, then raises what sr_is_cancelled saw. To be returned. [-0, +0, v] */
+int sr_raise(lua_State *L, SrTask *t);
+/* In a continuation: raises why the wait was aborted. [-0, +0, v] */
+int sr_throw(lua_State *L, SrTask *t);
+/* Suspends the task. `object` is the kind's own. To be returned. [-0, +0, v] */
+int sr_park(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k);
+/* The same with a context of its own for `k`, which else gets the task. */
+int sr_park_in(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k, lua_KContext ctx);
+/* Returns the `n` values on top of an await that did not have to wait, now and then after a turn of the others. */
+int sr_return(lua_State *L, SrTask *t, int n);
+/* Makes a parked task ready. */
+void sr_wake(SrTask *t);
+/* Ends a wait before its time; does nothing unless the task is parked. */
+void sr_abort(SrTask *t, SrOutcome outcome);
+/* The task whose sleep this is. */
+SrTask *sr_sleeper(SrTimer *timer);
+/* Pushes what a parked task waits for: "semaphore", "task 'x'". [-0, +1, m] */
+void sr_push_waits_for(lua_State *L, SrTask *t);
+
+/* sleep(seconds) [-1, +0, v] */
+int sr_l_sleep(lua_State *L);
+
+/* The functions behind saros.h that wait. */
+void sr_foreign_check(lua_State *L, const char *function);
+int sr_foreign_cancelled(lua_State *L);
+int sr_foreign_raise(lua_State *L);
+int sr_foreign_park(lua_State *L, saros_wait *wait, const saros_kind *kind, lua_KFunction k, lua_KContext ctx);
+void sr_foreign_wake(saros_wait *wait);
+int sr_foreign_aborted(lua_State *L);
+int sr_foreign_ready(lua_State *L, int n);
+
+#endif

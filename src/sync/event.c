@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* Event: a flag to wait for. Who waits at `set` is woken, even if `clear` follows at once. */
+#include "sync/sync.h"
+
+typedef struct Event {
+  SrObject head;
+  SrWaiter *waiters;
+  bool is_set;
+} Event;
+
+static const SrClass event_class = {"event"};
+
+static Event *check_event(lua_State *L, const char *function) {
+  return (Event *)sr_check_self(L, &event_class, function);
+}
+
+/* event() */
+static int l_event(lua_State *L) {
+  sr_new_object(L, &event_class, sizeof(Event), 0);
+  return 1;
+}
+
+/* event:set() */
+static int l_set(lua_State *L) {
+  Event *event = check_event(L, "event:set");
+  SrWaiter *waiter;
+  event->is_set = true;
+  while ((waiter = sr_ring_take(&event->waiters)) != NULL) sr_wake(sr_task_of(waiter));
+  return 0;
+}
+
+/* event:clear() */
+static int l_clear(lua_State *L) {
+  check_event(L, "event:clear")->is_set = false;
+  return 0;
+}
+
+/* event:is_set() */
+static int l_is_set(lua_State *L) {
+  lua_pushboolean(L, check_event(L, "event:is_set")->is_set);
+  return 1;
+}
+
+static int abort_wait(SrTask *t) {
+  sr_ring_remove(&((Event *)t->object)->waiters, &t->waiter);
+  return 1;
+}
+
+static const SrKind wait_kind = {"event", abort_wait, NULL, false, NULL};
+
+static int k_wait(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  SrTask *t = (SrTask *)ctx;
+  return t->future.outcome == SR_WOKEN ? 0 : sr_throw(L, t);
+}
+
+/* event:wait(): until it is set. Waits. */
+static int l_wait(lua_State *L) {
+  Event *event = check_event(L, "event:wait");
+  SrTask *t = sr_check_wait(L, "event:wait");
+  if (sr_is_cancelled(t)) return sr_raise(L, t);
+  if (event->is_set) return sr_return(L, t, 0);
+  sr_ring_append(&event->waiters, &t->waiter);
+  return sr_park(L, t, &wait_kind, event, k_wait);
+}
+
+void sr_open_event(lua_State *L) {
+  static const luaL_Reg functions[] = {{"event", l_event}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"set", l_set}, {"clear", l_clear}, {"is_set", l_is_set}, {"wait", l_wait}, {NULL, NULL},
+  };
+  sr_set_functions(L, functions);
+  sr_push_class(L, &event_class, methods, NULL);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Future: the bridge from callback code to tasks. See SrFuture in runtime/task.h. */
+#include "sync/sync.h"
+
+const SrClass sr_future_class = {"future"};
+
+static SrFuture *check_future(lua_State *L, const char *function) {
+  return (SrFuture *)sr_check_self(L, &sr_future_class, function);
+}
+
+/* future() */
+static int l_future(lua_State *L) {
+  sr_new_object(L, &sr_future_class, sizeof(SrFuture), 1);
+  return 1;
+}
+
+static int settle(lua_State *L, const SrFuture *future, SrStatus status) {
+  bool is_first = future->status == SR_PENDING;
+  if (is_first) sr_settle(L, 1, 2, status);
+  lua_pushboolean(L, is_first);
+  return 1;
+}
+
+/* future:set(...): its results; false if it was settled already */
+static int l_set(lua_State *L) {
+  return settle(L, check_future(L, "future:set"), SR_DONE);
+}
+
+/* future:fail(err): its error; false if it was settled already */
+static int l_fail(lua_State *L) {
+  SrFuture *future = check_future(L, "future:fail");
+  if (lua_gettop(L) < 2) return sr_type_error(L, "future:fail", 2, 1, "value");
+  return settle(L, future, SR_FAILED);
+}
+
+/* future:await(): its results, or its error. Waits. */
+static int l_await(lua_State *L) {
+  check_future(L, "future:await");
+  return sr_await(L, "future:await");
+}
+
+/* future:done() */
+static int l_done(lua_State *L) {
+  lua_pushboolean(L, check_future(L, "future:done")->status != SR_PENDING);
+  return 1;
+}
+
+void sr_open_future(lua_State *L) {
+  static const luaL_Reg functions[] = {{"future", l_future}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"set", l_set}, {"fail", l_fail}, {"await", l_await}, {"done", l_done}, {NULL, NULL},
+  };
+  sr_set_functions(L, functions);
+  sr_push_class(L, &sr_future_class, methods, NULL);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Permits of semaphores and locks: released once, by release, by __close, or not at all. */
+#include "sync/sync.h"
+
+static const SrClass permit_class = {"permit"};
+
+SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops) {
+  SrPermit *permit = (SrPermit *)sr_new_object(L, &permit_class, sizeof(SrPermit), 1);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  permit->ops = ops;
+  return permit;
+}
+
+/* permit:release(), __close: gives it back; the second time does nothing. */
+static int l_release(lua_State *L) {
+  SrPermit *permit = (SrPermit *)sr_check_self(L, &permit_class, "permit:release");
+  if (!permit->is_held) return 0;
+  lua_getiuservalue(L, 1, 1);
+  permit->ops->release(L, lua_touserdata(L, -1), permit->serial);
+  permit->is_held = false;
+  return 0;
+}
+
+void sr_open_permit(lua_State *L) {
+  static const luaL_Reg methods[] = {{"release", l_release}, {"close", l_release}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", l_release}, {NULL, NULL}};
+  sr_push_class(L, &permit_class, methods, meta);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Semaphore. Invariant: while somebody waits, no permit is available. */
+#include "sync/sync.h"
+
+typedef struct Semaphore {
+  SrObject head;
+  SrWaiter *waiters;
+  lua_Integer available, limit;
+} Semaphore;
+
+static const SrClass semaphore_class = {"semaphore"};
+
+/* --- check, new ------------------------------------------------------------- */
+
+static Semaphore *check_semaphore(lua_State *L, const char *function) {
+  return (Semaphore *)sr_check_self(L, &semaphore_class, function);
+}
+
+/* semaphore(n): n permits, at least 1 */
+static int l_semaphore(lua_State *L) {
+  lua_Integer limit = sr_check_integer(L, "semaphore", 1, 1, 1);
+  Semaphore *semaphore = (Semaphore *)sr_new_object(L, &semaphore_class, sizeof(Semaphore), 0);
+  semaphore->available = semaphore->limit = limit;
+  return 1;
+}
+
+/* --- acquire and release ---------------------------------------------------- */
+
+/* One permit goes to the oldest waiter, or back. */
+static void hand_over(Semaphore *semaphore) {
+  SrWaiter *waiter = sr_ring_take(&semaphore->waiters);
+  if (waiter != NULL)
+    sr_wake(sr_task_of(waiter));
+  else
+    semaphore->available++;
+}
+
+static void give_back(lua_State *L, Semaphore *semaphore) {
+  if (semaphore->available == semaphore->limit) luaL_error(L, "semaphore:release: released more often than acquired");
+  hand_over(semaphore);
+}
+
+static void release_permit(lua_State *L, void *object, uint32_t serial) {
+  (void)serial;
+  give_back(L, (Semaphore *)object);
+}
+
+static const SrPermitOps permit_ops = {release_permit};
+
+static int abort_acquire(SrTask *t) {
+  sr_ring_remove(&((Semaphore *)t->object)->waiters, &t->waiter);
+  return 1;
+}
+
+static void undo_acquire(lua_State *L, SrTask *t) {
+  (void)L;
+  hand_over((Semaphore *)t->object);
+}
+
+static const SrKind acquire_kind = {"semaphore", abort_acquire, NULL, false, undo_acquire};
+
+/* The permit was made before the wait, so nothing can fail now that one is ours. */
+static int k_acquire(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  SrTask *t = (SrTask *)ctx;
+  if (t->future.outcome != SR_WOKEN) return sr_throw(L, t);
+  ((SrPermit *)lua_touserdata(L, -1))->is_held = true;
+  return 1;
+}
+
+/* semaphore:acquire(): a permit. Waits in order of arrival. */
+static int l_acquire(lua_State *L) {
+  Semaphore *semaphore = check_semaphore(L, "semaphore:acquire");
+  SrTask *t = sr_check_wait(L, "semaphore:acquire");
+  if (sr_is_cancelled(t)) return sr_raise(L, t);
+  SrPermit *permit = sr_push_permit(L, &permit_ops);
+  if (semaphore->available > 0) {
+    semaphore->available--;
+    permit->is_held = true;
+    return sr_return(L, t, 1);
+  }
+  sr_ring_append(&semaphore->waiters, &t->waiter);
+  return sr_park(L, t, &acquire_kind, semaphore, k_acquire);
+}
+
+/* semaphore:try_acquire(): a permit, or nil if it would have to wait */
+static int l_try_acquire(lua_State *L) {
+  Semaphore *semaphore = check_semaphore(L, "semaphore:try_acquire");
+  if (semaphore->available == 0) return lua_pushnil(L), 1;
+  sr_push_permit(L, &permit_ops)->is_held = true;
+  semaphore->available--;
+  return 1;
+}
+
+/* semaphore:release(): gives back a permit that somebody acquired */
+static int l_release(lua_State *L) {
+  give_back(L, check_semaphore(L, "semaphore:release"));
+  return 0;
+}
+
+/* semaphore:available() */
+static int l_available(lua_State *L) {
+  lua_pushinteger(L, check_semaphore(L, "semaphore:available")->available);
+  return 1;
+}
+
+/* --- open ------------------------------------------------------------------- */
+
+void sr_open_semaphore(lua_State *L) {
+  static const luaL_Reg functions[] = {{"semaphore", l_semaphore}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"acquire", l_acquire},     {"try_acquire", l_try_acquire}, {"release", l_release},
+      {"available", l_available}, {NULL, NULL},
+  };
+  sr_set_functions(L, functions);
+  sr_push_class(L, &semaphore_class, methods, NULL);
+  lua_pop(L, 1);
+}

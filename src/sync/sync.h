@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Synchronisation.
+**
+** Invariant, for all of it: a release hands the permit, lock or item to the oldest waiter
+** at that moment. Nobody is woken to look again, nobody overtakes, and what was handed over
+** arrives even if the waiter is cancelled in the same turn.
+*/
+#ifndef SR_SYNC_H
+#define SR_SYNC_H
+
+#include "runtime/runtime.h"
+
+/* Each opens one class: its constructor goes into the table on top. */
+void sr_open_future(lua_State *L);
+void sr_open_semaphore(lua_State *L);
+void sr_open_lock(lua_State *L);
+void sr_open_event(lua_State *L);
+void sr_open_queue(lua_State *L);
+
+/* --- permits: what acquire returns ------------------------------------------ */
+
+/* How a permit is given back; one static struct for each class that gives permits. */
+typedef struct SrPermitOps {
+  /* Gives the permit of this serial back to the object at the top of the stack. */
+  void (*release)(lua_State *L, void *object, uint32_t serial);
+} SrPermitOps;
+
+typedef struct SrPermit {
+  SrObject head;
+  const SrPermitOps *ops;
+  uint32_t serial; /* tells the holder of a lock from the next one */
+  bool is_held;
+} SrPermit;
+
+/* Pushes a permit of the object at index 1 that is not held yet. [-0, +1, m] */
+SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops);
+void sr_open_permit(lua_State *L);
+
+#endif
