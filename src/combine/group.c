@@ -84,7 +84,7 @@ static int l_spawn(lua_State *L) {
     sr_push_error(L, "ClosedError", "ECLOSED", "group:spawn: the group has been left");
     return lua_error(L);
   }
-  sr_spawn(L, &group->block.scope, 2, nargs);
+  sr_spawn(L, group->block.task->rt, &group->block.scope, 2, nargs);
   group->running++;
   return 1;
 }

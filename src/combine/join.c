@@ -143,7 +143,7 @@ static int push_function(lua_State *L, SrJoin *join, uint32_t index) {
 static void start(lua_State *L, SrJoin *join, uint32_t index) {
   int top = lua_gettop(L);
   int nargs = push_function(L, join, index);
-  SrTask *t = sr_spawn(L, &join->block.scope, top + 1, nargs);
+  SrTask *t = sr_spawn(L, join->block.task->rt, &join->block.scope, top + 1, nargs);
   t->future.count = index;
   join->running++;
   lua_settop(L, top);
@@ -179,7 +179,7 @@ static void take_watched(lua_State *L, SrJoin *join, uint32_t index, SrStatus st
   lua_replace(L, -2);
   SrEnding ending = {L, top + 1, top + 2, index, status};
   if (status == SR_DONE) {
-    int count = sr_push_results(L, top + 1, NULL);
+    int count = sr_push_results(L, (SrFuture *)lua_touserdata(L, top + 1), top + 1, NULL);
     if (count > 1) lua_remove(L, top + 2); /* the list they were kept in */
   }
   take_ending(join, &ending);

@@ -120,21 +120,21 @@ static int k_target(lua_State *L, int status, lua_KContext ctx) {
   SrTask *t = (SrTask *)ctx, *target = sr_test_task(L, 1);
   bool keep = t->future.outcome == SR_WOKEN ||
               (t->future.outcome == SR_BY_CANCEL && target->future.status != SR_CANCELLED);
-  return keep ? sr_push_results(L, 1, t) : sr_throw(L, t);
+  return keep ? sr_push_results(L, &target->future, 1, t) : sr_throw(L, t);
 }
 
 /* Awaits a task that goes down with the wait: cancels it and joins. */
 static int l_await_owned(lua_State *L) {
   SrTask *target = sr_test_task(L, 1);
   SrTask *t = sr_check_wait(L, "wait_for");
-  if (target->future.status != SR_PENDING || sr_waits_for(target, t)) return sr_await(L, "wait_for");
+  if (target->future.status != SR_PENDING || sr_waits_for(target, t)) return sr_await(L, &target->future, "wait_for");
   if (sr_is_cancelled(t)) sr_scope_cancel(&target->scope);
   sr_ring_append(&target->future.watchers, &t->waiter);
   return sr_park(L, t, &target_kind, target, k_target);
 }
 
 static int l_await_plain(lua_State *L) {
-  return sr_await(L, "await");
+  return sr_await(L, sr_test_future(L, 1), "await");
 }
 
 static void push_with_upvalues(lua_State *L, lua_CFunction function) {

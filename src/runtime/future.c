@@ -25,8 +25,7 @@ static void keep_results(lua_State *L, int index, int first, SrFuture *future) {
   future->count = (uint32_t)count;
 }
 
-void sr_settle(lua_State *L, int index, int first, SrStatus status) {
-  SrFuture *future = (SrFuture *)lua_touserdata(L, index);
+void sr_settle(lua_State *L, SrFuture *future, int index, int first, SrStatus status) {
   if (status == SR_DONE)
     keep_results(L, index, first, future);
   else {
@@ -55,8 +54,7 @@ void sr_push_first(lua_State *L, int index) {
   }
 }
 
-int sr_push_results(lua_State *L, int index, SrTask *caller) {
-  SrFuture *future = (SrFuture *)lua_touserdata(L, index);
+int sr_push_results(lua_State *L, SrFuture *future, int index, SrTask *caller) {
   if (future->status != SR_DONE) {
     sr_push_failure(L, index);
     if (caller != NULL && future->status == SR_FAILED && sr_test_task(L, index)) sr_note_origin(L, caller, index);
@@ -88,7 +86,7 @@ const SrKind sr_await_kind = {"task or future", abort_await, on_ended, false, NU
 static int k_await(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
-  return t->future.outcome == SR_WOKEN ? sr_push_results(L, 1, t) : sr_throw(L, t);
+  return t->future.outcome == SR_WOKEN ? sr_push_results(L, (SrFuture *)t->object, 1, t) : sr_throw(L, t);
 }
 
 bool sr_waits_for(const SrTask *t, const SrTask *waiter) {
@@ -122,11 +120,10 @@ int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target) {
   return lua_error(L);
 }
 
-int sr_await(lua_State *L, const char *function) {
-  SrFuture *target = (SrFuture *)lua_touserdata(L, 1);
+int sr_await(lua_State *L, SrFuture *target, const char *function) {
   SrTask *t = sr_check_wait(L, function);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
-  if (target->status != SR_PENDING) return sr_return(L, t, sr_push_results(L, 1, t));
+  if (target->status != SR_PENDING) return sr_return(L, t, sr_push_results(L, target, 1, t));
   if (target->head.cls == &sr_task_class && sr_waits_for((SrTask *)target, t))
     return sr_raise_cycle(L, t, (SrTask *)target);
   sr_ring_append(&target->watchers, &t->waiter);

@@ -37,9 +37,9 @@ enum {
 
 /* The userdata at `arg` if it is of that class, else NULL. [-0, +0, -] */
 static inline void *sr_test(lua_State *L, int arg, const SrClass *cls) {
-  if (lua_type(L, arg) != LUA_TUSERDATA || lua_rawlen(L, arg) < sizeof(SrObject)) return NULL;
+  if (lua_rawlen(L, arg) < sizeof(SrObject)) return NULL; /* light userdata has no length */
   SrObject *object = (SrObject *)lua_touserdata(L, arg);
-  return object->cls == cls ? object : NULL;
+  return object != NULL && object->cls == cls ? object : NULL;
 }
 
 /* Raises "calling 'function' on bad self". [-0, +0, v] */

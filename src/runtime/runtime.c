@@ -61,7 +61,7 @@ void sr_vault_get(lua_State *L, const void *key) {
 /* The protected part of a run: (main, arguments...) to the handle of main, and what a test left over or nil. */
 static int l_loop(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
-  rt->main_task = sr_spawn(L, &rt->root, 1, lua_gettop(L) - 1);
+  rt->main_task = sr_spawn(L, rt, &rt->root, 1, lua_gettop(L) - 1);
   lua_pushliteral(L, "main");
   sr_set_name(L, -2);
   lua_replace(L, 1);
@@ -168,7 +168,7 @@ static int run(lua_State *L, const char *function, bool is_testing) {
   if (status != LUA_OK) return lua_error(L);
   if (((SrFuture *)lua_touserdata(L, 1))->status != SR_DONE) return raise_failure(L, 2);
   if (lua_isstring(L, 2)) return lua_error(L);
-  return sr_push_results(L, 1, NULL);
+  return sr_push_results(L, (SrFuture *)lua_touserdata(L, 1), 1, NULL);
 }
 
 int sr_l_run(lua_State *L) {

@@ -111,6 +111,11 @@ static inline SrTask *sr_take_ready(SrRuntime *rt) {
   return t;
 }
 
+/* Whether the next await of this task has to raise. */
+static inline bool sr_is_cancelled(const SrTask *t) {
+  return t->current->cause != NULL || (t->rt->interrupt && sr_is_interrupted(t));
+}
+
 /* A number that is free. It is not taken until sr_slots_commit. False: no memory. */
 bool sr_slots_peek(SrSlots *slots, uint32_t *number);
 /* Takes the number that sr_slots_peek gave. */

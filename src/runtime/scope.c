@@ -146,7 +146,7 @@ SrBlock *sr_block_open(lua_State *L, SrTask *t, SrScopeKind kind, const SrBlockO
   block->seconds = HUGE_VAL;
   block->serial = ++rt->last_serial;
   block->timer.on_fire = on_deadline;
-  sr_place(L, &block->scope);
+  sr_place(L, rt, &block->scope);
   sr_scope_enter(&block->scope, t->current, kind);
   t->current = &block->scope;
   return block;

@@ -25,8 +25,7 @@ int sr_check_args(lua_State *L, const char *function, int first) {
   return count;
 }
 
-SrTask *sr_spawn(lua_State *L, SrScope *parent, int first, int nargs) {
-  SrRuntime *rt = sr_rt(L);
+SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int nargs) {
   uint32_t slot;
   SrTask *t = (SrTask *)lua_newuserdatauv(L, sizeof(SrTask), nargs + 1);
   memset(t, 0, sizeof *t);
@@ -46,7 +45,7 @@ SrTask *sr_spawn(lua_State *L, SrScope *parent, int first, int nargs) {
   t->id = ++rt->last_id;
   t->budget = (uint16_t)nargs;
   t->current = &t->scope;
-  sr_place(L, &t->scope);
+  sr_place(L, rt, &t->scope);
   sr_scope_enter(&t->scope, parent, SR_SCOPE_TASK);
   sr_ready(rt, t);
   return t;
@@ -67,7 +66,7 @@ static void end_task(lua_State *L, SrTask *t, int first, bool ok) {
   SrStatus status = ok ? SR_DONE : failure_status(L, t, first);
   sr_debug_end(L, t, status);
   t->future.state = SR_ENDED;
-  sr_settle(L, 1, first, status);
+  sr_settle(L, &t->future, 1, first, status);
   if (t->scope.cancelled) {
     lua_pushnil(L);
     sr_vault_set(L, &t->scope.cancelled);

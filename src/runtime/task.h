@@ -66,7 +66,7 @@ static inline SrFuture *sr_test_future(lua_State *L, int arg) {
 ** Spawns the function at `first` with the `nargs` values after it, owned by `parent`; pushes the
 ** handle. `nargs` is at most SR_MAX_ARGS. [-0, +1, m]
 */
-SrTask *sr_spawn(lua_State *L, SrScope *parent, int first, int nargs);
+SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int nargs);
 enum { SR_MAX_ARGS = 250 };
 /* The number of arguments after `first`; raises if there are too many. [-0, +0, v] */
 int sr_check_args(lua_State *L, const char *function, int first);
@@ -91,16 +91,16 @@ void sr_free_threads(lua_State *L, SrRuntime *rt);
 ** Settles a future (a task at its end): the results are the values from `first` to the top of L, or
 ** the error is the value at `first`; the handle is at `index`. Wakes who watches it.
 */
-void sr_settle(lua_State *L, int index, int first, SrStatus status);
+void sr_settle(lua_State *L, SrFuture *future, int index, int first, SrStatus status);
 /* Pushes the results of what is at `index` and has ended, and returns their number, or raises its error. [-0, +n, v] */
-int sr_push_results(lua_State *L, int index, SrTask *caller);
+int sr_push_results(lua_State *L, SrFuture *future, int index, SrTask *caller);
 /* Pushes the error of what is at `index` and has failed or was cancelled; somebody has looked at it now. [-0, +1, -] */
 void sr_push_failure(lua_State *L, int index);
 /* The first result of what is at `index`, or nil. [-0, +1, -] */
 void sr_push_first(lua_State *L, int index);
 
 /* Awaits the task or future at index 1; `function` is its name in messages. To be returned. [-0, +n, v] */
-int sr_await(lua_State *L, const char *function);
+int sr_await(lua_State *L, SrFuture *target, const char *function);
 extern const SrKind sr_await_kind;
 /* Whether `t` ends only after `waiter` has. */
 bool sr_waits_for(const SrTask *t, const SrTask *waiter);

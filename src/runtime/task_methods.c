@@ -74,7 +74,7 @@ int sr_l_spawn(lua_State *L) {
   sr_check_function(L, "spawn", 1, 1);
   int nargs = sr_check_args(L, "spawn", 1);
   if (!rt->is_running) return luaL_error(L, "spawn: no loop is running (call it inside async.run)");
-  sr_spawn(L, &rt->root, 1, nargs);
+  sr_spawn(L, rt, &rt->root, 1, nargs);
   return 1;
 }
 
@@ -119,8 +119,7 @@ int sr_l_all_tasks(lua_State *L) {
 
 /* task:await(): all results, or the error of the task. Waits. */
 static int l_await(lua_State *L) {
-  check_task(L, "task:await");
-  return sr_await(L, "task:await");
+  return sr_await(L, &check_task(L, "task:await")->future, "task:await");
 }
 
 /* task:cancel([reason]): whether it had an effect. */
@@ -154,7 +153,7 @@ static int l_cancelled(lua_State *L) {
 static int l_result(lua_State *L) {
   SrTask *t = check_task(L, "task:result");
   if (t->future.status == SR_PENDING) return luaL_error(L, "task:result: the task is pending (await it)");
-  return sr_push_results(L, 1, NULL);
+  return sr_push_results(L, &t->future, 1, NULL);
 }
 
 /* task:error(): its error, nil if it succeeded. Does not wait. */
@@ -213,7 +212,7 @@ void sr_call_back(lua_State *L, SrTask *t) {
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, top + 1, i);
     lua_pushvalue(L, 1);
-    sr_spawn(L, &t->rt->root, top + 2, 1);
+    sr_spawn(L, t->rt, &t->rt->root, top + 2, 1);
     lua_settop(L, top + 1);
   }
   lua_settop(L, top);
@@ -248,7 +247,7 @@ static int l_on_done(lua_State *L) {
   else {
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 1);
-    sr_spawn(L, &rt->root, 3, 1);
+    sr_spawn(L, rt, &rt->root, 3, 1);
   }
   lua_settop(L, 1);
   return 1;

@@ -39,8 +39,7 @@ static bool find_caller(lua_State *L, int level, lua_Debug *ar) {
   return false;
 }
 
-void sr_place(lua_State *L, SrScope *scope) {
-  SrRuntime *rt = sr_rt(L);
+void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope) {
   lua_Debug ar;
   scope->source = 0;
   scope->line = 0;

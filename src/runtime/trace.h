@@ -9,7 +9,7 @@
 #include "runtime/task.h"
 
 /* Records the place of the Lua code that called the running C function. [-0, +0, -] */
-void sr_place(lua_State *L, SrScope *scope);
+void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope);
 /* Pushes "file:line" of a recorded place. [-0, +1, m] */
 void sr_push_place(lua_State *L, const SrScope *scope);
 /* The same for a resource. */

@@ -44,10 +44,6 @@ bool sr_is_interrupted(const SrTask *t) {
   return t->rt->interrupt && t == t->rt->main_task && !is_shielded(t);
 }
 
-bool sr_is_cancelled(const SrTask *t) {
-  return t->current->cause != NULL || sr_is_interrupted(t);
-}
-
 /* --- park and wake ---------------------------------------------------------- */
 
 static int suspend(lua_State *L, SrTask *t, const SrKind *kind, SrState state, lua_KFunction k, lua_KContext ctx) {

@@ -79,8 +79,6 @@ static inline SrWaiter *sr_ring_take(SrWaiter **first) {
 
 /* The calling task; raises, naming the function and the reason, where nobody can wait. [-0, +0, v] */
 SrTask *sr_check_wait(lua_State *L, const char *function);
-/* Whether the next await of this task has to raise. */
-bool sr_is_cancelled(const SrTask *t);
 /* Whether Ctrl-C has come for this task, main, and no shield holds it back. */
 bool sr_is_interrupted(const SrTask *t);
 /* Lets the others have a turn, then raises what sr_is_cancelled saw. To be returned. [-0, +0, v] */

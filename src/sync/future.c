@@ -14,9 +14,9 @@ static int l_future(lua_State *L) {
   return 1;
 }
 
-static int settle(lua_State *L, const SrFuture *future, SrStatus status) {
+static int settle(lua_State *L, SrFuture *future, SrStatus status) {
   bool is_first = future->status == SR_PENDING;
-  if (is_first) sr_settle(L, 1, 2, status);
+  if (is_first) sr_settle(L, future, 1, 2, status);
   lua_pushboolean(L, is_first);
   return 1;
 }
@@ -35,8 +35,7 @@ static int l_fail(lua_State *L) {
 
 /* future:await(): its results, or its error. Waits. */
 static int l_await(lua_State *L) {
-  check_future(L, "future:await");
-  return sr_await(L, "future:await");
+  return sr_await(L, check_future(L, "future:await"), "future:await");
 }
 
 /* future:done() */

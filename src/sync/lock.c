@@ -25,7 +25,7 @@ static Lock *check_lock(lua_State *L, const char *function) {
 
 /* lock() */
 static int l_lock(lua_State *L) {
-  sr_new_object(L, &lock_class, sizeof(Lock), 0);
+  sr_new_giver(L, &lock_class, sizeof(Lock));
   return 1;
 }
 

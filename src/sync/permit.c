@@ -4,11 +4,23 @@
 
 static const SrClass permit_class = {"permit"};
 
+void *sr_new_giver(lua_State *L, const SrClass *cls, size_t size) {
+  void *object = sr_new_object(L, cls, size, 1);
+  sr_push_meta(L, &permit_class);
+  lua_setiuservalue(L, -2, 1);
+  return object;
+}
+
 SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops) {
-  SrPermit *permit = (SrPermit *)sr_new_object(L, &permit_class, sizeof(SrPermit), 1);
+  SrPermit *permit = (SrPermit *)lua_newuserdatauv(L, sizeof(SrPermit), 1);
+  permit->head.cls = &permit_class;
+  permit->ops = ops;
+  permit->serial = 0;
+  permit->is_held = false;
+  lua_getiuservalue(L, 1, 1);
+  lua_setmetatable(L, -2);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);
-  permit->ops = ops;
   return permit;
 }
 

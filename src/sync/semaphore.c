@@ -19,7 +19,7 @@ static Semaphore *check_semaphore(lua_State *L, const char *function) {
 /* semaphore(n): n permits, at least 1 */
 static int l_semaphore(lua_State *L) {
   lua_Integer limit = sr_check_integer(L, "semaphore", 1, 1, 1);
-  Semaphore *semaphore = (Semaphore *)sr_new_object(L, &semaphore_class, sizeof(Semaphore), 0);
+  Semaphore *semaphore = (Semaphore *)sr_new_giver(L, &semaphore_class, sizeof(Semaphore));
   semaphore->available = semaphore->limit = limit;
   return 1;
 }

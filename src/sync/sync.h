@@ -33,6 +33,11 @@ typedef struct SrPermit {
   bool is_held;
 } SrPermit;
 
+/*
+** Pushes a new object that gives permits. User value 1 is the metatable of permits, as finding
+** that in the registry would cost more than the rest of an acquire. [-0, +1, m]
+*/
+void *sr_new_giver(lua_State *L, const SrClass *cls, size_t size);
 /* Pushes a permit of the object at index 1 that is not held yet. [-0, +1, m] */
 SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops);
 void sr_open_permit(lua_State *L);
