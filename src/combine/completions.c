@@ -42,7 +42,7 @@ static void on_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   completions->host = NULL;
 }
 
-static const SrKind watch_kind = {"the end of a task or future", NULL, on_ended, false, NULL};
+static const SrKind watch_kind = {"the end of a task or future", NULL, on_ended, false, NULL, NULL};
 
 /* completions(list): list holds tasks and futures, and nothing changes it */
 static int l_completions(lua_State *L) {
@@ -87,7 +87,7 @@ static int abort_next(SrTask *t) {
   return 1;
 }
 
-static const SrKind next_kind = {"the next to complete", abort_next, NULL, false, NULL};
+static const SrKind next_kind = {"the next to complete", abort_next, NULL, false, NULL, NULL};
 
 static int give(lua_State *L, Completions *completions) {
   uint32_t index = completions->order[completions->given++];
@@ -105,7 +105,7 @@ static int give(lua_State *L, Completions *completions) {
 static int k_next(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
-  if (t->future.outcome != SR_WOKEN) return sr_throw(L, t);
+  if (!sr_was_woken(L, t)) return sr_throw(L, t);
   return give(L, (Completions *)lua_touserdata(L, 1));
 }
 

@@ -86,10 +86,9 @@ static int gather_list(lua_State *L) {
   sr_check_options(L, "gather", 2, 2, known);
   bool keeps_errors = flag_option(L, 2, "return_errors");
   SrTask *t = sr_check_wait(L, "gather");
-  sr_join_check(L, t, "gather", 1, true);
-  if (sr_is_cancelled(t)) return sr_raise(L, t);
+  bool only_functions = sr_join_check(L, t, "gather", 1, true);
   lua_settop(L, 1);
-  sr_join_copy_items(L);
+  if (!only_functions) sr_join_copy_items(L); /* functions start at once, before the list can change */
   lua_settop(L, SR_JOIN_RESULTS - 1);
   arrange(L, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &gather_policy);
@@ -107,7 +106,6 @@ static int l_gather(lua_State *L) {
   for (int i = total; i >= 1; i--) lua_rawseti(L, 1, i);
   SrTask *t = sr_check_wait(L, "gather");
   sr_join_check(L, t, "gather", 1, true);
-  if (sr_is_cancelled(t)) return sr_raise(L, t);
   lua_settop(L, SR_JOIN_RESULTS - 1);
   arrange(L, false);
   return sr_join_run(L, sr_join_open(L, t, &gather_policy), k_values);
@@ -191,7 +189,6 @@ static int l_map(lua_State *L) {
   bool keeps_errors = flag_option(L, 3, "return_errors");
   arrange_progress(L);
   SrTask *t = sr_check_wait(L, "map");
-  if (sr_is_cancelled(t)) return sr_raise(L, t);
   sr_join_copy_items(L);
   arrange(L, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &map_policy);

@@ -8,13 +8,17 @@
 #include <string.h>
 
 #include "combine/combine.h"
+#include "runtime/debug.h"
 #include "runtime/error.h"
+#include "runtime/failure.h"
 #include "runtime/trace.h"
 
 typedef struct Block {
   SrBlock block;
-  uint32_t running; /* tasks that have not ended */
+  uint32_t running; /* tasks that have not ended; the vault keeps what was_seen under this address */
   uint32_t failed;  /* errors in the list, which the vault keeps under this address */
+  bool has_error;   /* the block is left with an error: nil is as good as any */
+  bool was_cancelled; /* from outside, when it was left */
 } Block;
 
 _Static_assert(sizeof(Block) <= SR_BLOCK_SIZE, "a group must fit in a block");
@@ -32,17 +36,47 @@ static const SrClass group_class = {"task group"};
 
 /* --- errors ----------------------------------------------------------------- */
 
-/* Adds the error on top to the list, and brings the group down. [-1, +0, m] */
-static void add_error(lua_State *L, Block *group) {
-  if (group->failed == 0) {
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    sr_vault_set(L, &group->failed);
-  } else
-    sr_vault_get(L, &group->failed);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, (lua_Integer)++group->failed);
+/* Pushes a table that the vault keeps under `key`; makes it if there is none. [-0, +1, m] */
+static void push_table(lua_State *L, const void *key) {
+  sr_vault_get(L, key);
+  if (!lua_isnil(L, -1)) return;
   lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  sr_vault_set(L, key);
+}
+
+/* Whether the value on top, an error or the task where it arose, has been seen before. [-1, +0, m] */
+static bool was_seen(lua_State *L, Block *group) {
+  int type = lua_type(L, -1);
+  if (type != LUA_TTABLE && type != LUA_TUSERDATA) return lua_pop(L, 1), false;
+  push_table(L, &group->running);
+  lua_pushvalue(L, -2);
+  bool seen = lua_rawget(L, -2) != LUA_TNIL;
+  lua_pop(L, 1);
+  lua_insert(L, -2);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  return seen;
+}
+
+/*
+** Takes the error and, on top, the task where it arose (or nil). Brings the group down. An error that
+** passed from task to task, or to the block, is listed once. [-2, +0, m]
+*/
+static void add_error(lua_State *L, Block *group) {
+  bool seen = was_seen(L, group);
+  lua_pushvalue(L, -1);
+  seen = was_seen(L, group) || seen;
+  if (seen)
+    lua_pop(L, 1);
+  else {
+    push_table(L, &group->failed);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, (lua_Integer)++group->failed);
+    lua_pop(L, 1);
+  }
   sr_scope_cancel(&group->block.scope);
 }
 
@@ -53,7 +87,7 @@ static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, int firs
   group->running--;
   if (child->future.status == SR_FAILED) {
     sr_push_failure(L, 1);
-    sr_note_origin(L, t, 1);
+    sr_push_failure_source(L, 1);
     add_error(L, group);
   }
   if (group->running == 0 && t->future.state == SR_PARKED && t->object == group) sr_wake(t);
@@ -109,43 +143,53 @@ static bool is_interrupt(lua_State *L, int index) {
 /* Whether the error with which the block is left is one, not the cancellation that brings it down. */
 static bool counts(lua_State *L, const Block *group, const SrTask *t) {
   uint32_t serial;
-  if (lua_isnil(L, GROUP_ERROR)) return false;
+  if (!group->has_error) return false;
   if (!sr_is_own_cancel(L, GROUP_ERROR, t, &serial)) return true;
   return serial != group->block.serial && t->current->cause == NULL;
 }
 
-static int raise_group_error(lua_State *L, int errors, bool interrupted) {
-  if (interrupted) {
+static void clear_vault(lua_State *L, const Block *group) {
+  lua_pushnil(L);
+  sr_vault_set(L, &group->failed);
+  lua_pushnil(L);
+  sr_vault_set(L, &group->running);
+}
+
+/* Raises the GroupError over the list on top. Ctrl-C is in it too. */
+static int raise_group_error(lua_State *L, uint32_t count) {
+  if (is_interrupt(L, GROUP_ERROR)) {
     lua_pushvalue(L, GROUP_ERROR);
-    lua_rawseti(L, errors, (lua_Integer)lua_rawlen(L, errors) + 1);
+    lua_rawseti(L, -2, (lua_Integer)++count);
   }
-  sr_push_group_error(L, errors);
+  sr_push_group_error(L, lua_gettop(L), count);
   return lua_error(L);
+}
+
+/* The block has no error of its own. */
+static int return_results(lua_State *L, SrTask *t, const Block *group, SrOutcome outcome) {
+  if (group->was_cancelled || outcome == SR_BY_CANCEL) return sr_throw_pending(L, t);
+  int top = lua_gettop(L);
+  return top > GROUP_FRAME ? top - GROUP_HANDLER : 0;
 }
 
 /* Every task of the group has ended. */
 static int k_left(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  Block *group = (Block *)ctx;
-  SrTask *t = group->block.task;
-  uint32_t serial = group->block.serial, cause;
-  bool failed = group->failed > 0, is_function = lua_gettop(L) > GROUP_FRAME;
+  Block group = *(Block *)ctx;
+  SrTask *t = group.block.task;
+  sr_was_woken(L, t);
   SrOutcome outcome = (SrOutcome)t->future.outcome;
-  int top = lua_gettop(L);
-  sr_vault_get(L, &group->failed);
-  lua_pushnil(L);
-  sr_vault_set(L, &group->failed);
-  sr_block_close(L, &group->block);
-  if (failed) return raise_group_error(L, top + 1, is_interrupt(L, GROUP_ERROR));
-  lua_settop(L, top);
+  uint32_t cause;
+  bool is_function = lua_gettop(L) > GROUP_FRAME;
+  if (group.failed > 0) sr_vault_get(L, &((Block *)ctx)->failed);
+  clear_vault(L, (Block *)ctx);
+  sr_block_close(L, &((Block *)ctx)->block);
+  if (group.failed > 0) return raise_group_error(L, group.failed);
   if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) return sr_throw(L, t);
   t->future.outcome = SR_WOKEN;
-  if (lua_isnil(L, GROUP_ERROR)) {
-    if (sr_is_cancelled(t)) return sr_raise(L, t);
-    return is_function ? top - GROUP_HANDLER : 0;
-  }
+  if (!group.has_error) return return_results(L, t, &group, outcome);
   if (!is_function) return 0; /* the error goes on by itself */
-  if (sr_is_own_cancel(L, GROUP_ERROR, t, &cause) && cause == serial) return 0;
+  if (sr_is_own_cancel(L, GROUP_ERROR, t, &cause) && cause == group.block.serial) return 0;
   lua_pushvalue(L, GROUP_ERROR);
   return lua_error(L);
 }
@@ -156,24 +200,32 @@ static int abort_leave(SrTask *t) {
   return group->running == 0;
 }
 
-static const SrKind leave_kind = {"the tasks of its group", abort_leave, NULL, true, NULL};
+static const SrKind leave_kind = {"the tasks of its group", abort_leave, NULL, true, NULL, NULL};
 
-/* The error of the block, or nil, is at GROUP_ERROR. */
+/* The error of the block, if it has one, is at GROUP_ERROR. */
 static int leave(lua_State *L, Block *group) {
   SrTask *t = group->block.task;
+  lua_KContext ctx = (lua_KContext)group;
   if (sr_block_close_inner(L, &group->block)) {
-    if (lua_isnil(L, GROUP_ERROR)) lua_pushvalue(L, -1), lua_replace(L, GROUP_ERROR);
+    if (group->has_error)
+      sr_debug_forgotten(L);
+    else
+      lua_copy(L, -1, GROUP_ERROR);
+    group->has_error = true;
     lua_pop(L, 1);
   }
+  group->was_cancelled = group->block.scope.parent->cause != NULL || (t->rt->interrupt && sr_is_interrupted(t));
   if (is_interrupt(L, GROUP_ERROR))
     sr_scope_cancel(&group->block.scope);
   else if (counts(L, group, t)) {
     lua_pushvalue(L, GROUP_ERROR);
+    sr_push_source(L, t);
     add_error(L, group);
   }
   t->future.outcome = SR_WOKEN;
-  if (group->running == 0) return k_left(L, LUA_OK, (lua_KContext)group);
-  return sr_park_in(L, t, &leave_kind, group, k_left, (lua_KContext)group);
+  if (group->running > 0) return sr_park_in(L, t, &leave_kind, group, k_left, ctx);
+  bool turn = sr_is_spent(t) || (group->was_cancelled && !group->has_error);
+  return turn ? sr_turn(L, t, k_left, ctx) : k_left(L, LUA_OK, ctx);
 }
 
 /* group:close(), __close(group, err): waits for all of it */
@@ -183,17 +235,20 @@ static int l_close(lua_State *L) {
   SrTask *t = sr_check_wait(L, "group:close");
   if (group->block.task != t) return luaL_error(L, "group:close: it belongs to another task");
   lua_settop(L, GROUP_FRAME);
+  group->has_error = !lua_isnil(L, GROUP_ERROR);
   return leave(L, group);
 }
 
 /* --- task_group ------------------------------------------------------------- */
 
 static int k_body(lua_State *L, int status, lua_KContext ctx) {
-  if (status != LUA_OK && status != LUA_YIELD) {
+  Block *group = (Block *)ctx;
+  group->has_error = status != LUA_OK && status != LUA_YIELD;
+  if (group->has_error) {
     lua_replace(L, GROUP_ERROR);
     lua_settop(L, GROUP_HANDLER);
   }
-  return leave(L, (Block *)ctx);
+  return leave(L, group);
 }
 
 /* task_group([fn]): with a function, its results once every task of the group has ended. Waits then. */

@@ -25,17 +25,22 @@ static void check_item(lua_State *L, const char *function, lua_Integer number, b
                takes_functions ? "function, task or future" : "task or future", luaL_typename(L, -1));
 }
 
-void sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions) {
+bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions) {
   lua_Integer total = (lua_Integer)lua_rawlen(L, index);
   SrTask *cycle = NULL;
+  bool only_functions = true;
   for (lua_Integer i = 1; i <= total; i++) {
     lua_rawgeti(L, index, i);
-    check_item(L, function, i, takes_functions);
-    SrTask *task = sr_test_task(L, -1);
-    if (task != NULL && task->future.status == SR_PENDING && sr_waits_for(task, t)) cycle = task;
+    if (!takes_functions || !lua_isfunction(L, -1)) {
+      check_item(L, function, i, takes_functions);
+      SrTask *task = sr_test_task(L, -1);
+      if (task != NULL && task->future.status == SR_PENDING && sr_waits_for(task, t)) cycle = task;
+      only_functions = false;
+    }
     lua_pop(L, 1);
   }
   if (cycle != NULL) sr_raise_cycle(L, t, cycle);
+  return only_functions;
 }
 
 /* --- what has ended --------------------------------------------------------- */
@@ -194,7 +199,7 @@ static void on_watched_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   wake_if_over(join);
 }
 
-static const SrKind watch_kind = {"the end of a task or future", NULL, on_watched_ended, false, NULL};
+static const SrKind watch_kind = {"the end of a task or future", NULL, on_watched_ended, false, NULL, NULL};
 
 static void watch(lua_State *L, SrJoin *join, uint32_t index, SrFuture *target) {
   if (join->watches == NULL) join->watches = (SrWatch *)calloc(join->total, sizeof(SrWatch));
@@ -233,6 +238,16 @@ int sr_join_abort(SrTask *t) {
   return is_over(join);
 }
 
+/* What the host owns is seen by scope; what it watches is looked through here. */
+bool sr_join_reaches(const SrTask *t, const SrTask *waiter) {
+  const SrJoin *join = (const SrJoin *)t->object;
+  for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) {
+    const SrFuture *target = join->watches[i].target;
+    if (target != NULL && target->head.cls == &sr_task_class && sr_waits_for((const SrTask *)target, waiter)) return true;
+  }
+  return false;
+}
+
 static void dispose(SrBlock *block) {
   SrJoin *join = (SrJoin *)(void *)block;
   for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) unwatch(&join->watches[i]);
@@ -258,23 +273,31 @@ SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy) {
   SrJoin *join = (SrJoin *)(void *)sr_block_open(L, t, SR_SCOPE_JOIN, &join_ops, sizeof(SrJoin));
   join->policy = policy;
   join->host = L;
-  join->total = join->limit = (uint32_t)total;
+  join->total = (uint32_t)total;
+  join->limit = UINT32_MAX;
   return join;
 }
 
 int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k) {
   SrTask *t = join->block.task;
+  join->was_cancelled = sr_is_cancelled(t);
   if (lua_isnil(L, SR_JOIN_FUNCTION)) watch_all(L, join);
+  if (join->was_cancelled) sr_join_decide(join); /* what was given goes down with the caller */
   start_more(L, join);
   t->future.outcome = SR_WOKEN;
-  if (is_over(join)) return k(L, LUA_OK, (lua_KContext)join);
+  if (is_over(join)) {
+    bool turn = sr_is_spent(t) || join->was_cancelled;
+    return turn ? sr_turn(L, t, k, (lua_KContext)join) : k(L, LUA_OK, (lua_KContext)join);
+  }
   return sr_park_in(L, t, &join->policy->kind, join, k, (lua_KContext)join);
 }
 
 SrJoin sr_join_finish(lua_State *L, SrJoin *join) {
   SrJoin copy = *join;
   SrTask *t = join->block.task;
+  bool was_woken = sr_was_woken(L, t);
   sr_block_close(L, &join->block);
-  if (t->future.outcome != SR_WOKEN) sr_throw(L, t);
+  if (copy.was_cancelled) sr_throw_pending(L, t);
+  if (!was_woken) sr_throw(L, t);
   return copy;
 }

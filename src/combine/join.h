@@ -35,8 +35,9 @@ typedef struct SrJoinPolicy {
 } SrJoinPolicy;
 
 /* The kind of a policy's wait. */
-#define SR_JOIN_KIND(name) {name, sr_join_abort, NULL, true, NULL}
+#define SR_JOIN_KIND(name) {name, sr_join_abort, NULL, true, sr_join_reaches, NULL}
 int sr_join_abort(SrTask *t);
+bool sr_join_reaches(const SrTask *t, const SrTask *waiter);
 
 /* The frame of the host's C function, the same for all. */
 enum {
@@ -68,10 +69,14 @@ struct SrJoin {
   bool decided;      /* the rest is cancelled, or no longer watched */
   bool keeps_errors; /* an error decides nothing */
   bool spares;       /* cancels nothing: it only watches */
+  bool was_cancelled; /* before it began */
 };
 
-/* Checks the list at `index` for awaitables, and that no task in it waits for the caller. [-0, +0, v] */
-void sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions);
+/*
+** Checks the list at `index` for awaitables, and that no task in it waits for the caller. Returns
+** whether all of them are functions. [-0, +0, v]
+*/
+bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions);
 /* Replaces the list at index 1 by a copy: the caller's may change while its items run. [-0, +0, m] */
 void sr_join_copy_items(lua_State *L);
 /* Opens the join of task `t`, whose frame is arranged. [-0, +0, m] */

@@ -91,7 +91,7 @@ static int k_any(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrJoin join = sr_join_finish(L, (SrJoin *)ctx);
   if (join.winner != 0) return return_winner(L, &join);
-  sr_push_group_error(L, SR_JOIN_ERRORS);
+  sr_push_group_error(L, SR_JOIN_ERRORS, join.total);
   return lua_error(L);
 }
 
@@ -112,7 +112,6 @@ static int select_first(lua_State *L, const char *function, const SrJoinPolicy *
   if (lua_rawlen(L, 1) == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
   SrTask *t = sr_check_wait(L, function);
   sr_join_check(L, t, function, 1, true);
-  if (sr_is_cancelled(t)) return sr_raise(L, t);
   arrange(L);
   return sr_join_run(L, sr_join_open(L, t, policy), k);
 }
@@ -135,7 +134,7 @@ static const char *const when_names[] = {"all", "first_completed", "first_error"
 
 static bool on_wait_ended(SrJoin *join, const SrEnding *ending) {
   if (join->when == FIRST_COMPLETED) return true;
-  return join->when == FIRST_ERROR && ending->status != SR_DONE;
+  return join->when == FIRST_ERROR && ending->status == SR_FAILED;
 }
 
 static const SrJoinPolicy wait_policy = {SR_JOIN_KIND("wait"), on_wait_ended};

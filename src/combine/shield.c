@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "combine/combine.h"
+#include "runtime/debug.h"
 #include "runtime/error.h"
 
 static const SrBlockOps shield_ops = {"shield", NULL, NULL};
@@ -23,6 +24,7 @@ static int k_shield(lua_State *L, int status, lua_KContext ctx) {
   int top = lua_gettop(L);
   bool forgotten = sr_block_close(L, block);
   if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : top - SHIELD_HANDLER;
+  if (forgotten) sr_debug_forgotten(L);
   lua_settop(L, top);
   if (is_limit(L, t, serial)) sr_push_cancelled(L, t);
   return lua_error(L);

@@ -112,15 +112,21 @@ static void on_target_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   sr_wake(sr_task_of(waiter));
 }
 
-static const SrKind target_kind = {"a task", abort_target, on_target_ended, false, NULL};
+static const SrKind target_kind = {"a task", abort_target, on_target_ended, false, NULL, NULL};
 
 /* A result or an error of its own that the task still had is not thrown away. */
 static int k_target(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx, *target = sr_test_task(L, 1);
-  bool keep = t->future.outcome == SR_WOKEN ||
-              (t->future.outcome == SR_BY_CANCEL && target->future.status != SR_CANCELLED);
-  return keep ? sr_push_results(L, &target->future, 1, t) : sr_throw(L, t);
+  sr_was_woken(L, t);
+  SrOutcome outcome = (SrOutcome)t->future.outcome;
+  bool keep = target->future.status != SR_CANCELLED || !sr_is_cancelled(t);
+  t->future.outcome = SR_WOKEN;
+  if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) {
+    t->future.outcome = (uint8_t)outcome;
+    return sr_throw(L, t);
+  }
+  return keep ? sr_push_results(L, &target->future, 1, t) : sr_throw_pending(L, t);
 }
 
 /* Awaits a task that goes down with the wait: cancels it and joins. */
@@ -158,6 +164,7 @@ static int k_wait_for(lua_State *L, int status, lua_KContext ctx) {
   int top = lua_gettop(L);
   bool forgotten = sr_block_close(L, block);
   if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : top - WAIT_HANDLER;
+  if (forgotten) sr_debug_forgotten(L);
   lua_settop(L, top);
   return is_mine(L, top, serial) ? raise_timeout(L, seconds) : lua_error(L);
 }
@@ -167,7 +174,7 @@ static int l_wait_for(lua_State *L) {
   sr_check_awaitable(L, "wait_for", 1, 1);
   double seconds = sr_check_deadline(L, "wait_for", 2, 2);
   SrTask *t = sr_check_wait(L, "wait_for");
-  if (sr_is_cancelled(t)) return sr_raise(L, t);
+  if (sr_is_cancelled(t) && sr_test_task(L, 1) == NULL) return sr_raise(L, t);
   lua_settop(L, 2);
   lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
   int nargs = sr_push_call(L, 1, true);

@@ -83,8 +83,7 @@ bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint32_t *serial
 
 /* --- GroupError ------------------------------------------------------------- */
 
-void sr_push_group_error(lua_State *L, int errors) {
-  lua_Unsigned count = lua_rawlen(L, errors);
+void sr_push_group_error(lua_State *L, int errors, uint32_t count) {
   lua_rawgeti(L, errors, 1);
   const char *first = luaL_tolstring(L, -1, NULL);
   if (count == 1)

@@ -11,8 +11,8 @@
 void sr_push_error(lua_State *L, const char *name, const char *code, const char *format, ...);
 /* Pushes the CancelledError of the scope that cancels this task now. [-0, +1, m] */
 void sr_push_cancelled(lua_State *L, SrTask *t);
-/* Pushes a GroupError over the list at `errors` (absolute). [-0, +1, m] */
-void sr_push_group_error(lua_State *L, int errors);
+/* Pushes a GroupError over the list of `count` errors at `errors` (absolute). [-0, +1, m] */
+void sr_push_group_error(lua_State *L, int errors, uint32_t count);
 /* Whether the value at `index` is an Error object. [-0, +0, -] */
 bool sr_is_error(lua_State *L, int index);
 /*

@@ -12,7 +12,13 @@ typedef struct SrFailure {
   lua_Integer number; /* in the table of failures; 0 once somebody has looked */
 } SrFailure;
 
-enum { BOX_ERROR = 1, BOX_TRACE, BOX_TASK, BOX_VALUES = BOX_TASK };
+enum {
+  BOX_ERROR = 1,
+  BOX_TRACE,
+  BOX_TASK,   /* the one that failed */
+  BOX_SOURCE, /* the one in which the error arose, nil if it is the same */
+  BOX_VALUES = BOX_SOURCE
+};
 
 static const SrClass box_class = {"failure"};
 static const char reporter_key;
@@ -20,7 +26,7 @@ static const char reporter_key;
 /* --- reporting -------------------------------------------------------------- */
 
 static void print_report(lua_State *L, int error, int task, int trace) {
-  sr_push_name(L, sr_test_task(L, task));
+  sr_push_name_of(L, task);
   luaL_tolstring(L, error, NULL);
   fprintf(stderr, "saros: task '%s' failed and nobody looked at it: %s\n", lua_tostring(L, -2), lua_tostring(L, -1));
   if (lua_isstring(L, trace)) fprintf(stderr, "%s\n", lua_tostring(L, trace));
@@ -84,6 +90,7 @@ void sr_push_failure_box(lua_State *L, int index) {
   SrFailure *box = (SrFailure *)sr_new_object(L, &box_class, sizeof(SrFailure), BOX_VALUES);
   lua_insert(L, -2);
   sr_take_origin(L, t);
+  lua_setiuservalue(L, -4, BOX_SOURCE);
   lua_setiuservalue(L, -3, BOX_TRACE);
   lua_setiuservalue(L, -2, BOX_ERROR);
   lua_pushvalue(L, index);
@@ -106,6 +113,15 @@ void sr_open_failure_box(lua_State *L) {
   }
   lua_getiuservalue(L, -1, BOX_ERROR);
   lua_replace(L, -2);
+}
+
+void sr_push_failure_source(lua_State *L, int index) {
+  lua_getiuservalue(L, index, 1);
+  lua_getiuservalue(L, -1, BOX_SOURCE);
+  lua_replace(L, -2);
+  if (!lua_isnil(L, -1)) return;
+  lua_pop(L, 1);
+  lua_pushvalue(L, index);
 }
 
 /* on_error(fn): fn(err, task) is told of failures nobody looked at; nil restores the default. */

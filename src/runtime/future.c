@@ -81,19 +81,20 @@ static void on_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   sr_wake(sr_task_of(waiter));
 }
 
-const SrKind sr_await_kind = {"task or future", abort_await, on_ended, false, NULL};
+const SrKind sr_await_kind = {"task or future", abort_await, on_ended, false, NULL, NULL};
 
 static int k_await(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
-  return t->future.outcome == SR_WOKEN ? sr_push_results(L, (SrFuture *)t->object, 1, t) : sr_throw(L, t);
+  return sr_was_woken(L, t) ? sr_push_results(L, (SrFuture *)t->object, 1, t) : sr_throw(L, t);
 }
 
 bool sr_waits_for(const SrTask *t, const SrTask *waiter) {
   for (uint32_t hops = t->rt->last_id; hops > 0; hops--) {
     if (t == waiter) return true;
     if (t->future.state != SR_PARKED) return false;
-    if (t->waiter.kind->joins) return sr_scope_within(&waiter->scope, t->current);
+    if (t->waiter.kind->joins && sr_scope_within(&waiter->scope, t->current)) return true;
+    if (t->waiter.kind->reaches != NULL) return t->waiter.kind->reaches(t, waiter);
     if (t->waiter.kind->ended == NULL) return false;
     const SrFuture *target = (const SrFuture *)t->object;
     if (target->head.cls != &sr_task_class) return false;
@@ -123,7 +124,10 @@ int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target) {
 int sr_await(lua_State *L, SrFuture *target, const char *function) {
   SrTask *t = sr_check_wait(L, function);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
-  if (target->status != SR_PENDING) return sr_return(L, t, sr_push_results(L, target, 1, t));
+  if (target->status != SR_PENDING) {
+    t->object = target;
+    return sr_is_spent(t) ? sr_turn(L, t, k_await, (lua_KContext)t) : sr_push_results(L, target, 1, t);
+  }
   if (target->head.cls == &sr_task_class && sr_waits_for((SrTask *)target, t))
     return sr_raise_cycle(L, t, (SrTask *)target);
   sr_ring_append(&target->watchers, &t->waiter);

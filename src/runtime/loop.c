@@ -154,13 +154,13 @@ static bool wake_settlers(SrRuntime *rt) {
 
 /* --- deadlock and Ctrl-C ---------------------------------------------------- */
 
-static void kill_parked(lua_State *L, SrRuntime *rt, const SrTask *spared) {
+static void kill_all_but(lua_State *L, SrRuntime *rt, const SrTask *spared) {
   sr_push_all_tasks(L, rt);
   lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, -1, i);
     SrTask *t = (SrTask *)lua_touserdata(L, -1);
-    if (t != spared && t->future.state == SR_PARKED) sr_kill(L, t);
+    if (t != spared && t->future.state != SR_ENDED) sr_kill(L, t);
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
@@ -175,7 +175,7 @@ static void on_deadlock(lua_State *L, SrRuntime *rt) {
     sr_abort(main_task, SR_BY_DEADLOCK);
     return;
   }
-  kill_parked(L, rt, main_task);
+  kill_all_but(L, rt, main_task);
   if (rt->ready_count == 0 && rt->main_task != NULL) sr_kill(L, main_task);
 }
 

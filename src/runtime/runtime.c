@@ -216,6 +216,7 @@ static const saros_api api = {
 static int l_collect(lua_State *L) {
   SrRuntime *rt = (SrRuntime *)lua_touserdata(L, 1);
   sr_loop_close(rt);
+  sr_scope_forget_all(rt);
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);

@@ -116,6 +116,23 @@ static inline bool sr_is_cancelled(const SrTask *t) {
   return t->current->cause != NULL || (t->rt->interrupt && sr_is_interrupted(t));
 }
 
+/* Takes a task out of the ready queue, wherever it stands. */
+void sr_unready(SrRuntime *rt, SrTask *t);
+
+/* In a continuation: whether what was waited for is there. [-0, +0, v] */
+static inline bool sr_was_woken(lua_State *L, SrTask *t) {
+  if (t->future.state != SR_RUNNING) sr_refuse_stray(L, t);
+  return t->future.outcome == SR_WOKEN;
+}
+
+/* Awaits in a row that may return without a turn of the others. */
+enum { SR_BUDGET = 256 };
+
+/* Whether an await that need not wait has to give the others a turn all the same. */
+static inline bool sr_is_spent(SrTask *t) {
+  return --t->budget == 0;
+}
+
 /* A number that is free. It is not taken until sr_slots_commit. False: no memory. */
 bool sr_slots_peek(SrSlots *slots, uint32_t *number);
 /* Takes the number that sr_slots_peek gave. */

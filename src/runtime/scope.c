@@ -226,6 +226,17 @@ bool sr_block_close_all(lua_State *L, SrTask *t) {
   return close_down_to(L, t, &t->scope);
 }
 
+void sr_scope_forget_all(SrRuntime *rt) {
+  for (SrScope *at = &rt->root; at != NULL; at = next_scope(&rt->root, at, true)) {
+    if (at->kind != SR_SCOPE_TASK) continue;
+    SrTask *t = SR_CONTAINER(at, SrTask, scope);
+    t->future.state = SR_ENDED;
+    t->future.status = SR_CANCELLED;
+  }
+  rt->root.children = NULL;
+  rt->current = rt->main_task = NULL;
+}
+
 void sr_block_free_all(SrRuntime *rt) {
   for (unsigned i = 0; i < rt->block_count; i++) free(rt->all_blocks[i]);
   free(rt->all_blocks);

@@ -95,6 +95,11 @@ bool sr_block_close_inner(lua_State *L, SrBlock *block);
 bool sr_block_close_all(lua_State *L, SrTask *t);
 /* The block if it is still the one with this serial, else NULL. */
 SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint32_t serial);
+/*
+** lua_close in the middle of a run: every task counts as ended, so finalizers that still run and
+** hold a handle do no harm.
+*/
+void sr_scope_forget_all(SrRuntime *rt);
 /* Frees the blocks of a run that is over. */
 void sr_block_free_all(SrRuntime *rt);
 

@@ -11,9 +11,6 @@
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
-/* What stands at the bottom of a pooled coroutine, below the function that it runs. */
-enum { CO_BODY = 1, CO_LIVE, CO_HANDLER, CO_BASE = CO_HANDLER };
-
 /* The frame of sr_l_body. After the call the results, or the error, start where the function was. */
 enum { BODY_TASK = 1, BODY_HANDLER, BODY_FUNCTION, BODY_RESULTS = BODY_FUNCTION };
 
@@ -45,7 +42,11 @@ SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int na
   t->id = ++rt->last_id;
   t->budget = (uint16_t)nargs;
   t->current = &t->scope;
-  sr_place(L, rt, &t->scope);
+  if (parent->kind == SR_SCOPE_JOIN) {
+    t->scope.source = parent->source;
+    t->scope.line = parent->line;
+  } else
+    sr_place(L, rt, &t->scope);
   sr_scope_enter(&t->scope, parent, SR_SCOPE_TASK);
   sr_ready(rt, t);
   return t;
@@ -88,7 +89,10 @@ static int k_body(lua_State *L, int status, lua_KContext ctx) {
   SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
   bool ok = status == LUA_OK || status == LUA_YIELD;
   if (t->current != &t->scope && sr_block_close_all(L, t)) {
-    if (ok) lua_insert(L, BODY_RESULTS);
+    if (ok)
+      lua_insert(L, BODY_RESULTS);
+    else
+      sr_debug_forgotten(L);
     lua_settop(L, BODY_RESULTS);
     ok = false;
   }
@@ -112,14 +116,10 @@ static SrIdle new_coroutine(lua_State *L, SrRuntime *rt) {
   lua_rawseti(L, -2, (lua_Integer)idle.thread);
   lua_pop(L, 1);
   sr_slots_commit(&rt->threads);
-  lua_pushvalue(L, lua_upvalueindex(SR_UP_BODY));
-  lua_pushvalue(L, lua_upvalueindex(SR_UP_LIVE));
-  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
-  lua_xmove(L, idle.co, CO_BASE);
   return idle;
 }
 
-/* The collector gets it. */
+/* The collector gets it. An idle coroutine has an empty stack: to others it is a dead one. */
 static void drop_coroutine(lua_State *L, SrRuntime *rt, uint32_t thread) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_threads_key);
   lua_pushnil(L);
@@ -139,19 +139,20 @@ static void release_coroutine(lua_State *L, SrRuntime *rt, SrIdle idle) {
 static int attach(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
   int nargs = t->budget;
+  t->budget = SR_BUDGET;
   SrIdle idle = rt->idle_count > 0 ? rt->idle[--rt->idle_count] : new_coroutine(L, rt);
   lua_State *co = t->co = idle.co;
   t->thread = idle.thread;
   if (nargs > LUA_MINSTACK / 2) luaL_checkstack(co, nargs + LUA_MINSTACK, NULL);
-  lua_pushvalue(co, CO_BODY);
-  lua_rawgeti(co, CO_LIVE, (lua_Integer)t->slot);
-  int handle = CO_BASE + 2;
-  lua_pushvalue(co, CO_HANDLER);
-  lua_getiuservalue(co, handle, 1);
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_BODY));
+  lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
+  lua_xmove(L, co, 3);
+  lua_getiuservalue(co, 2, 1);
   for (int i = 2; i <= nargs + 1; i++) { /* the handle must not keep its arguments alive */
-    lua_getiuservalue(co, handle, i);
+    lua_getiuservalue(co, 2, i);
     lua_pushnil(co);
-    lua_setiuservalue(co, handle, i);
+    lua_setiuservalue(co, 2, i);
   }
   return BODY_FUNCTION + nargs;
 }
@@ -222,7 +223,7 @@ static int close_coroutine(lua_State *co, lua_State *from) {
 #endif
 }
 
-static void unready(SrRuntime *rt, SrTask *t) {
+void sr_unready(SrRuntime *rt, SrTask *t) {
   SrWaiter **link = &rt->ready, *before = NULL;
   while (*link != NULL && *link != &t->waiter) {
     before = *link;
@@ -242,7 +243,7 @@ void sr_kill(lua_State *L, SrTask *t) {
     t->waiter.kind->abort(t);
   else if (t->co != NULL && t->future.outcome == SR_WOKEN && t->waiter.kind->undo != NULL)
     t->waiter.kind->undo(L, t);
-  unready(rt, t);
+  sr_unready(rt, t);
   sr_push_task(L, t);
   lua_insert(L, 1);
   int top = lua_gettop(L);

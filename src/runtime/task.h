@@ -64,7 +64,8 @@ static inline SrFuture *sr_test_future(lua_State *L, int arg) {
 
 /*
 ** Spawns the function at `first` with the `nargs` values after it, owned by `parent`; pushes the
-** handle. `nargs` is at most SR_MAX_ARGS. [-0, +1, m]
+** handle. `nargs` is at most SR_MAX_ARGS. Its place is that of `parent` if that is a join, which
+** starts many tasks at one place, else that of the calling Lua code. [-0, +1, m]
 */
 SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int nargs);
 enum { SR_MAX_ARGS = 250 };
@@ -77,6 +78,8 @@ void sr_push_task(lua_State *L, const SrTask *t);
 void sr_call_back(lua_State *L, SrTask *t);
 /* Pushes its name. [-0, +1, m] */
 void sr_push_name(lua_State *L, SrTask *t);
+/* Pushes the name of the task at `index`, which may have ended. [-0, +1, m] */
+void sr_push_name_of(lua_State *L, int index);
 /* Gives the task at `index` the name on top. [-1, +0, m] */
 void sr_set_name(lua_State *L, int index);
 

@@ -30,7 +30,7 @@ void sr_set_name(lua_State *L, int index) {
 }
 
 /* Names are kept by handle. A task that has ended is only found by those that hold its handle: they pass it. */
-static void push_name_of(lua_State *L, int index) {
+void sr_push_name_of(lua_State *L, int index) {
   SrTask *t = (SrTask *)lua_touserdata(L, index);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_names_key);
   lua_pushvalue(L, index);
@@ -47,14 +47,14 @@ void sr_push_name(lua_State *L, SrTask *t) {
     return;
   }
   sr_push_task(L, t);
-  push_name_of(L, lua_gettop(L));
+  sr_push_name_of(L, lua_gettop(L));
   lua_replace(L, -2);
 }
 
 /* task:name() */
 static int l_name(lua_State *L) {
   check_task(L, "task:name");
-  push_name_of(L, 1);
+  sr_push_name_of(L, 1);
   return 1;
 }
 
@@ -125,7 +125,8 @@ static int l_await(lua_State *L) {
 /* task:cancel([reason]): whether it had an effect. */
 static int l_cancel(lua_State *L) {
   SrTask *t = check_task(L, "task:cancel");
-  lua_pushboolean(L, t->future.status == SR_PENDING && sr_scope_cancel_reason(L, &t->scope, 2));
+  bool is_news = t->future.status == SR_PENDING && t->scope.cause == NULL;
+  lua_pushboolean(L, is_news && sr_scope_cancel_reason(L, &t->scope, 2));
   return 1;
 }
 
@@ -177,6 +178,7 @@ static int l_traceback(lua_State *L) {
 static int k_join(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
+  sr_was_woken(L, t);
   if (t->future.outcome == SR_BY_INTERRUPT || t->future.outcome == SR_BY_DEADLOCK) return sr_throw(L, t);
   t->future.outcome = SR_WOKEN; /* a cancellation is raised by the next await */
   return 0;
@@ -192,7 +194,7 @@ static void on_join_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   sr_wake(sr_task_of(waiter));
 }
 
-static const SrKind close_kind = {"the end of a cancelled task", abort_join, on_join_ended, false, NULL};
+static const SrKind close_kind = {"the end of a cancelled task", abort_join, on_join_ended, false, NULL, NULL};
 
 /* task:close(), __close: cancels and joins; the outcome is dropped. Waits, out of reach of cancellation. */
 static int l_close(lua_State *L) {
@@ -256,7 +258,7 @@ static int l_on_done(lua_State *L) {
 /* tostring(task): task 'name' (pending, waiting for sleep at a.lua:3) */
 static int l_tostring(lua_State *L) {
   SrTask *t = check_task(L, "tostring");
-  push_name_of(L, 1);
+  sr_push_name_of(L, 1);
   const char *name = lua_tostring(L, -1), *status = status_names[t->future.status];
   if (t->future.state != SR_PARKED) {
     lua_pushfstring(L, "task '%s' (%s)", name, status);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/failure.h"
 #include "runtime/runtime.h"
 
 /* --- places ----------------------------------------------------------------- */
@@ -50,7 +51,7 @@ void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope) {
 }
 
 static void push_source(lua_State *L, const SrRuntime *rt, unsigned source, int line) {
-  if (source == 0)
+  if (source == 0 || source > rt->source_count)
     lua_pushliteral(L, "?");
   else
     lua_pushfstring(L, "%s:%d", rt->sources[source - 1], line);
@@ -139,54 +140,70 @@ void sr_push_task_trace(lua_State *L, int index) {
 /* --- the chain across tasks ------------------------------------------------- */
 
 /*
-** The origin of the error that is under way in a task: {error, trace, is the trace still that of
-** the task it came from}. Kept by task, so an error that passes a wait_for keeps its first trace.
+** The origin of the error that is under way in a task: a list of these. Kept by task, so an error
+** that passes a wait_for keeps its first trace.
 */
-enum { ORIGIN_ERROR = 1, ORIGIN_TRACE, ORIGIN_FOREIGN };
+enum {
+  ORIGIN_ERROR = 1,
+  ORIGIN_TRACE,
+  ORIGIN_SOURCE,  /* the task in which it arose, if that is another one */
+  ORIGIN_IS_FRESH /* it has just come from another task: the trace lacks this one */
+};
 
-static void set_origin(lua_State *L, SrTask *t, int error, int trace, bool foreign) {
+/* Takes the values of an origin, from `first` on. */
+static void set_origin(lua_State *L, SrTask *t, int first) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_origin_key);
   sr_push_task(L, t);
-  lua_createtable(L, 3, 0);
-  lua_pushvalue(L, error);
-  lua_rawseti(L, -2, ORIGIN_ERROR);
-  lua_pushvalue(L, trace);
-  lua_rawseti(L, -2, ORIGIN_TRACE);
-  lua_pushboolean(L, foreign);
-  lua_rawseti(L, -2, ORIGIN_FOREIGN);
+  lua_createtable(L, ORIGIN_IS_FRESH, 0);
+  for (int i = ORIGIN_ERROR; i <= ORIGIN_IS_FRESH; i++) {
+    lua_pushvalue(L, first + i - 1);
+    lua_rawseti(L, -2, i);
+  }
   lua_rawset(L, -3);
-  lua_pop(L, 1);
+  lua_settop(L, first);
 }
 
-/* Pushes trace and foreign if the origin of task `t` is the error at `error`; else pushes nothing. */
+/* Pushes trace, source and is_fresh if the origin of task `t` is that of the error at `error`; else nothing. */
 static bool get_origin(lua_State *L, SrTask *t, int error) {
+  int top = lua_gettop(L);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_origin_key);
   sr_push_task(L, t);
   lua_rawget(L, -2);
   lua_replace(L, -2);
-  if (!lua_istable(L, -1)) return lua_pop(L, 1), false;
+  if (!lua_istable(L, -1)) return lua_settop(L, top), false;
   lua_rawgeti(L, -1, ORIGIN_ERROR);
   bool same = lua_rawequal(L, -1, error);
   lua_pop(L, 1);
-  if (!same) return lua_pop(L, 1), false;
-  lua_rawgeti(L, -1, ORIGIN_TRACE);
-  lua_rawgeti(L, -2, ORIGIN_FOREIGN);
-  lua_remove(L, -3);
+  if (!same) return lua_settop(L, top), false;
+  for (int i = ORIGIN_TRACE; i <= ORIGIN_IS_FRESH; i++) lua_rawgeti(L, top + 1, i);
+  lua_remove(L, top + 1);
   return true;
 }
 
 void sr_note_origin(lua_State *L, SrTask *t, int index) {
   int error = lua_gettop(L);
   sr_push_task_trace(L, index);
-  set_origin(L, t, error, error + 1, true);
-  lua_settop(L, error);
+  sr_push_failure_source(L, index);
+  lua_pushboolean(L, 1);
+  set_origin(L, t, error);
+}
+
+void sr_push_source(lua_State *L, SrTask *t) {
+  int top = lua_gettop(L);
+  if (get_origin(L, t, top)) {
+    lua_pop(L, 1);
+    lua_replace(L, top + 1);
+  } else
+    lua_pushnil(L);
 }
 
 void sr_take_origin(lua_State *L, SrTask *t) {
   if (get_origin(L, t, lua_gettop(L)))
     lua_pop(L, 1);
-  else
+  else {
     lua_pushnil(L);
+    lua_pushnil(L);
+  }
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_origin_key);
   sr_push_task(L, t);
   lua_pushnil(L);
@@ -201,11 +218,17 @@ int sr_l_handler(lua_State *L) {
   if (t == NULL || t->co != L || sr_is_own_cancel(L, 1, t, &serial)) return 1;
   if (!get_origin(L, t, 1)) {
     push_stack_of(L, t, 1);
-    set_origin(L, t, 1, 2, false);
-  } else if (lua_toboolean(L, -1)) {
+    lua_pushnil(L);
+    lua_pushboolean(L, 0);
+    set_origin(L, t, 1);
+  } else if (lua_toboolean(L, 4)) {
     push_stack_of(L, t, 1);
-    lua_pushfstring(L, "%s\nawaited by:\n%s", lua_tostring(L, 2), lua_tostring(L, -1));
-    set_origin(L, t, 1, lua_gettop(L), false);
+    lua_pushfstring(L, "%s\nawaited by:\n%s", lua_tostring(L, 2), lua_tostring(L, 5));
+    lua_replace(L, 2);
+    lua_pushboolean(L, 0);
+    lua_replace(L, 4);
+    lua_settop(L, 4);
+    set_origin(L, t, 1);
   }
   lua_settop(L, 1);
   return 1;

@@ -37,31 +37,47 @@ void sr_push_task_line(lua_State *L, SrTask *t) {
   lua_settop(L, top + 1);
 }
 
-/* Adds the lines of the tasks below `scope` to the list at `lines`; blocks are seen through. */
-static void add_lines(lua_State *L, int lines, const SrScope *scope, int depth) {
-  const SrScope *at = scope->children;
-  if (at == NULL) return;
-  luaL_checkstack(L, 10, "the tree is too deep");
-  do {
-    bool is_task = at->kind == SR_SCOPE_TASK;
-    if (is_task) {
-      for (int i = 0; i < depth; i++) lua_pushliteral(L, "  ");
-      sr_push_task_line(L, SR_CONTAINER(at, SrTask, scope));
-      lua_concat(L, depth + 1);
-      lua_rawseti(L, lines, (lua_Integer)lua_rawlen(L, lines) + 1);
-    }
-    if (depth < 100) add_lines(L, lines, at, is_task ? depth + 1 : depth);
-    at = at->next;
-  } while (at != scope->children);
+/* The scope after `at` in a walk of the tree below `root`, parents first; keeps count of the tasks around it. */
+static const SrScope *next_scope(const SrScope *root, const SrScope *at, int *depth) {
+  if (at->children != NULL) {
+    *depth += at->kind == SR_SCOPE_TASK;
+    return at->children;
+  }
+  for (; at != root; at = at->parent) {
+    if (at->next != at->parent->children) return at->next;
+    *depth -= at->parent->kind == SR_SCOPE_TASK;
+  }
+  return NULL;
+}
+
+static void add_indent(luaL_Buffer *buffer, int depth) {
+  for (int i = 0; i < depth; i++) luaL_addstring(buffer, "  ");
+}
+
+/* Adds the lines of all tasks to the list at `lines`; blocks are seen through. */
+static void add_lines(lua_State *L, int lines, const SrScope *root) {
+  int depth = 0;
+  lua_Integer count = 0;
+  for (const SrScope *at = root; at != NULL; at = next_scope(root, at, &depth)) {
+    if (at->kind != SR_SCOPE_TASK) continue;
+    luaL_Buffer buffer;
+    sr_push_task_line(L, SR_CONTAINER(at, SrTask, scope));
+    luaL_buffinit(L, &buffer);
+    add_indent(&buffer, depth);
+    lua_pushvalue(L, lines + 1);
+    luaL_addvalue(&buffer);
+    luaL_pushresult(&buffer);
+    lua_rawseti(L, lines, ++count);
+    lua_settop(L, lines);
+  }
 }
 
 /* tree(): a printable tree of all tasks, "" outside a run. */
 int sr_l_tree(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
-  luaL_checkstack(L, 120, NULL);
   lua_newtable(L);
   int lines = lua_gettop(L);
-  if (rt->is_running) add_lines(L, lines, &rt->root, 0);
+  if (rt->is_running) add_lines(L, lines, &rt->root);
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
   lua_Integer count = (lua_Integer)lua_rawlen(L, lines);

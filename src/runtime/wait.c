@@ -9,9 +9,6 @@
 #include "runtime/interrupt.h"
 #include "runtime/runtime.h"
 
-/* Awaits in a row that may return without a turn of the others. */
-enum { BUDGET = 256 };
-
 /* --- check ------------------------------------------------------------------ */
 
 static int place_error(lua_State *L, const SrRuntime *rt, const char *function) {
@@ -50,7 +47,7 @@ static int suspend(lua_State *L, SrTask *t, const SrKind *kind, SrState state, l
   t->waiter.kind = kind;
   t->future.state = (uint8_t)state;
   t->future.outcome = SR_WOKEN;
-  t->budget = BUDGET;
+  t->budget = SR_BUDGET;
   return lua_yieldk(L, 0, ctx, k);
 }
 
@@ -63,7 +60,7 @@ int sr_park(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunc
   return sr_park_in(L, t, kind, object, k, (lua_KContext)t);
 }
 
-static const SrKind turn_kind = {"its turn", NULL, NULL, false, NULL};
+static const SrKind turn_kind = {"its turn", NULL, NULL, false, NULL, NULL};
 
 /* Goes to the end of the ready queue: every task that is ready now runs first. */
 static int give_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx) {
@@ -77,11 +74,15 @@ static int k_return(lua_State *L, int status, lua_KContext count) {
 }
 
 int sr_return(lua_State *L, SrTask *t, int n) {
-  if (--t->budget > 0) return n;
-  return give_turn(L, t, k_return, n);
+  return sr_is_spent(t) ? give_turn(L, t, k_return, n) : n;
+}
+
+int sr_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx) {
+  return give_turn(L, t, k, ctx);
 }
 
 void sr_wake(SrTask *t) {
+  if (t->future.state != SR_PARKED) return; /* its coroutine was resumed by hand and the wait given up */
   t->future.state = SR_READY;
   sr_ready(t->rt, t);
 }
@@ -91,6 +92,20 @@ void sr_abort(SrTask *t, SrOutcome outcome) {
   if (t->future.outcome != SR_WOKEN) return; /* aborted before; it is joining what it cancelled */
   t->future.outcome = (uint8_t)outcome;
   if (t->waiter.kind->abort(t)) sr_wake(t);
+}
+
+/* --- coroutines of tasks in the hands of others ----------------------------- */
+
+static const char STRAY[] = "the coroutine of a task was resumed by hand (only saros may do that)";
+
+/* Somebody got hold of the coroutine and resumed it: the wait is given up, and the task fails. */
+int sr_refuse_stray(lua_State *L, SrTask *t) {
+  if (t->future.state == SR_PARKED)
+    t->waiter.kind->abort(t);
+  else
+    sr_unready(t->rt, t);
+  t->future.state = SR_RUNNING;
+  return luaL_error(L, STRAY);
 }
 
 /* --- raising ---------------------------------------------------------------- */
@@ -113,9 +128,7 @@ int sr_throw(lua_State *L, SrTask *t) {
   return lua_error(L);
 }
 
-static int k_raise(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  SrTask *t = (SrTask *)ctx;
+int sr_throw_pending(lua_State *L, SrTask *t) {
   t->future.outcome = SR_BY_CANCEL;
   if (t->current->cause == NULL && sr_is_interrupted(t)) {
     t->future.outcome = SR_BY_INTERRUPT;
@@ -123,6 +136,11 @@ static int k_raise(lua_State *L, int status, lua_KContext ctx) {
     sr_interrupt_delivered();
   }
   return sr_throw(L, t);
+}
+
+static int k_raise(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return sr_throw_pending(L, (SrTask *)ctx);
 }
 
 int sr_raise(lua_State *L, SrTask *t) {
@@ -137,7 +155,7 @@ static int abort_sleep(SrTask *t) {
   return 1;
 }
 
-static const SrKind sleep_kind = {"sleep", abort_sleep, NULL, false, NULL};
+static const SrKind sleep_kind = {"sleep", abort_sleep, NULL, false, NULL, NULL};
 
 /* A sleep without end has no deadline, so nothing but cancellation ends it. */
 static int abort_forever(SrTask *t) {
@@ -145,12 +163,12 @@ static int abort_forever(SrTask *t) {
   return 1;
 }
 
-static const SrKind forever_kind = {"sleep without end", abort_forever, NULL, false, NULL};
+static const SrKind forever_kind = {"sleep without end", abort_forever, NULL, false, NULL, NULL};
 
 static int k_sleep(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
-  return t->future.outcome == SR_WOKEN ? 0 : sr_throw(L, t);
+  return sr_was_woken(L, t) ? 0 : sr_throw(L, t);
 }
 
 SrTask *sr_sleeper(SrTimer *timer) {
@@ -175,7 +193,7 @@ static int abort_settle(SrTask *t) {
   return 1;
 }
 
-static const SrKind settle_kind = {"all other tasks to wait", abort_settle, NULL, false, NULL};
+static const SrKind settle_kind = {"all other tasks to wait", abort_settle, NULL, false, NULL, NULL};
 
 /* testing.settle(): waits until every other task waits; the clock stands still. */
 int sr_l_settle(lua_State *L) {
@@ -195,7 +213,7 @@ static int abort_foreign(SrTask *t) {
   return stopped;
 }
 
-static const SrKind foreign_kind = {"operation", abort_foreign, NULL, false, NULL};
+static const SrKind foreign_kind = {"operation", abort_foreign, NULL, false, NULL, NULL};
 
 void sr_push_waits_for(lua_State *L, SrTask *t) {
   if (t->waiter.kind == &foreign_kind)
@@ -237,7 +255,9 @@ void sr_foreign_wake(saros_wait *wait) {
 }
 
 int sr_foreign_aborted(lua_State *L) {
-  return sr_find_runtime(L)->current->future.outcome != SR_WOKEN;
+  SrTask *t = sr_find_runtime(L)->current;
+  if (t == NULL || t->co != L) return luaL_error(L, STRAY);
+  return t->future.outcome != SR_WOKEN;
 }
 
 int sr_foreign_ready(lua_State *L, int n) {

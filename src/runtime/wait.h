@@ -24,6 +24,8 @@ typedef struct SrKind {
   /* The watched task or future has ended (only for waiters in SrFuture.watchers). */
   void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);
   bool joins; /* waits for the tasks that the innermost block of the task owns */
+  /* Whether one of the other things that the task waits for ends only after `waiter`. May be NULL. */
+  bool (*reaches)(const SrTask *t, const SrTask *waiter);
   /* The task was handed what it waited for, but is closed by force before it could take it: pass it on. */
   void (*undo)(lua_State *L, SrTask *t);
 } SrKind;
@@ -83,6 +85,8 @@ SrTask *sr_check_wait(lua_State *L, const char *function);
 bool sr_is_interrupted(const SrTask *t);
 /* Lets the others have a turn, then raises what sr_is_cancelled saw. To be returned. [-0, +0, v] */
 int sr_raise(lua_State *L, SrTask *t);
+/* Raises what sr_is_cancelled saw, at once. [-0, +0, v] */
+int sr_throw_pending(lua_State *L, SrTask *t);
 /* In a continuation: raises why the wait was aborted. [-0, +0, v] */
 int sr_throw(lua_State *L, SrTask *t);
 /* Suspends the task. `object` is the kind's own. To be returned. [-0, +0, v] */
@@ -91,8 +95,12 @@ int sr_park(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunc
 int sr_park_in(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k, lua_KContext ctx);
 /* Returns the `n` values on top of an await that did not have to wait, now and then after a turn of the others. */
 int sr_return(lua_State *L, SrTask *t, int n);
+/* Lets every task that is ready run first, then goes on in `k`. To be returned. [-0, +0, v] */
+int sr_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx);
 /* Makes a parked task ready. */
 void sr_wake(SrTask *t);
+/* Raises in a task whose coroutine was not resumed by the runtime. [-0, +0, v] */
+int sr_refuse_stray(lua_State *L, SrTask *t);
 /* Ends a wait before its time; does nothing unless the task is parked. */
 void sr_abort(SrTask *t, SrOutcome outcome);
 /* The task whose sleep this is. */

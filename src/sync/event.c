@@ -46,12 +46,12 @@ static int abort_wait(SrTask *t) {
   return 1;
 }
 
-static const SrKind wait_kind = {"event", abort_wait, NULL, false, NULL};
+static const SrKind wait_kind = {"event", abort_wait, NULL, false, NULL, NULL};
 
 static int k_wait(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
-  return t->future.outcome == SR_WOKEN ? 0 : sr_throw(L, t);
+  return sr_was_woken(L, t) ? 0 : sr_throw(L, t);
 }
 
 /* event:wait(): until it is set. Waits. */

@@ -40,7 +40,7 @@ static int l_collect(lua_State *L) {
 
 static void on_owner_ended(lua_State *L, SrWaiter *waiter, SrFuture *target);
 
-static const SrKind owner_kind = {"owner of a lock", NULL, on_owner_ended, false, NULL};
+static const SrKind owner_kind = {"owner of a lock", NULL, on_owner_ended, false, NULL, NULL};
 
 static void take(Lock *lock, SrTask *t) {
   lock->owner = t;
@@ -95,7 +95,7 @@ static void undo_acquire(lua_State *L, SrTask *t) {
   let_go((Lock *)t->object);
 }
 
-static const SrKind acquire_kind = {"lock", abort_acquire, NULL, false, undo_acquire};
+static const SrKind acquire_kind = {"lock", abort_acquire, NULL, false, NULL, undo_acquire};
 
 static int hold(SrPermit *permit, const Lock *lock) {
   permit->serial = lock->serial;
@@ -106,7 +106,7 @@ static int hold(SrPermit *permit, const Lock *lock) {
 static int k_acquire(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
-  if (t->future.outcome != SR_WOKEN) return sr_throw(L, t);
+  if (!sr_was_woken(L, t)) return sr_throw(L, t);
   return hold((SrPermit *)lua_touserdata(L, -1), (Lock *)lua_touserdata(L, 1));
 }
 

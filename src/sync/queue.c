@@ -131,13 +131,13 @@ static int abort_put(SrTask *t) {
   return 1;
 }
 
-static const SrKind put_kind = {"room in a queue", abort_put, NULL, false, NULL};
+static const SrKind put_kind = {"room in a queue", abort_put, NULL, false, NULL, NULL};
 
 /* Closing the queue leaves a mark above the item. */
 static int k_put(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
-  if (t->future.outcome != SR_WOKEN) return sr_throw(L, t);
+  if (!sr_was_woken(L, t)) return sr_throw(L, t);
   return lua_gettop(L) > ITEM ? closed_error(L, "queue:put") : 0;
 }
 
@@ -199,12 +199,12 @@ static void undo_get(lua_State *L, SrTask *t) {
   lua_remove(L, 1);
 }
 
-static const SrKind get_kind = {"an item of a queue", abort_get, NULL, false, undo_get};
+static const SrKind get_kind = {"an item of a queue", abort_get, NULL, false, NULL, undo_get};
 
 static int k_get(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
-  return t->future.outcome == SR_WOKEN ? 1 : sr_throw(L, t);
+  return sr_was_woken(L, t) ? 1 : sr_throw(L, t);
 }
 
 static void take_item(lua_State *L, Queue *queue) {
@@ -271,12 +271,12 @@ static int abort_join(SrTask *t) {
   return 1;
 }
 
-static const SrKind join_kind = {"the last task_done of a queue", abort_join, NULL, false, NULL};
+static const SrKind join_kind = {"the last task_done of a queue", abort_join, NULL, false, NULL, NULL};
 
 static int k_join(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
-  return t->future.outcome == SR_WOKEN ? 0 : sr_throw(L, t);
+  return sr_was_woken(L, t) ? 0 : sr_throw(L, t);
 }
 
 /* queue:join(): until task_done was called for every item. Waits. */

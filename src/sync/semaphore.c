@@ -57,13 +57,13 @@ static void undo_acquire(lua_State *L, SrTask *t) {
   hand_over((Semaphore *)t->object);
 }
 
-static const SrKind acquire_kind = {"semaphore", abort_acquire, NULL, false, undo_acquire};
+static const SrKind acquire_kind = {"semaphore", abort_acquire, NULL, false, NULL, undo_acquire};
 
 /* The permit was made before the wait, so nothing can fail now that one is ours. */
 static int k_acquire(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
-  if (t->future.outcome != SR_WOKEN) return sr_throw(L, t);
+  if (!sr_was_woken(L, t)) return sr_throw(L, t);
   ((SrPermit *)lua_touserdata(L, -1))->is_held = true;
   return 1;
 }

@@ -1,0 +1,144 @@
+-- SPDX-License-Identifier: MIT
+-- Headers: those of a response (read only, any case finds, order of arrival kept), and the merging
+-- of those of a request into the lines that are sent.
+
+local misuse = require "saros.http.misuse"
+
+local headers = {}
+
+-- Keys no header name can be equal to.
+local NAMES, VALUES, PLACES = {}, {}, {}
+
+---@class saros.Headers repeats joined by ", "; of set-cookie the first
+local Headers = {}
+
+---All values of one name, in order of arrival; an empty list if there is none.
+---@param name string
+---@return string[]
+function Headers:get_all(name)
+  local values = {}
+  for i, place in ipairs(rawget(self, PLACES)[name:lower()] or {}) do
+    values[i] = rawget(self, VALUES)[place]
+  end
+  return values
+end
+
+local metatable = { __name = "Headers" }
+
+function metatable.__index(self, name)
+  if type(name) ~= "string" then return nil end
+  local places = rawget(self, PLACES)[name:lower()]
+  if not places then return Headers[name] end
+  local values = rawget(self, VALUES)
+  if #places == 1 or name:lower() == "set-cookie" then return values[places[1]] end
+  return table.concat(self:get_all(name), ", ")
+end
+
+function metatable.__newindex()
+  error("the headers of a response are read-only", 2)
+end
+
+function metatable.__pairs(self)
+  local names, values, i = rawget(self, NAMES), rawget(self, VALUES), 0
+  return function()
+    i = i + 1
+    return names[i], values[i]
+  end, self, nil
+end
+
+---Reads the head of a response: a status line, which is skipped, and header lines.
+---@param head string
+---@return saros.Headers
+function headers.parse(head)
+  local names, values, places = {}, {}, {}
+  local first = head:find("\n", 1, true) or #head
+  for line in head:sub(first + 1):gmatch("([^\r\n]+)\r?\n?") do
+    local name, value = line:match("^([^:%s]+)[ \t]*:[ \t]*(.-)[ \t]*$")
+    if name then
+      local n = #names + 1
+      names[n], values[n] = name, value
+      local key = name:lower()
+      places[key] = places[key] or {}
+      table.insert(places[key], n)
+    elseif line:find("^[ \t]") and #names > 0 then -- a folded line goes on
+      values[#values] = values[#values] .. " " .. line:match("^[ \t]*(.-)[ \t]*$")
+    end
+  end
+  return setmetatable({ [NAMES] = names, [VALUES] = values, [PLACES] = places }, metatable)
+end
+
+-- Requests ----------------------------------------------------------------------------------------
+
+-- What the body decides; another opinion would let a server see two requests in one.
+local framing = { ["content-length"] = true, ["transfer-encoding"] = true }
+
+local function check_value(caller, name, value)
+  if type(value) == "number" then value = tostring(value) end
+  if type(value) ~= "string" then
+    misuse.argument(caller, 2, ("header '%s': string, number, list of those or false expected, got %s")
+      :format(name, type(value)))
+  end
+  if value:find("[\r\n%z]") then
+    misuse.argument(caller, 2, ("header '%s': a value must not contain CR, LF or NUL"):format(name))
+  end
+  return value:match("^[ \t]*(.-)[ \t]*$")
+end
+
+local function check_name(caller, name)
+  if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+%-.^_`|~]+$") then
+    misuse.argument(caller, 2, ("invalid header name %q"):format(tostring(name)))
+  end
+  if framing[name:lower()] then misuse.argument(caller, 2, ("header '%s' is set from the body"):format(name)) end
+end
+
+---Adds headers to `map` (lower-case name to a list that begins with the name as written); names
+---replace those already there, in any case. `false` stays, as the wish for none.
+---@param caller string
+---@param map table<string, table>
+---@param given table<string, string|number|(string|number)[]|false>
+function headers.merge(caller, map, given)
+  misuse.check_type(caller, 2, given, "option 'headers'", "table")
+  for name, value in pairs(given) do
+    check_name(caller, name)
+    local entry = { name = name }
+    if type(value) == "table" then
+      for i, item in ipairs(value) do
+        entry[i] = check_value(caller, name, item)
+      end
+    elseif value ~= false then
+      entry[1] = check_value(caller, name, value)
+    end
+    map[name:lower()] = entry
+  end
+end
+
+---Sets one header unless the map has an opinion on it.
+---@param map table<string, table>
+---@param name string
+---@param value string
+function headers.default(map, name, value)
+  local key = name:lower()
+  map[key] = map[key] or { name = name, value }
+end
+
+---The lines as libcurl wants them, sorted by name; nil if there are none.
+---@param map table<string, table>
+---@return string[]?
+function headers.lines(map)
+  if next(map) == nil then return nil end
+  local keys, lines = {}, {}
+  for key in pairs(map) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    local entry = map[key]
+    if #entry == 0 then lines[#lines + 1] = entry.name .. ":" end -- takes back libcurl's own
+    for _, value in ipairs(entry) do
+      lines[#lines + 1] = value == "" and entry.name .. ";" or entry.name .. ": " .. value
+    end
+  end
+  return lines
+end
+
+return headers

@@ -1,0 +1,205 @@
+-- SPDX-License-Identifier: MIT
+-- The options of fetch and session: which there are, and what their values may be. Whatever is
+-- wrong is an argument error that names the option, before any I/O.
+
+local misuse = require "saros.http.misuse"
+
+local options = {}
+
+-- Where the options stand among the arguments of a function.
+local function position(caller)
+  return caller == "session" and 1 or 2
+end
+
+local function refuse(caller, message, ...)
+  misuse.argument(caller, position(caller), message:format(...))
+end
+
+local function one_of(...)
+  local allowed = { ... }
+  local words = table.concat(allowed, "', '")
+  return function(caller, name, value)
+    for _, word in ipairs(allowed) do
+      if value == word then return end
+    end
+    refuse(caller, "option '%s': '%s' expected, got %s", name, words, tostring(value))
+  end
+end
+
+local function of_type(types)
+  return function(caller, name, value)
+    misuse.check_type(caller, position(caller), value, ("option '%s'"):format(name), types)
+  end
+end
+
+-- What libcurl takes as text: a NUL would cut it short.
+local function text(caller, name, value)
+  misuse.check_type(caller, position(caller), value, ("option '%s'"):format(name), "string")
+  if value == "" or value:find("[%z\r\n]") then
+    refuse(caller, "option '%s': not empty, without CR, LF and NUL expected", name)
+  end
+end
+
+local function count_from(least)
+  return function(caller, name, value)
+    local whole = type(value) == "number" and math.tointeger(value)
+    if value == math.huge or whole and whole >= least then return end
+    refuse(caller, "option '%s': integer of at least %d expected", name, least)
+  end
+end
+
+local phases = { total = true, connect = true, read = true, pool = true }
+
+local function check_seconds(caller, name, value)
+  if value == false or type(value) == "number" and value == value then return end
+  refuse(caller, "option '%s': seconds (a number, not NaN) or false expected", name)
+end
+
+local function check_timeout(caller, name, value)
+  if type(value) ~= "table" then return check_seconds(caller, name, value) end
+  for phase, seconds in pairs(value) do
+    if not phases[phase] then refuse(caller, "option 'timeout': unknown field '%s'", tostring(phase)) end
+    check_seconds(caller, "timeout." .. phase, seconds)
+  end
+end
+
+local auth_fields = { user = "string", password = "string", bearer = "string", digest = "boolean" }
+
+local function check_auth(caller, name, value)
+  if value == false then return end
+  misuse.check_type(caller, position(caller), value, "option 'auth'", "table or false")
+  for field, item in pairs(value) do
+    local expected = math.type(field) == "integer" and "string" or auth_fields[field]
+    if type(item) ~= expected then refuse(caller, "option 'auth': wrong field '%s'", tostring(field)) end
+    if expected == "string" and item:find("[%z\r\n]") then
+      refuse(caller, "option '%s': without CR, LF and NUL expected", name)
+    end
+  end
+  local user = value[1] or value.user
+  if not value.bearer and not user then refuse(caller, "option 'auth': user and password, or bearer expected") end
+  if user and user:find(":", 1, true) then refuse(caller, "option 'auth': a user without ':' expected") end
+end
+
+local function check_proxy(caller, name, value)
+  if value == false then return end
+  misuse.check_type(caller, position(caller), value, "option 'proxy'", "string or false")
+  if not value:find("^https?://[^/]") and not value:find("^socks5h?://[^/]") or value:find("[%c%s]") then
+    refuse(caller, "option '%s': an http, https or socks5 URL expected", name)
+  end
+end
+
+local function check_resolve(caller, _, value)
+  misuse.check_type(caller, position(caller), value, "option 'resolve'", "table")
+  for place, address in pairs(value) do
+    if type(place) ~= "string" or not place:find("^[^:%s]+:%d+$") or type(address) ~= "string"
+      or not address:find("^[%x:.,%[%]]+$") then
+      refuse(caller, "option 'resolve': addresses by \"host:port\" expected")
+    end
+  end
+end
+
+-- Every option of fetch; those of a session besides.
+local fetch_checks = {
+  method = of_type "string", headers = of_type "table", query = of_type "table",
+  body = of_type "string", form = of_type "table", json = function() end,
+  timeout = check_timeout, redirect = one_of("follow", "manual", "error"), max_redirects = count_from(0),
+  auth = check_auth, proxy = check_proxy, verify = of_type "boolean", ca_file = text, ca_path = text,
+  cert = text, key = text, tls_min = one_of("1.2", "1.3"), http_version = one_of("1.1", "2"),
+  max_body_size = count_from(0), resolve = check_resolve, local_address = text, unix_socket = text,
+}
+local session_checks = {
+  base_url = of_type "string", limit = count_from(1), limit_per_host = count_from(1), keepalive = check_seconds,
+}
+
+-- Options of one request that make no default for many.
+local of_one_request = { method = true, body = true, json = true, form = true }
+
+---Checks the options of `fetch` and its like.
+---@param caller string
+---@param given? table
+function options.check_fetch(caller, given)
+  if given == nil then return end
+  misuse.check_type(caller, position(caller), given, "options", "table")
+  for name, value in pairs(given) do
+    local check = fetch_checks[name]
+    if not check then refuse(caller, "unknown option '%s'", tostring(name)) end
+    check(caller, name, value)
+  end
+end
+
+---Checks the options of `session`.
+---@param given table
+function options.check_session(given)
+  for name, value in pairs(given) do
+    local check = session_checks[name] or not of_one_request[name] and fetch_checks[name]
+    if not check then refuse("session", "unknown option '%s'", tostring(name)) end
+    check("session", name, value)
+  end
+end
+
+-- Merging -----------------------------------------------------------------------------------------
+
+local function normal_seconds(value)
+  if value == false or value == math.huge then return nil end
+  return math.max(value, 0)
+end
+
+---Writes the limits of all phases over those in `limits`; a number stands for the total alone.
+---@param limits table<string, number>
+---@param timeout? number|table<string, number|false>|false
+function options.merge_timeout(limits, timeout)
+  if timeout == nil then return end
+  if type(timeout) ~= "table" then
+    limits.total = normal_seconds(timeout)
+    return
+  end
+  for phase, value in pairs(timeout) do
+    limits[phase] = normal_seconds(value)
+  end
+end
+
+-- Options that set up a connection. They reach C as one table with an id of its own, by which a
+-- reused handle knows whether it carries them already.
+local is_extra = {
+  verify = true, ca_file = true, ca_path = true, cert = true, key = true, tls_min = true, http_version = true,
+  resolve = true, local_address = true, unix_socket = true,
+}
+local last_id = 0
+
+local function resolve_lines(map)
+  local lines = {}
+  for place, address in pairs(map) do
+    lines[#lines + 1] = "+" .. place .. ":" .. address
+  end
+  table.sort(lines)
+  return lines
+end
+
+---The connection options of `given` over those of `defaults`, for saros.http.core.
+---@param given? table
+---@param defaults? table   made by this function
+---@param digest? table     user and password for digest authentication
+---@return table?
+function options.extras(given, defaults, digest)
+  local changed = digest ~= nil
+  for name in next, given or {} do
+    changed = changed or is_extra[name]
+  end
+  if not changed then return defaults end
+  local extras = {}
+  for name, value in pairs(defaults or {}) do
+    extras[name] = value
+  end
+  for name, value in next, given or {} do
+    if is_extra[name] then extras[name] = value end
+  end
+  if given and given.resolve then extras.resolve = resolve_lines(given.resolve) end
+  if given and given.local_address then extras.interface = "host!" .. given.local_address end
+  extras.http1, extras.unverified = extras.http_version == "1.1", extras.verify == false
+  if digest then extras.digest, extras.user, extras.password = true, digest.user, digest.password end
+  last_id = last_id + 1
+  extras.id = last_id
+  return extras
+end
+
+return options

@@ -1,0 +1,253 @@
+-- SPDX-License-Identifier: MIT
+-- Requests: from a URL and options to the plan that saros.http.core performs, and from one plan to
+-- the next when a redirect is followed.
+--
+-- Invariant: credentials belong to an origin (scheme, host, port). They are part of a plan only
+-- while it goes to the origin they were given for, and once dropped they do not come back.
+
+local core = require "saros.http.core"
+local headers = require "saros.http.headers"
+local misuse = require "saros.http.misuse"
+local options = require "saros.http.options"
+local url = require "saros.http.url"
+
+local request = {}
+
+---@class saros.http.Plan what one hop of an exchange sends; read by saros.http.core, never changed
+---@field caller string     the function the user called
+---@field method string
+---@field url saros.http.URL
+---@field wire_url string
+---@field https boolean
+---@field key string        what limit_per_host counts by
+---@field headers? string[]
+---@field body? string
+---@field repeatable boolean may be sent again on a new connection
+---@field extras? table     options of the connection
+---@field proxy? string
+---@field no_proxy? string
+---@field total? number     seconds, as are connect, read and pool
+---@field max_body? number
+---@field redirect string
+---@field max_redirects integer
+---@field map table         the headers, by lower-case name
+---@field options? table    as given, for connection options of later hops
+---@field session table
+---@field credentials? table for digest authentication
+---@field [1] userdata     all of this as core sees it
+
+local idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
+local with_body = { POST = true, PUT = true, PATCH = true }
+local upper = { get = true, head = true, post = true, put = true, delete = true, options = true, patch = true }
+
+-- libcurl asks for a go-ahead before bodies of this size, unless told otherwise.
+local EXPECT_THRESHOLD = 1000000
+
+local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+local function base64(text)
+  local parts = {}
+  for i = 1, #text, 3 do
+    local a, b, c = text:byte(i, i + 2)
+    local bits = a << 16 | (b or 0) << 8 | (c or 0)
+    for shift = 18, 0, -6 do
+      local index = (bits >> shift & 63) + 1
+      parts[#parts + 1] = digits:sub(index, index)
+    end
+    if not c then parts[#parts] = "=" end
+    if not b then parts[#parts - 1] = "=" end
+  end
+  return table.concat(parts)
+end
+
+local function check_url(caller, text, base)
+  if type(text) ~= "string" then
+    misuse.argument(caller, 1, ("string expected, got %s"):format(text == nil and "no value" or type(text)))
+  end
+  if base and not text:find("^%a[%w+.-]*://") then
+    local glue = (text == "" or text:sub(1, 1) == "?" or text:sub(1, 1) == "#") and "" or "/"
+    text = (glue == "" and base or base:gsub("/+$", "")) .. glue .. (glue == "" and text or text:gsub("^/+", ""))
+  end
+  local parsed, reason = url.parse(text)
+  if not parsed then misuse.argument(caller, 1, reason) end
+  return parsed
+end
+
+local function choose_method(caller, verb, given, has_body)
+  local method = given and given.method
+  if method and verb then misuse.argument(caller, 2, "option 'method': the name of the function says it") end
+  method = verb or method or (has_body and "POST" or "GET")
+  if upper[method:lower()] then method = method:upper() end
+  if not method:find("^[%w!#$%%&'*+%-.^_`|~]+$") or method == "CONNECT" then
+    misuse.argument(caller, 2, ("option 'method': invalid method %q"):format(method))
+  end
+  if method == "HEAD" and has_body then misuse.argument(caller, 2, "a HEAD request has no body") end
+  return method
+end
+
+-- The body and the type it says it has, from at most one of the three options.
+local function make_body(caller, given)
+  local body, content_type, found
+  for _, name in ipairs { "body", "json", "form" } do
+    if given[name] ~= nil then
+      if found then misuse.argument(caller, 2, ("options '%s' and '%s' exclude each other"):format(found, name)) end
+      found = name
+    end
+  end
+  if found == "body" then
+    body = given.body
+  elseif found == "json" then
+    body, content_type = require("saros.json").encode(given.json), "application/json"
+  elseif found == "form" then
+    body, content_type = url.encode_fields(given.form, "+"), "application/x-www-form-urlencoded"
+  end
+  return body, content_type
+end
+
+-- `{user, password}`, a URL's userinfo or a bearer token: a header. Digest is libcurl's affair.
+local function set_auth(map, auth, target)
+  if auth == nil and target.user then auth = { target.user, target.password } end
+  if not auth then return nil end
+  local user, password = auth[1] or auth.user, auth[2] or auth.password or ""
+  if auth.digest then return { user = user, password = password } end
+  local value = auth.bearer and "Bearer " .. auth.bearer or "Basic " .. base64(user .. ":" .. password)
+  map.authorization = { name = "Authorization", value }
+  return nil
+end
+
+local function choose_proxy(plan)
+  local given = plan.options
+  local proxy = given and given.proxy
+  if proxy == nil then proxy = plan.session.defaults.proxy end
+  plan.proxy, plan.no_proxy = proxy or nil, nil
+  if proxy ~= nil or plan.extras and plan.extras.unix_socket then return end
+  local environment = plan.session.environment
+  plan.proxy = plan.https and environment.https or environment.http
+  plan.no_proxy = plan.proxy and environment.none
+end
+
+-- What follows from method, URL, body, headers and credentials, at the first hop and at every later one.
+local function complete(plan, digest)
+  local target = plan.url
+  plan.wire_url, plan.https, plan.key = target.wire, target.scheme == "https", target.origin
+  plan.extras = options.extras(plan.options, plan.session.extras, digest)
+  plan.credentials = digest
+  plan.repeatable = idempotent[plan.method] or false
+  plan.headers = headers.lines(plan.map)
+  if plan.body then
+    plan.headers = plan.headers or {}
+    if not plan.map["content-type"] then table.insert(plan.headers, "Content-Type:") end
+    if #plan.body >= EXPECT_THRESHOLD and not plan.map.expect then table.insert(plan.headers, "Expect:") end
+  end
+  choose_proxy(plan)
+  core.compile(plan)
+  return plan
+end
+
+local function first_of(name, given, defaults, otherwise)
+  local value = given and given[name]
+  if value == nil then value = defaults[name] end
+  if value == nil then return otherwise end
+  return value
+end
+
+local function make_plan(session, caller, verb, text, given)
+  local defaults = session.defaults
+  options.check_fetch(caller, given)
+  local target = check_url(caller, text, defaults.base_url)
+  local query = first_of("query", given, defaults, nil)
+  if query then target = check_url(caller, url.add_query(target, query)) end
+  local body, content_type
+  if given then
+    body, content_type = make_body(caller, given)
+  end
+  local plan = { caller = caller, session = session, options = given, url = target, body = body, map = {} }
+  plan.method = choose_method(caller, verb, given, body ~= nil)
+  if not body and with_body[plan.method] then plan.body = "" end
+  if next(session.headers) ~= nil then headers.merge(caller, plan.map, session.headers) end
+  if given and given.headers then headers.merge(caller, plan.map, given.headers) end
+  if content_type then headers.default(plan.map, "Content-Type", content_type) end
+
+  plan.total = 30
+  options.merge_timeout(plan, defaults.timeout)
+  if given then options.merge_timeout(plan, given.timeout) end
+  plan.redirect = first_of("redirect", given, defaults, "follow")
+  plan.max_redirects = first_of("max_redirects", given, defaults, 20)
+  plan.max_body = first_of("max_body_size", given, defaults, nil)
+  local auth = given and given.auth
+  if auth == nil and not target.user then auth = defaults.auth end
+  return complete(plan, set_auth(plan.map, auth, target))
+end
+
+-- What is asked for without options is asked for again: such plans are remembered.
+local REMEMBERED_MAX = 256
+
+---Makes the plan of a request, or raises an argument error.
+---@param session saros.Session
+---@param caller string    the function the user called
+---@param verb? string     the method, where the function's name says it
+---@param text string      the URL, or a path for a session with a base_url
+---@param given? table     the options
+---@return saros.http.Plan
+function request.plan(session, caller, verb, text, given)
+  if given ~= nil or next(session.headers) ~= nil or type(text) ~= "string" then
+    return make_plan(session, caller, verb, text, given)
+  end
+  local plans = session.plans[caller]
+  local plan = plans and plans[text]
+  if plan then return plan end
+  plan = make_plan(session, caller, verb, text, nil)
+  if not plans or plans.count == REMEMBERED_MAX then
+    plans = { count = 0 }
+    session.plans[caller] = plans
+  end
+  plans[text], plans.count = plan, plans.count + 1
+  return plan
+end
+
+local function copy(map)
+  local result = {}
+  for key, value in pairs(map) do
+    result[key] = value
+  end
+  return result
+end
+
+local of_origin = { "authorization", "proxy-authorization", "cookie", "host" }
+local of_body = { "content-type", "content-encoding", "content-language", "content-location" }
+
+local function drop(map, names)
+  for _, name in ipairs(names) do
+    map[name] = nil
+  end
+end
+
+---The plan of the next hop after a redirect, or nil and why there is none.
+---@param plan saros.http.Plan
+---@param status integer
+---@param location string
+---@return saros.http.Plan?
+---@return string? reason
+function request.redirect(plan, status, location)
+  local target, reason = url.parse(url.join(plan.url, location))
+  if not target then return nil, ("redirected to %q: %s"):format(location, reason) end
+  if target.fragment == "" and plan.url.fragment ~= "" then
+    target = url.parse(target.text .. plan.url.fragment)
+  end
+  local next_plan = copy(plan)
+  local digest = plan.credentials
+  next_plan.url, next_plan.map = target, copy(plan.map)
+  if target.origin ~= plan.url.origin then
+    drop(next_plan.map, of_origin)
+    digest = nil
+  end
+  local rewrites = status == 303 and plan.method ~= "HEAD" or plan.method == "POST" and (status == 301 or status == 302)
+  if rewrites then
+    next_plan.method, next_plan.body = "GET", nil
+    drop(next_plan.map, of_body)
+  end
+  if target.user then digest = set_auth(next_plan.map, nil, target) end
+  return complete(next_plan, digest)
+end
+
+return request

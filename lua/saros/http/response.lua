@@ -1,0 +1,214 @@
+-- SPDX-License-Identifier: MIT
+-- Response: what a server answered. Its head is there, its body arrives while it is read.
+--
+-- Owns the transfer, and with it a slot of the pool until the body has arrived whole.
+
+local async = require "saros"
+local headers = require "saros.http.headers"
+local misuse = require "saros.http.misuse"
+local phrases = require "saros.http.status"
+
+local LINE_LIMIT = 1048576
+
+---@class saros.Response what its user sees of it stands in types.lua
+---@field package _transfer userdata
+---@field package _plan saros.http.Plan
+---@field package _head string
+---@field package _text? string     the body, once read whole
+---@field package _consumed? boolean read piece by piece
+local Response = {}
+
+-- What is rarely asked for is made when it is.
+local lazy = {
+  history = function()
+    return {}
+  end,
+  headers = function(self)
+    return headers.parse(self._head)
+  end,
+  http_version = function(self)
+    return self._head:match("^HTTP/(%d[%d.]*)") or "1.1"
+  end,
+  reason = function(self)
+    local phrase = self._head:match("^%S+ %d+ ([^\r\n]*)")
+    return phrase and phrase ~= "" and phrase or phrases[self.status] or ""
+  end,
+}
+
+local metatable = { __name = "Response" }
+
+function metatable.__index(self, name)
+  local make = lazy[name]
+  if not make then return Response[name] end
+  local value = make(self)
+  rawset(self, name, value)
+  return value
+end
+
+function metatable.__tostring(self)
+  return ("Response: %d %s (%s)"):format(self.status, self.reason, self.url)
+end
+
+local response = {}
+
+---@param plan saros.http.Plan
+---@param transfer userdata
+---@param status integer
+---@param head string
+---@param elapsed number
+---@param history? saros.Response[]
+---@return saros.Response
+function response.new(plan, transfer, status, head, elapsed, history)
+  local self = setmetatable({
+    status = status, ok = status >= 200 and status <= 299, url = plan.url.text, elapsed = elapsed,
+    _transfer = transfer, _plan = plan, _head = head,
+  }, metatable)
+  if history then rawset(self, "history", history) end
+  return self
+end
+
+---Raises what saros.http.core reported: name, code, message, phase or proxy status, seconds.
+---@param plan saros.http.Plan
+---@param answer? saros.Response
+function response.fail(plan, answer, name, code, message, detail, seconds)
+  local target = plan.url
+  local fields = { name = name, code = code, url = target.text, host = target.host, port = target.port }
+  fields.response = answer
+  if name == "TimeoutError" then
+    fields.phase, fields.seconds = detail, seconds
+    message = ("not done within %g s (%s timeout)"):format(seconds, detail)
+  elseif code == "EPROXY" then
+    fields.status = detail
+  end
+  fields.message = ("%s %s: %s"):format(plan.method, target.text, message)
+  error(async.error(fields), 0)
+end
+
+local function check_self(self, method)
+  if getmetatable(self) ~= metatable then misuse.self("response:" .. method) end
+end
+
+-- Gives a piece of the body; nil at the end.
+local function read(self, limit)
+  local data, name, code, message, detail, seconds = self._transfer:read(limit)
+  if not data and name then response.fail(self._plan, self, name, code, message, detail, seconds) end
+  return data
+end
+
+local function consume(self)
+  if self._text then response.fail(self._plan, self, "ClosedError", "ECLOSED", "the body has been read whole") end
+  self._consumed = true
+end
+
+---The whole body, as it came. Can be called again.
+---@async
+---@return string
+function Response:text()
+  check_self(self, "text")
+  local text = self._text
+  if text then return text end
+  if self._consumed then
+    response.fail(self._plan, self, "ClosedError", "ECLOSED", "the body has been read in pieces")
+  end
+  local data, name, code, message, detail, seconds = self._transfer:read_all()
+  if not data then response.fail(self._plan, self, name, code, message, detail, seconds) end
+  self._text = data
+  return data
+end
+
+---The body decoded from JSON. Can be called again.
+---@async
+---@return any
+function Response:json()
+  local text = Response.text(self)
+  local ok, value = pcall(require("saros.json").decode, text)
+  if ok then return value end
+  return response.fail(self._plan, self, "FetchError", "EJSON", value.message or tostring(value))
+end
+
+---The bytes that are there, at most `n`, after waiting for the first; nil at the end.
+---@async
+---@param n? integer
+---@return string?
+function Response:read(n)
+  check_self(self, "read")
+  if n ~= nil and (math.type(n) ~= "integer" or n < 1) then
+    misuse.argument("response:read", 1, "integer of at least 1 expected")
+  end
+  consume(self)
+  return read(self, n)
+end
+
+---`for chunk in response:chunks() do`: pieces as they come. Leaving the loop closes the response.
+---@async
+---@return fun(): string?
+function Response:chunks()
+  check_self(self, "chunks")
+  consume(self)
+  return function()
+    return read(self)
+  end, nil, nil, self
+end
+
+local function without_return(line)
+  return line:byte(-1) == 13 and line:sub(1, -2) or line
+end
+
+local function check_line(length)
+  if length <= LINE_LIMIT then return end
+  error(async.error {
+    name = "LimitError", code = "ETOOLARGE", limit = LINE_LIMIT, message = "a line of the body is longer than 1 MiB",
+  }, 0)
+end
+
+---`for line in response:lines() do`: lines without their ends. Leaving the loop closes the response.
+---@async
+---@return fun(): string?
+function Response:lines()
+  check_self(self, "lines")
+  consume(self)
+  local buffer, start, searched = "", 1, 1
+  local function next_line()
+    local stop = buffer:find("\n", searched, true)
+    if stop then
+      local line = buffer:sub(start, stop - 1)
+      start, searched = stop + 1, stop + 1
+      check_line(#line)
+      return without_return(line)
+    end
+    check_line(#buffer - start + 1)
+    local data = read(self)
+    if data then
+      buffer = buffer:sub(start) .. data
+      start, searched = 1, #buffer - #data + 1
+      return next_line()
+    end
+    local rest = buffer:sub(start)
+    buffer, start, searched = "", 1, 1
+    return rest ~= "" and without_return(rest) or nil
+  end
+  return next_line, nil, nil, self
+end
+
+---Raises an HTTPError if the status is 400 or above; returns the response otherwise.
+---@return saros.Response
+function Response:raise_for_status()
+  check_self(self, "raise_for_status")
+  if self.status < 400 then return self end
+  return error(async.error {
+    name = "HTTPError", code = "EHTTP", status = self.status, response = self, url = self.url,
+    message = ("%s %s: %d %s"):format(self._plan.method, self.url, self.status, self.reason),
+  }, 0)
+end
+
+---Gives the slot back; what has not been read is dropped. Can be called again.
+function Response:close()
+  check_self(self, "close")
+  self._transfer:close()
+end
+
+function metatable.__close(self)
+  self._transfer:close()
+end
+
+return response

@@ -1,0 +1,179 @@
+-- SPDX-License-Identifier: MIT
+-- Session: defaults for many requests and the pool of connections they share. Follows redirects.
+
+local async = require "saros" -- first: core asks for the runtime's functions
+local core = require "saros.http.core"
+local misuse = require "saros.http.misuse"
+local options = require "saros.http.options"
+local request = require "saros.http.request"
+local response = require "saros.http.response"
+local url = require "saros.http.url"
+
+local session = {}
+
+-- The methods that have a function of their own.
+session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
+
+---@class saros.Session what its user sees of it stands in types.lua
+---@field package defaults table              the options it was made with
+---@field package extras? table       those of them that set up connections, for core
+---@field package plans table          of requests without options, by function and URL
+---@field package environment table    the proxies it names
+---@field package pool userdata
+local Session = {}
+
+local metatable = { __name = "Session", __index = Session }
+
+local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
+
+-- A body this small is read to its end, so that the connection can serve the next hop.
+local WORTH_READING = 65536
+
+local function discard(transfer)
+  local length = transfer:length()
+  if not transfer:done() and length and length <= WORTH_READING then transfer:read_all() end
+  transfer:close()
+end
+
+local function refuse_redirect(plan, answer, message)
+  answer._transfer:close()
+  response.fail(plan, answer, "FetchError", "EREDIRECT", message)
+end
+
+-- The plan that follows from a redirect; raises where none may follow.
+local function next_hop(plan, answer, location)
+  if plan.redirect == "error" then
+    refuse_redirect(plan, answer, ("redirected to %q"):format(location))
+  elseif #answer.history >= plan.max_redirects then
+    refuse_redirect(plan, answer, ("more than %d redirects"):format(plan.max_redirects))
+  end
+  local following, reason = request.redirect(plan, answer.status, location)
+  if not following then refuse_redirect(plan, answer, reason) end
+  discard(answer._transfer)
+  return following
+end
+
+-- Raises a failure as core reported it, or wraps the answer.
+local function outcome(plan, history, transfer, status, head, elapsed, ...)
+  if not transfer then response.fail(plan, nil, status, head, elapsed, ...) end
+  return response.new(plan, transfer, status, head, elapsed, history)
+end
+
+-- From a first answer that is a redirect to the last one.
+local function follow(pool, plan, answer)
+  local started = async.now() - answer.elapsed
+  local location = answer.headers.location
+  while location do
+    plan = next_hop(plan, answer, location)
+    local history = table.move(answer.history, 1, #answer.history, 1, {})
+    history[#history + 1] = answer
+    answer = outcome(plan, history, core.send(pool, plan, started))
+    location = redirects[answer.status] and answer.headers.location
+  end
+  return answer
+end
+
+---Performs a request for a function that its user knows as `caller`.
+---@async
+---@param self saros.Session
+---@param caller string
+---@param method? string  nil: what the options say
+---@param target string
+---@param given? table
+---@return saros.Response
+function session.perform(self, caller, method, target, given)
+  local plan = request.plan(self, caller, method, target, given)
+  local answer = outcome(plan, nil, core.send(self.pool, plan))
+  if redirects[answer.status] and plan.redirect ~= "manual" then return follow(self.pool, plan, answer) end
+  return answer
+end
+
+local function check_self(self, method)
+  if getmetatable(self) ~= metatable then misuse.self("session:" .. method) end
+end
+
+---Performs a request; returns as soon as the headers of the answer are there.
+---@async
+---@param target string  a URL, or a path to join to base_url
+---@param given? table
+---@return saros.Response
+function Session:fetch(target, given)
+  check_self(self, "fetch")
+  return session.perform(self, "session:fetch", nil, target, given)
+end
+
+for _, verb in ipairs(session.verbs) do
+  local caller, method = "session:" .. verb, verb:upper()
+  ---@async
+  Session[verb] = function(self, target, given)
+    check_self(self, verb)
+    return session.perform(self, caller, method, target, given)
+  end
+end
+
+---Counts: active, idle, waiting, requests, connections, reused, failed.
+---@return table<string, integer>
+function Session:stats()
+  check_self(self, "stats")
+  return self.pool:stats()
+end
+
+---Closes all connections. Requests, readers and waiters get a ClosedError. Can be called again.
+function Session:close()
+  check_self(self, "close")
+  self.pool:close()
+end
+
+metatable.__close = Session.close
+
+function metatable.__tostring(self)
+  local base = self.defaults.base_url
+  return "Session" .. (base and ": " .. base or "")
+end
+
+-- Upper-case HTTP_PROXY is ignored: a CGI server sets it from a request header.
+local function read_environment()
+  local function value(name)
+    local found = os.getenv(name)
+    return found ~= "" and found or nil
+  end
+  return { http = value "http_proxy", https = value "https_proxy", none = value "no_proxy" }
+end
+
+local function check_base(base)
+  if base == nil then return end
+  local parsed, reason = url.parse(base)
+  if not parsed then misuse.argument("session", 1, ("option 'base_url': %s"):format(reason)) end
+  if parsed.query ~= "" or parsed.fragment ~= "" then
+    misuse.argument("session", 1, "option 'base_url': a URL without query and fragment expected")
+  end
+end
+
+local function copy(map)
+  local result = {}
+  for key, value in pairs(map or {}) do
+    result[key] = value
+  end
+  return result
+end
+
+---Makes a session.
+---@param given? table
+---@param explicit boolean  made by the user, who is to close it
+---@return saros.Session
+function session.new(given, explicit)
+  if given ~= nil then misuse.check_type("session", 1, given, "options", "table") end
+  local defaults = copy(given)
+  options.check_session(defaults)
+  check_base(defaults.base_url)
+  return setmetatable({
+    headers = copy(defaults.headers), defaults = defaults, extras = options.extras(defaults), plans = {},
+    environment = read_environment(),
+    pool = core.pool {
+      limit = defaults.limit or 100, limit_per_host = defaults.limit_per_host,
+      keepalive = defaults.keepalive == false and 0 or defaults.keepalive, session = explicit,
+    },
+  }, metatable)
+end
+
+return session

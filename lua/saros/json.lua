@@ -1,0 +1,175 @@
+-- SPDX-License-Identifier: MIT
+-- JSON over lua-cjson, which reads quickly but knows only floats: integers are put right here, and
+-- writing, where it would lose digits, is done here altogether.
+--
+-- Invariant: decode(encode(v)) gives numbers of the same value and the same math.type.
+
+local async = require "saros"
+local cjson = require("cjson").new()
+
+cjson.decode_invalid_numbers(false)
+
+local json = {}
+
+---The JSON value null, as an element of a table.
+json.null = cjson.null
+
+local array_mark = { __name = "JSON array" }
+
+---Marks a table as an array, so that it is written as one even when it is empty.
+---@generic T: table
+---@param t T
+---@return T t itself
+function json.array(t)
+  if type(t) ~= "table" then
+    error(("bad argument #1 to 'array' (table expected, got %s)"):format(t == nil and "no value" or type(t)), 2)
+  end
+  return setmetatable(t, array_mark)
+end
+
+local function fail(message)
+  error(async.error { name = "JSONError", code = "EJSON", message = message }, 0)
+end
+
+-- Decoding ----------------------------------------------------------------------------------------
+
+-- In texts with numbers that a float cannot tell (1.0 from 1) or hold (more than 15 digits), such
+-- numbers travel through cjson as strings that begin with this. Nobody outside can guess it.
+local MARK = ("number %p %s "):format({}, os.time())
+local MANY_DIGITS = ("%d"):rep(16)
+
+local function is_plain(text)
+  return not (text:find("%d%.0") or text:find("%d[eE]") or text:find(MANY_DIGITS))
+end
+
+local function mark_number(token)
+  local number = tonumber(token)
+  local whole = number and number % 1 == 0
+  local is_float = token:find("[.eE]")
+  if not whole or not is_float and #token < 16 then return token end
+  if not token:find("^%-?%d+%.?%d*[eE]?[+-]?%d*$") or token:find("^%-?0%d") then return token end
+  return '"' .. MARK .. token .. '"'
+end
+
+-- Marks numbers everywhere but inside strings.
+local function mark_numbers(text)
+  local parts, position = {}, 1
+  while true do
+    local quote = text:find('"', position, true)
+    parts[#parts + 1] = text:sub(position, (quote or 0) - 1):gsub("%-?%d[%d.eE+-]*", mark_number)
+    if not quote then break end
+    local stop = quote
+    repeat
+      stop = text:find('["\\]', stop + 1)
+      local escaped = stop and text:byte(stop) == 92
+      if escaped then stop = stop + 1 end
+    until not escaped
+    parts[#parts + 1] = text:sub(quote, stop or -1)
+    if not stop then break end
+    position = stop + 1
+  end
+  return table.concat(parts)
+end
+
+local function restore(value)
+  local kind = type(value)
+  if kind == "number" then return math.tointeger(value) or value end
+  if kind == "string" and value:sub(1, #MARK) == MARK then return tonumber(value:sub(#MARK + 1)) end
+  if kind ~= "table" then return value end
+  for key, item in next, value do
+    value[key] = restore(item)
+  end
+  return value
+end
+
+---Reads JSON. Integers stay integers, null becomes `json.null`.
+---@param text string
+---@return any
+function json.decode(text)
+  if type(text) ~= "string" then
+    error(("bad argument #1 to 'decode' (string expected, got %s)"):format(text == nil and "no value" or type(text)), 2)
+  end
+  local ok, value = pcall(cjson.decode, is_plain(text) and text or mark_numbers(text))
+  if not ok then fail(tostring(value)) end
+  return restore(value)
+end
+
+-- Encoding ----------------------------------------------------------------------------------------
+
+local MAX_DEPTH = 1000
+
+local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+
+local function escape(char)
+  return escapes[char] or ("\\u%04x"):format(char:byte())
+end
+
+local function encode_string(text)
+  return '"' .. text:gsub('[%c"\\]', escape) .. '"'
+end
+
+local function encode_number(number)
+  if math.type(number) == "integer" then return ("%d"):format(number) end
+  if number ~= number or number == math.huge or number == -math.huge then
+    fail("cannot encode a number that is not finite")
+  end
+  local text = ("%.14g"):format(number)
+  if tonumber(text) ~= number then text = ("%.17g"):format(number) end
+  return text:find("[.eE]") and text or text .. ".0"
+end
+
+local encode_value
+
+local function encode_array(list, count, depth)
+  local parts = {}
+  for i = 1, count do
+    parts[i] = encode_value(list[i] == nil and json.null or list[i], depth)
+  end
+  return "[" .. table.concat(parts, ",") .. "]"
+end
+
+local function encode_object(object, depth)
+  local keys, parts = {}, {}
+  for key in next, object do
+    if type(key) ~= "string" then fail(("cannot encode a table with a key of type %s"):format(type(key))) end
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  for i, key in ipairs(keys) do
+    parts[i] = encode_string(key) .. ":" .. encode_value(object[key], depth)
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+-- A table is an array if it is marked or has exactly the keys 1..n.
+local function encode_table(value, depth)
+  if depth > MAX_DEPTH then fail("cannot encode a table nested so deep (or in itself)") end
+  if getmetatable(value) == array_mark then return encode_array(value, #value, depth) end
+  local count = #value
+  if count == 0 then return encode_object(value, depth) end
+  local keys = 0
+  for _ in next, value do
+    keys = keys + 1
+  end
+  if keys ~= count then fail("cannot encode a table with list and record fields, or a list with holes") end
+  return encode_array(value, count, depth)
+end
+
+function encode_value(value, depth)
+  local kind = type(value)
+  if kind == "string" then return encode_string(value) end
+  if kind == "number" then return encode_number(value) end
+  if kind == "boolean" then return tostring(value) end
+  if kind == "table" then return encode_table(value, depth + 1) end
+  if value == json.null or value == nil then return "null" end
+  return fail(("cannot encode a %s"):format(kind))
+end
+
+---Writes JSON. Keys come sorted; `{}` is an object, `json.array {}` an array.
+---@param value any
+---@return string
+function json.encode(value)
+  return encode_value(value, 0)
+end
+
+return json

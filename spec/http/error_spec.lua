@@ -1,0 +1,158 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local http = require "saros.http"
+local server = require "spec.support.http_server"()
+
+local function inside(fn)
+  return function()
+    async.run(fn)
+  end
+end
+
+local function error_of(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  assert.truthy(async.is_error(err), tostring(err))
+  return err
+end
+
+local function raw(text)
+  return http.get(server.url .. "/raw", { query = { raw = text } })
+end
+
+describe("a failed request", function()
+  it("says that the connection was refused, and where to", inside(function()
+    local err = error_of(http.get, "http://127.0.0.1:1/path")
+    assert.same({ "FetchError", "ECONNREFUSED", "http://127.0.0.1:1/path", "127.0.0.1", 1 },
+      { err.name, err.code, err.url, err.host, err.port })
+    assert.truthy(tostring(err):find("^FetchError: GET http://127.0.0.1:1/path: "))
+    assert.is_nil(err.response)
+  end))
+
+  it("says that a name is unknown", inside(function()
+    assert.equal("ENOTFOUND", error_of(http.get, "http://name.invalid/").code)
+  end))
+
+  it("says that a Unix socket is not there", inside(function()
+    assert.equal("ENOENT", error_of(http.get, "http://h/", { unix_socket = "/nonexistent/socket" }).code)
+  end))
+
+  it("says that a certificate is not trusted", inside(function()
+    local err = error_of(http.get, server.tls .. "/echo")
+    assert.same({ "FetchError", "ETLS" }, { err.name, err.code })
+  end))
+
+  it("says that a certificate is for another name", inside(function()
+    local place = "other.invalid:" .. server.tls:match("%d+$")
+    local options = { resolve = { [place] = "127.0.0.1" }, ca_file = server.ca }
+    assert.equal("ETLS", error_of(http.get, "https://" .. place .. "/", options).code)
+  end))
+
+  it("says that a server does not speak TLS, or only TLS", inside(function()
+    assert.equal("ETLS", error_of(http.get, (server.url:gsub("http:", "https:"))).code)
+    local err = error_of(http.get, (server.tls:gsub("https:", "http:")) .. "/echo")
+    assert.truthy(err.code == "ECONNRESET" or err.code == "EPROTO", err.code)
+  end))
+
+  it("says that the connection was closed or reset without an answer", inside(function()
+    assert.equal("ECONNRESET", error_of(http.get, server.url .. "/close").code)
+    assert.equal("ECONNRESET", error_of(http.get, server.url .. "/reset").code)
+    assert.equal("ECONNRESET", error_of(raw, "HTTP/1.1 200 OK\r\nContent-Le").code)
+    assert.equal("ECONNRESET", error_of(raw, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n").code)
+  end))
+
+  it("says that the answer is not HTTP, or contradicts itself", inside(function()
+    for _, text in ipairs {
+      "hello\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+      "HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nhello!", "HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello",
+      "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+    } do
+      assert.equal("EPROTO", error_of(raw, text).code, text)
+    end
+    assert.equal("hello", raw("HTTP/1.1 200 OK\r\nContent-Length: 5\r\ncontent-length: 5\r\n\r\nhello"):text())
+  end))
+
+  it("says that headers without end are too large", inside(function()
+    assert.equal("ETOOLARGE", error_of(http.get, server.url .. "/endless-headers").code)
+  end))
+
+  it("says that a proxy refuses, with its status", inside(function()
+    local err = error_of(http.get, "https://name.invalid/", { proxy = server.url })
+    assert.same({ "FetchError", "EPROXY", 403 }, { err.name, err.code, err.status })
+  end))
+
+  it("does not look at the environment's proxy for an exempted host", inside(function()
+    assert.equal(200, http.get(server.url .. "/echo", { proxy = false }).status)
+  end))
+end)
+
+describe("a failure after the headers", function()
+  local chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+  local broken = {
+    ["a body shorter than its length"] = { "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome", "ETRUNCATED" },
+    ["a chunked body without its end"] = { chunked .. "4\r\nsome\r\n", "ETRUNCATED" },
+    ["a chunked body cut in a chunk"] = { chunked .. "8\r\nsome", "ETRUNCATED" },
+    ["a chunked body of garbage"] = { chunked .. "4\r\nsome\r\nxyz", "EPROTO" },
+  }
+  for what, case in pairs(broken) do
+    it("is raised by text: " .. what, inside(function()
+      local response = raw(case[1])
+      assert.equal(200, response.status)
+      local err = error_of(response.text, response)
+      assert.same({ "FetchError", case[2] }, { err.name, err.code })
+      assert.equal(response, err.response)
+    end))
+
+    it("is raised by read, after what had arrived: " .. what, inside(function()
+      local response, arrived = raw(case[1]), ""
+      local err
+      repeat
+        local ok, piece = pcall(response.read, response)
+        if ok then arrived = arrived .. piece else err = piece end
+      until err
+      assert.equal("some", arrived)
+      assert.equal(case[2], err.code)
+      assert.equal(case[2], error_of(response.read, response).code)
+    end))
+  end
+
+  it("is raised when a body is larger than max_body_size", inside(function()
+    local response = http.get(server.url .. "/big?bytes=1000", { max_body_size = 999 })
+    local err = error_of(response.text, response)
+    assert.same({ "FetchError", "ETOOLARGE" }, { err.name, err.code })
+    assert.equal(1000, #http.get(server.url .. "/big?bytes=1000", { max_body_size = 1000 }):text())
+  end))
+
+  it("does not befall a body that ends with its connection", inside(function()
+    assert.equal("all there is", raw("HTTP/1.1 200 OK\r\n\r\nall there is"):text())
+  end))
+end)
+
+describe("a kept connection that turns out closed", function()
+  local number = 0
+
+  -- A session whose only connection will be closed by the server at the next request.
+  local function stale_session()
+    number = number + 1
+    local url = server.url .. "/once-per-connection?key=stale" .. number
+    local session = http.session()
+    session:get(url):text()
+    return session, url, server.url .. "/times?key=stale" .. number
+  end
+
+  it("has an idempotent request sent again, once", inside(function()
+    local session, url, times = stale_session()
+    assert.equal("first", session:get(url):text())
+    assert.equal(1, http.get(times):json())
+    session:close()
+  end))
+
+  it("has no POST sent again", inside(function()
+    local session, url, times = stale_session()
+    local err = error_of(session.post, session, url, { body = "order" })
+    assert.same({ "FetchError", "ECONNRESET" }, { err.name, err.code })
+    assert.equal(1, http.get(times):json())
+    assert.equal("first", session:post(url, { body = "order" }):text())
+    session:close()
+  end))
+end)

@@ -1,0 +1,230 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local http = require "saros.http"
+local testing = require "saros.testing"
+local server = require "spec.support.http_server"()
+
+local function inside(fn)
+  return function()
+    async.run(fn)
+  end
+end
+
+-- Runs fn(1) to fn(n) at once, and waits for all.
+local function together(n, fn)
+  local tasks = {}
+  for i = 1, n do
+    tasks[i] = async.spawn(fn, i)
+  end
+  for _, task in ipairs(tasks) do
+    task:await()
+  end
+end
+
+local function report()
+  return http.get(server.url .. "/report"):json()
+end
+
+local function error_of(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  return err
+end
+
+describe("a session", function()
+  it("keeps its connection from request to request", inside(function()
+    local session <close> = http.session()
+    local first, second = session:get(server.url .. "/echo"):json(), session:get(server.url .. "/echo"):json()
+    assert.same({ 1, 2 }, { first.number, second.number })
+    local stats = session:stats()
+    assert.same({ 2, 1, 1, 1, 0, 0, 0 }, { stats.requests, stats.connections, stats.reused, stats.idle, stats.active,
+      stats.waiting, stats.failed })
+  end))
+
+  it("does not keep it with keepalive = false", inside(function()
+    local session <close> = http.session { keepalive = false }
+    assert.equal(1, session:get(server.url .. "/echo"):json().number)
+    assert.equal(1, session:get(server.url .. "/echo"):json().number)
+  end))
+
+  it("joins paths to its base_url with one slash", inside(function()
+    for _, base in ipairs { "", "/", "/echo", "/echo/" } do
+      local session <close> = http.session { base_url = server.url .. base }
+      local prefix = base:gsub("/$", "")
+      for _, path in ipairs { "echo/x", "/echo/x" } do
+        assert.equal(prefix .. "/echo/x", session:get(path):json().target)
+      end
+    end
+  end))
+
+  it("adds a query to its base_url, and is replaced by a full URL", inside(function()
+    local session <close> = http.session { base_url = server.other .. "/echo" }
+    assert.equal("/echo?a=1", session:get("?a=1"):json().target)
+    assert.equal("/echo", session:get(""):json().target)
+    assert.equal(server.url .. "/echo", session:get(server.url .. "/echo").url)
+  end))
+
+  it("has defaults that a request goes over", inside(function()
+    local session <close> = http.session {
+      headers = { ["X-One"] = "session", ["X-Two"] = "session" }, auth = { "u", "p" }, redirect = "manual",
+      query = { key = "k" },
+    }
+    local request = session:get(server.url .. "/echo", { headers = { ["x-one"] = "own", ["X-TWO"] = false } }):json()
+    local values = {}
+    for _, pair in ipairs(request.headers) do
+      values[pair[1]:lower()] = pair[2]
+    end
+    assert.same({ "own", nil, "Basic dTpw" }, { values["x-one"], values["x-two"], values.authorization })
+    assert.equal("/echo?key=k", request.target)
+    assert.equal(302, session:get(server.url .. "/redirect/302?to=/echo").status)
+    assert.equal(200, session:get(server.url .. "/redirect/302?to=/echo", { redirect = "follow" }).status)
+    for _, pair in ipairs(session:get(server.url .. "/echo", { auth = false }):json().headers) do
+      assert.not_equal("authorization", pair[1]:lower())
+    end
+  end))
+
+  it("has headers that can be changed", inside(function()
+    local session <close> = http.session()
+    session.headers["X-Late"] = "1"
+    local found
+    for _, pair in ipairs(session:get(server.url .. "/echo"):json().headers) do
+      found = found or pair[1] == "X-Late"
+    end
+    assert.is_true(found)
+  end))
+
+  it("sets up connections by its own options", inside(function()
+    local session <close> = http.session { ca_file = server.ca }
+    assert.equal(1, session:get(server.tls .. "/echo"):json().number)
+    assert.equal(2, session:get(server.tls .. "/echo"):json().number)
+    assert.equal(1, http.get(server.tls .. "/echo", { verify = false }):json().number)
+    assert.equal("ETLS", error_of(http.get, server.tls .. "/echo").code)
+  end))
+
+  it("has at most `limit` requests under way", inside(function()
+    report()
+    local session <close> = http.session { limit = 3 }
+    together(12, function()
+      assert.equal("held", session:get(server.url .. "/hold"):text())
+    end)
+    assert.equal(3, report().peak)
+    assert.equal(3, session:stats().connections)
+  end))
+
+  it("has at most `limit_per_host` requests under way to one host", inside(function()
+    report()
+    local session <close> = http.session { limit_per_host = 2 }
+    together(12, function(i)
+      session:get((i % 2 == 0 and server.url or server.other) .. "/hold"):text()
+    end)
+    assert.equal(4, report().peak)
+  end))
+
+  it("serves waiters in order", inside(function()
+    report()
+    local session <close> = http.session { limit = 1 }
+    together(6, function(i)
+      session:get(server.url .. "/hold", { query = { id = i, seconds = 0.005 } }):text()
+    end)
+    assert.same({ "1", "2", "3", "4", "5", "6" }, report().order)
+  end))
+
+  it("does not let a crowded host hold up another one", inside(function()
+    local session <close> = http.session { limit = 2, limit_per_host = 1 }
+    local order = {}
+    together(4, function(i)
+      local url = i == 4 and server.other .. "/echo" or server.url .. "/slow?seconds=0.05"
+      session:get(url):text()
+      order[#order + 1] = i
+    end)
+    assert.same({ 4, 1, 2, 3 }, order)
+  end))
+
+  it("gives a slot of a response that the collector found to who waits", inside(function()
+    local session <close> = http.session { limit = 1 }
+    assert.equal(200, session:get(server.url .. "/hang-in-body").status)
+    local waiter = async.spawn(function()
+      return session:get(server.url .. "/echo").status
+    end)
+    async.sleep(0.01)
+    collectgarbage()
+    collectgarbage()
+    assert.equal(200, waiter:await())
+  end))
+
+  it("when closed, ends requests, waiters and readers with ClosedError", inside(function()
+    local session = http.session { limit = 2 }
+    local response = session:get(server.url .. "/hang-in-body")
+    response:read()
+    local tasks = {
+      async.spawn(function() return response:read() end),
+      async.spawn(function() return session:get(server.url .. "/hang") end),
+      async.spawn(function() return session:get(server.url .. "/echo") end),
+    }
+    async.sleep(0.02)
+    assert.equal(1, session:stats().waiting)
+    session:close()
+    session:close()
+    for _, task in ipairs(tasks) do
+      assert.equal("ECLOSED", error_of(task.await, task).code)
+    end
+    assert.equal("ECLOSED", error_of(session.get, session, server.url .. "/echo").code)
+    local stats = session:stats()
+    assert.same({ 0, 0, 0 }, { stats.active, stats.waiting, stats.idle })
+  end))
+
+  it("can be made outside of a run and used in several", function()
+    local session <close> = http.session { base_url = server.url }
+    for _ = 1, 3 do
+      assert.equal(1, async.run(function()
+        return session:get("/echo"):json().number
+      end))
+    end
+  end)
+
+  it("cuts off what is under way at the end of a run, and works in the next", function()
+    local session <close> = http.session { limit = 1, base_url = server.url }
+    local response
+    async.run(function()
+      response = session:get("/hang-in-body")
+      async.spawn(function()
+        session:get("/hang")
+      end)
+      async.sleep(0.01)
+    end)
+    async.run(function()
+      assert.equal(200, session:get("/echo").status)
+      local ok, err = pcall(response.text, response)
+      assert.is_false(ok)
+      assert.equal("ECLOSED", err.code)
+    end)
+  end)
+
+  it("is named when a test leaves it open, as is a response, but no kept connection", function()
+    local left
+    local err = error_of(testing.run, function()
+      left = http.session()
+    end)
+    assert.truthy(tostring(err):find("http session", 1, true))
+    err = error_of(testing.run, function()
+      left = http.get(server.url .. "/hang-in-body", { timeout = false })
+    end)
+    assert.truthy(tostring(err):find("http response", 1, true))
+    assert.equal("slow", testing.run(function()
+      return http.get(server.url .. "/slow"):text()
+    end))
+    assert.truthy(left)
+  end)
+
+  it("does not keep a run alive by its idle connections", function()
+    local session <close> = http.session()
+    local before = os.time()
+    local ok, err = pcall(async.run, function()
+      session:get(server.url .. "/echo"):text()
+      async.event():wait()
+    end)
+    assert.is_false(ok)
+    assert.truthy(async.is_error(err, "DeadlockError"), tostring(err))
+    assert.truthy(os.time() - before < 5)
+  end)
+end)

@@ -1,0 +1,186 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local script = require "spec.support.script"
+local caught = require("spec.support.tasks").caught
+
+-- What a script in debug mode writes to standard error.
+local function warnings(source, switch)
+  local result = script((switch or "async.debug(true) ") .. source)
+  assert.equal(0, result.code, result.err)
+  return result.err, result.path
+end
+
+local SLOW = [[
+local function slow(seconds)
+  local before = async.now()
+  while async.now() - before < seconds do end
+end
+async.run(function()
+  async.spawn(slow, 0.02):set_name("hog"):await()
+  async.sleep(0)
+end)
+]]
+
+local SWALLOWING = [[
+async.run(function()
+  local task = async.spawn(function()
+    pcall(async.sleep, 100)
+    pcall(async.sleep, 100)
+  end):set_name("mule")
+  async.sleep(0)
+  task:cancel()
+  pcall(task.await, task)
+end)
+]]
+
+describe("debug mode", function()
+  it("is silent without cause", function()
+    assert.equal("", (warnings[[
+local function finally(fn) return setmetatable({}, {__close = fn}) end
+async.run(function()
+  local group <close> = async.task_group()
+  for i = 1, 10 do group:spawn(function() async.sleep(i / 1e4) end) end
+  local event, semaphore, queue = async.event(), async.semaphore(1), async.queue()
+  local task = async.spawn(function()
+    local _ <close> = finally(function() async.shield(async.sleep) end)
+    pcall(event.wait, event)
+    error("left at once", 0)
+  end)
+  async.sleep(0)
+  local permit <close> = semaphore:acquire()
+  local scope <close> = async.timeout(10)
+  queue:put(1)
+  pcall(async.wait_for, function() async.sleep(100) end, 0.001)
+  task:cancel()
+  pcall(task.await, task)
+  async.spawn(function() async.sleep(0.001) end):close()
+  collectgarbage()
+  collectgarbage()
+end)
+]]))
+  end)
+
+  it("warns of a task that holds the loop, with its traceback", function()
+    local text, path = warnings(SLOW, "async.debug{slow = 0.005} ")
+    assert.matches("hog", text)
+    assert.matches("0%.0%d", text)
+    assert.matches("stack traceback", text)
+    assert.matches(path .. ":[34]", text)
+  end)
+
+  it("warns of one slow step once", function()
+    local text = warnings(SLOW, "async.debug{slow = 0.005} ")
+    assert.equal(1, select(2, text:gsub("hog", "")))
+  end)
+
+  it("warns of a task that held the loop in a C function", function()
+    local text = warnings([[
+async.run(function()
+  async.spawn(function()
+    os.execute("sleep 0.05")
+    async.sleep(0)
+  end):set_name("hog"):await()
+end)
+]], "async.debug{slow = 0.01} ")
+    assert.matches("hog", text)
+  end)
+
+  it("does not warn of what takes less than 'slow' seconds", function()
+    assert.equal("", (warnings(SLOW, "async.debug{slow = 30} ")))
+  end)
+
+  it("warns of a swallowed cancellation, with the place", function()
+    local text, path = warnings(SWALLOWING)
+    assert.matches("mule", text)
+    assert.matches("swallow", text)
+    assert.matches(path .. ":%d+", text)
+  end)
+
+  it("warns of tasks that are cut off at the end of run", function()
+    local text, path = warnings[[
+async.run(function()
+  async.spawn(async.sleep, 100):set_name("forgotten")
+  async.sleep(0)
+end)
+]]
+    assert.matches("forgotten", text)
+    assert.matches(path .. ":3", text)
+  end)
+
+  it("warns of a timeout made without <close>, although an error hides it", function()
+    local text, path = warnings[[
+async.run(function()
+  pcall(async.wait_for, function()
+    local scope = async.timeout(10)
+    error("hides it", 0)
+  end, 5)
+end)
+]]
+    assert.matches("timeout", text)
+    assert.matches(path .. ":4", text, 1, true)
+    assert.matches("close", text)
+  end)
+
+  it("warns of a task group made without <close>, although an error hides it", function()
+    local text, path = warnings[[
+async.run(function()
+  pcall(function()
+    local outer <close> = async.timeout(10)
+    local group = async.task_group()
+    error("hides it", 0)
+  end)
+end)
+]]
+    assert.matches("group", text)
+    assert.matches(path .. ":5", text, 1, true)
+  end)
+
+  it("is switched on by SAROS_DEBUG=1 in the environment", function()
+    assert.matches("swallow", script(SWALLOWING, {env = {SAROS_DEBUG = "1"}}).err)
+  end)
+
+  it("is off without it, and with SAROS_DEBUG=0", function()
+    assert.equal("", script(SWALLOWING).err)
+    assert.equal("", script(SWALLOWING, {env = {SAROS_DEBUG = "0"}}).err)
+  end)
+
+  it("can be switched off again", function()
+    assert.equal("", (warnings(SWALLOWING, "async.debug(true) async.debug(false) ")))
+    assert.equal("", script("async.debug(false) " .. SWALLOWING, {env = {SAROS_DEBUG = "1"}}).err)
+  end)
+
+  it("can be switched inside a run", function()
+    local text = warnings([[
+async.run(function()
+  async.debug(true)
+  async.spawn(async.sleep, 100):set_name("forgotten")
+end)
+]], "")
+    assert.matches("forgotten", text)
+  end)
+
+  it("does not change what a program does", function()
+    local result = script[[
+async.debug{slow = 0}
+async.run(function()
+  local list = {}
+  for i = 1, 100 do list[i] = function() async.sleep(i / 1e6) return i end end
+  local sum = 0
+  for _, n in ipairs(async.gather(list)) do sum = sum + n end
+  print(sum)
+end)
+]]
+    assert.equal("5050\n", result.out)
+  end)
+end)
+
+describe("async.debug", function()
+  it("needs a boolean or a table with known options", function()
+    assert.matches("bad argument #1 to 'debug'", caught(async.debug))
+    assert.matches("bad argument #1 to 'debug'", caught(async.debug, 1))
+    assert.matches("bad argument #1 to 'debug'", caught(async.debug, "on"))
+    assert.matches("bad argument #1 to 'debug'.*sluggish", caught(async.debug, {sluggish = 1}))
+    assert.matches("bad argument #1 to 'debug'", caught(async.debug, {slow = "1"}))
+    assert.matches("bad argument #1 to 'debug'.*NaN", caught(async.debug, {slow = 0 / 0}))
+  end)
+end)

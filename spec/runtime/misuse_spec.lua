@@ -1,0 +1,475 @@
+-- SPDX-License-Identifier: MIT
+-- Bad arguments of the functions of the runtime stand with their specs; here is what they have in common.
+local async = require "saros"
+local script = require "spec.support.script"
+local tasks = require "spec.support.tasks"
+local inside, virtually, caught = tasks.inside, tasks.virtually, tasks.caught
+local start, hang, turns = tasks.start, tasks.hang, tasks.turns
+
+local NAN = 0 / 0
+local function none() end
+
+-- Every function that waits, by the name that its messages have: how it is called.
+local waiting = {
+  sleep = function() return pcall(async.sleep, 0) end,
+  gather = function() return pcall(async.gather, none) end,
+  map = function() return pcall(async.map, {1}, none) end,
+  race = function() return pcall(async.race, {none}) end,
+  any = function() return pcall(async.any, {none}) end,
+  wait = function() return pcall(async.wait, {async.future()}) end,
+  as_completed = function()
+    return pcall(function()
+      for _ in async.as_completed{none} do none() end
+    end)
+  end,
+  wait_for = function() return pcall(async.wait_for, none, 1) end,
+  timeout = function() return pcall(async.timeout, 1) end,
+  task_group = function() return pcall(async.task_group) end,
+  shield = function() return pcall(async.shield, none) end,
+}
+
+-- Methods that wait; the objects can be made anywhere.
+local methods = {
+  await = function()
+    local future = async.future()
+    return pcall(future.await, future)
+  end,
+  acquire = function()
+    local semaphore = async.semaphore(1)
+    return pcall(semaphore.acquire, semaphore)
+  end,
+  ["event.*wait"] = function()
+    local event = async.event()
+    return pcall(event.wait, event)
+  end,
+  get = function()
+    local queue = async.queue()
+    return pcall(queue.get, queue)
+  end,
+  put = function()
+    local queue = async.queue(1)
+    return pcall(queue.put, queue, 1)
+  end,
+  join = function()
+    local queue = async.queue()
+    queue:try_put(1)
+    return pcall(queue.join, queue)
+  end,
+  ["lock.*acquire"] = function()
+    local lock = async.lock()
+    return pcall(lock.acquire, lock)
+  end,
+}
+
+-- Asserts that every waiting function refuses to be called by way of `call`, by name and with `reason`.
+local function all_refuse(call, reason)
+  for _, set in ipairs{waiting, methods} do
+    for name, wait in pairs(set) do
+      local ok, err = call(wait)
+      assert.is_false(ok, name)
+      assert.equal("string", type(err), name)
+      assert.matches(name, err)
+      assert.matches(reason, err)
+    end
+  end
+end
+
+-- Calls fn below a C function that cannot be yielded across.
+local below = {
+  ["table.sort"] = function(fn)
+    local result
+    table.sort({2, 1}, function(a, b)
+      result = result or table.pack(fn())
+      return a < b
+    end)
+    return table.unpack(result)
+  end,
+  ["string.gsub"] = function(fn)
+    local result
+    string.gsub("x", "x", function() result = table.pack(fn()) end)
+    return table.unpack(result)
+  end,
+  ["require"] = function(fn)
+    local result
+    package.preload["saros.spec.waits"] = function() result = table.pack(fn()) end
+    require "saros.spec.waits"
+    package.loaded["saros.spec.waits"] = nil
+    return table.unpack(result)
+  end,
+  ["a finalizer"] = function(fn)
+    local result
+    setmetatable({}, {__gc = function() result = table.pack(fn()) end})
+    repeat collectgarbage() until result
+    return table.unpack(result)
+  end,
+}
+
+describe("a waiting function called where the caller cannot be suspended", function()
+  it("says so by name outside run", function()
+    all_refuse(function(wait) return wait() end, "run")
+  end)
+
+  it("says so by name after a run", function()
+    async.run(turns)
+    all_refuse(function(wait) return wait() end, "run")
+  end)
+
+  it("says so by name inside a coroutine of one's own", inside(function()
+    all_refuse(function(wait) return coroutine.wrap(wait)() end, "coroutine")
+  end))
+
+  for name, call in pairs(below) do
+    it("says so by name inside " .. name, inside(function()
+      all_refuse(call, "C function")
+    end))
+  end
+
+  it("has done nothing: nothing is spawned, taken or cancelled", inside(function()
+    local count = #async.all_tasks()
+    all_refuse(function(wait) return coroutine.wrap(wait)() end, "coroutine")
+    assert.equal(count, #async.all_tasks())
+    local semaphore = async.semaphore(1)
+    pcall(coroutine.wrap(function() semaphore:acquire() end))
+    assert.equal(1, semaphore:available())
+  end))
+
+  it("can be called again right away where it may wait", inside(function()
+    all_refuse(below["table.sort"], "C function")
+    async.sleep(0)
+    assert.equal(1, async.gather(function() return 1 end))
+  end))
+
+  it("says so for a task that is awaited, too", inside(function()
+    local task = start(hang)
+    for _, call in pairs(below) do
+      local ok, err = call(function() return pcall(task.await, task) end)
+      assert.is_false(ok)
+      assert.matches("await", err)
+    end
+    local ok, err = coroutine.wrap(function() return pcall(task.close, task) end)()
+    assert.is_false(ok)
+    assert.matches("close", err)
+    assert.equal("pending", task:status())
+    task:close()
+  end))
+
+  it("says so even if nothing would have to be waited for", inside(function()
+    local task = start(none)
+    local ok, err = coroutine.wrap(function() return pcall(task.await, task) end)()
+    assert.is_false(ok)
+    assert.matches("await", err)
+  end))
+
+  it("says so with the place of the call", inside(function()
+    local function misplaced()
+      async.sleep(0)
+    end
+    local line = debug.getinfo(misplaced, "S").linedefined + 1
+    local _, err = coroutine.wrap(function() return pcall(misplaced) end)()
+    assert.matches("^.*misuse_spec%.lua:" .. line .. ": sleep", err)
+  end))
+end)
+
+describe("spawn where there is no run", function()
+  it("says so by name", function()
+    local message = caught(async.spawn, none)
+    assert.equal("string", type(message))
+    assert.matches("spawn", message)
+    assert.matches("run", message)
+  end)
+
+  it("needs a function, there as anywhere", function()
+    assert.matches("bad argument #1 to 'spawn' %(function expected, got no value%)", caught(async.spawn))
+    async.run(function()
+      assert.matches("bad argument #1 to 'spawn' %(function expected, got nil%)", caught(async.spawn, nil))
+      assert.matches("bad argument #1 to 'spawn' %(function expected, got table%)", caught(async.spawn, {}))
+      assert.matches("bad argument #1 to 'spawn' %(function expected, got string%)", caught(async.spawn, "print"))
+      assert.equal(1, #async.all_tasks())
+    end)
+  end)
+
+  it("works in a coroutine of one's own and below C functions, as it does not wait", inside(function()
+    local ran = 0
+    local function count() ran = ran + 1 end
+    coroutine.wrap(function() async.spawn(count) end)()
+    for _, call in pairs(below) do call(function() async.spawn(count) end) end
+    turns()
+    assert.equal(5, ran)
+  end))
+end)
+
+describe("a wrong argument", function()
+  -- {function, the number of the argument, what its message says, arguments...}
+  local cases = {
+    {"run", 1, "function expected, got nil", nil, 1},
+    {"sleep", 1, "number expected, got string", "1"},
+    {"sleep", 1, "NaN", NAN},
+    {"spawn", 1, "function expected, got table", {}},
+    {"gather", 1, "expected, got string", "f"},
+    {"gather", 2, "expected, got number", none, 1},
+    {"gather", 1, "item 2", {none, 1}},
+    {"gather", 2, "unknown option 'return_error'", {none}, {return_error = true}},
+    {"map", 1, "table expected, got nil", nil, none},
+    {"map", 2, "function expected, got boolean", {}, true},
+    {"map", 3, "limit", {}, none, {limit = 0}},
+    {"map", 3, "unknown option 'limits'", {}, none, {limits = 1}},
+    {"race", 1, "table expected, got function", none},
+    {"race", 1, "empty", {}},
+    {"any", 1, "empty", {}},
+    {"any", 1, "item 1", {{}}},
+    {"wait", 1, "item 1", {none}},
+    {"wait", 2, "NaN", {}, {timeout = NAN}},
+    {"wait", 2, "return_when", {}, {return_when = "never"}},
+    {"as_completed", 1, "table expected, got string", "x"},
+    {"wait_for", 1, "expected, got table", {}, 1},
+    {"wait_for", 1, "expected, got table", setmetatable({}, {__call = none}), 1},
+    {"wait_for", 2, "number expected, got string", none, "1"},
+    {"wait_for", 2, "NaN", none, NAN},
+    {"timeout", 1, "number expected, got boolean", true},
+    {"timeout", 1, "NaN", NAN},
+    {"task_group", 1, "function expected, got number", 1},
+    {"shield", 1, "expected, got nil", nil, 1},
+    {"shield", 2, "NaN", none, NAN},
+    {"is_error", 2, "string expected, got number", nil, 1},
+    {"on_error", 1, "function expected, got boolean", false},
+    {"debug", 1, "got number", 1},
+    {"semaphore", 1, "got no value"},
+    {"semaphore", 1, "1", 0},
+    {"queue", 1, "integer", 1.5},
+  }
+
+  for _, case in ipairs(cases) do
+    local name, number, reason = case[1], case[2], case[3]
+    local what = ("'%s', argument %d (%s)"):format(name, number, reason)
+
+    it("is named by function and number, also through pcall: " .. what, inside(function()
+      local err = caught(async[name], table.unpack(case, 4))
+      assert.equal("string", type(err))
+      assert.matches(("bad argument #%d to '%s' ("):format(number, name), err, 1, true)
+      assert.matches(reason, err, 1, true)
+    end))
+  end
+
+  it("is refused before anything has happened", inside(function()
+    local ran = false
+    local function run() ran = true end
+    pcall(async.gather, run, 1)
+    pcall(async.gather, {run, run, {}})
+    pcall(async.race, {run, false})
+    pcall(async.any, {run, "x"})
+    pcall(async.map, {1}, run, {limit = -1})
+    pcall(async.wait_for, run, NAN)
+    pcall(async.shield, run, "x")
+    pcall(async.task_group, 1)
+    turns()
+    assert.is_false(ran)
+    assert.equal(1, #async.all_tasks())
+  end))
+
+  it("is named by the method, too", inside(function()
+    async.task_group(function(group)
+      assert.matches("bad argument #1 to 'group:spawn' %(function expected, got nil%)", caught(group.spawn, group, nil))
+      assert.matches("group:spawn", caught(group.spawn))
+    end)
+    local scope <close> = async.timeout(1)
+    assert.matches("bad argument #1 to 'timeout:reschedule' %(.*NaN", caught(scope.reschedule, scope, NAN))
+    local queue = async.queue()
+    assert.matches("bad argument #1 to 'queue:put' %(", caught(queue.put, queue, nil))
+  end))
+
+  it("stands in the message with the place of the call", inside(function()
+    local function call()
+      async.sleep("x")
+    end
+    local line = debug.getinfo(call, "S").linedefined + 1
+    assert.matches("misuse_spec%.lua:" .. line .. ": bad argument #1 to 'sleep'", caught(call))
+  end))
+end)
+
+describe("a scope made without <close>", function()
+  it("is found when the task ends, with its place", inside(function()
+    local line
+    local task = async.spawn(function()
+      line = debug.getinfo(1, "l").currentline + 1
+      local scope = async.timeout(10)
+      assert.is_userdata(scope)
+    end)
+    local err = caught(task.await, task)
+    assert.equal("string", type(err))
+    assert.matches("timeout", err)
+    assert.matches("misuse_spec%.lua:" .. line, err)
+    assert.matches("close", err)
+  end))
+
+  it("is found when main ends", function()
+    local err = caught(async.run, function()
+      local group = async.task_group()
+      assert.is_userdata(group)
+    end)
+    assert.matches("group", err)
+    assert.matches("misuse_spec%.lua:%d+", err)
+    assert.matches("close", err)
+  end)
+
+  it("is found when the enclosing scope is left", inside(function()
+    local function forget()
+      local scope = async.timeout(10)
+      return scope
+    end
+    local line = debug.getinfo(forget, "S").linedefined + 1
+    local ways = {
+      timeout = function()
+        local _outer <close> = async.timeout(10)
+        forget()
+      end,
+      wait_for = function() async.wait_for(forget, 10) end,
+      shield = function() async.shield(forget) end,
+      gather = function() async.gather(forget) end,
+    }
+    for name, way in pairs(ways) do
+      local err = caught(way)
+      assert.equal("string", type(err), name)
+      assert.matches("misuse_spec%.lua:" .. line, err)
+    end
+    local err = caught(async.task_group, forget)
+    assert.matches("misuse_spec%.lua:" .. line, err.errors[1])
+    err = caught(function()
+      local _outer <close> = async.task_group()
+      forget()
+    end)
+    assert.matches("misuse_spec%.lua:" .. line, err.errors[1])
+  end))
+
+  it("does not take the place of an error that is under way", inside(function()
+    local task = async.spawn(function()
+      local scope = async.timeout(10)
+      assert.is_userdata(scope)
+      error("the real one", 0)
+    end)
+    assert.equal("the real one", caught(task.await, task))
+  end))
+
+  it("has its tasks cancelled, so that nothing runs on unseen", inside(function()
+    local child
+    pcall(async.wait_for, function()
+      local group = async.task_group()
+      child = group:spawn(hang)
+      async.sleep(0)
+    end, 10)
+    turns()
+    assert.is_true(child:cancelled())
+  end))
+
+  it("does no longer count its deadline", virtually(function()
+    pcall(async.wait_for, function()
+      local scope = async.timeout(1)
+      assert.is_userdata(scope)
+    end, 10)
+    async.sleep(5)
+  end))
+
+  it("leaves nothing behind: the next scopes work", virtually(function()
+    pcall(async.wait_for, async.timeout, 10)
+    assert.is_true(async.is_error(caught(async.wait_for, hang, 1), "TimeoutError"))
+  end))
+end)
+
+describe("a scope that is closed out of place", function()
+  it("is refused by another task", inside(function()
+    local scope <close> = async.timeout(10)
+    local task = async.spawn(scope.close, scope)
+    assert.matches("another task", caught(task.await, task))
+    local group <close> = async.task_group()
+    task = async.spawn(group.close, group)
+    assert.matches("another task", caught(task.await, task))
+  end))
+
+  it("may be closed twice", inside(function()
+    local scope <close> = async.timeout(10)
+    scope:close()
+    scope:close()
+    local group <close> = async.task_group()
+    group:close()
+    group:close()
+  end))
+
+  it("is dead after the run that made it", function()
+    local scope, group
+    async.run(function()
+      scope, group = async.timeout(10), async.task_group()
+      group:close()
+      scope:close()
+    end)
+    scope:close()
+    assert.is_false(scope:expired())
+    assert.matches("closed", caught(scope.reschedule, scope, 1))
+    async.run(function()
+      assert.is_true(async.is_error(caught(group.spawn, group, none), "ClosedError"))
+    end)
+  end)
+end)
+
+describe("the coroutine of a task in the hands of others", function()
+  -- Whatever comes of it, it must not be a crash.
+  local function survives(source)
+    local result = script(source)
+    assert.is_nil(result.signal, result.err)
+    assert.equal("the process lives\n", result.out)
+  end
+
+  it("does no harm when it is resumed while the task waits", function()
+    survives[[
+pcall(async.run, function()
+  local co
+  async.spawn(function()
+    co = coroutine.running()
+    async.sleep(0.001)
+  end)
+  async.sleep(0)
+  coroutine.resume(co, 1, 2, 3)
+  async.sleep(0.002)
+end)
+print("the process lives")
+]]
+  end)
+
+  it("does no harm when it is closed while the task waits", function()
+    survives[[
+pcall(async.run, function()
+  local co
+  async.spawn(function()
+    co = coroutine.running()
+    async.sleep(0.001)
+  end)
+  async.sleep(0)
+  coroutine.close(co)
+  async.sleep(0.002)
+end)
+print("the process lives")
+]]
+  end)
+
+  it("does no harm when it is resumed or closed after the task has ended", function()
+    survives[[
+for _, misuse in ipairs{coroutine.resume, coroutine.close} do
+  pcall(async.run, function()
+    local co
+    async.spawn(function() co = coroutine.running() end):await()
+    misuse(co)
+    for _ = 1, 3 do async.spawn(async.sleep, 0):await() end
+  end)
+end
+print("the process lives")
+]]
+  end)
+
+  it("does no harm when it is resumed after the run", function()
+    survives[[
+local co
+async.run(function() co = coroutine.running() end)
+coroutine.resume(co)
+async.run(function() async.gather(function() async.sleep(0) end, function() end) end)
+print("the process lives")
+]]
+  end)
+end)

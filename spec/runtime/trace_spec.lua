@@ -1,0 +1,275 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local script = require "spec.support.script"
+local tasks = require "spec.support.tasks"
+local inside, caught, start, hang, turns = tasks.inside, tasks.caught, tasks.start, tasks.hang, tasks.turns
+
+-- "trace_spec.lua:N:" for the line `offset` lines below the head of fn.
+local function place(fn, offset)
+  return "trace_spec.lua:" .. debug.getinfo(fn, "S").linedefined + (offset or 1)
+end
+
+-- Asserts that `text` has the parts, in this order.
+local function in_order(text, ...)
+  local position = 1
+  for _, part in ipairs{...} do
+    local first, last = text:find(part, position, true)
+    if not first then error(("%q is not behind position %d of:\n%s"):format(part, position, text), 2) end
+    position = last + 1
+  end
+end
+
+local function count(text, part)
+  return select(2, text:gsub(part, ""))
+end
+
+describe("the traceback of a string error that leaves run", function()
+  it("begins with the message", function()
+    assert.matches("^out of paper\nstack traceback:\n", caught(async.run, function() error("out of paper", 0) end))
+  end)
+
+  it("names the function that raised, and its callers", function()
+    local function inner()
+      error "out of paper"
+    end
+    local function outer()
+      inner()
+      return 1
+    end
+    in_order(caught(async.run, outer), place(inner), "stack traceback", place(inner), place(outer))
+  end)
+
+  it("names where it arose though the task had waited", function()
+    local function fail()
+      turns()
+      error("out of paper", 0)
+    end
+    in_order(caught(async.run, fail), "out of paper", place(fail, 2))
+  end)
+
+  it("goes on with who awaited the task, and where each was spawned", function()
+    local function child()
+      error("out of paper", 0)
+    end
+    local function parent()
+      local task = async.spawn(child):set_name("printer")
+      task:await()
+    end
+    in_order(caught(async.run, parent), "out of paper", place(child), "printer", "spawned at", place(parent),
+      "awaited by", place(parent, 2))
+  end)
+
+  it("shows the whole chain of tasks", function()
+    local function first()
+      error("out of paper", 0)
+    end
+    local function second()
+      async.sleep(0)
+      async.spawn(first):await()
+    end
+    local function third()
+      async.spawn(second):await()
+    end
+    local function main()
+      async.spawn(third):await()
+    end
+    local message = caught(async.run, main)
+    in_order(message, place(first), place(second, 2), "awaited by", place(second, 2), place(third), "awaited by",
+      place(third), place(main), "awaited by", place(main))
+    assert.equal(3, count(message, "awaited by"))
+  end)
+
+  it("shows the chain if the task had failed before it was awaited", function()
+    local function child()
+      error("out of paper", 0)
+    end
+    local function parent()
+      local task = start(child)
+      turns()
+      task:await()
+    end
+    in_order(caught(async.run, parent), place(child), "awaited by", place(parent, 3))
+  end)
+
+  it("shows the chain through gather", function()
+    local function child()
+      error("out of paper", 0)
+    end
+    local function parent()
+      async.gather(hang, child)
+    end
+    in_order(caught(async.run, parent), place(child), "awaited by", place(parent))
+  end)
+
+  it("shows the chain through race and map", function()
+    local function child()
+      error("out of paper", 0)
+    end
+    local function racing()
+      async.race{child}
+    end
+    local function mapping()
+      async.map({1}, child)
+    end
+    in_order(caught(async.run, racing), place(child), "awaited by", place(racing))
+    in_order(caught(async.run, mapping), place(child), "awaited by", place(mapping))
+  end)
+
+  it("keeps the place inside wait_for, a shield and a task group's function", function()
+    local function child()
+      turns()
+      error("out of paper", 0)
+    end
+    local function waiting()
+      async.wait_for(child, 10)
+    end
+    local function shielded()
+      async.shield(child)
+    end
+    in_order(caught(async.run, waiting), place(child, 2), place(waiting))
+    in_order(caught(async.run, shielded), place(child, 2), place(shielded))
+  end)
+
+  it("does not show the scheduler's frames", function()
+    local message = caught(async.run, function()
+      async.spawn(function() error("out of paper", 0) end):await()
+    end)
+    for line in message:gmatch("[^\n]+") do
+      assert.not_matches("%[C%]: in %?", line)
+      assert.not_matches("saros%.run", line)
+      assert.not_matches("init%.lua", line)
+    end
+  end)
+
+  it("does not grow when an error is caught and raised again", function()
+    local function fail()
+      error("out of paper", 0)
+    end
+    local message = caught(async.run, function()
+      local _, err = pcall(fail)
+      turns()
+      error(err, 0)
+    end)
+    assert.equal(1, count(message, "out of paper"))
+    assert.equal(1, count(message, "stack traceback"))
+  end)
+
+  it("is not mixed up with an error that was caught before", function()
+    local function first()
+      error("same words", 0)
+    end
+    local function second()
+      error("other words", 0)
+    end
+    local message = caught(async.run, function()
+      local task = start(first)
+      pcall(task.await, task)
+      pcall(first)
+      async.spawn(second):await()
+    end)
+    assert.equal(0, count(message, "same words"))
+    in_order(message, "other words", place(second))
+    assert.is_nil(message:find(place(first), 1, true))
+  end)
+
+  it("is not there while the error is inside the run", inside(function()
+    local task = start(error, "out of paper", 0)
+    assert.equal("out of paper", caught(task.await, task))
+    assert.equal("out of paper", task:error())
+  end))
+end)
+
+describe("the traceback of an error that is no string", function()
+  it("stays out of the error", function()
+    local err = setmetatable({code = 7}, {__tostring = function() return "seven" end})
+    local raised = caught(async.run, function() async.spawn(error, err):await() end)
+    assert.equal(err, raised)
+    assert.same({code = 7}, raised)
+  end)
+end)
+
+describe("task:traceback", function()
+  it("shows where a waiting task waits, and where it was spawned", inside(function()
+    local function wait()
+      async.sleep(math.huge)
+    end
+    local function spawn()
+      return (async.spawn(wait))
+    end
+    local task = spawn():set_name("sleeper")
+    turns()
+    in_order(task:traceback(), "stack traceback", place(wait), "sleeper", place(spawn))
+    task:close()
+  end))
+
+  it("shows where a failed task failed", inside(function()
+    local function fail()
+      turns()
+      error("out of paper", 0)
+    end
+    local task = async.spawn(fail)
+    pcall(task.await, task)
+    in_order(task:traceback(), "stack traceback", place(fail, 2))
+    assert.equal("out of paper", task:error())
+  end))
+
+  it("shows the running task itself", inside(function()
+    local function show()
+      local text = async.current_task():traceback()
+      return text
+    end
+    in_order(show(), "stack traceback", place(show))
+  end))
+
+  it("is a string for tasks in every state", inside(function()
+    local new, done, cancelled = async.spawn(hang), start(turns, 0), start(hang)
+    cancelled:cancel()
+    turns()
+    for _, task in ipairs{new, done, cancelled, async.spawn(turns)} do
+      assert.equal("string", type(task:traceback()))
+      assert.matches("spawned at .*%.lua:%d+", task:traceback())
+    end
+    new:close()
+  end))
+
+  it("can be asked for after the run", function()
+    local function fail()
+      error("out of paper", 0)
+    end
+    local task
+    async.run(function()
+      task = async.spawn(fail)
+      pcall(task.await, task)
+    end)
+    in_order(task:traceback(), place(fail))
+  end)
+end)
+
+describe("a script that plain lua runs", function()
+  it("shows the chain of tasks when it fails, without doing anything for it", function()
+    local result = script[[
+local function child()
+  error("out of paper")
+end
+local function parent()
+  async.spawn(child):await()
+end
+async.run(function()
+  async.sleep(0)
+  async.spawn(parent):set_name("office"):await()
+end)
+]]
+    assert.equal(1, result.code)
+    local function line(number) return result.path .. ":" .. number end
+    in_order(result.err, line(3) .. ": out of paper", "stack traceback", line(3), line(6), "awaited by", line(6),
+      "office", line(10), "awaited by", line(10))
+  end)
+
+  it("shows an Error object by name and message", function()
+    local result = script[[
+async.run(function() error(async.error{name = "QuotaError", message = "too much"}) end)
+]]
+    assert.equal(1, result.code)
+    assert.matches("QuotaError: too much", result.err, 1, true)
+  end)
+end)

@@ -1,0 +1,139 @@
+-- SPDX-License-Identifier: MIT
+-- What the specs of the combinators and of the synchronisation objects share.
+
+local assert = require "luassert"
+local async = require "saros"
+local testing = require "saros.testing"
+
+local support = {}
+
+--- The body of a spec: `fn` as the main task of a run with a virtual clock. A task that is left over
+--- at its end is a failure of the spec.
+function support.inside(fn)
+  return function()
+    return testing.run(fn)
+  end
+end
+
+--- How many tasks there are beside the running one.
+function support.others()
+  return #async.all_tasks() - 1
+end
+
+--- Spawns `fn(...)` and lets it, and everybody else, run until all wait.
+function support.started(fn, ...)
+  local task = async.spawn(fn, ...)
+  testing.settle()
+  return task
+end
+
+--- Waits for the end of a task: its status, and its error (nil if it is done).
+function support.outcome(task)
+  async.wait({task})
+  return task:status(), task:error()
+end
+
+--- Calls `fn(...)`, which has to fail, and returns the error.
+function support.failure(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert(not ok, "it did not fail")
+  return err
+end
+
+--- The same; the error has to be an Error object of that name.
+function support.raises(name, fn, ...)
+  local err = support.failure(fn, ...)
+  assert(async.is_error(err, name), ("%s expected, got %s"):format(name, tostring(err)))
+  return err
+end
+
+--- `fn(...)` has to fail with a CancelledError of the running task.
+function support.is_cancelled(fn, ...)
+  local err = support.raises("CancelledError", fn, ...)
+  assert.equal(async.current_task(), err.task)
+  return err
+end
+
+--- `fn(...)`, called by pcall itself, has to refuse its argument `number` and to name itself.
+function support.refuses(number, name, fn, ...)
+  local message = support.failure(fn, ...)
+  assert.is_string(message)
+  assert.matches(("bad argument #%d to '[%%w_:]*%s'"):format(number, name), message)
+  return message
+end
+
+--- `fn(...)` has to fail with a string that names the function.
+function support.complains(name, fn, ...)
+  local message = support.failure(fn, ...)
+  assert.is_string(message)
+  assert.matches(name, message, 1, true)
+  return message
+end
+
+--- A function that waits cannot be called here: neither outside of a run, nor in a coroutine of one's
+--- own, nor below a C function. `make` gives the function to be called.
+function support.needs_a_task(name, make)
+  support.complains(name, make())
+  testing.run(function()
+    local call = make()
+    local co = coroutine.wrap(function()
+      return support.complains(name, call)
+    end)
+    co()
+    table.sort({1, 2}, function(a, b)
+      support.complains(name, call)
+      return a < b
+    end)
+    assert.equal(0, support.others())
+  end)
+end
+
+--- Seconds that `fn(...)` takes, to the millisecond.
+function support.seconds(fn, ...)
+  local before = async.now()
+  fn(...)
+  return math.floor((async.now() - before) * 1000 + 0.5) / 1000
+end
+
+--- A function that sleeps, then returns the other values.
+function support.after(seconds, ...)
+  local values = table.pack(...)
+  return function()
+    async.sleep(seconds)
+    return table.unpack(values, 1, values.n)
+  end
+end
+
+--- A function that sleeps, then raises.
+function support.failing(seconds, err)
+  return function()
+    async.sleep(seconds)
+    error(err, 0)
+  end
+end
+
+--- A function that waits for ever; its cleanup takes a second and leaves `name` in the list.
+function support.lingering(list, name)
+  return function()
+    local _ <close> = setmetatable({}, {
+      __close = function()
+        async.shield(function() async.sleep(1) end)
+        list[#list + 1] = name
+      end,
+    })
+    async.sleep(math.huge)
+  end
+end
+
+--- The errors that are reported while `fn(...)` runs, and at the end of a run in it.
+function support.reported(fn, ...)
+  local reports = {}
+  async.on_error(function(err) reports[#reports + 1] = err end)
+  local ok, err = pcall(fn, ...)
+  collectgarbage()
+  async.on_error(nil)
+  if not ok then error(err, 0) end
+  return reports
+end
+
+return support

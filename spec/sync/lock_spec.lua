@@ -1,0 +1,291 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local testing = require "saros.testing"
+local support = require "spec.support.combine"
+
+local inside = support.inside
+
+--- A task that acquires and, once it has, says its name in the list and holds on until `go` is set.
+local function holder(lock, log, name, go)
+  return support.started(function()
+    local permit <close> = lock:acquire()
+    log[#log + 1] = name
+    if go then go:wait() end
+  end)
+end
+
+describe("lock", function()
+  it("lets one in at a time", inside(function()
+    local lock, running, peak = async.lock(), 0, 0
+    async.task_group(function(group)
+      for _ = 1, 20 do
+        group:spawn(function()
+          local permit <close> = lock:acquire()
+          running = running + 1
+          peak = math.max(peak, running)
+          async.sleep(1)
+          running = running - 1
+        end)
+      end
+    end)
+    assert.equal(1, peak)
+    assert.is_false(lock:locked())
+  end))
+
+  it("is locked until its permit, or itself, is released", inside(function()
+    local lock = async.lock()
+    assert.is_false(lock:locked())
+    local permit = lock:acquire()
+    assert.is_true(lock:locked())
+    permit:release()
+    assert.is_false(lock:locked())
+    lock:acquire()
+    lock:release()
+    assert.is_false(lock:locked())
+    do
+      local held <close> = lock:acquire()
+      assert.is_true(lock:locked())
+    end
+    assert.is_false(lock:locked())
+  end))
+
+  it("takes a permit back once: an old one does not release the next owner", inside(function()
+    local lock = async.lock()
+    local old = lock:acquire()
+    old:release()
+    local new = lock:acquire()
+    old:release()
+    assert.is_true(lock:locked())
+    new:release()
+    lock:acquire()
+    lock:release()
+    local again = lock:acquire()
+    new:release()
+    assert.is_true(lock:locked())
+    again:release()
+  end))
+
+  it("that was released by hand is not released again by its permit", inside(function()
+    local lock, go = async.lock(), async.event()
+    local other
+    do
+      local permit <close> = lock:acquire()
+      lock:release()
+      other = holder(lock, {}, 1, go)
+    end
+    assert.is_true(lock:locked())
+    go:set()
+    other:await()
+    assert.is_false(lock:locked())
+  end))
+
+  it("serves who waits in order, directly: nobody overtakes", inside(function()
+    local lock, log = async.lock(), {}
+    local permit = lock:acquire()
+    local tasks = {}
+    for i = 1, 4 do tasks[i] = holder(lock, log, i) end
+    permit:release()
+    assert.is_true(lock:locked())
+    assert.is_nil(lock:try_acquire())
+    local last = lock:acquire()
+    log[#log + 1] = "main"
+    last:release()
+    async.wait(tasks)
+    assert.same({1, 2, 3, 4, "main"}, log)
+  end))
+
+  it("gives a permit when it is tried and free, else nil, to its owner too", inside(function()
+    local lock = async.lock()
+    local permit = lock:try_acquire()
+    assert.is_true(lock:locked())
+    assert.is_nil(lock:try_acquire())
+    assert.is_nil((async.spawn(function() return lock:try_acquire() end):await()))
+    permit:release()
+    assert.is_false(lock:locked())
+  end))
+
+  it("raises DeadlockError when its owner acquires it again, and stays with the owner", inside(function()
+    local lock = async.lock()
+    local permit = lock:acquire()
+    support.raises("DeadlockError", lock.acquire, lock)
+    support.raises("DeadlockError", lock.with, lock, print)
+    support.raises("DeadlockError", async.wait_for, function() lock:acquire() end, 5)
+    assert.is_true(lock:locked())
+    permit:release()
+    assert.is_false(lock:locked())
+  end))
+
+  it("raises when another task releases it, by itself or by its permit", inside(function()
+    local lock = async.lock()
+    local permit = lock:acquire()
+    async.spawn(function()
+      support.complains("lock:release", lock.release, lock)
+      support.complains("release", permit.release, permit)
+    end):await()
+    assert.is_true(lock:locked())
+    permit:release()
+    assert.is_false(lock:locked())
+  end))
+
+  it("raises when it is released and nobody holds it", inside(function()
+    local lock = async.lock()
+    support.complains("lock:release", lock.release, lock)
+  end))
+
+  it("forgets a waiter that is cancelled; the next one is served", inside(function()
+    local lock, log = async.lock(), {}
+    local permit = lock:acquire()
+    local first, second, third = holder(lock, log, 1), holder(lock, log, 2), holder(lock, log, 3)
+    second:cancel()
+    assert.equal("cancelled", (support.outcome(second)))
+    permit:release()
+    async.wait({first, third})
+    assert.same({1, 3}, log)
+    assert.is_false(lock:locked())
+  end))
+
+  it("is not given to a waiter that was cancelled in the turn of the release", inside(function()
+    local lock, log = async.lock(), {}
+    local permit = lock:acquire()
+    local first, second = holder(lock, log, 1), holder(lock, log, 2)
+    first:cancel()
+    permit:release()
+    assert.equal("cancelled", (support.outcome(first)))
+    second:await()
+    assert.same({2}, log)
+    assert.is_false(lock:locked())
+  end))
+
+  it("that was given before the cancellation is delivered, and not lost", inside(function()
+    local lock, log = async.lock(), {}
+    local permit = lock:acquire()
+    local first, second = holder(lock, log, 1, async.event()), holder(lock, log, 2)
+    permit:release()
+    first:cancel()
+    assert.equal("cancelled", (support.outcome(first)))
+    second:await()
+    assert.same({1, 2}, log)
+    assert.is_false(lock:locked())
+  end))
+
+  it("stays free when its only waiter runs into a deadline", inside(function()
+    local lock = async.lock()
+    local permit = lock:acquire()
+    async.spawn(function()
+      support.raises("TimeoutError", async.wait_for, function() lock:acquire() end, 1)
+    end):await()
+    permit:release()
+    assert.is_false(lock:locked())
+    lock:acquire():release()
+  end))
+
+  it("is not taken in a cancelled scope", inside(function()
+    local lock = async.lock()
+    local task = async.spawn(function() lock:acquire() end)
+    task:cancel()
+    assert.equal("cancelled", (support.outcome(task)))
+    assert.is_false(lock:locked())
+  end))
+
+  it("whose owner has ended is released and reported, and goes to who waits", function()
+    local log = {}
+    local reports = support.reported(testing.run, function()
+      local lock = async.lock()
+      local owner = support.started(function()
+        lock:acquire()
+        async.sleep(1)
+      end)
+      local waiter = holder(lock, log, "waiter")
+      owner:await()
+      waiter:await()
+      assert.is_false(lock:locked())
+    end)
+    assert.same({"waiter"}, log)
+    assert.equal(1, #reports)
+    assert.matches("lock", tostring(reports[1]), 1, true)
+  end)
+
+  it("whose owner was cancelled or failed is released and reported", function()
+    local reports = support.reported(testing.run, function()
+      local one, two = async.lock(), async.lock()
+      local cancelled = support.started(function()
+        one:acquire()
+        async.sleep(math.huge)
+      end)
+      local failed = support.started(function()
+        two:acquire()
+        error "oops"
+      end)
+      cancelled:cancel()
+      async.wait({cancelled, failed})
+      assert.same({false, false}, {one:locked(), two:locked()})
+    end)
+    assert.equal(2, #reports)
+  end)
+
+  it("held by main at the end of a run is free in the next one", function()
+    local lock = async.lock()
+    support.reported(testing.run, function() lock:acquire() end)
+    assert.is_false(lock:locked())
+    testing.run(function() lock:acquire():release() end)
+  end)
+
+  it("that is collected while it is held does no harm", inside(function()
+    async.lock():acquire()
+    collectgarbage()
+    collectgarbage()
+    async.sleep(0)
+  end))
+
+  it("gives permits that can be closed like everything else, twice as well", inside(function()
+    local lock = async.lock()
+    local permit = lock:acquire()
+    permit:close()
+    permit:close()
+    assert.is_false(lock:locked())
+  end))
+
+  describe("with", function()
+    it("calls the function with the arguments, holding it, and returns its results", inside(function()
+      local lock = async.lock()
+      local results = table.pack(lock:with(function(...)
+        assert.is_true(lock:locked())
+        return select("#", ...), ...
+      end, 1, nil, 3, nil))
+      assert.same({4, 1, nil, 3, nil, n = 5}, results)
+      assert.is_false(lock:locked())
+    end))
+
+    it("releases it after an error, which passes as it is", inside(function()
+      local lock, err = async.lock(), {}
+      assert.equal(err, support.failure(lock.with, lock, function() error(err) end))
+      assert.is_false(lock:locked())
+    end))
+
+    it("releases it when it is cancelled in the function, and never calls it when cancelled before", inside(function()
+      local lock, called = async.lock(), false
+      local first = support.started(lock.with, lock, async.sleep, math.huge)
+      local second = support.started(lock.with, lock, function() called = true end)
+      second:cancel()
+      first:cancel()
+      async.wait({first, second})
+      assert.same({true, true, false}, {first:cancelled(), second:cancelled(), called})
+      assert.is_false(lock:locked())
+    end))
+
+    it("refuses what is no function, before it takes the lock", inside(function()
+      local lock = async.lock()
+      support.refuses(1, "with", lock.with, lock, 5)
+      assert.is_false(lock:locked())
+    end))
+  end)
+
+  it("needs a task that can wait", function()
+    local lock = async.lock()
+    support.needs_a_task("lock:acquire", function()
+      return function() return lock:acquire() end
+    end)
+    support.complains("lock:try_acquire", lock.try_acquire, lock)
+    support.complains("lock:release", lock.release, lock)
+  end)
+end)

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Setting up libcurl's easy handles, see channel.h.
+**
+** Invariant: a handle carries the basic options at all times, and beyond them only
+** what the present plan asks for. Rare options (TLS, addresses, digest) have an id;
+** a handle that carries them is reset before a plan with others. All else is undone option by option, which is what makes reuse cheap.
+*/
+#include "http/channel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What libcurl reads at once: half of what a response buffers before it pauses. */
+#define RECEIVE_SIZE 32768L
+
+static void set_basics(SrChannel *channel) {
+  CURL *easy = channel->easy;
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a cancelled lookup is left behind, not joined */
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, channel);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, channel->detail);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, channel->hooks->on_head);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, channel);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, channel->hooks->on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, channel);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, channel->hooks->on_connected);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, channel);
+  curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, channel->hooks->on_progress);
+  curl_easy_setopt(easy, CURLOPT_XFERINFODATA, channel);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_SIZE);
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* the URL comes normalised */
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");      /* the environment is read by the Lua side */
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, "saros/" SAROS_VERSION);
+  if (channel->max_idle >= 0) curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, channel->max_idle);
+  if (channel->max_idle == 0) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
+/* The next equip sets the sockets' owner again. */
+static void reset(SrChannel *channel) {
+  curl_easy_reset(channel->easy);
+  channel->multi = NULL;
+  channel->extras = 0;
+  channel->shape = SR_SHAPE_GET;
+  channel->proxied = channel->watched = channel->headed = channel->https = 0;
+  set_basics(channel);
+}
+
+SrChannel *sr_channel_new(const SrHooks *hooks, long max_idle) {
+  SrChannel *channel = calloc(1, sizeof *channel);
+  if (channel == NULL) return NULL;
+  channel->easy = curl_easy_init();
+  if (channel->easy == NULL) {
+    free(channel);
+    return NULL;
+  }
+  channel->hooks = hooks;
+  channel->max_idle = max_idle;
+  set_basics(channel);
+  return channel;
+}
+
+void sr_channel_free(SrChannel *channel) {
+  curl_easy_cleanup(channel->easy);
+  free(channel);
+}
+
+/* --- loading --------------------------------------------------------------- */
+
+static CURLcode load_extras(SrChannel *channel, const SrExtras *extras) {
+  static const CURLoption options[SR_TEXT_COUNT] = {
+      [SR_TEXT_CA_FILE] = CURLOPT_CAINFO,      [SR_TEXT_CA_PATH] = CURLOPT_CAPATH,
+      [SR_TEXT_CERT] = CURLOPT_SSLCERT,        [SR_TEXT_KEY] = CURLOPT_SSLKEY,
+      [SR_TEXT_USER] = CURLOPT_USERNAME,       [SR_TEXT_PASSWORD] = CURLOPT_PASSWORD,
+      [SR_TEXT_INTERFACE] = CURLOPT_INTERFACE, [SR_TEXT_UNIX_SOCKET] = CURLOPT_UNIX_SOCKET_PATH,
+  };
+  CURL *easy = channel->easy;
+  CURLcode result = CURLE_OK;
+  /* An authority of one's own takes the place of the system's, wherever those are. */
+  if (extras->texts[SR_TEXT_CA_FILE] != NULL) curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  if (extras->texts[SR_TEXT_CA_PATH] != NULL) curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+  for (int i = 0; i < SR_TEXT_COUNT && result == CURLE_OK; i++)
+    if (extras->texts[i] != NULL) result = curl_easy_setopt(easy, options[i], extras->texts[i]);
+  if (extras->unverified) {
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (extras->tls_min != 0) curl_easy_setopt(easy, CURLOPT_SSLVERSION, extras->tls_min);
+  if (extras->digest) curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_DIGEST);
+  if (extras->http1) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  if (extras->resolve != NULL) curl_easy_setopt(easy, CURLOPT_RESOLVE, extras->resolve);
+  return result;
+}
+
+static CURLcode load_method(SrChannel *channel, const SrPlan *plan) {
+  CURL *easy = channel->easy;
+  SrShape shape = SR_SHAPE_OTHER;
+  if (plan->body == NULL && strcmp(plan->method, "GET") == 0) shape = SR_SHAPE_GET;
+  if (plan->body == NULL && strcmp(plan->method, "HEAD") == 0) shape = SR_SHAPE_HEAD;
+  if (shape == channel->shape && shape != SR_SHAPE_OTHER) return CURLE_OK;
+  channel->shape = shape;
+  curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  if (shape == SR_SHAPE_HEAD) curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  if (plan->body != NULL) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)plan->body_length);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, plan->body);
+  }
+  return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, shape == SR_SHAPE_OTHER ? plan->method : NULL);
+}
+
+static CURLcode load_proxy(SrChannel *channel, const SrPlan *plan) {
+  if (plan->proxy == NULL && !channel->proxied) return CURLE_OK;
+  channel->proxied = plan->proxy != NULL;
+  curl_easy_setopt(channel->easy, CURLOPT_NOPROXY, plan->no_proxy != NULL ? plan->no_proxy : "");
+  return curl_easy_setopt(channel->easy, CURLOPT_PROXY, plan->proxy != NULL ? plan->proxy : "");
+}
+
+const char *sr_channel_load(SrChannel *channel, const SrPlan *plan) {
+  CURL *easy = channel->easy;
+  CURLcode result = CURLE_OK;
+  if (plan->extras.id != channel->extras || plan->extras.resolve != NULL || channel->watched) {
+    reset(channel);
+    result = load_extras(channel, &plan->extras);
+    channel->extras = plan->extras.id;
+  }
+  channel->detail[0] = '\0';
+  if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_URL, plan->url);
+  if (result == CURLE_OK) result = load_method(channel, plan);
+  if (result == CURLE_OK) result = load_proxy(channel, plan);
+  if (plan->headers != NULL) {
+    channel->headed = 1;
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, plan->headers);
+  }
+  if (plan->https != channel->https) {
+    /* To wait for a connection that may carry many; on http all would queue up behind the first. */
+    channel->https = plan->https;
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)plan->https);
+  }
+  return result == CURLE_OK ? NULL : curl_easy_strerror(result);
+}
+
+void sr_channel_unload(SrChannel *channel) {
+  channel->transfer = NULL;
+  if (!channel->headed) return;
+  channel->headed = 0;
+  curl_easy_setopt(channel->easy, CURLOPT_HTTPHEADER, NULL);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** libcurl's result codes as the codes of the contract, see failure.h.
+**
+** Where the system spoke its own name is given (ECONNREFUSED, EHOSTUNREACH); where
+** libcurl lumps things together (RECV_ERROR is a reset, a broken chunk and a TLS
+** end without goodbye) the errno and its text tell them apart.
+*/
+#include "http/failure.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+void sr_failure_set(SrFailure *failure, const char *name, const char *code, const char *message) {
+  if (failure->name != NULL) return;
+  failure->name = name;
+  failure->code = code;
+  failure->message = strdup(message);
+}
+
+void sr_failure_timeout(SrFailure *failure, const char *phase, double seconds) {
+  if (failure->name != NULL) return;
+  sr_failure_set(failure, "TimeoutError", "ETIMEDOUT", "");
+  failure->phase = phase;
+  failure->seconds = seconds;
+}
+
+static const char *system_code(long number, const char *otherwise) {
+  if (number <= 0) return otherwise;
+  return uv_err_name(uv_translate_sys_error((int)number));
+}
+
+/* libcurl keeps the errno of a connection attempt that failed before another succeeded. */
+static int is_transport_error(long number) {
+  return number == ECONNRESET || number == EPIPE || number == ETIMEDOUT || number == EHOSTUNREACH ||
+         number == ENETUNREACH || number == ENETDOWN || number == ECONNABORTED;
+}
+
+static const char *transport_code(long number, const char *detail, int has_head) {
+  if (number == EPIPE) return "ECONNRESET";
+  if (is_transport_error(number)) return system_code(number, "ECONNRESET");
+  if (!has_head) return "ECONNRESET";
+  return strstr(detail, "chunked") != NULL ? "EPROTO" : "ETRUNCATED";
+}
+
+static const char *tls_code(CURLcode result) {
+  switch (result) {
+  case CURLE_SSL_CONNECT_ERROR:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CIPHER:
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_SSL_ISSUER_ERROR:
+  case CURLE_SSL_CRL_BADFILE:
+  case CURLE_SSL_INVALIDCERTSTATUS:
+  case CURLE_SSL_ENGINE_INITFAILED:
+  case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+  case CURLE_SSL_CLIENTCERT:
+  case CURLE_USE_SSL_FAILED: return "ETLS";
+  default: return NULL;
+  }
+}
+
+static const char *plain_code(CURLcode result, long number, const char *detail, int has_head) {
+  switch (result) {
+  case CURLE_COULDNT_RESOLVE_HOST: return "ENOTFOUND";
+  case CURLE_COULDNT_RESOLVE_PROXY:
+  case CURLE_PROXY: return "EPROXY";
+  case CURLE_COULDNT_CONNECT: return system_code(number, "ECONNREFUSED");
+  case CURLE_INTERFACE_FAILED: return system_code(number, "EADDRNOTAVAIL");
+  case CURLE_OPERATION_TIMEDOUT: return "ETIMEDOUT";
+  case CURLE_SEND_ERROR:
+  case CURLE_RECV_ERROR: return transport_code(number, detail, has_head);
+  case CURLE_GOT_NOTHING:
+  case CURLE_ABORTED_BY_CALLBACK: return "ECONNRESET";
+  case CURLE_PARTIAL_FILE: return has_head ? "ETRUNCATED" : "ECONNRESET";
+  case CURLE_HTTP2_STREAM: return has_head ? "ETRUNCATED" : "ECONNRESET";
+  case CURLE_URL_MALFORMAT: return "EINVAL";
+  case CURLE_OUT_OF_MEMORY: return "ENOMEM";
+  default: return "EPROTO";
+  }
+}
+
+void sr_failure_curl(SrFailure *failure, CURL *easy, CURLcode result, const char *detail, int has_head) {
+  long number = 0, connect_status = 0;
+  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+  const char *code = tls_code(result);
+  if (code == NULL) code = plain_code(result, number, detail, has_head);
+  if (connect_status != 0 && connect_status / 100 != 2) {
+    code = "EPROXY";
+    failure->status = connect_status;
+  }
+  if (result == CURLE_ABORTED_BY_CALLBACK) detail = "the connection was closed, and the request must not be sent twice";
+  sr_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));
+}
+
+int sr_failure_push(lua_State *L, const SrFailure *failure) {
+  luaL_checkstack(L, 6, NULL);
+  lua_pushnil(L);
+  lua_pushstring(L, failure->name);
+  lua_pushstring(L, failure->code);
+  lua_pushstring(L, failure->message != NULL ? failure->message : failure->code);
+  if (failure->phase != NULL)
+    lua_pushstring(L, failure->phase);
+  else if (failure->status != 0)
+    lua_pushinteger(L, failure->status);
+  else
+    lua_pushnil(L);
+  lua_pushnumber(L, failure->seconds);
+  return 6;
+}
+
+void sr_failure_free(SrFailure *failure) {
+  free(failure->message);
+  *failure = (SrFailure){0};
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** saros.http.core: libcurl for lua/saros/http. It knows the runtime only through
+** the table of functions behind saros.h, as any other C module would.
+*/
+#include <lauxlib.h>
+
+#include "http/exchange.h"
+#include "http/plan.h"
+#include "http/pool.h"
+
+#if LIBCURL_VERSION_NUM < 0x075700
+#error "libcurl 7.87 or later is needed: before, a cancelled name lookup blocks the loop (CURLOPT_QUICK_EXIT)"
+#endif
+
+SAROS_EXPORT int luaopen_saros_http_core(lua_State *L);
+
+/* [-0, +1, v] */
+int luaopen_saros_http_core(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"pool", sr_pool_new}, {"compile", sr_plan_compile}, {"send", sr_exchange_send}, {NULL, NULL}};
+  sr_saros = saros_open(L);
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl could not be initialised");
+  sr_plan_open(L);
+  sr_pool_open(L);
+  sr_exchange_open(L);
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** libcurl's multi interface on a libuv loop, see multi.h.
+**
+** Invariants, each the answer to something libcurl 7.88 does:
+**   - libuv aborts when a descriptor is closed under a poll. The sockets of
+**     connections are ours (OPENSOCKET, CLOSESOCKET): their poll ends just before
+**     they do. Sockets that never got connected and the resolver's socket pair are
+**     closed behind our back: their poll ends at POLL_REMOVE, which comes within
+**     the same call, or when their number turns up again.
+**   - The poll of a connection stays started until it closes. What libcurl has
+**     stopped waiting for is taken out only when it really happens: between two
+**     requests on one connection nothing reaches epoll.
+**   - A poll is referenced only while libcurl waits for its socket, so idle
+**     connections keep no run alive.
+**   - A timeout of zero is run when the outermost call is done, not by a timer.
+*/
+#include "http/multi.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef SOCK_CLOEXEC
+#define SOCK_CLOEXEC 0
+#endif
+
+/* How often libcurl is run again at once before other events get their turn. */
+#define MAX_ROUNDS 8
+
+typedef struct SrSocket {
+  uv_poll_t poll; /* data: this; freed when it has closed */
+  SrMulti *multi; /* not to be used once the poll is closing */
+  curl_socket_t fd;
+  unsigned char ours;  /* opened by on_open */
+  unsigned char live;  /* a connection: CLOSESOCKET will tell of its end */
+  unsigned char wants; /* the events libcurl waits for, 0 while idle */
+  unsigned char polls; /* the events the poll is started with, 0 when stopped */
+} SrSocket;
+
+struct SrMulti {
+  const saros_api *saros;
+  CURLM *curl;
+  uv_loop_t *loop;
+  uv_timer_t timer;   /* libcurl's one timer; this struct is freed when it has closed */
+  SrSocket **sockets; /* by descriptor */
+  size_t capacity;    /* of sockets */
+  SrDone on_done;
+  unsigned active;       /* easy handles in it */
+  unsigned char kick;    /* libcurl asked to be run at once */
+  unsigned char settles; /* sr_multi_settle is running */
+};
+
+/* --- sockets --------------------------------------------------------------- */
+
+static SrSocket *find_socket(const SrMulti *multi, curl_socket_t fd) {
+  return (size_t)fd < multi->capacity ? multi->sockets[fd] : NULL;
+}
+
+static int make_room(SrMulti *multi, curl_socket_t fd) {
+  size_t capacity = multi->capacity > 0 ? multi->capacity : 64;
+  if ((size_t)fd < multi->capacity) return 1;
+  while (capacity <= (size_t)fd) capacity *= 2;
+  SrSocket **sockets = realloc(multi->sockets, capacity * sizeof *sockets);
+  if (sockets == NULL) return 0;
+  for (size_t i = multi->capacity; i < capacity; i++) sockets[i] = NULL;
+  multi->sockets = sockets;
+  multi->capacity = capacity;
+  return 1;
+}
+
+static void close_socket(SrSocket *sock);
+
+static SrSocket *add_socket(SrMulti *multi, curl_socket_t fd, int ours) {
+  if (!make_room(multi, fd)) return NULL;
+  if (multi->sockets[fd] != NULL) close_socket(multi->sockets[fd]); /* the number is used again */
+  SrSocket *sock = calloc(1, sizeof *sock);
+  if (sock == NULL) return NULL;
+  if (uv_poll_init(multi->loop, &sock->poll, fd) != 0) {
+    free(sock);
+    return NULL;
+  }
+  sock->poll.data = sock;
+  sock->multi = multi;
+  sock->fd = fd;
+  sock->ours = (unsigned char)ours;
+  uv_unref((uv_handle_t *)&sock->poll);
+  multi->sockets[fd] = sock;
+  return sock;
+}
+
+static void on_socket_closed(uv_handle_t *handle) {
+  free(handle->data);
+}
+
+static void close_socket(SrSocket *sock) {
+  sock->multi->sockets[sock->fd] = NULL;
+  sock->multi->saros->close((uv_handle_t *)&sock->poll, on_socket_closed);
+}
+
+static void settle(SrMulti *multi);
+static void set_polls(SrSocket *sock, unsigned char events);
+
+static void on_poll(uv_poll_t *poll, int status, int events) {
+  SrSocket *sock = poll->data;
+  SrMulti *multi = sock->multi;
+  int flags = 0, running;
+  if (status == 0 && (events & sock->wants) == 0) { /* nobody's event any more */
+    set_polls(sock, sock->wants);
+    return;
+  }
+  if (status < 0) flags |= CURL_CSELECT_ERR;
+  if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
+  if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
+  curl_multi_socket_action(multi->curl, sock->fd, flags, &running);
+  settle(multi);
+}
+
+static void set_polls(SrSocket *sock, unsigned char events) {
+  sock->polls = events;
+  if (events == 0)
+    uv_poll_stop(&sock->poll);
+  else
+    uv_poll_start(&sock->poll, events, on_poll);
+}
+
+static void set_wants(SrSocket *sock, unsigned char events) {
+  sock->wants = events;
+  if (sock->ours && (events & UV_READABLE)) sock->live = 1; /* who connects waits to write */
+  if ((sock->polls & events) != events) set_polls(sock, events);
+  if (events != 0)
+    uv_ref((uv_handle_t *)&sock->poll);
+  else
+    uv_unref((uv_handle_t *)&sock->poll);
+}
+
+/* --- libcurl's callbacks: none of them calls libcurl ----------------------- */
+
+static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address) {
+  (void)purpose;
+  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (fd < 0) return CURL_SOCKET_BAD;
+  if (add_socket(ctx, fd, 1) == NULL) {
+    close(fd);
+    return CURL_SOCKET_BAD;
+  }
+  return fd;
+}
+
+static int on_close(void *ctx, curl_socket_t fd) {
+  SrSocket *sock = find_socket(ctx, fd);
+  if (sock != NULL) close_socket(sock);
+  return close(fd);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *unused) {
+  SrMulti *multi = ctx;
+  SrSocket *sock = find_socket(multi, fd);
+  unsigned char events = 0;
+  (void)easy, (void)unused;
+  if (what & CURL_POLL_IN) events |= UV_READABLE;
+  if (what & CURL_POLL_OUT) events |= UV_WRITABLE;
+  if (sock == NULL) {
+    if (events == 0) return 0;
+    sock = add_socket(multi, fd, 0);
+    if (sock == NULL) return -1;
+  }
+  if (what == CURL_POLL_REMOVE && !sock->live)
+    close_socket(sock);
+  else
+    set_wants(sock, events);
+  return 0;
+}
+
+static void on_timer(uv_timer_t *timer) {
+  SrMulti *multi = timer->data;
+  multi->kick = 1;
+  settle(multi);
+}
+
+static int on_timeout(CURLM *curl, long milliseconds, void *ctx) {
+  SrMulti *multi = ctx;
+  (void)curl;
+  multi->kick = milliseconds == 0;
+  if (milliseconds > 0)
+    uv_timer_start(&multi->timer, on_timer, (uint64_t)milliseconds, 0);
+  else
+    uv_timer_stop(&multi->timer);
+  return 0;
+}
+
+/* --- running it ------------------------------------------------------------ */
+
+static void report_done(SrMulti *multi) {
+  CURLMsg *message;
+  int left;
+  while ((message = curl_multi_info_read(multi->curl, &left)) != NULL)
+    if (message->msg == CURLMSG_DONE) multi->on_done(message->easy_handle, message->data.result);
+}
+
+/* After every call that may have moved a transfer: reports what has ended and runs what is due. */
+static void settle(SrMulti *multi) {
+  int running;
+  if (multi->settles) return;
+  multi->settles = 1;
+  report_done(multi);
+  for (int round = 0; multi->kick && round < MAX_ROUNDS; round++) {
+    multi->kick = 0;
+    curl_multi_socket_action(multi->curl, CURL_SOCKET_TIMEOUT, 0, &running);
+    report_done(multi);
+  }
+  if (multi->kick) uv_timer_start(&multi->timer, on_timer, 0, 0);
+  multi->settles = 0;
+}
+
+int sr_multi_add(SrMulti *multi, CURL *easy) {
+  if (curl_multi_add_handle(multi->curl, easy) != CURLM_OK) return 0;
+  if (multi->active++ == 0) uv_ref((uv_handle_t *)&multi->timer);
+  settle(multi);
+  return 1;
+}
+
+void sr_multi_remove(SrMulti *multi, CURL *easy) {
+  curl_multi_remove_handle(multi->curl, easy);
+  if (--multi->active == 0) uv_unref((uv_handle_t *)&multi->timer);
+  settle(multi);
+}
+
+void sr_multi_unpause(SrMulti *multi, CURL *easy) {
+  curl_easy_pause(easy, CURLPAUSE_CONT);
+  settle(multi);
+}
+
+long sr_multi_idle(const SrMulti *multi) {
+  long count = 0;
+  for (size_t fd = 0; fd < multi->capacity; fd++) {
+    const SrSocket *sock = multi->sockets[fd];
+    if (sock != NULL && sock->live && sock->wants == 0) count++;
+  }
+  return count;
+}
+
+/* --- new, close ------------------------------------------------------------ */
+
+SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, SrDone on_done) {
+  SrMulti *multi = calloc(1, sizeof *multi);
+  if (multi == NULL) return NULL;
+  multi->curl = curl_multi_init();
+  if (multi->curl == NULL) {
+    free(multi);
+    return NULL;
+  }
+  multi->saros = saros;
+  multi->loop = loop;
+  multi->on_done = on_done;
+  uv_timer_init(loop, &multi->timer);
+  uv_unref((uv_handle_t *)&multi->timer);
+  multi->timer.data = multi;
+  curl_multi_setopt(multi->curl, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(multi->curl, CURLMOPT_SOCKETDATA, multi);
+  curl_multi_setopt(multi->curl, CURLMOPT_TIMERFUNCTION, on_timeout);
+  curl_multi_setopt(multi->curl, CURLMOPT_TIMERDATA, multi);
+  curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS, idle_limit);
+  curl_multi_setopt(multi->curl, CURLMOPT_MAX_CONCURRENT_STREAMS, 100L);
+  return multi;
+}
+
+void sr_multi_equip(SrMulti *multi, CURL *easy) {
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, multi);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, multi);
+}
+
+static void on_multi_closed(uv_handle_t *timer) {
+  free(timer->data);
+}
+
+void sr_multi_close(SrMulti *multi) {
+  multi->settles = 1; /* nothing is reported any more */
+  curl_multi_cleanup(multi->curl);
+  for (size_t fd = 0; fd < multi->capacity; fd++)
+    if (multi->sockets[fd] != NULL) close_socket(multi->sockets[fd]);
+  free(multi->sockets);
+  multi->sockets = NULL;
+  multi->capacity = 0;
+  multi->saros->close((uv_handle_t *)&multi->timer, on_multi_closed);
+}

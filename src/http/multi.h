@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** One libcurl multi handle on the loop of one run.
+**
+** Only this file pair and channel.c know libcurl's multi interface. Everything
+** here is called from Lua, from timers or from libuv callbacks, never from inside
+** a callback of libcurl.
+*/
+#ifndef SR_HTTP_MULTI_H
+#define SR_HTTP_MULTI_H
+
+#include <curl/curl.h>
+
+#include "saros.h"
+
+typedef struct SrMulti SrMulti;
+
+/* A transfer has ended with `result`; its handle is still to be removed. */
+typedef void (*SrDone)(CURL *easy, CURLcode result);
+
+/* A multi handle on `loop` that keeps at most `idle_limit` connections. NULL: no memory. */
+SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, SrDone on_done);
+
+/* Closes all connections and frees it. No easy handle may be in it any more. */
+void sr_multi_close(SrMulti *multi);
+
+/* Makes the sockets of `easy` ours; once for each multi the handle is used with. */
+void sr_multi_equip(SrMulti *multi, CURL *easy);
+
+/* Starts the transfer of `easy` at once. It may have ended when this returns. False: no memory. */
+int sr_multi_add(SrMulti *multi, CURL *easy);
+
+/* Takes `easy` out; a transfer in flight is cut off, whatever phase it is in, without waiting. */
+void sr_multi_remove(SrMulti *multi, CURL *easy);
+
+/* Lets a paused transfer go on. It may have ended when this returns. */
+void sr_multi_unpause(SrMulti *multi, CURL *easy);
+
+/* Connections open and used by no request. */
+long sr_multi_idle(const SrMulti *multi);
+
+#endif

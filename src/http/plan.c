@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Reading plans, see plan.h. The tables are made by our own Lua code, which has checked what the
+** user gave; nothing here raises but for lack of memory.
+*/
+#include "http/plan.h"
+
+#include <lauxlib.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define PLAN_TYPE "saros.http.plan"
+
+/* The string of a field, anchored by the table; NULL if it is absent. */
+static const char *field_string(lua_State *L, int table, const char *name, size_t *length) {
+  const char *value = lua_getfield(L, table, name) == LUA_TSTRING ? lua_tolstring(L, -1, length) : NULL;
+  lua_pop(L, 1);
+  return value;
+}
+
+static double field_number(lua_State *L, int table, const char *name) {
+  double value = lua_getfield(L, table, name) == LUA_TNUMBER ? lua_tonumber(L, -1) : HUGE_VAL;
+  lua_pop(L, 1);
+  return value;
+}
+
+static unsigned char field_true(lua_State *L, int table, const char *name) {
+  lua_getfield(L, table, name);
+  int value = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return (unsigned char)value;
+}
+
+/* The list of strings in a field. What has been read so far belongs to the plan, which frees it. */
+static void read_list(lua_State *L, int table, const char *name, struct curl_slist **list) {
+  lua_Integer count = lua_getfield(L, table, name) == LUA_TTABLE ? luaL_len(L, -1) : 0;
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, i);
+    struct curl_slist *longer = curl_slist_append(*list, lua_tostring(L, -1));
+    lua_pop(L, 1);
+    if (longer == NULL) luaL_error(L, "not enough memory");
+    *list = longer;
+  }
+  lua_pop(L, 1);
+}
+
+static void read_extras(lua_State *L, int table, SrExtras *extras) {
+  static const char *const texts[SR_TEXT_COUNT] = {
+      [SR_TEXT_CA_FILE] = "ca_file",     [SR_TEXT_CA_PATH] = "ca_path",
+      [SR_TEXT_CERT] = "cert",           [SR_TEXT_KEY] = "key",
+      [SR_TEXT_USER] = "user",           [SR_TEXT_PASSWORD] = "password",
+      [SR_TEXT_INTERFACE] = "interface", [SR_TEXT_UNIX_SOCKET] = "unix_socket",
+  };
+  const char *tls_min = field_string(L, table, "tls_min", NULL);
+  for (int i = 0; i < SR_TEXT_COUNT; i++) extras->texts[i] = field_string(L, table, texts[i], NULL);
+  if (tls_min != NULL)
+    extras->tls_min = strcmp(tls_min, "1.3") == 0 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2;
+  extras->unverified = field_true(L, table, "unverified");
+  extras->digest = field_true(L, table, "digest");
+  extras->http1 = field_true(L, table, "http1");
+  extras->id = (lua_Integer)field_number(L, table, "id");
+  read_list(L, table, "resolve", &extras->resolve);
+}
+
+int sr_plan_compile(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  SrPlan *plan = lua_newuserdatauv(L, sizeof *plan, 0);
+  *plan = (SrPlan){0};
+  luaL_setmetatable(L, PLAN_TYPE);
+  double max_body = field_number(L, 1, "max_body");
+  plan->caller = field_string(L, 1, "caller", NULL);
+  plan->key = field_string(L, 1, "key", NULL);
+  plan->url = field_string(L, 1, "wire_url", NULL);
+  plan->method = field_string(L, 1, "method", NULL);
+  plan->body = field_string(L, 1, "body", &plan->body_length);
+  plan->proxy = field_string(L, 1, "proxy", NULL);
+  plan->no_proxy = field_string(L, 1, "no_proxy", NULL);
+  plan->limits = (SrLimits){field_number(L, 1, "total"), field_number(L, 1, "connect"), field_number(L, 1, "read"),
+                            field_number(L, 1, "pool")};
+  plan->max_body = max_body < 9e18 ? (curl_off_t)max_body : INT64_MAX;
+  plan->sends = field_true(L, 1, "repeatable") ? 2 : 1;
+  plan->https = field_true(L, 1, "https");
+  read_list(L, 1, "headers", &plan->headers);
+  if (lua_getfield(L, 1, "extras") == LUA_TTABLE) read_extras(L, 3, &plan->extras);
+  lua_settop(L, 2);
+  lua_rawseti(L, 1, 1);
+  return 0;
+}
+
+const SrPlan *sr_plan_check(lua_State *L, int index) {
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_rawgeti(L, index, 1);
+  const SrPlan *plan = luaL_checkudata(L, -1, PLAN_TYPE);
+  lua_pop(L, 1);
+  return plan;
+}
+
+static int l_gc(lua_State *L) {
+  SrPlan *plan = luaL_checkudata(L, 1, PLAN_TYPE);
+  curl_slist_free_all(plan->headers);
+  curl_slist_free_all(plan->extras.resolve);
+  plan->headers = plan->extras.resolve = NULL;
+  return 0;
+}
+
+void sr_plan_open(lua_State *L) {
+  luaL_newmetatable(L, PLAN_TYPE);
+  lua_pushcfunction(L, l_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Slots of a pool: two limits, first come first served, see slots.h.
+**
+** A slot first needs its host's leave, then a place in the pool. Who has the leave
+** stands in the pool's line in order of arrival, so a crowded host holds up its own
+** requests and nobody else's. A release hands the place on itself; it is never free
+** in between, so nobody can step in.
+*/
+#include "http/slots.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct SrHost {
+  SrHost *next;      /* of its chain */
+  unsigned admitted; /* slots that have the host's leave */
+  unsigned users;    /* slots that point here */
+  SrLine line;       /* those who wait for its leave */
+  char key[];
+};
+
+static void insert_after(SrLine *line, SrSlot *before, SrSlot *slot) {
+  slot->prev = before;
+  slot->next = before != NULL ? before->next : line->first;
+  if (slot->next != NULL)
+    slot->next->prev = slot;
+  else
+    line->last = slot;
+  if (before != NULL)
+    before->next = slot;
+  else
+    line->first = slot;
+}
+
+static void insert_in_order(SrLine *line, SrSlot *slot) {
+  SrSlot *before = line->last;
+  while (before != NULL && before->order > slot->order) before = before->prev;
+  insert_after(line, before, slot);
+}
+
+static void leave(SrLine *line, SrSlot *slot) {
+  if (slot->prev != NULL)
+    slot->prev->next = slot->next;
+  else
+    line->first = slot->next;
+  if (slot->next != NULL)
+    slot->next->prev = slot->prev;
+  else
+    line->last = slot->prev;
+  slot->prev = slot->next = NULL;
+}
+
+static SrHost **chain_of(SrSlots *slots, const char *key) {
+  unsigned hash = 2166136261u; /* FNV-1a */
+  for (const char *c = key; *c != '\0'; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
+  return &slots->hosts[hash % SR_HOST_CHAINS];
+}
+
+static SrHost *use_host(SrSlots *slots, const char *key) {
+  SrHost **chain = chain_of(slots, key);
+  for (SrHost *host = *chain; host != NULL; host = host->next) {
+    if (strcmp(host->key, key) == 0) {
+      host->users++;
+      return host;
+    }
+  }
+  size_t size = strlen(key) + 1;
+  SrHost *host = calloc(1, sizeof *host + size);
+  if (host == NULL) return NULL;
+  memcpy(host->key, key, size);
+  host->users = 1;
+  host->next = *chain;
+  *chain = host;
+  return host;
+}
+
+static void drop_host(SrSlots *slots, SrHost *host) {
+  if (--host->users > 0) return;
+  SrHost **place = chain_of(slots, host->key);
+  while (*place != host) place = &(*place)->next;
+  *place = host->next;
+  free(host);
+}
+
+/* The slot has its host's leave. 1: it is held, 0: the pool is full. */
+static int enter_pool(SrSlots *slots, SrSlot *slot) {
+  if (slots->held < slots->limit && slots->line.first == NULL) {
+    slot->state = SR_SLOT_HELD;
+    slots->held++;
+    return 1;
+  }
+  slot->state = SR_SLOT_WAITS_POOL;
+  slots->waiting++;
+  insert_in_order(&slots->line, slot);
+  return 0;
+}
+
+int sr_slot_take(SrSlots *slots, SrSlot *slot, const char *key) {
+  slot->order = slots->arrivals++;
+  if (slots->host_limit == SR_UNLIMITED) return enter_pool(slots, slot);
+  slot->host = use_host(slots, key);
+  if (slot->host == NULL) return -1;
+  if (slot->host->admitted < slots->host_limit && slot->host->line.first == NULL) {
+    slot->host->admitted++;
+    return enter_pool(slots, slot);
+  }
+  slot->state = SR_SLOT_WAITS_HOST;
+  slots->waiting++;
+  insert_after(&slot->host->line, slot->host->line.last, slot);
+  return 0;
+}
+
+/* The host's leave has become free: its next one moves on to the pool's line. */
+static void pass_leave(SrSlots *slots, SrHost *host) {
+  SrSlot *slot = host->line.first;
+  host->admitted--;
+  if (slot == NULL) return;
+  leave(&host->line, slot);
+  host->admitted++;
+  slot->state = SR_SLOT_WAITS_POOL;
+  insert_in_order(&slots->line, slot);
+}
+
+static void pass_places(SrSlots *slots) {
+  while (slots->held < slots->limit && slots->line.first != NULL) {
+    SrSlot *slot = slots->line.first;
+    leave(&slots->line, slot);
+    slots->waiting--;
+    slots->held++;
+    slot->state = SR_SLOT_HELD;
+    slots->on_grant(slot);
+  }
+}
+
+void sr_slot_release(SrSlots *slots, SrSlot *slot) {
+  SrSlotState state = slot->state;
+  SrHost *host = slot->host;
+  slot->state = SR_SLOT_NONE;
+  slot->host = NULL;
+  if (state == SR_SLOT_WAITS_HOST) leave(&host->line, slot);
+  if (state == SR_SLOT_WAITS_POOL) leave(&slots->line, slot);
+  if (state == SR_SLOT_WAITS_HOST || state == SR_SLOT_WAITS_POOL) slots->waiting--;
+  if (state == SR_SLOT_HELD) slots->held--;
+  if (host != NULL) {
+    if (state != SR_SLOT_WAITS_HOST) pass_leave(slots, host);
+    drop_host(slots, host);
+  }
+  pass_places(slots);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** The life of one transfer, see transfer.h: everything that happens on the loop, in C.
+**
+** libcurl's callbacks store and wake, and call nothing of libcurl. The body is
+** buffered up to a bound; beyond it libcurl is paused, and unpaused by the reader.
+*/
+#include "http/transfer.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+/* Bytes of body that wait for a slow reader before the sender is held back. */
+#define BODY_BOUND 65536
+
+/* A head larger than this is no head. */
+#define HEAD_BOUND 262144
+
+/* What a Content-Length may make us reserve at once. */
+#define RESERVE_BOUND 67108864
+
+/* A deadline counts as reached when the timer fires this much early. */
+#define TIMER_SLACK 0.0005
+
+/* A timer this late says that Lua code held the loop, not that the server was silent. */
+#define LATE 0.05
+
+#define owner_of(pointer, member) ((SrTransfer *)((char *)(pointer)-offsetof(SrTransfer, member)))
+
+static void wake(SrTransfer *transfer, SrAwaited awaited) {
+  if (transfer->awaited != awaited || awaited == SR_AWAITS_NOTHING) return;
+  transfer->awaited = SR_AWAITS_NOTHING;
+  sr_saros->wake(&transfer->wait);
+}
+
+/* --- deadlines ------------------------------------------------------------- */
+
+static double nearest_deadline(const SrTransfer *transfer) {
+  double nearest = transfer->total_at;
+  if (transfer->slot.state != SR_SLOT_HELD)
+    nearest = fmin(nearest, transfer->pool_at);
+  else if (!transfer->connected)
+    nearest = fmin(nearest, transfer->connect_at);
+  else if (!transfer->paused)
+    nearest = fmin(nearest, transfer->last_byte + transfer->plan->limits.read);
+  return nearest;
+}
+
+/* Bytes or a connection may have come while Lua code held the loop: they get one look at the sockets. */
+static int grant_grace(SrTransfer *transfer, double now) {
+  double *deadline = transfer->connected ? &transfer->last_byte : &transfer->connect_at;
+  double allowed = transfer->connected ? transfer->plan->limits.read : 0;
+  if (transfer->total_at <= now || transfer->slot.state != SR_SLOT_HELD) return 0;
+  if (now - (*deadline + allowed) < LATE) return 0;
+  *deadline = now - allowed;
+  return 1;
+}
+
+static void pass_deadline(SrTransfer *transfer, double now) {
+  const SrLimits *limits = &transfer->plan->limits;
+  if (transfer->total_at <= now)
+    sr_failure_timeout(&transfer->failure, "total", limits->total);
+  else if (transfer->slot.state != SR_SLOT_HELD)
+    sr_failure_timeout(&transfer->failure, "pool", limits->pool);
+  else if (!transfer->connected)
+    sr_failure_timeout(&transfer->failure, "connect", limits->connect);
+  else
+    sr_failure_timeout(&transfer->failure, "read", limits->read);
+  sr_transfer_end(transfer);
+}
+
+/* Deadlines move while the timer stands: what fires early is set again. */
+static void on_fire(saros_timer *timer) {
+  SrTransfer *transfer = owner_of(timer, timer);
+  double now = sr_saros->now(transfer->pool->runtime) + TIMER_SLACK;
+  if (nearest_deadline(transfer) <= now && !grant_grace(transfer, now))
+    pass_deadline(transfer, now);
+  else
+    sr_transfer_arm(transfer);
+}
+
+void sr_transfer_arm(SrTransfer *transfer) {
+  saros_runtime *runtime = transfer->pool->runtime;
+  double nearest = nearest_deadline(transfer);
+  if (nearest == HUGE_VAL)
+    sr_saros->timer_stop(runtime, &transfer->timer);
+  else if (!sr_saros->timer_start(runtime, &transfer->timer, nearest - sr_saros->now(runtime)))
+    sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
+}
+
+static void touch(SrTransfer *transfer) {
+  if (transfer->plan->limits.read < HUGE_VAL) transfer->last_byte = sr_saros->now(transfer->pool->runtime);
+}
+
+/* --- libcurl's callbacks --------------------------------------------------- */
+
+/* Ends the transfer from within a callback: libcurl reports the refusal as done, and this was the cause. */
+static size_t refuse(SrTransfer *transfer, const char *code, const char *message) {
+  sr_failure_set(&transfer->failure, "FetchError", code, message);
+  return 0;
+}
+
+static void start_head(SrTransfer *transfer, const char *line, size_t length) {
+  const char *blank = memchr(line, ' ', length);
+  size_t left = blank != NULL ? length - (size_t)(blank - line) : 0;
+  transfer->status = 0;
+  for (size_t i = 1; i < left && i <= 3 && blank[i] >= '0' && blank[i] <= '9'; i++)
+    transfer->status = transfer->status * 10 + (blank[i] - '0');
+  transfer->length = -1;
+  transfer->head_ended = 0;
+  sr_buffer_clear(&transfer->head);
+}
+
+/* The answer is there: what comes now is its body. */
+static void finish_head(SrTransfer *transfer) {
+  transfer->head_done = 1;
+  transfer->head_at = sr_saros->now(transfer->pool->runtime);
+  wake(transfer, SR_AWAITS_HEAD);
+}
+
+static void end_head(SrTransfer *transfer) {
+  transfer->head_ended = 1;
+  if (transfer->status < 200) return;
+  if (transfer->digest && transfer->status == 401) {
+    transfer->digest = 0; /* the next 401 is final */
+    transfer->sends = 0;
+    return;
+  }
+  finish_head(transfer);
+}
+
+/* Two answers to where the body ends are two answers: a proxy may have believed the other one. */
+static int test_length(SrTransfer *transfer, const char *line, size_t size) {
+  static const char name[] = "content-length:";
+  size_t i = sizeof name - 1;
+  curl_off_t length = 0;
+  if (size < i || (line[0] | 32) != 'c' || strncasecmp(line, name, i) != 0) return 1;
+  while (i < size && (line[i] == ' ' || line[i] == '\t')) i++;
+  if (i == size || line[i] < '0' || line[i] > '9') return 0;
+  for (; i < size && line[i] >= '0' && line[i] <= '9'; i++) {
+    if (length > (INT64_MAX - 9) / 10) return 0;
+    length = length * 10 + (line[i] - '0');
+  }
+  while (i < size && strchr(" \t\r\n", line[i]) != NULL) i++;
+  if (i < size || (transfer->length >= 0 && transfer->length != length)) return 0;
+  transfer->length = length;
+  return 1;
+}
+
+static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
+  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  size_t length = size * count;
+  touch(transfer);
+  if (transfer->head_done) return length; /* a trailer */
+  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) start_head(transfer, line, length);
+  if (length > 0 && (line[0] == '\r' || line[0] == '\n')) {
+    end_head(transfer);
+    return length;
+  }
+  if (!test_length(transfer, line, length)) return refuse(transfer, "EPROTO", "contradictory Content-Length");
+  if (sr_buffer_length(&transfer->head) + length > HEAD_BOUND)
+    return refuse(transfer, "ETOOLARGE", "the response headers are too large");
+  if (!sr_buffer_append(&transfer->head, line, length)) return refuse(transfer, "ENOMEM", "not enough memory");
+  return length;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
+  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  size_t length = size * count;
+  if (!transfer->head_done) finish_head(transfer);
+  if (!transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND) {
+    transfer->paused = 1;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  touch(transfer);
+  if (transfer->body.data == NULL && transfer->length > (curl_off_t)length)
+    sr_buffer_reserve(&transfer->body, transfer->length < BODY_BOUND ? (size_t)transfer->length : BODY_BOUND);
+  if ((curl_off_t)length > transfer->plan->max_body - transfer->received)
+    return refuse(transfer, "ETOOLARGE", "the body is larger than max_body_size");
+  if (!sr_buffer_append(&transfer->body, bytes, length)) return refuse(transfer, "ENOMEM", "not enough memory");
+  transfer->received += (curl_off_t)length;
+  wake(transfer, SR_AWAITS_DATA);
+  return length;
+}
+
+/* libcurl would send any request again on a connection that turned out dead. */
+static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
+  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  (void)peer, (void)own, (void)peer_port, (void)own_port;
+  if (transfer->sends++ >= transfer->plan->sends) return CURL_PREREQFUNC_ABORT;
+  transfer->connected = 1;
+  if (transfer->plan->limits.read < HUGE_VAL) {
+    touch(transfer);
+    sr_transfer_arm(transfer);
+  }
+  return CURL_PREREQFUNC_OK;
+}
+
+static int on_progress(void *ctx, curl_off_t to_come, curl_off_t received, curl_off_t to_send, curl_off_t sent) {
+  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  (void)to_come, (void)received, (void)to_send;
+  if (transfer != NULL && sent != transfer->sent) {
+    transfer->sent = sent;
+    touch(transfer);
+  }
+  return 0;
+}
+
+const SrHooks sr_transfer_hooks = {on_head, on_body, on_connected, on_progress};
+
+/* --- begin, launch, resume, end -------------------------------------------- */
+
+void sr_transfer_begin(SrTransfer *transfer, SrPool *pool) {
+  transfer->timer.on_fire = on_fire;
+  transfer->pool = pool;
+  transfer->open = 1;
+  transfer->next = pool->transfers;
+  if (transfer->next != NULL) transfer->next->prev = transfer;
+  pool->transfers = transfer;
+}
+
+static void watch_upload(SrTransfer *transfer, SrChannel *channel) {
+  if (transfer->plan->limits.read == HUGE_VAL || channel->shape != SR_SHAPE_OTHER) return;
+  channel->watched = 1;
+  curl_easy_setopt(channel->easy, CURLOPT_NOPROGRESS, 0L);
+}
+
+void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
+  transfer->channel = channel;
+  channel->transfer = transfer;
+  transfer->pool->requests++;
+  watch_upload(transfer, channel);
+  sr_transfer_arm(transfer);
+  if (transfer->open && !sr_multi_add(transfer->pool->multi, channel->easy)) {
+    transfer->channel = NULL; /* it is in no multi: nothing to remove */
+    sr_pool_give_channel(transfer->pool, channel);
+    sr_transfer_fail(transfer, "FetchError", "ENOMEM", "libcurl refused the request");
+  }
+}
+
+void sr_transfer_resume(SrTransfer *transfer) {
+  if (transfer->unbounded && transfer->length > 0 && transfer->length <= RESERVE_BOUND && transfer->open)
+    sr_buffer_reserve(&transfer->body, (size_t)(transfer->length - transfer->received));
+  if (!transfer->paused || transfer->channel == NULL) return;
+  if (!transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND) return;
+  transfer->paused = 0;
+  if (transfer->plan->limits.read < HUGE_VAL) {
+    touch(transfer);
+    sr_transfer_arm(transfer);
+  }
+  sr_multi_unpause(transfer->pool->multi, transfer->channel->easy);
+}
+
+static void give_channel_back(SrTransfer *transfer) {
+  SrChannel *channel = transfer->channel;
+  SrPool *pool = transfer->pool;
+  long opened = 0;
+  if (channel == NULL) return;
+  transfer->channel = NULL;
+  curl_easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &opened);
+  pool->connections += (unsigned long long)opened;
+  if (opened == 0 && transfer->connected) pool->reused++;
+  sr_multi_remove(pool->multi, channel->easy);
+  sr_pool_give_channel(pool, channel);
+}
+
+static void leave_pool(SrTransfer *transfer) {
+  if (transfer->prev != NULL)
+    transfer->prev->next = transfer->next;
+  else
+    transfer->pool->transfers = transfer->next;
+  if (transfer->next != NULL) transfer->next->prev = transfer->prev;
+  transfer->prev = transfer->next = NULL;
+}
+
+void sr_transfer_end(SrTransfer *transfer) {
+  if (!transfer->open) return;
+  transfer->open = 0;
+  transfer->paused = 0;
+  sr_saros->timer_stop(transfer->pool->runtime, &transfer->timer);
+  sr_saros->resource_close(&transfer->resource);
+  leave_pool(transfer);
+  give_channel_back(transfer);
+  sr_slot_release(&transfer->pool->slots, &transfer->slot);
+  if (transfer->failure.name != NULL) transfer->pool->failed++;
+  wake(transfer, transfer->awaited);
+}
+
+void sr_transfer_fail(SrTransfer *transfer, const char *name, const char *code, const char *message) {
+  if (!transfer->open) return;
+  sr_failure_set(&transfer->failure, name, code, message);
+  sr_transfer_end(transfer);
+}
+
+void sr_transfer_done(CURL *easy, CURLcode result) {
+  SrChannel *channel = NULL;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &channel);
+  SrTransfer *transfer = channel->transfer;
+  if (transfer == NULL) return;
+  if (transfer->head_ended && !transfer->head_done && transfer->status >= 200) finish_head(transfer);
+  if (result != CURLE_OK)
+    sr_failure_curl(&transfer->failure, easy, result, channel->detail, transfer->head_done);
+  else if (!transfer->head_done)
+    sr_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
+  sr_transfer_end(transfer);
+}
+
+void sr_transfer_granted(SrSlot *slot) {
+  wake(owner_of(slot, slot), SR_AWAITS_SLOT);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** A transfer: one request and its answer, from the pool's line to the last byte.
+**
+** It is a Lua userdata. Its task, libcurl and the loop point at it; all of them are
+** let go of in sr_transfer_end, which is synchronous: libcurl is done with a handle
+** when it has been removed. So the collector owns the memory alone, and finalising
+** a transfer is ending it.
+*/
+#ifndef SR_HTTP_TRANSFER_H
+#define SR_HTTP_TRANSFER_H
+
+#include "http/buffer.h"
+#include "http/failure.h"
+#include "http/pool.h"
+
+/* What the task that is parked on a transfer waits for. */
+typedef enum SrAwaited {
+  SR_AWAITS_NOTHING, /* nobody is parked */
+  SR_AWAITS_SLOT,    /* a place in the pool */
+  SR_AWAITS_HEAD,    /* the head of the answer */
+  SR_AWAITS_DATA,    /* some bytes of the body */
+  SR_AWAITS_END      /* all of them */
+} SrAwaited;
+
+typedef struct SrTransfer {
+  saros_wait wait;         /* the task that is parked here */
+  saros_timer timer;       /* the nearest of the deadlines */
+  saros_resource resource; /* open while the response is in Lua's hands and holds a slot */
+  SrSlot slot;
+  SrPool *pool;
+  const SrPlan *plan;             /* anchored by the userdata */
+  SrChannel *channel;             /* while under way, else NULL */
+  struct SrTransfer *prev, *next; /* in the pool's list, while `open` */
+  SrAwaited awaited;
+  unsigned char open;                   /* waits or runs: sr_transfer_end has work to do */
+  unsigned char connected;              /* and the request is leaving */
+  unsigned char digest;                 /* a 401 is answered by libcurl, once */
+  unsigned char head_ended;             /* an empty line has come */
+  unsigned char head_done;              /* and the head is that of the final answer */
+  unsigned char paused;                 /* libcurl holds back: the buffer is full */
+  unsigned char unbounded;              /* the reader wants all: no pausing */
+  unsigned sends;                       /* how often the request went out */
+  int status;                           /* of the head, 0 before it */
+  curl_off_t length;                    /* Content-Length, -1 without one */
+  curl_off_t received;                  /* bytes of the body so far */
+  curl_off_t sent;                      /* bytes of the request's body, as on_progress saw it */
+  double total_at, pool_at, connect_at; /* deadlines on the runtime's clock */
+  double started, head_at;              /* when the exchange began, when the head was there */
+  double last_byte;                     /* when the latest byte came or left; kept for limits.read only */
+  SrBuffer head;                        /* status line and header lines */
+  SrBuffer body;                        /* bytes nobody has read yet */
+  SrFailure failure;
+} SrTransfer;
+
+extern const SrHooks sr_transfer_hooks;
+
+/* The transfer begins: it is the pool's and its deadlines run. */
+void sr_transfer_begin(SrTransfer *transfer, SrPool *pool);
+
+/* It has its slot and a loaded channel: sends the request. It may have ended when this returns. */
+void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel);
+
+/* Sets the timer to the nearest deadline of the present phase. */
+void sr_transfer_arm(SrTransfer *transfer);
+
+/* Bytes have been taken from the body, or all are wanted: goes on if it had paused. */
+void sr_transfer_resume(SrTransfer *transfer);
+
+/*
+** The end, whoever brings it about: timer, channel and slot are given back and the task is woken.
+** Idempotent; cuts off what is under way.
+*/
+void sr_transfer_end(SrTransfer *transfer);
+
+/* Fails and ends. */
+void sr_transfer_fail(SrTransfer *transfer, const char *name, const char *code, const char *message);
+
+/* libcurl's report that the transfer on `easy` has ended. */
+void sr_transfer_done(CURL *easy, CURLcode result);
+
+/* A slot has been granted to the transfer that contains it. */
+void sr_transfer_granted(SrSlot *slot);
+
+#endif
