@@ -197,6 +197,7 @@ static void wait_for_event(lua_State *L, SrRuntime *rt) {
     on_deadlock(L, rt);
     return;
   }
+  if (rt->idle_count > SR_POOL_SIZE) sr_trim_pool(L, rt);
   if (!io && rt->clock.is_virtual)
     rt->clock.virtual_now = next > rt->clock.virtual_now ? next : rt->clock.virtual_now;
   else

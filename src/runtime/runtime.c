@@ -98,8 +98,6 @@ static void new_table_at(lua_State *L, const void *key, const char *mode) {
 }
 
 static void begin_run(lua_State *L, SrRuntime *rt, bool is_testing) {
-  if (rt->idle == NULL) rt->idle = (SrIdle *)malloc(SR_POOL_SIZE * sizeof(SrIdle));
-  if (rt->idle == NULL) luaL_error(L, "run: not enough memory");
   sr_loop_open(L, rt);
   memset(&rt->root, 0, sizeof rt->root);
   rt->root.kind = SR_SCOPE_RUN;
@@ -130,6 +128,9 @@ static void end_run(lua_State *L, SrRuntime *rt) {
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
+  free(rt->idle);
+  rt->idle = NULL;
+  rt->idle_count = rt->idle_capacity = 0;
   shrink_live(L);
   sr_free_threads(L, rt);
   new_table_at(L, &sr_vault_key, NULL);

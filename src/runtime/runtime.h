@@ -21,8 +21,8 @@ typedef struct SrSlots {
   uint32_t top; /* the highest number handed out */
 } SrSlots;
 
-/* Coroutines that are kept for the next task; beyond that they are left to the collector. */
-enum { SR_POOL_SIZE = 4096 };
+/* Coroutines that are kept for the next task while the loop has nothing to do; in a burst all are. */
+enum { SR_POOL_SIZE = 1024 };
 
 /* A coroutine that waits for a task. */
 typedef struct SrIdle {
@@ -59,7 +59,7 @@ struct SrRuntime {
   SrSlots live;    /* numbers of live tasks */
   SrSlots threads; /* numbers of coroutines */
   SrIdle *idle;    /* a stack of coroutines without a task */
-  unsigned idle_count;
+  unsigned idle_count, idle_capacity;
   uint32_t last_id;     /* of the task spawned last */
   uint32_t last_serial; /* of the block opened last */
   uint32_t freed_serial; /* of the last block whose memory is gone */
@@ -86,6 +86,17 @@ static inline SrRuntime *sr_rt(lua_State *L) {
 }
 /* The runtime, from anywhere. */
 SrRuntime *sr_find_runtime(lua_State *L);
+
+/* The calling task; raises, naming the function and the reason, where nobody can wait. [-0, +0, v] */
+static inline SrTask *sr_check_wait_in(lua_State *L, SrRuntime *rt, const char *function) {
+  SrTask *t = rt->current;
+  if (t == NULL || t->co != L || !lua_isyieldable(L)) sr_place_error(L, rt, function);
+  return t;
+}
+
+static inline SrTask *sr_check_wait(lua_State *L, const char *function) {
+  return sr_check_wait_in(L, sr_rt(L), function);
+}
 
 /* Puts a task at the end of the ready queue. */
 static inline void sr_ready(SrRuntime *rt, SrTask *t) {

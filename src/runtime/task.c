@@ -128,11 +128,26 @@ static void drop_coroutine(lua_State *L, SrRuntime *rt, uint32_t thread) {
   sr_slots_give(&rt->threads, thread);
 }
 
+static bool has_room(SrRuntime *rt) {
+  if (rt->idle_count < rt->idle_capacity) return true;
+  unsigned capacity = rt->idle_capacity == 0 ? 64 : rt->idle_capacity * 2;
+  SrIdle *idle = (SrIdle *)realloc(rt->idle, capacity * sizeof *idle);
+  if (idle == NULL) return false;
+  rt->idle = idle;
+  rt->idle_capacity = capacity;
+  return true;
+}
+
 static void release_coroutine(lua_State *L, SrRuntime *rt, SrIdle idle) {
-  if (rt->idle_count < SR_POOL_SIZE)
+  if (has_room(rt))
     rt->idle[rt->idle_count++] = idle;
   else
     drop_coroutine(L, rt, idle.thread);
+}
+
+void sr_trim_pool(lua_State *L, SrRuntime *rt) {
+  unsigned keep = rt->idle_count / 2 > SR_POOL_SIZE ? rt->idle_count / 2 : SR_POOL_SIZE;
+  while (rt->idle_count > keep) drop_coroutine(L, rt, rt->idle[--rt->idle_count].thread);
 }
 
 /* Gives a new task its coroutine, with all that sr_l_body takes on its stack; returns how much that is. */

@@ -87,6 +87,8 @@ void sr_set_name(lua_State *L, int index);
 void sr_step(lua_State *L, SrTask *t);
 /* Closes a task by force: `__close` runs, but cannot wait. The handle is on top of L. */
 void sr_kill(lua_State *L, SrTask *t);
+/* Nothing is to be done: lets go of half of the idle coroutines that are too many. [-0, +0, -] */
+void sr_trim_pool(lua_State *L, SrRuntime *rt);
 /* Lets go of all coroutines of a run that is over. */
 void sr_free_threads(lua_State *L, SrRuntime *rt);
 

@@ -11,7 +11,7 @@
 
 /* --- check ------------------------------------------------------------------ */
 
-static int place_error(lua_State *L, const SrRuntime *rt, const char *function) {
+int sr_place_error(lua_State *L, const SrRuntime *rt, const char *function) {
   if (!rt->is_running) return luaL_error(L, "%s: cannot wait here: no loop is running (call it inside async.run)", function);
   if (rt->current == NULL)
     return luaL_error(L, "%s: cannot wait here: no task is running (this is a reporter or a finalizer)", function);
@@ -19,16 +19,6 @@ static int place_error(lua_State *L, const SrRuntime *rt, const char *function) 
     return luaL_error(L, "%s: cannot wait inside a coroutine of your own (spawn a task instead)", function);
   return luaL_error(L, "%s: cannot wait across a C function (table.sort, string.gsub, require, a finalizer, ...)",
                     function);
-}
-
-static SrTask *check_place(lua_State *L, SrRuntime *rt, const char *function) {
-  SrTask *t = rt->current;
-  if (t == NULL || t->co != L || !lua_isyieldable(L)) place_error(L, rt, function);
-  return t;
-}
-
-SrTask *sr_check_wait(lua_State *L, const char *function) {
-  return check_place(L, sr_rt(L), function);
 }
 
 static bool is_shielded(const SrTask *t) {
@@ -225,7 +215,7 @@ void sr_push_waits_for(lua_State *L, SrTask *t) {
 /* --- saros.h ---------------------------------------------------------------- */
 
 void sr_foreign_check(lua_State *L, const char *function) {
-  check_place(L, sr_find_runtime(L), function);
+  sr_check_wait_in(L, sr_find_runtime(L), function);
 }
 
 int sr_foreign_cancelled(lua_State *L) {

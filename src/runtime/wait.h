@@ -79,8 +79,8 @@ static inline SrWaiter *sr_ring_take(SrWaiter **first) {
   return oldest;
 }
 
-/* The calling task; raises, naming the function and the reason, where nobody can wait. [-0, +0, v] */
-SrTask *sr_check_wait(lua_State *L, const char *function);
+/* Raises why nobody can wait here. [-0, +0, v] */
+int sr_place_error(lua_State *L, const SrRuntime *rt, const char *function);
 /* Whether Ctrl-C has come for this task, main, and no shield holds it back. */
 bool sr_is_interrupted(const SrTask *t);
 /* Lets the others have a turn, then raises what sr_is_cancelled saw. To be returned. [-0, +0, v] */

@@ -4,6 +4,7 @@
 
 typedef struct Event {
   SrObject head;
+  SrRuntime *rt;
   SrWaiter *waiters;
   bool is_set;
 } Event;
@@ -16,7 +17,8 @@ static Event *check_event(lua_State *L, const char *function) {
 
 /* event() */
 static int l_event(lua_State *L) {
-  sr_new_object(L, &event_class, sizeof(Event), 0);
+  Event *event = (Event *)sr_new_object(L, &event_class, sizeof(Event), 0);
+  event->rt = sr_rt(L);
   return 1;
 }
 
@@ -57,7 +59,7 @@ static int k_wait(lua_State *L, int status, lua_KContext ctx) {
 /* event:wait(): until it is set. Waits. */
 static int l_wait(lua_State *L) {
   Event *event = check_event(L, "event:wait");
-  SrTask *t = sr_check_wait(L, "event:wait");
+  SrTask *t = sr_check_wait_in(L, event->rt, "event:wait");
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (event->is_set) return sr_return(L, t, 0);
   sr_ring_append(&event->waiters, &t->waiter);

@@ -11,6 +11,7 @@
 
 typedef struct Queue {
   SrObject head;
+  SrRuntime *rt;
   SrWaiter *getters, *putters, *joiners;
   lua_Integer maxsize;            /* 0: unbounded */
   lua_Integer first, count;       /* the oldest item, from 0, and how many there are */
@@ -40,6 +41,7 @@ static void new_ring(lua_State *L, int index, Queue *queue) {
 static int l_queue(lua_State *L) {
   lua_Integer maxsize = lua_isnoneornil(L, 1) ? 0 : sr_check_integer(L, "queue", 1, 1, 1);
   Queue *queue = (Queue *)sr_new_object(L, &queue_class, sizeof(Queue), 1);
+  queue->rt = sr_rt(L);
   queue->maxsize = maxsize;
   new_ring(L, lua_gettop(L), queue);
   return 1;
@@ -71,24 +73,22 @@ static void grow(lua_State *L, Queue *queue) {
   queue->capacity *= 2;
 }
 
-/* Puts the value on top into the ring of the queue at index 1. [-1, +0, m] */
-static void push_item(lua_State *L, Queue *queue) {
+/* Puts the value at `index` into the ring of the queue at index 1; leaves the ring on the stack. [-0, +1, m] */
+static void push_item(lua_State *L, Queue *queue, int index) {
   lua_getiuservalue(L, 1, RING);
   if (queue->count == queue->capacity) grow(L, queue);
-  lua_insert(L, -2);
+  lua_pushvalue(L, index);
   lua_rawseti(L, -2, place_of(queue, queue->count));
-  lua_pop(L, 1);
   queue->count++;
 }
 
-/* Takes the oldest item of the queue at index 1. [-0, +1, m] */
+/* Takes the oldest item of the queue at index 1; the ring stays below it on the stack. [-0, +2, m] */
 static void pop_item(lua_State *L, Queue *queue) {
   lua_Integer place = place_of(queue, 0);
   lua_getiuservalue(L, 1, RING);
   lua_rawgeti(L, -1, place);
   lua_pushnil(L);
   lua_rawseti(L, -3, place);
-  lua_replace(L, -2);
   queue->first = (queue->first + 1) & (queue->capacity - 1);
   queue->count--;
 }
@@ -100,7 +100,8 @@ static void admit_putter(lua_State *L, Queue *queue) {
   SrTask *t = sr_task_of(waiter);
   lua_pushvalue(t->co, ITEM);
   lua_xmove(t->co, L, 1);
-  push_item(L, queue);
+  push_item(L, queue, lua_gettop(L));
+  lua_pop(L, 2);
   queue->unfinished++;
   sr_ring_remove(&queue->putters, waiter);
   sr_wake(t);
@@ -110,16 +111,16 @@ static bool has_room(const Queue *queue) {
   return queue->maxsize == 0 || queue->count < queue->maxsize;
 }
 
-/* Gives the item at index 2 to the oldest getter, or to the ring. */
+/* Gives the item at index 2 to the oldest getter, or to the ring. [-0, +(0|1), m] */
 static void accept_item(lua_State *L, Queue *queue) {
-  lua_pushvalue(L, ITEM);
   queue->unfinished++;
   SrWaiter *waiter = sr_ring_take(&queue->getters);
   if (waiter == NULL) {
-    push_item(L, queue);
+    push_item(L, queue, ITEM);
     return;
   }
   SrTask *t = sr_task_of(waiter);
+  lua_pushvalue(L, ITEM);
   lua_xmove(L, t->co, 1);
   sr_wake(t);
 }
@@ -145,7 +146,7 @@ static int k_put(lua_State *L, int status, lua_KContext ctx) {
 static int l_put(lua_State *L) {
   Queue *queue = check_queue(L, "queue:put");
   check_item(L, "queue:put");
-  SrTask *t = sr_check_wait(L, "queue:put");
+  SrTask *t = sr_check_wait_in(L, queue->rt, "queue:put");
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (queue->is_closed) return closed_error(L, "queue:put");
   if (has_room(queue)) {
@@ -214,7 +215,7 @@ static void take_item(lua_State *L, Queue *queue) {
 
 static int get(lua_State *L, const char *function) {
   Queue *queue = check_queue(L, function);
-  SrTask *t = sr_check_wait(L, function);
+  SrTask *t = sr_check_wait_in(L, queue->rt, function);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (queue->count > 0) {
     take_item(L, queue);
@@ -282,7 +283,7 @@ static int k_join(lua_State *L, int status, lua_KContext ctx) {
 /* queue:join(): until task_done was called for every item. Waits. */
 static int l_join(lua_State *L) {
   Queue *queue = check_queue(L, "queue:join");
-  SrTask *t = sr_check_wait(L, "queue:join");
+  SrTask *t = sr_check_wait_in(L, queue->rt, "queue:join");
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (queue->unfinished == 0) return sr_return(L, t, 0);
   sr_ring_append(&queue->joiners, &t->waiter);

@@ -4,6 +4,7 @@
 
 typedef struct Semaphore {
   SrObject head;
+  SrRuntime *rt;
   SrWaiter *waiters;
   lua_Integer available, limit;
 } Semaphore;
@@ -20,6 +21,7 @@ static Semaphore *check_semaphore(lua_State *L, const char *function) {
 static int l_semaphore(lua_State *L) {
   lua_Integer limit = sr_check_integer(L, "semaphore", 1, 1, 1);
   Semaphore *semaphore = (Semaphore *)sr_new_giver(L, &semaphore_class, sizeof(Semaphore));
+  semaphore->rt = sr_rt(L);
   semaphore->available = semaphore->limit = limit;
   return 1;
 }
@@ -71,7 +73,7 @@ static int k_acquire(lua_State *L, int status, lua_KContext ctx) {
 /* semaphore:acquire(): a permit. Waits in order of arrival. */
 static int l_acquire(lua_State *L) {
   Semaphore *semaphore = check_semaphore(L, "semaphore:acquire");
-  SrTask *t = sr_check_wait(L, "semaphore:acquire");
+  SrTask *t = sr_check_wait_in(L, semaphore->rt, "semaphore:acquire");
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   SrPermit *permit = sr_push_permit(L, &permit_ops);
   if (semaphore->available > 0) {
