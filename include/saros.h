@@ -157,7 +157,8 @@ static inline const saros_api *saros_open(lua_State *L) {
   lua_pop(L, 1);
   if (api == NULL) luaL_error(L, "saros is not loaded: require \"saros\" first");
   if (api->version != SAROS_API_VERSION)
-    luaL_error(L, "saros speaks version %d of its C API, this module was built for %d", api->version, SAROS_API_VERSION);
+    luaL_error(L, "saros speaks version %d of its C API, this module was built for %d", api->version,
+               SAROS_API_VERSION);
   return api;
 }
 

@@ -25,6 +25,7 @@ static const luaL_Reg runtime_functions[] = {
 
 /* For the Lua half of saros alone. */
 static const luaL_Reg internal_functions[] = {
+    {"home", sr_l_home},
     {"test_run", sr_l_test_run},
     {"settle", sr_l_settle},
     {NULL, NULL},

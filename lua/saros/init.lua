@@ -7,6 +7,12 @@ local internal = async.internal
 async.internal = nil
 package.loaded["saros.internal"] = internal
 
+-- Places in messages are those of the user's code, not of ours: `require` tells where we are.
+local _, path = ...
+if type(path) == "string" and path:find "init%.lua$" then
+  internal.home("@" .. path:gsub("init%.lua$", ""))
+end
+
 local LAZY = { json = "saros.json", generator = "saros.generator" }
 for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do
   LAZY[name] = "saros.http"

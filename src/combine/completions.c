@@ -6,18 +6,18 @@
 typedef struct Completions Completions;
 
 typedef struct Entry {
-  SrWaiter waiter; /* among the target's watchers */
+  SrWaiter waiter;  /* among the target's watchers */
   SrFuture *target; /* NULL once it has ended */
   Completions *owner;
 } Entry;
 
 struct Completions {
   SrObject head;
-  SrTask *host;        /* waits in next, or NULL */
-  uint32_t total;      /* entries */
-  uint32_t ended;      /* of which so many are in `order` */
-  uint32_t given;      /* of which so many were returned */
-  uint32_t *order;     /* indices in order of completion, behind the entries */
+  SrTask *host;    /* waits in next, or NULL */
+  uint32_t total;  /* entries */
+  uint32_t ended;  /* of which so many are in `order` */
+  uint32_t given;  /* of which so many were returned */
+  uint32_t *order; /* indices in order of completion, behind the entries */
   Entry entries[];
 };
 

@@ -114,7 +114,16 @@ static int l_gather(lua_State *L) {
 /* --- map -------------------------------------------------------------------- */
 
 /* The frame of l_tracked. */
-enum { TRACK_JOIN = 1, TRACK_SERIAL, TRACK_PROGRESS, TRACK_FUNCTION, TRACK_ITEM, TRACK_INDEX, TRACK_HANDLER, TRACK_RESULTS };
+enum {
+  TRACK_JOIN = 1,
+  TRACK_SERIAL,
+  TRACK_PROGRESS,
+  TRACK_FUNCTION,
+  TRACK_ITEM,
+  TRACK_INDEX,
+  TRACK_HANDLER,
+  TRACK_RESULTS
+};
 
 static int k_told(lua_State *L, int status, lua_KContext failed) {
   (void)status;
@@ -155,7 +164,8 @@ static uint32_t check_limit(lua_State *L, lua_Integer total) {
   int isnum;
   if (lua_isnoneornil(L, 3) || lua_getfield(L, 3, "limit") == LUA_TNIL) return (uint32_t)total;
   lua_Integer limit = lua_tointegerx(L, -1, &isnum);
-  if (!isnum || limit < 1) sr_arg_error(L, "map", 3, "option 'limit': a positive integer expected, got %s", luaL_tolstring(L, -1, NULL));
+  if (!isnum || limit < 1)
+    sr_arg_error(L, "map", 3, "option 'limit': a positive integer expected, got %s", luaL_tolstring(L, -1, NULL));
   lua_pop(L, 1);
   return (uint32_t)(limit < total ? limit : total);
 }

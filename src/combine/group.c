@@ -15,9 +15,9 @@
 
 typedef struct Block {
   SrBlock block;
-  uint32_t running; /* tasks that have not ended; the vault keeps what was_seen under this address */
-  uint32_t failed;  /* errors in the list, which the vault keeps under this address */
-  bool has_error;   /* the block is left with an error: nil is as good as any */
+  uint32_t running;   /* tasks that have not ended; the vault keeps what was_seen under this address */
+  uint32_t failed;    /* errors in the list, which the vault keeps under this address */
+  bool has_error;     /* the block is left with an error: nil is as good as any */
   bool was_cancelled; /* from outside, when it was left */
 } Block;
 

@@ -243,7 +243,8 @@ bool sr_join_reaches(const SrTask *t, const SrTask *waiter) {
   const SrJoin *join = (const SrJoin *)t->object;
   for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) {
     const SrFuture *target = join->watches[i].target;
-    if (target != NULL && target->head.cls == &sr_task_class && sr_waits_for((const SrTask *)target, waiter)) return true;
+    if (target != NULL && target->head.cls == &sr_task_class && sr_waits_for((const SrTask *)target, waiter))
+      return true;
   }
   return false;
 }

@@ -35,7 +35,8 @@ typedef struct SrJoinPolicy {
 } SrJoinPolicy;
 
 /* The kind of a policy's wait. */
-#define SR_JOIN_KIND(name) {name, sr_join_abort, NULL, true, sr_join_reaches, NULL}
+#define SR_JOIN_KIND(name)                                                                                             \
+  { name, sr_join_abort, NULL, true, sr_join_reaches, NULL }
 int sr_join_abort(SrTask *t);
 bool sr_join_reaches(const SrTask *t, const SrTask *waiter);
 
@@ -54,21 +55,21 @@ enum {
 struct SrJoin {
   SrBlock block;
   const SrJoinPolicy *policy;
-  lua_State *host;   /* the coroutine with the frame */
-  SrWatch *watches;  /* by index, NULL if every item is a function */
-  uint32_t total;    /* items */
-  uint32_t next;     /* the first item that has not been looked at, from 0 */
-  uint32_t limit;    /* tasks that may run at once */
-  uint32_t running;  /* items started or watched that have not ended */
-  uint32_t winner;   /* what decided, from 1; 0: nothing yet */
-  uint32_t finished; /* of map: items whose function has returned */
-  uint32_t failed;   /* of any: items that failed */
-  unsigned turn;     /* in which it was decided */
-  uint8_t status;    /* how the winner ended: SrStatus */
-  uint8_t when;      /* of wait: what it returns on */
-  bool decided;      /* the rest is cancelled, or no longer watched */
-  bool keeps_errors; /* an error decides nothing */
-  bool spares;       /* cancels nothing: it only watches */
+  lua_State *host;    /* the coroutine with the frame */
+  SrWatch *watches;   /* by index, NULL if every item is a function */
+  uint32_t total;     /* items */
+  uint32_t next;      /* the first item that has not been looked at, from 0 */
+  uint32_t limit;     /* tasks that may run at once */
+  uint32_t running;   /* items started or watched that have not ended */
+  uint32_t winner;    /* what decided, from 1; 0: nothing yet */
+  uint32_t finished;  /* of map: items whose function has returned */
+  uint32_t failed;    /* of any: items that failed */
+  unsigned turn;      /* in which it was decided */
+  uint8_t status;     /* how the winner ended: SrStatus */
+  uint8_t when;       /* of wait: what it returns on */
+  bool decided;       /* the rest is cancelled, or no longer watched */
+  bool keeps_errors;  /* an error decides nothing */
+  bool spares;        /* cancels nothing: it only watches */
   bool was_cancelled; /* before it began */
 };
 

@@ -13,7 +13,7 @@
 
 typedef struct Timeout {
   SrObject head;
-  SrBlock *block;  /* alive as long as its serial is this one */
+  SrBlock *block; /* alive as long as its serial is this one */
   uint32_t serial;
   bool expired; /* of a timeout that was left */
 } Timeout;

@@ -11,7 +11,7 @@
 #include "runtime/trace.h"
 
 enum {
-  SAMPLE = 1000,         /* instructions between two looks at the time */
+  SAMPLE = 1000,        /* instructions between two looks at the time */
   SWALLOW_LIMIT = 60000 /* the counter of raised cancellations stops here */
 };
 

@@ -8,8 +8,8 @@
 enum { GRACE = 10000000 };
 
 /* Signals are the process's, so is this. */
-static SrRuntime *volatile owner;           /* the run that has SIGINT, or NULL */
-static lua_State *volatile hooked;          /* the coroutine with our hook, or NULL */
+static SrRuntime *volatile owner;             /* the run that has SIGINT, or NULL */
+static lua_State *volatile hooked;            /* the coroutine with our hook, or NULL */
 static volatile sig_atomic_t was_interrupted; /* the first Ctrl-C of this run has come */
 
 /* --- the handler ------------------------------------------------------------ */

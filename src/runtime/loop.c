@@ -9,7 +9,7 @@
 #include "runtime/trace.h"
 
 enum {
-  POLL_STEPS = 64,    /* steps after which I/O gets a look even if tasks are ready */
+  POLL_STEPS = 64,     /* steps after which I/O gets a look even if tasks are ready */
   SWALLOW_LIMIT = 1000 /* cancellations that a task may swallow at the end of a run */
 };
 
@@ -22,8 +22,9 @@ static void on_signal(uv_async_t *async) {
   (void)async; /* waking the loop was all */
 }
 
+/* The heap is looked at after every poll. If this fires before libuv polls, the poll must not block. */
 static void on_timer(uv_timer_t *timer) {
-  (void)timer; /* the heap is looked at after every poll */
+  uv_stop(timer->loop);
 }
 
 static void on_poller_closed(uv_handle_t *handle) {

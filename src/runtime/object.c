@@ -43,7 +43,8 @@ lua_Integer sr_check_integer(lua_State *L, const char *function, int index, int 
     if (lua_type(L, index) == LUA_TNUMBER) sr_arg_error(L, function, arg, "number has no integer representation");
     sr_type_error(L, function, index, arg, "integer");
   }
-  if (value < least) sr_arg_error(L, function, arg, "must be at least %I, got %I", (LUAI_UACINT)least, (LUAI_UACINT)value);
+  if (value < least)
+    sr_arg_error(L, function, arg, "must be at least %I, got %I", (LUAI_UACINT)least, (LUAI_UACINT)value);
   return value;
 }
 

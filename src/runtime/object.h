@@ -33,7 +33,7 @@ enum {
   SR_UP_COUNT = SR_UP_BODY
 };
 
-#define SR_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define SR_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* The userdata at `arg` if it is of that class, else NULL. [-0, +0, -] */
 static inline void *sr_test(lua_State *L, int arg, const SrClass *cls) {

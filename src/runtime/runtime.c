@@ -154,8 +154,7 @@ static int run(lua_State *L, const char *function, bool is_testing) {
   SrRuntime *rt = sr_rt(L);
   sr_check_function(L, function, 1, 1);
   int nargs = sr_check_args(L, function, 1);
-  if (rt->is_running)
-    return luaL_error(L, "%s: a loop is running already (call the function, or spawn it)", function);
+  if (rt->is_running) return luaL_error(L, "%s: a loop is running already (call the function, or spawn it)", function);
   begin_run(L, rt, is_testing);
   push_closure(L, l_loop);
   lua_insert(L, 1);
@@ -192,25 +191,11 @@ static saros_runtime *foreign_runtime(lua_State *L) {
 }
 
 static const saros_api api = {
-    SAROS_API_VERSION,
-    foreign_runtime,
-    sr_foreign_loop,
-    sr_foreign_check,
-    sr_foreign_cancelled,
-    sr_foreign_raise,
-    sr_foreign_park,
-    sr_foreign_wake,
-    sr_foreign_aborted,
-    sr_foreign_ready,
-    sr_foreign_now,
-    sr_foreign_timer_start,
-    sr_foreign_timer_stop,
-    sr_foreign_close,
-    sr_foreign_resource_open,
-    sr_foreign_resource_close,
-    sr_foreign_push_error,
-    sr_arg_error,
-    sr_foreign_collected,
+    SAROS_API_VERSION,     foreign_runtime,  sr_foreign_loop,          sr_foreign_check,
+    sr_foreign_cancelled,  sr_foreign_raise, sr_foreign_park,          sr_foreign_wake,
+    sr_foreign_aborted,    sr_foreign_ready, sr_foreign_now,           sr_foreign_timer_start,
+    sr_foreign_timer_stop, sr_foreign_close, sr_foreign_resource_open, sr_foreign_resource_close,
+    sr_foreign_push_error, sr_arg_error,     sr_foreign_collected,
 };
 
 /* lua_close, perhaps in the middle of a run: nothing of Lua is touched any more. */

@@ -45,7 +45,7 @@ struct SrRuntime {
   unsigned ready_count;
   volatile sig_atomic_t interrupt; /* Ctrl-C came and has not been raised yet */
   SrClock clock;
-  SrScope root; /* of the run */
+  SrScope root;        /* of the run */
   uv_loop_t *loop;     /* of the run, or NULL */
   uv_loop_t *borrowed; /* the host's, or NULL */
   uv_loop_t own;
@@ -60,25 +60,28 @@ struct SrRuntime {
   SrSlots threads; /* numbers of coroutines */
   SrIdle *idle;    /* a stack of coroutines without a task */
   unsigned idle_count, idle_capacity;
-  uint32_t last_id;     /* of the task spawned last */
-  uint32_t last_serial; /* of the block opened last */
+  uint32_t last_id;      /* of the task spawned last */
+  uint32_t last_serial;  /* of the block opened last */
   uint32_t freed_serial; /* of the last block whose memory is gone */
-  SrBlock *free_blocks; /* linked by task */
-  SrBlock **all_blocks; /* every block of this run, to be freed at its end */
+  SrBlock *free_blocks;  /* linked by task */
+  SrBlock **all_blocks;  /* every block of this run, to be freed at its end */
   unsigned block_count, block_capacity;
   SrWaiter *settlers;        /* tasks in testing.settle */
   saros_resource *resources; /* open ones, newest first */
   char **sources;            /* names of source files, by number: see sr_place */
   unsigned source_count;
+  char *home; /* what the names of our own Lua sources begin with, or NULL */
+  size_t home_length;
   unsigned last_source; /* the number found last: mostly the next one too */
-  bool debug;       /* warnings are on */
-  int64_t slow;     /* nanoseconds a step may take in debug mode */
+  bool debug;           /* warnings are on */
+  int64_t slow;         /* nanoseconds a step may take in debug mode */
   int64_t step_started; /* of the step that runs, in debug mode */
   bool step_warned;     /* it has been warned of */
   lua_Integer failures; /* number of the newest failure box */
 };
 
-extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key, sr_live_key;
+extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key,
+    sr_live_key;
 
 /* The runtime, from inside one of saros' own C functions. */
 static inline SrRuntime *sr_rt(lua_State *L) {

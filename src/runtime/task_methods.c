@@ -272,9 +272,9 @@ static int l_tostring(lua_State *L) {
 
 void sr_open_task(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"await", l_await},         {"cancel", l_cancel},   {"close", l_close},   {"status", l_status},
-      {"done", l_done},           {"cancelled", l_cancelled}, {"result", l_result}, {"error", l_error},
-      {"name", l_name},           {"set_name", l_set_name},   {"traceback", l_traceback}, {"on_done", l_on_done},
+      {"await", l_await}, {"cancel", l_cancel},       {"close", l_close},         {"status", l_status},
+      {"done", l_done},   {"cancelled", l_cancelled}, {"result", l_result},       {"error", l_error},
+      {"name", l_name},   {"set_name", l_set_name},   {"traceback", l_traceback}, {"on_done", l_on_done},
       {NULL, NULL},
   };
   static const luaL_Reg meta[] = {{"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};

@@ -11,8 +11,8 @@
 
 /* --- places ----------------------------------------------------------------- */
 
-/* Levels that are looked through for Lua code: it may have called us by way of pcall or a metamethod. */
-enum { MAX_LEVELS = 5, MAX_SOURCES = 65535 };
+/* Levels that are looked through for the user's code: it may have called by way of pcall, or of our own Lua. */
+enum { MAX_LEVELS = 12, MAX_SOURCES = 65535 };
 
 /* The number of a source name: 0 is unknown. Names are copied, as their chunk may be collected. */
 static unsigned source_number(SrRuntime *rt, const char *name, unsigned hint) {
@@ -31,20 +31,33 @@ static unsigned source_number(SrRuntime *rt, const char *name, unsigned hint) {
   return rt->source_count;
 }
 
-/* The Lua code that called the running function; false if there is none. */
-static bool find_caller(lua_State *L, int level, lua_Debug *ar) {
+/* The Lua code that called the running function, if it can be that of the user; false if there is none. */
+static bool find_caller(lua_State *L, const SrRuntime *rt, int level, lua_Debug *ar) {
   for (int i = level; i < level + MAX_LEVELS && lua_getstack(L, i, ar); i++) {
     lua_getinfo(L, "Sl", ar);
-    if (ar->currentline >= 0) return true;
+    if (ar->currentline < 0) continue;
+    if (rt->home == NULL || strncmp(ar->source, rt->home, rt->home_length) != 0) return true;
   }
   return false;
+}
+
+int sr_l_home(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  size_t length;
+  const char *home = luaL_checklstring(L, 1, &length);
+  free(rt->home);
+  rt->home_length = length;
+  rt->home = (char *)malloc(length + 1);
+  if (rt->home == NULL) return luaL_error(L, "not enough memory");
+  memcpy(rt->home, home, length + 1);
+  return 0;
 }
 
 void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope) {
   lua_Debug ar;
   scope->source = 0;
   scope->line = 0;
-  if (!find_caller(L, 1, &ar)) return;
+  if (!find_caller(L, rt, 1, &ar)) return;
   rt->last_source = source_number(rt, ar.short_src, rt->last_source);
   scope->source = (uint16_t)rt->last_source;
   scope->line = ar.currentline;
@@ -65,7 +78,7 @@ void sr_place_resource(lua_State *L, saros_resource *resource) {
   SrRuntime *rt = sr_find_runtime(L);
   lua_Debug ar;
   resource->source = resource->line = 0;
-  if (!find_caller(L, 1, &ar)) return;
+  if (!find_caller(L, rt, 1, &ar)) return;
   resource->source = (int)source_number(rt, ar.short_src, 0);
   resource->line = ar.currentline;
 }
@@ -77,7 +90,9 @@ void sr_push_resource_place(lua_State *L, const saros_resource *resource) {
 void sr_free_sources(SrRuntime *rt) {
   for (unsigned i = 0; i < rt->source_count; i++) free(rt->sources[i]);
   free(rt->sources);
+  free(rt->home);
   rt->sources = NULL;
+  rt->home = NULL;
   rt->source_count = rt->last_source = 0;
 }
 
@@ -96,7 +111,7 @@ void sr_push_stack(lua_State *L, lua_State *co, int level) {
 
 void sr_push_where(lua_State *L, SrTask *t) {
   lua_Debug ar;
-  if (t->co != NULL && find_caller(t->co, 0, &ar))
+  if (t->co != NULL && find_caller(t->co, t->rt, 0, &ar))
     lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
   else
     sr_push_place(L, &t->scope);

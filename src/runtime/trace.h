@@ -8,6 +8,8 @@
 
 #include "runtime/task.h"
 
+/* home(prefix): sources that begin with it are saros' own, and no place is in them. */
+int sr_l_home(lua_State *L);
 /* Records the place of the Lua code that called the running C function. [-0, +0, -] */
 void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope);
 /* Pushes "file:line" of a recorded place. [-0, +1, m] */

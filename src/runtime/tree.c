@@ -21,8 +21,7 @@ static const char *state_name(const SrTask *t) {
 void sr_push_task_line(lua_State *L, SrTask *t) {
   int top = lua_gettop(L);
   sr_push_name(L, t);
-  lua_pushfstring(L, "%s: %s%s", lua_tostring(L, -1), state_name(t),
-                  t->scope.cause != NULL ? ", cancelled" : "");
+  lua_pushfstring(L, "%s: %s%s", lua_tostring(L, -1), state_name(t), t->scope.cause != NULL ? ", cancelled" : "");
   if (t->future.state == SR_PARKED) {
     sr_push_waits_for(L, t);
     lua_pushfstring(L, "%s for %s", lua_tostring(L, -2), lua_tostring(L, -1));

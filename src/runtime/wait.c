@@ -12,7 +12,8 @@
 /* --- check ------------------------------------------------------------------ */
 
 int sr_place_error(lua_State *L, const SrRuntime *rt, const char *function) {
-  if (!rt->is_running) return luaL_error(L, "%s: cannot wait here: no loop is running (call it inside async.run)", function);
+  if (!rt->is_running)
+    return luaL_error(L, "%s: cannot wait here: no loop is running (call it inside async.run)", function);
   if (rt->current == NULL)
     return luaL_error(L, "%s: cannot wait here: no task is running (this is a reporter or a finalizer)", function);
   if (rt->current->co != L)
@@ -104,16 +105,13 @@ int sr_throw(lua_State *L, SrTask *t) {
   int outcome = t->future.outcome;
   t->future.outcome = SR_WOKEN;
   switch (outcome) {
-  case SR_BY_INTERRUPT:
-    sr_push_error(L, "InterruptError", "EINTR", "interrupted");
-    break;
+  case SR_BY_INTERRUPT: sr_push_error(L, "InterruptError", "EINTR", "interrupted"); break;
   case SR_BY_DEADLOCK:
     sr_vault_get(L, &t->object);
     lua_pushnil(L);
     sr_vault_set(L, &t->object);
     break;
-  default:
-    sr_push_cancelled(L, t);
+  default: sr_push_cancelled(L, t);
   }
   return lua_error(L);
 }

@@ -165,8 +165,8 @@ static int l_locked(lua_State *L) {
 void sr_open_lock(lua_State *L) {
   static const luaL_Reg functions[] = {{"lock", l_lock}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"acquire", l_acquire}, {"try_acquire", l_try_acquire}, {"release", l_release},
-      {"locked", l_locked},   {NULL, NULL},
+      {"acquire", l_acquire}, {"try_acquire", l_try_acquire}, {"release", l_release}, {"locked", l_locked},
+      {NULL, NULL},
   };
   static const luaL_Reg meta[] = {{"__gc", l_collect}, {NULL, NULL}};
   sr_set_functions(L, functions);

@@ -13,10 +13,10 @@ typedef struct Queue {
   SrObject head;
   SrRuntime *rt;
   SrWaiter *getters, *putters, *joiners;
-  lua_Integer maxsize;            /* 0: unbounded */
-  lua_Integer first, count;       /* the oldest item, from 0, and how many there are */
-  lua_Integer capacity;           /* places in the ring, a power of two */
-  lua_Integer unfinished;         /* items put and not reported by task_done */
+  lua_Integer maxsize;      /* 0: unbounded */
+  lua_Integer first, count; /* the oldest item, from 0, and how many there are */
+  lua_Integer capacity;     /* places in the ring, a power of two */
+  lua_Integer unfinished;   /* items put and not reported by task_done */
   bool is_closed;
 } Queue;
 
@@ -342,9 +342,9 @@ static int l_full(lua_State *L) {
 void sr_open_queue(lua_State *L) {
   static const luaL_Reg functions[] = {{"queue", l_queue}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"put", l_put},         {"get", l_get},   {"try_put", l_try_put}, {"try_get", l_try_get},
-      {"size", l_size},       {"full", l_full}, {"maxsize", l_maxsize}, {"task_done", l_task_done},
-      {"empty", l_empty},     {"join", l_join}, {"close", l_close},     {"items", l_items},
+      {"put", l_put},     {"get", l_get},   {"try_put", l_try_put}, {"try_get", l_try_get},
+      {"size", l_size},   {"full", l_full}, {"maxsize", l_maxsize}, {"task_done", l_task_done},
+      {"empty", l_empty}, {"join", l_join}, {"close", l_close},     {"items", l_items},
       {NULL, NULL},
   };
   static const luaL_Reg meta[] = {{"__call", l_next}, {"__close", l_close}, {NULL, NULL}};

@@ -111,8 +111,8 @@ static int l_available(lua_State *L) {
 void sr_open_semaphore(lua_State *L) {
   static const luaL_Reg functions[] = {{"semaphore", l_semaphore}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"acquire", l_acquire},     {"try_acquire", l_try_acquire}, {"release", l_release},
-      {"available", l_available}, {NULL, NULL},
+      {"acquire", l_acquire}, {"try_acquire", l_try_acquire}, {"release", l_release}, {"available", l_available},
+      {NULL, NULL},
   };
   sr_set_functions(L, functions);
   sr_push_class(L, &semaphore_class, methods, NULL);
