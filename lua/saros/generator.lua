@@ -62,7 +62,7 @@ function M.generator(fn)
       error(async.error { name = "BusyError", code = "EBUSY", message = "generator: another task waits in it" }, 0)
     end
     self.busy = true
-    local busy <close> = setmetatable({}, { __close = function() self.busy = false end })
+    local held <close> = setmetatable({}, { __close = function() self.busy = false end })
     resume(self, fn)
     async.wait({ self.given, self.task }, { return_when = "first_completed" })
     if self.given:done() then
