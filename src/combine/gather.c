@@ -184,8 +184,7 @@ static void arrange_progress(lua_State *L) {
     lua_pushnil(L);
     return;
   }
-  for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, lua_upvalueindex(i));
-  lua_pushcclosure(L, l_tracked, SR_UP_COUNT);
+  sr_push_function(L, l_tracked);
 }
 
 /* map(list, fn [, {limit =, return_errors =, on_progress =}]). Waits. */

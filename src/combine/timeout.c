@@ -143,13 +143,8 @@ static int l_await_plain(lua_State *L) {
   return sr_await(L, sr_test_future(L, 1), "await");
 }
 
-static void push_with_upvalues(lua_State *L, lua_CFunction function) {
-  for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, lua_upvalueindex(i));
-  lua_pushcclosure(L, function, SR_UP_COUNT);
-}
-
 int sr_push_call(lua_State *L, int index, bool owns) {
-  if (!lua_isfunction(L, index)) push_with_upvalues(L, owns && sr_test_task(L, index) ? l_await_owned : l_await_plain);
+  if (!lua_isfunction(L, index)) sr_push_function(L, owns && sr_test_task(L, index) ? l_await_owned : l_await_plain);
   lua_pushvalue(L, index);
   return lua_isfunction(L, index) ? 0 : 1;
 }

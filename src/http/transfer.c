@@ -10,14 +10,9 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
-#include <strings.h>
 
 /* Bytes of body that wait for a slow reader before the sender is held back. */
 #define BODY_BOUND 65536
-
-/* A head larger than this is no head. */
-#define HEAD_BOUND 262144
 
 /* What a Content-Length may make us reserve at once. */
 #define RESERVE_BOUND 67108864
@@ -103,28 +98,17 @@ static size_t refuse(SrTransfer *transfer, const char *code, const char *message
   return 0;
 }
 
-static void start_head(SrTransfer *transfer, const char *line, size_t length) {
-  const char *blank = memchr(line, ' ', length);
-  size_t left = blank != NULL ? length - (size_t)(blank - line) : 0;
-  transfer->status = 0;
-  for (size_t i = 1; i < left && i <= 3 && blank[i] >= '0' && blank[i] <= '9'; i++)
-    transfer->status = transfer->status * 10 + (blank[i] - '0');
-  transfer->length = -1;
-  transfer->head_ended = 0;
-  sr_buffer_clear(&transfer->head);
-}
-
 /* The answer is there: what comes now is its body. */
 static void finish_head(SrTransfer *transfer) {
   transfer->head_done = 1;
+  transfer->coded = (unsigned char)sr_codings_any(&transfer->head.codings);
   transfer->head_at = sr_saros->now(transfer->pool->runtime);
   wake(transfer, SR_AWAITS_HEAD);
 }
 
 static void end_head(SrTransfer *transfer) {
-  transfer->head_ended = 1;
-  if (transfer->status < 200) return;
-  if (transfer->digest && transfer->status == 401) {
+  if (transfer->head.status < 200) return;
+  if (transfer->digest && transfer->head.status == 401) {
     transfer->digest = 0; /* the next 401 is final */
     transfer->sends = 0;
     return;
@@ -132,38 +116,14 @@ static void end_head(SrTransfer *transfer) {
   finish_head(transfer);
 }
 
-/* Two answers to where the body ends are two answers: a proxy may have believed the other one. */
-static int test_length(SrTransfer *transfer, const char *line, size_t size) {
-  static const char name[] = "content-length:";
-  size_t i = sizeof name - 1;
-  curl_off_t length = 0;
-  if (size < i || (line[0] | 32) != 'c' || strncasecmp(line, name, i) != 0) return 1;
-  while (i < size && (line[i] == ' ' || line[i] == '\t')) i++;
-  if (i == size || line[i] < '0' || line[i] > '9') return 0;
-  for (; i < size && line[i] >= '0' && line[i] <= '9'; i++) {
-    if (length > (INT64_MAX - 9) / 10) return 0;
-    length = length * 10 + (line[i] - '0');
-  }
-  while (i < size && strchr(" \t\r\n", line[i]) != NULL) i++;
-  if (i < size || (transfer->length >= 0 && transfer->length != length)) return 0;
-  transfer->length = length;
-  return 1;
-}
-
 static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
   size_t length = size * count;
   touch(transfer);
   if (transfer->head_done) return length; /* a trailer */
-  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) start_head(transfer, line, length);
-  if (length > 0 && (line[0] == '\r' || line[0] == '\n')) {
-    end_head(transfer);
-    return length;
-  }
-  if (!test_length(transfer, line, length)) return refuse(transfer, "EPROTO", "contradictory Content-Length");
-  if (sr_buffer_length(&transfer->head) + length > HEAD_BOUND)
-    return refuse(transfer, "ETOOLARGE", "the response headers are too large");
-  if (!sr_buffer_append(&transfer->head, line, length)) return refuse(transfer, "ENOMEM", "not enough memory");
+  const SrHeadFault *fault = sr_head_add(&transfer->head, line, length);
+  if (fault != NULL) return refuse(transfer, fault->code, fault->message);
+  if (transfer->head.ended) end_head(transfer);
   return length;
 }
 
@@ -176,9 +136,9 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
     return CURL_WRITEFUNC_PAUSE;
   }
   touch(transfer);
-  if (transfer->body.data == NULL && transfer->length > (curl_off_t)length)
-    sr_buffer_reserve(&transfer->body, transfer->length < BODY_BOUND ? (size_t)transfer->length : BODY_BOUND);
-  if ((curl_off_t)length > transfer->plan->max_body - transfer->received)
+  if (transfer->body.data == NULL && transfer->head.length > (curl_off_t)length)
+    sr_buffer_reserve(&transfer->body, transfer->head.length < BODY_BOUND ? (size_t)transfer->head.length : BODY_BOUND);
+  if (!transfer->coded && (curl_off_t)length > transfer->plan->max_body - transfer->received)
     return refuse(transfer, "ETOOLARGE", "the body is larger than max_body_size");
   if (!sr_buffer_append(&transfer->body, bytes, length)) return refuse(transfer, "ENOMEM", "not enough memory");
   transfer->received += (curl_off_t)length;
@@ -242,8 +202,8 @@ void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
 }
 
 void sr_transfer_resume(SrTransfer *transfer) {
-  if (transfer->unbounded && transfer->length > 0 && transfer->length <= RESERVE_BOUND && transfer->open)
-    sr_buffer_reserve(&transfer->body, (size_t)(transfer->length - transfer->received));
+  if (transfer->unbounded && transfer->head.length > 0 && transfer->head.length <= RESERVE_BOUND && transfer->open)
+    sr_buffer_reserve(&transfer->body, (size_t)(transfer->head.length - transfer->received));
   if (!transfer->paused || transfer->channel == NULL) return;
   if (!transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND) return;
   transfer->paused = 0;
@@ -300,7 +260,7 @@ void sr_transfer_done(CURL *easy, CURLcode result) {
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &channel);
   SrTransfer *transfer = channel->transfer;
   if (transfer == NULL) return;
-  if (transfer->head_ended && !transfer->head_done && transfer->status >= 200) finish_head(transfer);
+  if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) finish_head(transfer);
   if (result != CURLE_OK)
     sr_failure_curl(&transfer->failure, easy, result, channel->detail, transfer->head_done);
   else if (!transfer->head_done)

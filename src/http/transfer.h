@@ -12,6 +12,7 @@
 
 #include "http/buffer.h"
 #include "http/failure.h"
+#include "http/head.h"
 #include "http/pool.h"
 
 /* What the task that is parked on a transfer waits for. */
@@ -36,22 +37,25 @@ typedef struct SrTransfer {
   unsigned char open;                   /* waits or runs: sr_transfer_end has work to do */
   unsigned char connected;              /* and the request is leaving */
   unsigned char digest;                 /* a 401 is answered by libcurl, once */
-  unsigned char head_ended;             /* an empty line has come */
-  unsigned char head_done;              /* and the head is that of the final answer */
+  unsigned char head_done;              /* the head of the final answer is there */
+  unsigned char coded;                  /* the body has to be decoded, by who reads it */
+  unsigned char undone;                 /* decoding it has failed */
   unsigned char paused;                 /* libcurl holds back: the buffer is full */
   unsigned char unbounded;              /* the reader wants all: no pausing */
   unsigned sends;                       /* how often the request went out */
-  int status;                           /* of the head, 0 before it */
-  curl_off_t length;                    /* Content-Length, -1 without one */
-  curl_off_t received;                  /* bytes of the body so far */
+  curl_off_t received;                  /* bytes of the body so far, as they came */
+  curl_off_t decoded;                   /* and as they were read, if coded */
   curl_off_t sent;                      /* bytes of the request's body, as on_progress saw it */
   double total_at, pool_at, connect_at; /* deadlines on the runtime's clock */
   double started, head_at;              /* when the exchange began, when the head was there */
   double last_byte;                     /* when the latest byte came or left; kept for limits.read only */
-  SrBuffer head;                        /* status line and header lines */
-  SrBuffer body;                        /* bytes nobody has read yet */
+  SrHead head;
+  SrBuffer body;      /* bytes nobody has read yet */
+  SrDecoder *decoder; /* NULL until the first read of a coded body */
   SrFailure failure;
 } SrTransfer;
+
+#define SR_TRANSFER_TYPE "saros.http.transfer"
 
 extern const SrHooks sr_transfer_hooks;
 

@@ -80,6 +80,11 @@ void sr_check_options(lua_State *L, const char *function, int index, int arg, co
   }
 }
 
+void sr_push_function(lua_State *L, lua_CFunction function) {
+  for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, lua_upvalueindex(i));
+  lua_pushcclosure(L, function, SR_UP_COUNT);
+}
+
 void sr_set_functions(lua_State *L, const luaL_Reg *functions) {
   for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, lua_upvalueindex(i));
   luaL_setfuncs(L, functions, SR_UP_COUNT);

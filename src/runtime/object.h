@@ -75,6 +75,8 @@ double sr_check_deadline(lua_State *L, const char *function, int index, int arg)
 /* Refuses options that are not among `known` (ends with NULL). `index` is a table or nil. [-0, +0, v] */
 void sr_check_options(lua_State *L, const char *function, int index, int arg, const char *const *known);
 
+/* Pushes a function as a closure over the caller's upvalues. [-0, +1, m] */
+void sr_push_function(lua_State *L, lua_CFunction function);
 /* Sets these functions in the table on top, each a closure over the caller's upvalues. [-0, +0, m] */
 void sr_set_functions(lua_State *L, const luaL_Reg *functions);
 /* Makes the table on top the metatable of a class: __name, methods under __index, metamethods. [-0, +0, m] */

@@ -80,12 +80,6 @@ static int l_kill_all(lua_State *L) {
   return 0;
 }
 
-/* Pushes a function of ours with the upvalues of the running one. */
-static void push_closure(lua_State *L, lua_CFunction function) {
-  for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, lua_upvalueindex(i));
-  lua_pushcclosure(L, function, SR_UP_COUNT);
-}
-
 static void new_table_at(lua_State *L, const void *key, const char *mode) {
   lua_newtable(L);
   if (mode != NULL) {
@@ -156,11 +150,11 @@ static int run(lua_State *L, const char *function, bool is_testing) {
   int nargs = sr_check_args(L, function, 1);
   if (rt->is_running) return luaL_error(L, "%s: a loop is running already (call the function, or spawn it)", function);
   begin_run(L, rt, is_testing);
-  push_closure(L, l_loop);
+  sr_push_function(L, l_loop);
   lua_insert(L, 1);
   int status = lua_pcall(L, nargs + 1, 2, 0);
   if (status != LUA_OK) {
-    push_closure(L, l_kill_all);
+    sr_push_function(L, l_kill_all);
     if (lua_pcall(L, 0, 0, 0) != LUA_OK) lua_pop(L, 1);
   } else if (((SrFuture *)lua_touserdata(L, 1))->status != SR_DONE)
     sr_push_failure(L, 1), lua_pop(L, 1); /* this is where it is looked at */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** The head of an answer, line by line as libcurl brings it: what C has to know of it, and all of it
+** for Lua.
+*/
+#ifndef SR_HTTP_HEAD_H
+#define SR_HTTP_HEAD_H
+
+#include <stdint.h>
+
+#include "http/buffer.h"
+#include "http/decoder.h"
+
+typedef struct SrHead {
+  int status;            /* 0 before the status line */
+  int64_t length;        /* Content-Length, -1 without one */
+  SrCodings codings;     /* Content-Encoding */
+  unsigned char ended;   /* an empty line has come */
+  unsigned char cookies; /* there is a Set-Cookie */
+  SrBuffer lines;        /* status line and header lines */
+} SrHead;
+
+/* What is wrong with a head. */
+typedef struct SrHeadFault {
+  const char *code, *message;
+} SrHeadFault;
+
+/* Takes the next line; a status line begins a new head. NULL, or what is wrong with it. */
+const SrHeadFault *sr_head_add(SrHead *head, const char *line, size_t length);
+
+#endif
