@@ -21,6 +21,9 @@
 **     ... release op, push the results ...
 **   }
 **
+** `op` belongs to two: a userdata on the task's stack, whose __gc lets go of it, and libuv until the
+** callback; the last to let go frees it (docs/c-api.md has a complete example).
+**
 ** Callbacks carry C, continuations carry Lua: a callback stores and wakes, the
 ** continuation runs protected inside the task and may raise.
 **
@@ -61,9 +64,10 @@ typedef struct saros_resource saros_resource;
 typedef struct saros_kind {
   const char *name; /* shown in tracebacks and trees: "http response" */
   /*
-  ** Cancellation has come: stop the operation. Must not touch Lua. Return 1 if
-  ** the task can go on at once (a completion that comes late is ignored), 0 if
-  ** the operation has to end first: saros->wake is then still to be called.
+  ** Cancellation has come: stop the operation. Called at most once for each park;
+  ** must not touch Lua, nor call saros->wake. Return 1 if the task can go on at once
+  ** (a completion that comes late is ignored), 0 if the operation has to end first:
+  ** saros->wake is then still to be called, from a later callback.
   */
   int (*abort)(saros_wait *wait);
 } saros_kind;

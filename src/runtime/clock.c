@@ -98,6 +98,7 @@ void sr_clock_fire(SrClock *clock, int64_t now) {
 }
 
 void sr_clock_free(SrClock *clock) {
+  for (unsigned i = 1; i <= clock->count; i++) clock->heap[i].timer->position = 0;
   free(clock->heap);
   clock->heap = NULL;
   clock->count = clock->capacity = 0;

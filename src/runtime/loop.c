@@ -105,11 +105,31 @@ void sr_loop_close(SrRuntime *rt) {
 
 /* --- polling ---------------------------------------------------------------- */
 
+/* Asks the scheduler of a test which of the `count` oldest is to run next. */
+static SrTask *choose(lua_State *L, SrRuntime *rt, unsigned count) {
+  SrWaiter *waiter = rt->ready;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_scheduler_key);
+  lua_createtable(L, (int)count, 0);
+  for (unsigned i = 1; i <= count; i++, waiter = waiter->next) {
+    sr_push_task(L, sr_task_of(waiter));
+    lua_rawseti(L, -2, (lua_Integer)i);
+  }
+  lua_call(L, 1, 1);
+  lua_Integer choice = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  if (choice < 1 || choice > (lua_Integer)count) luaL_error(L, "the scheduler chose a task that is not ready");
+  for (waiter = rt->ready; choice > 1; choice--) waiter = waiter->next;
+  SrTask *t = sr_task_of(waiter);
+  sr_unready(rt, t);
+  return t;
+}
+
 static void drain(lua_State *L, SrRuntime *rt) {
   unsigned count = rt->ready_count;
   rt->turn++;
   rt->steps += count;
-  for (; count > 0; count--) sr_step(L, sr_take_ready(rt));
+  for (; count > 0 && rt->ready_count > 0; count--)
+    sr_step(L, rt->is_scheduled ? choose(L, rt, count) : sr_take_ready(rt));
 }
 
 /* Tasks are ready: a look at timers and I/O, if it is time for one. */
@@ -255,6 +275,15 @@ void sr_loop_kill_all(lua_State *L, SrRuntime *rt) {
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
+}
+
+/* schedule(fn): fn(tasks), given those that are ready, returns the index of the one to run next; nil: in order. */
+int sr_l_schedule(lua_State *L) {
+  if (!lua_isnoneornil(L, 1)) sr_check_function(L, "schedule", 1, 1);
+  lua_settop(L, 1);
+  sr_rt(L)->is_scheduled = !lua_isnil(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_scheduler_key);
+  return 0;
 }
 
 /* --- saros.h ---------------------------------------------------------------- */

@@ -22,6 +22,9 @@ void sr_loop_wind_down(lua_State *L, SrRuntime *rt);
 /* Closes every task by force. */
 void sr_loop_kill_all(lua_State *L, SrRuntime *rt);
 
+/* schedule(fn): tests choose the order in which ready tasks run. */
+int sr_l_schedule(lua_State *L);
+
 /* The functions behind saros.h. */
 uv_loop_t *sr_foreign_loop(saros_runtime *rt);
 double sr_foreign_now(saros_runtime *rt);

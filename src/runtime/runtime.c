@@ -11,7 +11,8 @@
 #include "runtime/loop.h"
 #include "runtime/trace.h"
 
-const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key, sr_live_key;
+const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key, sr_live_key,
+    sr_scheduler_key;
 
 SrRuntime *sr_find_runtime(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);

@@ -51,14 +51,15 @@ struct SrRuntime {
   uv_loop_t own;
   SrPoller *poller;
   bool is_running;
-  bool is_closing; /* main has ended; the rest is cancelled */
-  bool is_testing; /* leftovers are failures */
-  unsigned steps;  /* since the loop was polled last */
-  int64_t polled;  /* when that was, in nanoseconds */
-  unsigned turn;   /* counts drains of the ready queue */
-  SrSlots live;    /* numbers of live tasks */
-  SrSlots threads; /* numbers of coroutines */
-  SrIdle *idle;    /* a stack of coroutines without a task */
+  bool is_closing;   /* main has ended; the rest is cancelled */
+  bool is_testing;   /* leftovers are failures */
+  bool is_scheduled; /* the registry holds a function that chooses who runs next, under sr_scheduler_key */
+  unsigned steps;    /* since the loop was polled last */
+  int64_t polled;    /* when that was, in nanoseconds */
+  unsigned turn;     /* counts drains of the ready queue */
+  SrSlots live;      /* numbers of live tasks */
+  SrSlots threads;   /* numbers of coroutines */
+  SrIdle *idle;      /* a stack of coroutines without a task */
   unsigned idle_count, idle_capacity;
   uint32_t last_id;      /* of the task spawned last */
   uint32_t last_serial;  /* of the block opened last */
@@ -81,7 +82,7 @@ struct SrRuntime {
 };
 
 extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key,
-    sr_live_key;
+    sr_live_key, sr_scheduler_key;
 
 /* The runtime, from inside one of saros' own C functions. */
 static inline SrRuntime *sr_rt(lua_State *L) {

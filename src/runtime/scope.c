@@ -238,7 +238,11 @@ void sr_scope_forget_all(SrRuntime *rt) {
 }
 
 void sr_block_free_all(SrRuntime *rt) {
-  for (unsigned i = 0; i < rt->block_count; i++) free(rt->all_blocks[i]);
+  for (unsigned i = 0; i < rt->block_count; i++) {
+    SrBlock *block = rt->all_blocks[i];
+    if (block->ops != NULL && block->ops->dispose != NULL) block->ops->dispose(block);
+    free(block);
+  }
   free(rt->all_blocks);
   rt->all_blocks = NULL;
   rt->free_blocks = NULL;

@@ -255,7 +255,7 @@ void sr_kill(lua_State *L, SrTask *t) {
   lua_State *co = t->co;
   uint32_t thread = t->thread;
   if (t->future.state == SR_PARKED)
-    t->waiter.kind->abort(t);
+    sr_give_up(t);
   else if (t->co != NULL && t->future.outcome == SR_WOKEN && t->waiter.kind->undo != NULL)
     t->waiter.kind->undo(L, t);
   sr_unready(rt, t);

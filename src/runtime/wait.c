@@ -92,7 +92,7 @@ static const char STRAY[] = "the coroutine of a task was resumed by hand (only s
 /* Somebody got hold of the coroutine and resumed it: the wait is given up, and the task fails. */
 int sr_refuse_stray(lua_State *L, SrTask *t) {
   if (t->future.state == SR_PARKED)
-    t->waiter.kind->abort(t);
+    sr_give_up(t);
   else
     sr_unready(t->rt, t);
   t->future.state = SR_RUNNING;
@@ -202,6 +202,17 @@ static int abort_foreign(SrTask *t) {
 }
 
 static const SrKind foreign_kind = {"operation", abort_foreign, NULL, false, NULL, NULL};
+
+void sr_give_up(SrTask *t) {
+  if (t->waiter.kind != &foreign_kind) {
+    bool stopped = t->waiter.kind->abort(t);
+    if (!stopped && t->waiter.kind->ended != NULL) sr_ring_remove(&((SrFuture *)t->object)->watchers, &t->waiter);
+    return;
+  }
+  saros_wait *wait = (saros_wait *)t->object;
+  wait->task = NULL;
+  if (t->future.outcome == SR_WOKEN) wait->kind->abort(wait);
+}
 
 void sr_push_waits_for(lua_State *L, SrTask *t) {
   if (t->waiter.kind == &foreign_kind)

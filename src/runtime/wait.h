@@ -101,6 +101,8 @@ int sr_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx);
 void sr_wake(SrTask *t);
 /* Raises in a task whose coroutine was not resumed by the runtime. [-0, +0, v] */
 int sr_refuse_stray(lua_State *L, SrTask *t);
+/* The task will never continue: stops its wait, whatever that says. */
+void sr_give_up(SrTask *t);
 /* Ends a wait before its time; does nothing unless the task is parked. */
 void sr_abort(SrTask *t, SrOutcome outcome);
 /* The task whose sleep this is. */

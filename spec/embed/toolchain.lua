@@ -1,0 +1,112 @@
+-- SPDX-License-Identifier: MIT
+-- Compiles C into a folder that is removed again, and runs hosts with it.
+
+local toolchain = {}
+
+local root = assert(io.popen("pwd -P")):read("l")
+
+-- Under a sanitizer that was loaded before Lua, what is compiled here is instrumented as saros itself
+-- is. A host then brings the sanitizer along and does without the preload.
+local is_sanitized = (os.getenv "LD_PRELOAD" or ""):find("asan", 1, true) ~= nil
+local WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion "
+  .. "-Wno-sign-conversion"
+local SANITIZERS = "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+
+-- Names that the packages of Lua have on various systems.
+local FIND_LUA = "for lua in lua5.4 lua-5.4 lua54 lua; do pkg-config --exists $lua && break; done; "
+
+local function quote(text)
+  return "'" .. text:gsub("'", [['\'']]) .. "'"
+end
+
+local function write(path, text)
+  local file <close> = assert(io.open(path, "w"))
+  assert(file:write(text))
+end
+
+local function read(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read("a")
+end
+
+-- What a shell command says on both channels, and its exit status.
+local function shell(command)
+  local pipe = assert(io.popen("exec env -u LD_PRELOAD sh -c " .. quote(command) .. " 2>&1"))
+  local text = pipe:read("a")
+  local _, _, status = pipe:close()
+  return text, status
+end
+
+---@class Workshop  a temporary folder
+local Workshop = {}
+Workshop.__index = Workshop
+
+---@return Workshop
+function toolchain.open()
+  local text, status = shell("mktemp -d")
+  assert(status == 0, text)
+  return setmetatable({folder = text:match("[^\n]+"), scripts = 0}, Workshop)
+end
+
+function Workshop:close()
+  if self.folder then shell("rm -rf " .. quote(self.folder)) end
+  self.folder = nil
+end
+
+function Workshop:path(name)
+  return self.folder .. "/" .. name
+end
+
+--- The code block of a document whose opening fence names this file.
+function toolchain.block(document, name)
+  local text = read(document)
+  local _, start = text:find("\n```%l+ " .. name:gsub("%p", "%%%0") .. "\n")
+  assert(start, name .. " is not in " .. document)
+  return text:sub(start + 1, text:find("```", start, true) - 1)
+end
+
+--- The name may have one folder in it, which is made.
+function Workshop:write(name, text)
+  local folder = name:match("(.+)/")
+  if folder then shell("mkdir -p " .. quote(self:path(folder))) end
+  write(self:path(name), text)
+  return self:path(name)
+end
+
+--- Compiles a source to a module or a program in the folder; the compiler has to be silent.
+function Workshop:compile(source, target)
+  local is_module = target:find("%.so$") ~= nil
+  local command = table.concat({
+    is_sanitized and "gcc" or "cc", "-O1", WARNINGS, is_sanitized and SANITIZERS or "",
+    is_module and "-shared -fPIC -Wl,-z,nodelete" or "-rdynamic",
+    "-I", quote(root .. "/include"), '$(pkg-config --cflags "$lua" libuv)',
+    "-o", quote(self:path(target)), quote(source),
+    is_module and "$(pkg-config --libs libuv)" or '$(pkg-config --libs "$lua" libuv)',
+  }, " ")
+  local text, status = shell(FIND_LUA .. command)
+  assert(status == 0 and text == "", command .. "\n" .. text)
+  return self:path(target)
+end
+
+--- package.cpath with the modules of the folder.
+function Workshop:cpath()
+  return self:path("?.so") .. ";" .. package.cpath
+end
+
+--- Runs a host with Lua programs, given as text.
+---@return {out: string, err: string, code: integer?}
+function Workshop:run(host, ...)
+  local paths = {}
+  for _, text in ipairs{...} do
+    self.scripts = self.scripts + 1
+    paths[#paths + 1] = quote(self:write(("script%d.lua"):format(self.scripts), text))
+  end
+  local out, err = self:path("out"), self:path("err")
+  local environment = ("env -u LUA_INIT -u LUA_INIT_5_4 -u SAROS_DEBUG LUA_PATH_5_4=%s LUA_CPATH_5_4=%s"):format(
+    quote(package.path), quote(self:cpath()))
+  local _, status = shell(("exec %s timeout --foreground 60 %s %s >%s 2>%s </dev/null"):format(
+    environment, quote(self:path(host)), table.concat(paths, " "), quote(out), quote(err)))
+  return {out = read(out), err = read(err), code = status}
+end
+
+return toolchain
