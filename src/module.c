@@ -4,6 +4,7 @@
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/loop.h"
 #include "runtime/trace.h"
 #include "sync/sync.h"
 
@@ -26,6 +27,7 @@ static const luaL_Reg runtime_functions[] = {
 /* For the Lua half of saros alone. */
 static const luaL_Reg internal_functions[] = {
     {"home", sr_l_home},
+    {"schedule", sr_l_schedule},
     {"test_run", sr_l_test_run},
     {"settle", sr_l_settle},
     {NULL, NULL},
@@ -47,10 +49,14 @@ static int l_init(lua_State *L) {
   sr_open_semaphore(L);
   sr_open_lock(L);
   sr_open_event(L);
+  sr_open_condition(L);
+  sr_open_barrier(L);
   sr_open_queue(L);
+  sr_open_limiter(L);
   lua_newtable(L);
   sr_set_functions(L, internal_functions);
   sr_open_completions(L);
+  sr_open_checkpoint(L);
   lua_setfield(L, -2, "internal");
   return 1;
 }

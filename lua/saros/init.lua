@@ -13,7 +13,12 @@ if type(path) == "string" and path:find "init%.lua$" then
   internal.home("@" .. path:gsub("init%.lua$", ""))
 end
 
-local LAZY = { json = "saros.json", generator = "saros.generator" }
+local LAZY = {
+  json = "saros.json",
+  generator = "saros.generator",
+  ticker = "saros.ticker",
+  retry = "saros.retry",
+}
 for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do
   LAZY[name] = "saros.http"
 end
@@ -53,6 +58,8 @@ end
 
 methods_of(async.semaphore(1)).with = new_with "semaphore:with"
 methods_of(async.lock()).with = new_with "lock:with"
+methods_of(async.condition()).with = new_with "condition:with"
+methods_of(async.rate_limiter(1, 1)).with = new_with "rate_limiter:with"
 
 --- Cancels and joins what as_completed has started, when its loop is left.
 local Started = {

@@ -428,10 +428,82 @@ function Event:is_set() end
 ---@async
 function Event:wait() end
 
+---Waits for something to become true that other tasks change under a lock. A notification ends one
+---wait; if the task that was notified is cancelled before it has the lock, the next one gets it.
+---@param lock? saros.Lock  one of its own if none is given
+---@return saros.Condition
+function async.condition(lock) end
+
+---All but `acquire` and `locked` raise unless the calling task holds the lock.
+---@class saros.Condition
+local Condition = {}
+
+---Acquires the lock.
+---@async
+---@return saros.Permit
+function Condition:acquire() end
+
+---Releases the lock.
+function Condition:release() end
+
+---@return boolean
+function Condition:locked() end
+
+---Gives the lock up until it is notified. Holds it again however it ends, by cancellation too.
+---@async
+function Condition:wait() end
+
+---Waits until `predicate()`, called with the lock held, is true.
+---@async
+---@generic T
+---@param predicate fun(): T
+---@return T value  of the predicate
+function Condition:wait_for(predicate) end
+
+---Wakes the oldest waiters; each goes on when it has the lock.
+---@param n? integer  how many, 1 unless said otherwise
+function Condition:notify(n) end
+
+---Wakes all waiters.
+function Condition:notify_all() end
+
+---Calls `fn(...)` holding the lock, and returns its results.
+---@async
+---@param fn function
+---@param ... any  for `fn`
+---@return any ...
+function Condition:with(fn, ...) end
+
+---A place where `n` tasks wait for each other, again and again.
+---@param n integer  at least 1
+---@return saros.Barrier
+function async.barrier(n) end
+
+---@class saros.Barrier
+local Barrier = {}
+
+---Waits until `n` tasks do. A waiter that is cancelled leaves; the others go on waiting, and it does
+---not count in the order of arrival.
+---@async
+---@return integer number  in the order of arrival, 1 to n
+function Barrier:wait() end
+
 ---Values handed from task to task, in order.
 ---@param maxsize? integer  `put` waits while there are so many; nil for no limit
 ---@return saros.Queue
 function async.queue(maxsize) end
+
+---As `queue`, but gives the newest value first.
+---@param maxsize? integer  nil for no limit
+---@return saros.Queue
+function async.lifo_queue(maxsize) end
+
+---As `queue`, but gives the least value first, equal ones in order of arrival. An error in `less` is
+---raised by the `put` or `get` that compares, which then has done nothing.
+---@param maxsize? integer  nil for no limit
+---@param less? fun(a: any, b: any): boolean  the operator `<` unless given; must not wait
+---@return saros.Queue
+function async.priority_queue(maxsize, less) end
 
 ---Can be iterated: `for value in queue do`.
 ---@class saros.Queue
@@ -481,6 +553,52 @@ function Queue:close() end
 ---`for value in queue:items() do`, until the queue is closed and drained.
 ---@return async fun(): any
 function Queue:items() end
+
+---At most `n` pass in any stretch of time as long as the period; who waits is served in order.
+---@param n integer  at least 1
+---@param period number  seconds
+---@return saros.RateLimiter
+function async.rate_limiter(n, period) end
+
+---@class saros.RateLimiter
+local RateLimiter = {}
+
+---Waits until one more may pass. There is nothing to give back.
+---@async
+function RateLimiter:acquire() end
+
+---Calls `fn(...)` when one more may pass, and returns its results.
+---@async
+---@param fn function
+---@param ... any  for `fn`
+---@return any ...
+function RateLimiter:with(fn, ...) end
+
+-- Again and again ---------------------------------------------------------------------------------
+
+---Iterates at a fixed rate: `for n in async.ticker(1) do`. Tick n is due n intervals after the loop
+---began, however long its body takes. Ticks that were missed meanwhile merge into one, which comes at
+---once and has the number of the latest: a jump of `n` tells how many were missed.
+---@async
+---@param interval number  seconds, above zero
+---@return async fun(): integer
+function async.ticker(interval) end
+
+---@class saros.RetryOptions
+---@field attempts? number   calls at most; 3 unless said otherwise, math.huge for no limit
+---@field delay? number      seconds before the second attempt; 0.5 unless said otherwise
+---@field factor? number     by which the delay grows each time; 2 unless said otherwise
+---@field max_delay? number  seconds it grows to; 30 unless said otherwise
+---@field jitter? number     from 0 to 1: each delay is shortened by a random part, at most this fraction
+---@field when? fun(err: any, attempt: integer): boolean  whether to try again after this error
+
+---Calls `fn()` until it succeeds; returns its results, or raises its last error unchanged. A
+---cancellation of the calling task and Ctrl-C are never retried.
+---@async
+---@param fn async fun(): ...
+---@param options? saros.RetryOptions
+---@return any ...
+function async.retry(fn, options) end
 
 -- HTTP --------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ local refused = {
   ["a method that is no token"] = { { method = "" }, "invalid method" },
   ["the method CONNECT"] = { { method = "CONNECT" }, "invalid method" },
   ["two bodies"] = { { body = "x", json = {} }, "exclude each other" },
-  ["a body that is no string"] = { { body = {} }, "option 'body': string expected, got table" },
+  ["a body that is no string"] = { { body = {} }, "option 'body': string, function or iterator expected, got table" },
   ["a HEAD with a body"] = { { method = "HEAD", body = "x" }, "HEAD request has no body" },
   ["a timeout that is not a number"] = { { timeout = 0 / 0 }, "option 'timeout'" },
   ["a timeout of text"] = { { timeout = "5" }, "option 'timeout'" },

@@ -5,6 +5,7 @@ Prints one line of JSON, {"plain": port, "other": port, "tls": port, "unix": pat
 serves until nobody reads its output any more, for ten minutes at most. Only the standard library.
 """
 import asyncio
+import base64
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import zlib
 from urllib.parse import parse_qs, unquote, urlsplit
 
 LIFETIME = 600
@@ -203,6 +205,48 @@ async def digest(x):
     x.answer(401, "who are you?", [("WWW-Authenticate", 'Digest realm="realm", nonce="once"')])
 
 
+async def encoded(x):
+    """A body, in base64, with the Content-Encoding of the query; piece by piece if asked so."""
+    body, step = base64.b64decode(x.query["data"]), int(x.query.get("step", "0"))
+    x.write("HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n" % x.query["as"])
+    x.write("Content-Length: %d\r\n\r\n" % len(body))
+    for i in range(0, len(body), step or max(len(body), 1)):
+        x.write(body[i:i + (step or len(body))])
+        await x.writer.drain()
+        if step:
+            await asyncio.sleep(0.001)
+
+
+async def zeros(x):
+    """So many zeros, gzipped as they go out."""
+    left, piece = int(x.query["bytes"]), bytes(1 << 20)
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    x.write("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n")
+    while left > 0:
+        x.write(packer.compress(piece[:left]))
+        left -= len(piece)
+        await x.writer.drain()
+    x.write(packer.flush())
+    return "close"
+
+
+async def early(x):
+    """Answers before it has read the body, if it reads it at all."""
+    status, length = int(x.query.get("status", "413")), x.query.get("length", "5")
+    x.write("HTTP/1.1 %d Phrase\r\n" % status)
+    if length != "none":
+        x.write("Content-Length: %s\r\n" % length)
+    x.write("\r\nearly")
+    await x.writer.drain()
+    if "wait" in x.query:
+        await asyncio.sleep(float(x.query["wait"]))
+    return "close"
+
+
+async def count(x):
+    x.answer_json({"bytes": len(x.body), "headers": x.headers})
+
+
 async def connect(x):
     x.answer(403, "no tunnel")
     return "close"
@@ -214,7 +258,21 @@ ROUTES = {
     "raw": head_only_then, "close": close, "reset": reset, "endless-headers": endless_headers,
     "once-per-connection": once_per_connection, "times": times, "hold": hold, "report": report,
     "headers": headers, "digest": digest,
+    "early": early, "count": count, "encoded": encoded, "zeros": zeros,
 }
+
+
+async def read_body(reader, found):
+    names = {k.lower(): v for k, v in found}
+    if names.get("transfer-encoding") != "chunked":
+        return await reader.readexactly(int(names.get("content-length", 0)))
+    body = []
+    while True:
+        size = int(await reader.readline(), 16)
+        body.append(await reader.readexactly(size))
+        await reader.readline()
+        if size == 0:
+            return b"".join(body)
 
 
 async def read_request(reader):
@@ -229,8 +287,9 @@ async def read_request(reader):
             break
         name, value = line.rstrip("\r\n").split(":", 1)
         found.append((name, value.strip()))
-    length = next((int(v) for k, v in found if k.lower() == "content-length"), 0)
-    return method, target, found, await reader.readexactly(length)
+    if target.startswith("/early"):
+        return method, target, found, b""  # reads the body itself, if at all
+    return method, target, found, await read_body(reader, found)
 
 
 async def serve(reader, writer):

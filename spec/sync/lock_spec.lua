@@ -230,6 +230,24 @@ describe("lock", function()
     testing.run(function() lock:acquire():release() end)
   end)
 
+  it("is free when owner and waiters are closed by force", function()
+    local lock, log = async.lock(), {}
+    local reports = support.reported(pcall, testing.run, function()
+      for i = 1, 3 do -- closing the first hands the lock to the second, who is closed with it, ...
+        async.spawn(async.shield, function()
+          local permit <close> = lock:acquire()
+          log[#log + 1] = i
+          async.sleep(math.huge)
+        end)
+      end
+      async.sleep(math.huge)
+    end)
+    assert.same({1}, log)
+    assert.equal(3, #reports)
+    for _, report in ipairs(reports) do assert.matches("closed by force", tostring(report), 1, true) end
+    assert.is_false(lock:locked())
+  end)
+
   it("that is collected while it is held does no harm", inside(function()
     async.lock():acquire()
     collectgarbage()

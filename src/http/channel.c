@@ -4,9 +4,11 @@
 **
 ** Invariant: a handle carries the basic options at all times, and beyond them only
 ** what the present plan asks for. Rare options (TLS, addresses, digest) have an id;
-** a handle that carries them is reset before a plan with others. All else is undone option by option, which is what makes reuse cheap.
+** a handle that carries them is reset before a plan with others. All else is undone option by
+** option, which is what makes reuse cheap.
 */
 #include "http/channel.h"
+#include "http/codec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,8 @@ static void set_basics(SrChannel *channel) {
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, channel);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, channel->hooks->on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, channel);
+  curl_easy_setopt(easy, CURLOPT_READFUNCTION, channel->hooks->on_wanted);
+  curl_easy_setopt(easy, CURLOPT_READDATA, channel);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, channel->hooks->on_connected);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, channel);
   curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, channel->hooks->on_progress);
@@ -31,7 +35,8 @@ static void set_basics(SrChannel *channel) {
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_SIZE);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* only asked for by libcurl, see decoder.h */
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, sr_codec_names());
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* the URL comes normalised */
   curl_easy_setopt(easy, CURLOPT_PROXY, "");      /* the environment is read by the Lua side */
@@ -99,13 +104,17 @@ static CURLcode load_extras(SrChannel *channel, const SrExtras *extras) {
 static CURLcode load_method(SrChannel *channel, const SrPlan *plan) {
   CURL *easy = channel->easy;
   SrShape shape = SR_SHAPE_OTHER;
-  if (plan->body == NULL && strcmp(plan->method, "GET") == 0) shape = SR_SHAPE_GET;
-  if (plan->body == NULL && strcmp(plan->method, "HEAD") == 0) shape = SR_SHAPE_HEAD;
+  int has_body = plan->body != NULL || plan->streamed;
+  if (!has_body && strcmp(plan->method, "GET") == 0) shape = SR_SHAPE_GET;
+  if (!has_body && strcmp(plan->method, "HEAD") == 0) shape = SR_SHAPE_HEAD;
   if (shape == channel->shape && shape != SR_SHAPE_OTHER) return CURLE_OK;
   channel->shape = shape;
   curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   if (shape == SR_SHAPE_HEAD) curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  if (plan->body != NULL) {
+  if (plan->streamed) {
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, plan->stream_length);
+  } else if (plan->body != NULL) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)plan->body_length);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, plan->body);
   }

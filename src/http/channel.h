@@ -15,6 +15,7 @@ typedef struct SrChannel SrChannel;
 typedef struct SrHooks {
   curl_write_callback on_head;        /* a line of the head, or a trailer */
   curl_write_callback on_body;        /* a piece of the body */
+  curl_read_callback on_wanted;       /* a piece of a streamed body is to be sent */
   curl_prereq_callback on_connected;  /* connected, about to send */
   curl_xferinfo_callback on_progress; /* only while a read timeout watches an upload */
 } SrHooks;

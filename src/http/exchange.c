@@ -1,44 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** The awaits of HTTP, see exchange.h: a slot, the head of the answer, its body.
+** The awaits of HTTP, see exchange.h: a slot, and the head of the answer.
 **
-** Slots of the stack in every function of `send`: the pool, the plan (its strings
-** are what libcurl sends from), the transfer, which anchors both.
+** Slots of the stack in every function of `send`: the pool, the plan (its strings are what libcurl
+** sends from), the upload or nil, the transfer, which anchors them all.
 */
 #include "http/exchange.h"
 
 #include <lauxlib.h>
 #include <math.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "http/transfer.h"
 
-enum { POOL = 1, PLAN = 2, TRANSFER = 3 };
+enum { POOL = 1, PLAN = 2, UPLOAD = 3, TRANSFER = 4 };
 
-#define owner_of(pointer) ((SrTransfer *)((char *)(pointer)-offsetof(SrTransfer, wait)))
-
-/* Cancelling a request, in whatever phase, is ending it: its slot is free at once. */
-static int abort_transfer(saros_wait *wait) {
-  SrTransfer *transfer = owner_of(wait);
-  transfer->awaited = SR_AWAITS_NOTHING;
-  sr_transfer_fail(transfer, "ClosedError", "ECLOSED", "the request was cancelled");
-  return 1;
-}
-
-static const saros_kind slot_kind = {"http slot", abort_transfer};
-static const saros_kind head_kind = {"http response", abort_transfer};
-static const saros_kind body_kind = {"http body", abort_transfer};
+static const saros_kind slot_kind = {"http slot", sr_transfer_abort};
+static const saros_kind head_kind = {"http response", sr_transfer_abort};
 
 static int park(lua_State *L, SrTransfer *transfer, SrAwaited awaited, const saros_kind *kind, lua_KFunction k) {
   transfer->awaited = awaited;
   return sr_saros->park(L, &transfer->wait, kind, k, (lua_KContext)transfer);
 }
 
-/* --- send ------------------------------------------------------------------ */
-
 static SrTransfer *new_transfer(lua_State *L, SrPool *pool, const SrPlan *plan) {
-  SrTransfer *transfer = lua_newuserdatauv(L, sizeof *transfer, 2);
+  SrTransfer *transfer = lua_newuserdatauv(L, sizeof *transfer, 3);
   *transfer = (SrTransfer){0};
   transfer->pool = pool;
   transfer->plan = plan;
@@ -49,6 +35,8 @@ static SrTransfer *new_transfer(lua_State *L, SrPool *pool, const SrPlan *plan) 
   lua_setiuservalue(L, -2, 1);
   lua_pushvalue(L, PLAN);
   lua_setiuservalue(L, -2, 2);
+  lua_pushvalue(L, UPLOAD);
+  lua_setiuservalue(L, -2, 3);
   return transfer;
 }
 
@@ -129,8 +117,9 @@ static int k_slot(lua_State *L, int status, lua_KContext ctx) {
 int sr_exchange_send(lua_State *L) {
   SrPool *pool = sr_pool_check(L, POOL);
   const SrPlan *plan = sr_plan_check(L, PLAN);
+  SrUpload *upload = sr_upload_test(L, UPLOAD);
   double started = luaL_optnumber(L, TRANSFER, -1);
-  lua_settop(L, PLAN);
+  lua_settop(L, UPLOAD);
   sr_saros->check(L, plan->caller);
   if (sr_saros->cancelled(L)) return sr_saros->raise(L);
   if (pool->closed) {
@@ -140,6 +129,8 @@ int sr_exchange_send(lua_State *L) {
   sr_pool_attach(L, pool);
   SrTransfer *transfer = new_transfer(L, pool, plan);
   transfer->resource.on_run_end = on_run_end;
+  transfer->upload = upload;
+  if (upload != NULL) upload->transfer = transfer;
   set_clock(transfer, started);
   sr_transfer_begin(transfer, pool);
   int taken = sr_slot_take(&pool->slots, &transfer->slot, plan->key);

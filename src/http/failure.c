@@ -33,15 +33,18 @@ static const char *system_code(long number, const char *otherwise) {
   return uv_err_name(uv_translate_sys_error((int)number));
 }
 
-/* libcurl keeps the errno of a connection attempt that failed before another succeeded. */
-static int is_transport_error(long number) {
+/*
+** libcurl keeps the errno of a connection attempt that failed before another succeeded, and that of
+** former transfers: only one that its text speaks of belongs to this failure.
+*/
+static int is_transport_error(long number, const char *detail) {
+  if (number <= 0 || strstr(detail, strerror((int)number)) == NULL) return 0;
   return number == ECONNRESET || number == EPIPE || number == ETIMEDOUT || number == EHOSTUNREACH ||
          number == ENETUNREACH || number == ENETDOWN || number == ECONNABORTED;
 }
 
 static const char *transport_code(long number, const char *detail, int has_head) {
-  if (number == EPIPE) return "ECONNRESET";
-  if (is_transport_error(number)) return system_code(number, "ECONNRESET");
+  if (is_transport_error(number, detail)) return number == EPIPE ? "ECONNRESET" : system_code(number, "ECONNRESET");
   if (!has_head) return "ECONNRESET";
   return strstr(detail, "chunked") != NULL ? "EPROTO" : "ETRUNCATED";
 }
@@ -75,9 +78,11 @@ static const char *plain_code(CURLcode result, long number, const char *detail, 
   case CURLE_SEND_ERROR:
   case CURLE_RECV_ERROR: return transport_code(number, detail, has_head);
   case CURLE_GOT_NOTHING:
+  case CURLE_SEND_FAIL_REWIND:
   case CURLE_ABORTED_BY_CALLBACK: return "ECONNRESET";
   case CURLE_PARTIAL_FILE: return has_head ? "ETRUNCATED" : "ECONNRESET";
   case CURLE_HTTP2_STREAM: return has_head ? "ETRUNCATED" : "ECONNRESET";
+  case CURLE_BAD_CONTENT_ENCODING: return "EDECODE";
   case CURLE_URL_MALFORMAT: return "EINVAL";
   case CURLE_OUT_OF_MEMORY: return "ENOMEM";
   default: return "EPROTO";

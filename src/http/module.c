@@ -5,9 +5,12 @@
 */
 #include <lauxlib.h>
 
+#include "http/body.h"
 #include "http/exchange.h"
+#include "http/file.h"
 #include "http/plan.h"
 #include "http/pool.h"
+#include "http/upload.h"
 
 #if LIBCURL_VERSION_NUM < 0x075700
 #error "libcurl 7.87 or later is needed: before, a cancelled name lookup blocks the loop (CURLOPT_QUICK_EXIT)"
@@ -17,13 +20,19 @@ SAROS_EXPORT int luaopen_saros_http_core(lua_State *L);
 
 /* [-0, +1, v] */
 int luaopen_saros_http_core(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"pool", sr_pool_new}, {"compile", sr_plan_compile}, {"send", sr_exchange_send}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"pool", sr_pool_new},
+                                       {"compile", sr_plan_compile},
+                                       {"send", sr_exchange_send},
+                                       {"upload", sr_upload_new},
+                                       {"create", sr_file_create},
+                                       {"error_name", sr_file_error_name},
+                                       {NULL, NULL}};
   sr_saros = saros_open(L);
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl could not be initialised");
   sr_plan_open(L);
   sr_pool_open(L);
-  sr_exchange_open(L);
+  sr_body_open(L);
+  sr_upload_open(L);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -105,11 +105,15 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   SrSocket *sock = poll->data;
   SrMulti *multi = sock->multi;
   int flags = 0, running;
-  if (status == 0 && (events & sock->wants) == 0) { /* nobody's event any more */
+  if (status < 0) { /* libuv has stopped it; bytes may wait before the error, so libcurl is to read and see */
+    events = UV_READABLE | UV_WRITABLE;
+    set_polls(sock, sock->wants);
+  }
+  events &= sock->wants;
+  if (events == 0) { /* nobody's event any more */
     set_polls(sock, sock->wants);
     return;
   }
-  if (status < 0) flags |= CURL_CSELECT_ERR;
   if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
   curl_multi_socket_action(multi->curl, sock->fd, flags, &running);
@@ -226,8 +230,8 @@ void sr_multi_remove(SrMulti *multi, CURL *easy) {
   settle(multi);
 }
 
-void sr_multi_unpause(SrMulti *multi, CURL *easy) {
-  curl_easy_pause(easy, CURLPAUSE_CONT);
+void sr_multi_unpause(SrMulti *multi, CURL *easy, int still) {
+  curl_easy_pause(easy, still);
   settle(multi);
 }
 

@@ -33,8 +33,8 @@ int sr_multi_add(SrMulti *multi, CURL *easy);
 /* Takes `easy` out; a transfer in flight is cut off, whatever phase it is in, without waiting. */
 void sr_multi_remove(SrMulti *multi, CURL *easy);
 
-/* Lets a paused transfer go on. It may have ended when this returns. */
-void sr_multi_unpause(SrMulti *multi, CURL *easy);
+/* Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this returns. */
+void sr_multi_unpause(SrMulti *multi, CURL *easy, int still);
 
 /* Connections open and used by no request. */
 long sr_multi_idle(const SrMulti *multi);

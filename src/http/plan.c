@@ -69,7 +69,7 @@ int sr_plan_compile(lua_State *L) {
   SrPlan *plan = lua_newuserdatauv(L, sizeof *plan, 0);
   *plan = (SrPlan){0};
   luaL_setmetatable(L, PLAN_TYPE);
-  double max_body = field_number(L, 1, "max_body");
+  double max_body = field_number(L, 1, "max_body"), length = field_number(L, 1, "body_length");
   plan->caller = field_string(L, 1, "caller", NULL);
   plan->key = field_string(L, 1, "key", NULL);
   plan->url = field_string(L, 1, "wire_url", NULL);
@@ -81,6 +81,8 @@ int sr_plan_compile(lua_State *L) {
                             field_number(L, 1, "pool")};
   plan->max_body = max_body < 9e18 ? (curl_off_t)max_body : INT64_MAX;
   plan->sends = field_true(L, 1, "repeatable") ? 2 : 1;
+  plan->streamed = field_true(L, 1, "source");
+  plan->stream_length = length < 9e18 ? (curl_off_t)length : -1;
   plan->https = field_true(L, 1, "https");
   read_list(L, 1, "headers", &plan->headers);
   if (lua_getfield(L, 1, "extras") == LUA_TTABLE) read_extras(L, 3, &plan->extras);

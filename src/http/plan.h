@@ -47,12 +47,14 @@ typedef struct SrPlan {
   const char *method;
   const char *body; /* NULL for none */
   size_t body_length;
+  curl_off_t stream_length;     /* of a streamed body, -1 if unknown */
   const char *proxy, *no_proxy; /* NULL for none */
   struct curl_slist *headers;
   SrLimits limits;
   curl_off_t max_body;
   unsigned sends; /* how often it may go out */
   unsigned char https;
+  unsigned char streamed; /* the body comes from an upload */
   SrExtras extras;
 } SrPlan;
 

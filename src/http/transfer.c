@@ -20,6 +20,9 @@
 /* A deadline counts as reached when the timer fires this much early. */
 #define TIMER_SLACK 0.0005
 
+/* How often a transfer is looked after that has an answer and does not send the rest. */
+#define POKE_INTERVAL 0.05
+
 /* A timer this late says that Lua code held the loop, not that the server was silent. */
 #define LATE 0.05
 
@@ -31,15 +34,29 @@ static void wake(SrTransfer *transfer, SrAwaited awaited) {
   sr_saros->wake(&transfer->wait);
 }
 
+/* Whether all of the answer has come, as far as its head told how much that is. */
+static int is_whole(const SrTransfer *transfer) {
+  const SrHead *head = &transfer->head;
+  if (!transfer->head_done) return 0;
+  return head->status == 204 || head->status == 304 || (head->length >= 0 && transfer->received >= head->length);
+}
+
 /* --- deadlines ------------------------------------------------------------- */
+
+/* The server waits for bytes that our side has not given yet. */
+static int is_starved(const SrTransfer *transfer) {
+  return transfer->upload != NULL && transfer->upload->starved && !transfer->head_done;
+}
 
 static double nearest_deadline(const SrTransfer *transfer) {
   double nearest = transfer->total_at;
+  if (transfer->early) return 0;
+  if (transfer->stalled) nearest = fmin(nearest, transfer->poke_at);
   if (transfer->slot.state != SR_SLOT_HELD)
     nearest = fmin(nearest, transfer->pool_at);
   else if (!transfer->connected)
     nearest = fmin(nearest, transfer->connect_at);
-  else if (!transfer->paused)
+  else if (!transfer->paused && !is_starved(transfer))
     nearest = fmin(nearest, transfer->last_byte + transfer->plan->limits.read);
   return nearest;
 }
@@ -67,10 +84,46 @@ static void pass_deadline(SrTransfer *transfer, double now) {
   sr_transfer_end(transfer);
 }
 
+/* What libcurl still waits for when it is told to go on. */
+static int pauses(const SrTransfer *transfer) {
+  int starved = transfer->stalled || (transfer->upload != NULL && transfer->upload->starved);
+  return (transfer->paused ? CURLPAUSE_RECV : 0) | (starved ? CURLPAUSE_SEND : 0);
+}
+
+/*
+** While sending is paused for good libcurl does not notice that the answer has ended with its
+** connection: so it is asked to go on, now and then.
+*/
+static void poke(SrTransfer *transfer) {
+  transfer->stalled = 0;
+  transfer->poke_at = sr_saros->now(transfer->pool->runtime) + POKE_INTERVAL;
+  sr_multi_unpause(transfer->pool->multi, transfer->channel->easy, pauses(transfer));
+  if (transfer->open) sr_transfer_arm(transfer);
+}
+
+/* The answer came before all of the request had left: the rest stays here. */
+static void stop_upload(SrTransfer *transfer) {
+  transfer->early = 0;
+  sr_upload_stop(transfer->upload);
+  transfer->upload = NULL;
+  if (is_whole(transfer))
+    sr_transfer_end(transfer);
+  else
+    poke(transfer);
+}
+
 /* Deadlines move while the timer stands: what fires early is set again. */
 static void on_fire(saros_timer *timer) {
   SrTransfer *transfer = owner_of(timer, timer);
   double now = sr_saros->now(transfer->pool->runtime) + TIMER_SLACK;
+  if (transfer->early) {
+    stop_upload(transfer);
+    return;
+  }
+  if (transfer->stalled && transfer->poke_at <= now) {
+    poke(transfer);
+    return;
+  }
   if (nearest_deadline(transfer) <= now && !grant_grace(transfer, now))
     pass_deadline(transfer, now);
   else
@@ -98,12 +151,24 @@ static size_t refuse(SrTransfer *transfer, const char *code, const char *message
   return 0;
 }
 
+/*
+** libcurl goes on sending until the end, or on an error status stops but stays paused. Nothing of
+** it may be called from here, so the timer does the rest.
+*/
+static void look_for_early_end(SrTransfer *transfer) {
+  if (transfer->upload == NULL || transfer->early) return;
+  if (!is_whole(transfer) && transfer->head.status < 300) return;
+  transfer->early = 1;
+  sr_transfer_arm(transfer);
+}
+
 /* The answer is there: what comes now is its body. */
 static void finish_head(SrTransfer *transfer) {
   transfer->head_done = 1;
   transfer->coded = (unsigned char)sr_codings_any(&transfer->head.codings);
   transfer->head_at = sr_saros->now(transfer->pool->runtime);
   wake(transfer, SR_AWAITS_HEAD);
+  look_for_early_end(transfer);
 }
 
 static void end_head(SrTransfer *transfer) {
@@ -143,7 +208,18 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
   if (!sr_buffer_append(&transfer->body, bytes, length)) return refuse(transfer, "ENOMEM", "not enough memory");
   transfer->received += (curl_off_t)length;
   wake(transfer, SR_AWAITS_DATA);
+  look_for_early_end(transfer);
   return length;
+}
+
+static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
+  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  if (transfer->upload == NULL) {
+    transfer->stalled = 1;
+    return CURL_READFUNC_PAUSE;
+  }
+  touch(transfer);
+  return sr_upload_take(transfer->upload, out, size * count);
 }
 
 /* libcurl would send any request again on a connection that turned out dead. */
@@ -169,7 +245,7 @@ static int on_progress(void *ctx, curl_off_t to_come, curl_off_t received, curl_
   return 0;
 }
 
-const SrHooks sr_transfer_hooks = {on_head, on_body, on_connected, on_progress};
+const SrHooks sr_transfer_hooks = {on_head, on_body, on_wanted, on_connected, on_progress};
 
 /* --- begin, launch, resume, end -------------------------------------------- */
 
@@ -201,17 +277,27 @@ void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
   }
 }
 
+/* Of what had paused, only that which still has to stays so. */
+static void go_on(SrTransfer *transfer) {
+  if (transfer->plan->limits.read < HUGE_VAL) {
+    touch(transfer);
+    sr_transfer_arm(transfer);
+  }
+  sr_multi_unpause(transfer->pool->multi, transfer->channel->easy, pauses(transfer));
+}
+
 void sr_transfer_resume(SrTransfer *transfer) {
   if (transfer->unbounded && transfer->head.length > 0 && transfer->head.length <= RESERVE_BOUND && transfer->open)
     sr_buffer_reserve(&transfer->body, (size_t)(transfer->head.length - transfer->received));
   if (!transfer->paused || transfer->channel == NULL) return;
   if (!transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND) return;
   transfer->paused = 0;
-  if (transfer->plan->limits.read < HUGE_VAL) {
-    touch(transfer);
-    sr_transfer_arm(transfer);
-  }
-  sr_multi_unpause(transfer->pool->multi, transfer->channel->easy);
+  go_on(transfer);
+}
+
+void sr_transfer_feed(SrTransfer *transfer) {
+  transfer->upload->starved = 0;
+  if (transfer->channel != NULL) go_on(transfer);
 }
 
 static void give_channel_back(SrTransfer *transfer) {
@@ -244,6 +330,8 @@ void sr_transfer_end(SrTransfer *transfer) {
   sr_saros->resource_close(&transfer->resource);
   leave_pool(transfer);
   give_channel_back(transfer);
+  if (transfer->upload != NULL) sr_upload_stop(transfer->upload);
+  transfer->upload = NULL;
   sr_slot_release(&transfer->pool->slots, &transfer->slot);
   if (transfer->failure.name != NULL) transfer->pool->failed++;
   wake(transfer, transfer->awaited);
@@ -255,12 +343,20 @@ void sr_transfer_fail(SrTransfer *transfer, const char *name, const char *code, 
   sr_transfer_end(transfer);
 }
 
+int sr_transfer_abort(saros_wait *wait) {
+  SrTransfer *transfer = owner_of(wait, wait);
+  transfer->awaited = SR_AWAITS_NOTHING;
+  sr_transfer_fail(transfer, "ClosedError", "ECLOSED", "the request was cancelled");
+  return 1;
+}
+
 void sr_transfer_done(CURL *easy, CURLcode result) {
   SrChannel *channel = NULL;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &channel);
   SrTransfer *transfer = channel->transfer;
   if (transfer == NULL) return;
   if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) finish_head(transfer);
+  if (transfer->upload != NULL && is_whole(transfer)) result = CURLE_OK; /* it wanted no more */
   if (result != CURLE_OK)
     sr_failure_curl(&transfer->failure, easy, result, channel->detail, transfer->head_done);
   else if (!transfer->head_done)

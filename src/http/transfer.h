@@ -14,6 +14,7 @@
 #include "http/failure.h"
 #include "http/head.h"
 #include "http/pool.h"
+#include "http/upload.h"
 
 /* What the task that is parked on a transfer waits for. */
 typedef enum SrAwaited {
@@ -32,6 +33,7 @@ typedef struct SrTransfer {
   SrPool *pool;
   const SrPlan *plan;             /* anchored by the userdata */
   SrChannel *channel;             /* while under way, else NULL */
+  SrUpload *upload;               /* gives the body while it is wanted, else NULL; anchored by the userdata */
   struct SrTransfer *prev, *next; /* in the pool's list, while `open` */
   SrAwaited awaited;
   unsigned char open;                   /* waits or runs: sr_transfer_end has work to do */
@@ -40,6 +42,8 @@ typedef struct SrTransfer {
   unsigned char head_done;              /* the head of the final answer is there */
   unsigned char coded;                  /* the body has to be decoded, by who reads it */
   unsigned char undone;                 /* decoding it has failed */
+  unsigned char early;                  /* answered before the upload's end: the timer is to stop it */
+  unsigned char stalled;                /* and libcurl holds back, for there is nothing more to send */
   unsigned char paused;                 /* libcurl holds back: the buffer is full */
   unsigned char unbounded;              /* the reader wants all: no pausing */
   unsigned sends;                       /* how often the request went out */
@@ -47,6 +51,7 @@ typedef struct SrTransfer {
   curl_off_t decoded;                   /* and as they were read, if coded */
   curl_off_t sent;                      /* bytes of the request's body, as on_progress saw it */
   double total_at, pool_at, connect_at; /* deadlines on the runtime's clock */
+  double poke_at;                       /* when a stalled one is looked after */
   double started, head_at;              /* when the exchange began, when the head was there */
   double last_byte;                     /* when the latest byte came or left; kept for limits.read only */
   SrHead head;
@@ -71,6 +76,9 @@ void sr_transfer_arm(SrTransfer *transfer);
 /* Bytes have been taken from the body, or all are wanted: goes on if it had paused. */
 void sr_transfer_resume(SrTransfer *transfer);
 
+/* Its starved upload has bytes again, or has ended. The transfer may have ended when this returns. */
+void sr_transfer_feed(SrTransfer *transfer);
+
 /*
 ** The end, whoever brings it about: timer, channel and slot are given back and the task is woken.
 ** Idempotent; cuts off what is under way.
@@ -79,6 +87,9 @@ void sr_transfer_end(SrTransfer *transfer);
 
 /* Fails and ends. */
 void sr_transfer_fail(SrTransfer *transfer, const char *name, const char *code, const char *message);
+
+/* Of every await on a transfer: cancelling it, in whatever phase, ends the request and frees its slot at once. */
+int sr_transfer_abort(saros_wait *wait);
 
 /* libcurl's report that the transfer on `easy` has ended. */
 void sr_transfer_done(CURL *easy, CURLcode result);

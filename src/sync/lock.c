@@ -1,37 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/*
-** Lock. Invariant: a lock that is held watches its owner, so it is passed on even if the
-** owner ends without releasing it.
-*/
+/* Lock: one owner at a time. See lock.h. */
+#include "sync/lock.h"
+
 #include "runtime/error.h"
 #include "runtime/failure.h"
-#include "sync/sync.h"
 
-typedef struct Lock {
-  SrObject head;
-  SrTask *owner;     /* NULL when free */
-  SrWaiter watch;    /* among the owner's watchers */
-  SrWaiter *waiters; /* who wants it, oldest first */
-  uint32_t serial;   /* counts the owners */
-} Lock;
-
-static const SrClass lock_class = {"lock"};
+const SrClass sr_lock_class = {"lock"};
 
 /* --- check, new ------------------------------------------------------------- */
 
-static Lock *check_lock(lua_State *L, const char *function) {
-  return (Lock *)sr_check_self(L, &lock_class, function);
+static SrLock *check_lock(lua_State *L, const char *function) {
+  return (SrLock *)sr_check_self(L, &sr_lock_class, function);
+}
+
+SrLock *sr_push_lock(lua_State *L) {
+  return (SrLock *)sr_new_giver(L, &sr_lock_class, sizeof(SrLock));
 }
 
 /* lock() */
 static int l_lock(lua_State *L) {
-  sr_new_giver(L, &lock_class, sizeof(Lock));
+  sr_push_lock(L);
   return 1;
 }
 
 /* A lock that is collected must not be found among the watchers of its owner. */
 static int l_collect(lua_State *L) {
-  Lock *lock = (Lock *)sr_test(L, 1, &lock_class);
+  SrLock *lock = (SrLock *)sr_test(L, 1, &sr_lock_class);
   if (lock != NULL && lock->owner != NULL) sr_ring_remove(&lock->owner->future.watchers, &lock->watch);
   return 0;
 }
@@ -42,23 +36,23 @@ static void on_owner_ended(lua_State *L, SrWaiter *waiter, SrFuture *target);
 
 static const SrKind owner_kind = {"owner of a lock", NULL, on_owner_ended, false, NULL, NULL};
 
-static void take(Lock *lock, SrTask *t) {
+void sr_lock_take(SrLock *lock, SrTask *t) {
   lock->owner = t;
-  lock->serial++;
+  lock->serial = ++lock->last;
   lock->watch.kind = &owner_kind;
   sr_ring_append(&t->future.watchers, &lock->watch);
 }
 
-static void pass_on(Lock *lock) {
+static void pass_on(SrLock *lock) {
   SrWaiter *waiter = sr_ring_take(&lock->waiters);
   lock->owner = NULL;
   if (waiter == NULL) return;
   SrTask *t = sr_task_of(waiter);
-  take(lock, t);
+  sr_lock_take(lock, t);
   sr_wake(t);
 }
 
-static void let_go(Lock *lock) {
+void sr_lock_let_go(SrLock *lock) {
   sr_ring_remove(&lock->owner->future.watchers, &lock->watch);
   pass_on(lock);
 }
@@ -66,7 +60,7 @@ static void let_go(Lock *lock) {
 /* The handle of the owner is at index 1 of L: see sr_settle. */
 static void on_owner_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   (void)target;
-  pass_on(SR_CONTAINER(waiter, Lock, watch));
+  pass_on(SR_CONTAINER(waiter, SrLock, watch));
   int top = lua_gettop(L);
   lua_pushliteral(L, "it ended without releasing a lock that it held (declare the permit as local x <close>)");
   lua_pushnil(L);
@@ -76,28 +70,33 @@ static void on_owner_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
 
 /* --- acquire and release ---------------------------------------------------- */
 
+/* Whether the code that runs is of the owner. One without a coroutine is being closed by force. */
+static bool is_held_by(const SrLock *lock, const SrTask *current) {
+  return lock->owner == current || lock->owner->co == NULL;
+}
+
 static void release_permit(lua_State *L, void *object, uint32_t serial) {
-  Lock *lock = (Lock *)object;
+  SrLock *lock = (SrLock *)object;
   if (lock->owner == NULL || lock->serial != serial) return; /* it has been passed on */
-  if (lock->owner != sr_find_runtime(L)->current) luaL_error(L, "permit:release: the lock is held by another task");
-  let_go(lock);
+  if (!is_held_by(lock, sr_find_runtime(L)->current)) luaL_error(L, "permit:release: the lock is held by another task");
+  sr_lock_let_go(lock);
 }
 
 static const SrPermitOps permit_ops = {release_permit};
 
 static int abort_acquire(SrTask *t) {
-  sr_ring_remove(&((Lock *)t->object)->waiters, &t->waiter);
+  sr_ring_remove(&((SrLock *)t->object)->waiters, &t->waiter);
   return 1;
 }
 
 static void undo_acquire(lua_State *L, SrTask *t) {
   (void)L;
-  let_go((Lock *)t->object);
+  sr_lock_let_go((SrLock *)t->object);
 }
 
 static const SrKind acquire_kind = {"lock", abort_acquire, NULL, false, NULL, undo_acquire};
 
-static int hold(SrPermit *permit, const Lock *lock) {
+static int hold(SrPermit *permit, const SrLock *lock) {
   permit->serial = lock->serial;
   permit->is_held = true;
   return 1;
@@ -107,26 +106,31 @@ static int k_acquire(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
   if (!sr_was_woken(L, t)) return sr_throw(L, t);
-  return hold((SrPermit *)lua_touserdata(L, -1), (Lock *)lua_touserdata(L, 1));
+  return hold((SrPermit *)lua_touserdata(L, -1), (SrLock *)lua_touserdata(L, 1));
 }
 
-/* lock:acquire(): a permit. Waits in order of arrival. */
-static int l_acquire(lua_State *L) {
-  Lock *lock = check_lock(L, "lock:acquire");
-  SrTask *t = sr_check_wait(L, "lock:acquire");
+int sr_lock_acquire(lua_State *L, const char *function) {
+  SrLock *lock = (SrLock *)lua_touserdata(L, 1);
+  SrTask *t = sr_check_wait(L, function);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (lock->owner == t) {
-    sr_push_error(L, "DeadlockError", "EDEADLK", "lock:acquire: this task holds the lock already");
+    sr_push_error(L, "DeadlockError", "EDEADLK", "%s: this task holds the lock already", function);
     return lua_error(L);
   }
   SrPermit *permit = sr_push_permit(L, &permit_ops);
   if (lock->owner == NULL) {
-    take(lock, t);
+    sr_lock_take(lock, t);
     hold(permit, lock);
     return sr_return(L, t, 1);
   }
   sr_ring_append(&lock->waiters, &t->waiter);
   return sr_park(L, t, &acquire_kind, lock, k_acquire);
+}
+
+/* lock:acquire(): a permit. Waits in order of arrival. */
+static int l_acquire(lua_State *L) {
+  check_lock(L, "lock:acquire");
+  return sr_lock_acquire(L, "lock:acquire");
 }
 
 static SrTask *check_current(lua_State *L, const char *function) {
@@ -137,20 +141,24 @@ static SrTask *check_current(lua_State *L, const char *function) {
 
 /* lock:try_acquire(): a permit, or nil if somebody holds it */
 static int l_try_acquire(lua_State *L) {
-  Lock *lock = check_lock(L, "lock:try_acquire");
+  SrLock *lock = check_lock(L, "lock:try_acquire");
   SrTask *t = check_current(L, "lock:try_acquire");
   if (lock->owner != NULL) return lua_pushnil(L), 1;
   SrPermit *permit = sr_push_permit(L, &permit_ops);
-  take(lock, t);
+  sr_lock_take(lock, t);
   return hold(permit, lock);
+}
+
+void sr_lock_check_held(lua_State *L, const SrLock *lock, const char *function) {
+  if (lock->owner == NULL) luaL_error(L, "%s: nobody holds the lock", function);
+  if (!is_held_by(lock, sr_rt(L)->current)) luaL_error(L, "%s: the lock is held by another task", function);
 }
 
 /* lock:release(): only by its owner */
 static int l_release(lua_State *L) {
-  Lock *lock = check_lock(L, "lock:release");
-  if (lock->owner == NULL) return luaL_error(L, "lock:release: nobody holds the lock");
-  if (lock->owner != sr_rt(L)->current) return luaL_error(L, "lock:release: the lock is held by another task");
-  let_go(lock);
+  SrLock *lock = check_lock(L, "lock:release");
+  sr_lock_check_held(L, lock, "lock:release");
+  sr_lock_let_go(lock);
   return 0;
 }
 
@@ -170,6 +178,6 @@ void sr_open_lock(lua_State *L) {
   };
   static const luaL_Reg meta[] = {{"__gc", l_collect}, {NULL, NULL}};
   sr_set_functions(L, functions);
-  sr_push_class(L, &lock_class, methods, meta);
+  sr_push_class(L, &sr_lock_class, methods, meta);
   lua_pop(L, 1);
 }

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** Queue: a ring of items in a table, user value 1.
+** Queues: queue, priority_queue and lifo_queue differ in their store.
 **
 ** Invariant: getters wait only while there is no item, putters only while there is no room.
 ** An item goes from a putter straight onto the stack of the getter that waits longest; the
 ** item of a waiting putter stands at index 2 of its frame until there is room.
 */
 #include "runtime/error.h"
+#include "sync/store.h"
 #include "sync/sync.h"
 
 typedef struct Queue {
   SrObject head;
   SrRuntime *rt;
   SrWaiter *getters, *putters, *joiners;
-  lua_Integer maxsize;      /* 0: unbounded */
-  lua_Integer first, count; /* the oldest item, from 0, and how many there are */
-  lua_Integer capacity;     /* places in the ring, a power of two */
-  lua_Integer unfinished;   /* items put and not reported by task_done */
+  lua_Integer maxsize;    /* 0: unbounded */
+  lua_Integer unfinished; /* items put and not reported by task_done */
+  SrStore store;
   bool is_closed;
 } Queue;
 
-enum { FIRST_CAPACITY = 16, RING = 1, ITEM = 2 };
+enum { ITEM = 2 };
 
 static const SrClass queue_class = {"queue"};
 
@@ -30,20 +30,37 @@ static Queue *check_queue(lua_State *L, const char *function) {
   return (Queue *)sr_check_self(L, &queue_class, function);
 }
 
-static void new_ring(lua_State *L, int index, Queue *queue) {
-  lua_createtable(L, FIRST_CAPACITY, 0);
-  lua_setiuservalue(L, index, RING);
-  queue->capacity = FIRST_CAPACITY;
-  queue->first = 0;
+static Queue *new_queue(lua_State *L, const char *function, const SrStoreOps *ops) {
+  lua_Integer maxsize = lua_isnoneornil(L, 1) ? 0 : sr_check_integer(L, function, 1, 1, 1);
+  Queue *queue = (Queue *)sr_new_object(L, &queue_class, sizeof(Queue), ops->compares ? 2 : 1);
+  queue->rt = sr_rt(L);
+  queue->maxsize = maxsize;
+  queue->store.ops = ops;
+  queue->store.capacity = SR_STORE_CAPACITY;
+  lua_createtable(L, SR_STORE_CAPACITY, 0);
+  lua_setiuservalue(L, -2, SR_STORE_ITEMS);
+  return queue;
 }
 
 /* queue([maxsize]): unbounded without one */
 static int l_queue(lua_State *L) {
-  lua_Integer maxsize = lua_isnoneornil(L, 1) ? 0 : sr_check_integer(L, "queue", 1, 1, 1);
-  Queue *queue = (Queue *)sr_new_object(L, &queue_class, sizeof(Queue), 1);
-  queue->rt = sr_rt(L);
-  queue->maxsize = maxsize;
-  new_ring(L, lua_gettop(L), queue);
+  new_queue(L, "queue", &sr_ring_store);
+  return 1;
+}
+
+/* lifo_queue([maxsize]): the newest item first */
+static int l_lifo_queue(lua_State *L) {
+  new_queue(L, "lifo_queue", &sr_stack_store);
+  return 1;
+}
+
+/* priority_queue([maxsize [, less]]): the least item first, by `<` without `less` */
+static int l_priority_queue(lua_State *L) {
+  if (!lua_isnoneornil(L, 2)) sr_check_function(L, "priority_queue", 2, 2);
+  lua_settop(L, 2);
+  new_queue(L, "priority_queue", &sr_heap_store);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -2, SR_STORE_LESS);
   return 1;
 }
 
@@ -56,73 +73,67 @@ static void check_item(lua_State *L, const char *function) {
   if (lua_isnoneornil(L, ITEM)) sr_arg_error(L, function, 1, "nil cannot be an item");
 }
 
-/* --- the ring --------------------------------------------------------------- */
+/* --- items ------------------------------------------------------------------ */
 
-static lua_Integer place_of(const Queue *queue, lua_Integer number) {
-  return ((queue->first + number) & (queue->capacity - 1)) + 1;
+static bool has_room(const Queue *queue) {
+  return queue->maxsize == 0 || queue->store.count < queue->maxsize;
 }
 
-/* Doubles the ring, which is on top of the stack: what stood before `first` moves behind the former end. */
-static void grow(lua_State *L, Queue *queue) {
-  for (lua_Integer i = 1; i <= queue->first; i++) {
-    lua_rawgeti(L, -1, i);
-    lua_rawseti(L, -2, i + queue->capacity);
-    lua_pushnil(L);
-    lua_rawseti(L, -2, i);
+static void store_item(lua_State *L, Queue *queue, int index) {
+  queue->store.ops->put(L, &queue->store, index);
+}
+
+/* (queue, item) */
+static int l_store_item(lua_State *L) {
+  store_item(L, (Queue *)lua_touserdata(L, 1), ITEM);
+  return 0;
+}
+
+/*
+** Stores the item of a putter that has been woken. If comparing it raises, that is the error of its put,
+** not of the get that made room: it goes onto the putter's stack.
+*/
+static bool store_item_of(lua_State *L, SrTask *putter, Queue *queue) {
+  int top = lua_gettop(L);
+  bool ok = true;
+  lua_pushvalue(putter->co, ITEM);
+  if (queue->store.ops->compares) {
+    lua_pushcfunction(L, l_store_item);
+    lua_pushvalue(L, 1);
+    lua_xmove(putter->co, L, 1);
+    ok = lua_pcall(L, 2, 0, 0) == LUA_OK;
+    if (!ok) lua_xmove(L, putter->co, 1);
+  } else {
+    lua_xmove(putter->co, L, 1);
+    store_item(L, queue, top + 1);
   }
-  queue->capacity *= 2;
-}
-
-/* Puts the value at `index` into the ring of the queue at index 1; leaves the ring on the stack. [-0, +1, m] */
-static void push_item(lua_State *L, Queue *queue, int index) {
-  lua_getiuservalue(L, 1, RING);
-  if (queue->count == queue->capacity) grow(L, queue);
-  lua_pushvalue(L, index);
-  lua_rawseti(L, -2, place_of(queue, queue->count));
-  queue->count++;
-}
-
-/* Takes the oldest item of the queue at index 1; the ring stays below it on the stack. [-0, +2, m] */
-static void pop_item(lua_State *L, Queue *queue) {
-  lua_Integer place = place_of(queue, 0);
-  lua_getiuservalue(L, 1, RING);
-  lua_rawgeti(L, -1, place);
-  lua_pushnil(L);
-  lua_rawseti(L, -3, place);
-  queue->first = (queue->first + 1) & (queue->capacity - 1);
-  queue->count--;
+  lua_settop(L, top);
+  return ok;
 }
 
 /* Moves the item of the oldest waiting putter, if there is one, into the room that has come free. */
 static void admit_putter(lua_State *L, Queue *queue) {
-  SrWaiter *waiter = queue->putters;
-  if (waiter == NULL) return;
-  SrTask *t = sr_task_of(waiter);
-  lua_pushvalue(t->co, ITEM);
-  lua_xmove(t->co, L, 1);
-  push_item(L, queue, lua_gettop(L));
-  lua_pop(L, 2);
-  queue->unfinished++;
-  sr_ring_remove(&queue->putters, waiter);
-  sr_wake(t);
-}
-
-static bool has_room(const Queue *queue) {
-  return queue->maxsize == 0 || queue->count < queue->maxsize;
-}
-
-/* Gives the item at index 2 to the oldest getter, or to the ring. [-0, +(0|1), m] */
-static void accept_item(lua_State *L, Queue *queue) {
-  queue->unfinished++;
-  SrWaiter *waiter = sr_ring_take(&queue->getters);
-  if (waiter == NULL) {
-    push_item(L, queue, ITEM);
-    return;
+  SrWaiter *waiter;
+  bool is_stored = false;
+  while (!is_stored && (waiter = sr_ring_take(&queue->putters)) != NULL) {
+    sr_wake(sr_task_of(waiter));
+    is_stored = store_item_of(L, sr_task_of(waiter), queue);
   }
-  SrTask *t = sr_task_of(waiter);
-  lua_pushvalue(L, ITEM);
-  lua_xmove(L, t->co, 1);
-  sr_wake(t);
+  if (is_stored) queue->unfinished++;
+}
+
+/* Gives the item at index 2 to the oldest getter, or to the store. [-0, +(0|1), e] */
+static inline void accept_item(lua_State *L, Queue *queue) {
+  SrWaiter *waiter = sr_ring_take(&queue->getters);
+  if (waiter == NULL)
+    store_item(L, queue, ITEM);
+  else {
+    SrTask *t = sr_task_of(waiter);
+    lua_pushvalue(L, ITEM);
+    lua_xmove(L, t->co, 1);
+    sr_wake(t);
+  }
+  queue->unfinished++;
 }
 
 /* --- put -------------------------------------------------------------------- */
@@ -134,12 +145,14 @@ static int abort_put(SrTask *t) {
 
 static const SrKind put_kind = {"room in a queue", abort_put, NULL, false, NULL, NULL};
 
-/* Closing the queue leaves a mark above the item. */
+/* What stands above the item is the error of the put. Closing the queue leaves a mark above that. */
 static int k_put(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
   if (!sr_was_woken(L, t)) return sr_throw(L, t);
-  return lua_gettop(L) > ITEM ? closed_error(L, "queue:put") : 0;
+  int extra = lua_gettop(L) - ITEM;
+  if (extra == 0) return 0;
+  return extra == 1 ? lua_error(L) : closed_error(L, "queue:put");
 }
 
 /* queue:put(value). Waits for room. */
@@ -179,24 +192,19 @@ static int abort_get(SrTask *t) {
 /* The item on top of its stack goes to the next getter, or back to where it came from. */
 static void undo_get(lua_State *L, SrTask *t) {
   Queue *queue = (Queue *)t->object;
+  if (lua_isnil(t->co, -1)) return; /* the queue was closed */
   SrWaiter *waiter = sr_ring_take(&queue->getters);
-  if (lua_isnil(t->co, -1)) return;
-  lua_xmove(t->co, L, 1);
   if (waiter != NULL) {
-    lua_xmove(L, sr_task_of(waiter)->co, 1);
+    lua_xmove(t->co, sr_task_of(waiter)->co, 1);
     sr_wake(sr_task_of(waiter));
     return;
   }
+  int top = lua_gettop(L);
   lua_pushvalue(t->co, 1);
-  lua_xmove(t->co, L, 1);
+  lua_xmove(t->co, L, 2);
   lua_insert(L, 1);
-  lua_getiuservalue(L, 1, RING);
-  if (queue->count == queue->capacity) grow(L, queue);
-  queue->first = (queue->first - 1) & (queue->capacity - 1);
-  queue->count++;
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, place_of(queue, 0));
-  lua_pop(L, 2);
+  queue->store.ops->put_back(L, &queue->store, top + 2);
+  lua_settop(L, top + 1);
   lua_remove(L, 1);
 }
 
@@ -208,8 +216,9 @@ static int k_get(lua_State *L, int status, lua_KContext ctx) {
   return sr_was_woken(L, t) ? 1 : sr_throw(L, t);
 }
 
+/* [-0, +(1|2), e] */
 static void take_item(lua_State *L, Queue *queue) {
-  pop_item(L, queue);
+  queue->store.ops->take(L, &queue->store);
   if (queue->putters != NULL) admit_putter(L, queue);
 }
 
@@ -217,7 +226,7 @@ static int get(lua_State *L, const char *function) {
   Queue *queue = check_queue(L, function);
   SrTask *t = sr_check_wait_in(L, queue->rt, function);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
-  if (queue->count > 0) {
+  if (queue->store.count > 0) {
     take_item(L, queue);
     return sr_return(L, t, 1);
   }
@@ -226,7 +235,7 @@ static int get(lua_State *L, const char *function) {
   return sr_park(L, t, &get_kind, queue, k_get);
 }
 
-/* queue:get(): the oldest item; nil once the queue is closed and empty. Waits. */
+/* queue:get(): the next item; nil once the queue is closed and empty. Waits. */
 static int l_get(lua_State *L) {
   return get(L, "queue:get");
 }
@@ -248,7 +257,7 @@ static int l_items(lua_State *L) {
 /* queue:try_get(): an item, or nil if there is none */
 static int l_try_get(lua_State *L) {
   Queue *queue = check_queue(L, "queue:try_get");
-  if (queue->count == 0)
+  if (queue->store.count == 0)
     lua_pushnil(L);
   else
     take_item(L, queue);
@@ -303,7 +312,7 @@ static int l_close(lua_State *L) {
     sr_wake(sr_task_of(waiter));
   }
   while ((waiter = sr_ring_take(&queue->putters)) != NULL) {
-    lua_pushboolean(sr_task_of(waiter)->co, 1);
+    lua_settop(sr_task_of(waiter)->co, ITEM + 2);
     sr_wake(sr_task_of(waiter));
   }
   return 0;
@@ -311,7 +320,7 @@ static int l_close(lua_State *L) {
 
 /* queue:size() */
 static int l_size(lua_State *L) {
-  lua_pushinteger(L, check_queue(L, "queue:size")->count);
+  lua_pushinteger(L, check_queue(L, "queue:size")->store.count);
   return 1;
 }
 
@@ -327,7 +336,7 @@ static int l_maxsize(lua_State *L) {
 
 /* queue:empty() */
 static int l_empty(lua_State *L) {
-  lua_pushboolean(L, check_queue(L, "queue:empty")->count == 0);
+  lua_pushboolean(L, check_queue(L, "queue:empty")->store.count == 0);
   return 1;
 }
 
@@ -340,7 +349,8 @@ static int l_full(lua_State *L) {
 /* --- open ------------------------------------------------------------------- */
 
 void sr_open_queue(lua_State *L) {
-  static const luaL_Reg functions[] = {{"queue", l_queue}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"queue", l_queue}, {"lifo_queue", l_lifo_queue}, {"priority_queue", l_priority_queue}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"put", l_put},     {"get", l_get},   {"try_put", l_try_put}, {"try_get", l_try_get},
       {"size", l_size},   {"full", l_full}, {"maxsize", l_maxsize}, {"task_done", l_task_done},

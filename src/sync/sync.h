@@ -16,7 +16,12 @@ void sr_open_future(lua_State *L);
 void sr_open_semaphore(lua_State *L);
 void sr_open_lock(lua_State *L);
 void sr_open_event(lua_State *L);
+void sr_open_condition(lua_State *L);
+void sr_open_barrier(lua_State *L);
 void sr_open_queue(lua_State *L);
+void sr_open_limiter(lua_State *L);
+/* What awaits written in Lua begin with: goes into the table of internal functions on top. */
+void sr_open_checkpoint(lua_State *L);
 
 /* --- permits: what acquire returns ------------------------------------------ */
 

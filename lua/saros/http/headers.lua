@@ -84,11 +84,18 @@ local function check_value(caller, name, value)
   return value:match("^[ \t]*(.-)[ \t]*$")
 end
 
-local function check_name(caller, name)
+local function check_name(caller, name, streamed)
   if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+%-.^_`|~]+$") then
     misuse.argument(caller, 2, ("invalid header name %q"):format(tostring(name)))
   end
+  if streamed and name:lower() == "content-length" then return end
   if framing[name:lower()] then misuse.argument(caller, 2, ("header '%s' is set from the body"):format(name)) end
+end
+
+-- The Content-Length of a streamed body is the caller's to know.
+local function check_length(caller, name, entry)
+  if #entry == 0 or #entry == 1 and math.tointeger(tonumber(entry[1]:match "^%d+$")) then return end
+  misuse.argument(caller, 2, ("header '%s': a number of bytes expected"):format(name))
 end
 
 ---Adds headers to `map` (lower-case name to a list that begins with the name as written); names
@@ -96,10 +103,11 @@ end
 ---@param caller string
 ---@param map table<string, table>
 ---@param given table<string, string|number|(string|number)[]|false>
-function headers.merge(caller, map, given)
+---@param streamed? boolean the body is, and may have a Content-Length
+function headers.merge(caller, map, given, streamed)
   misuse.check_type(caller, 2, given, "option 'headers'", "table")
   for name, value in pairs(given) do
-    check_name(caller, name)
+    check_name(caller, name, streamed)
     local entry = { name = name }
     if type(value) == "table" then
       for i, item in ipairs(value) do
@@ -108,6 +116,7 @@ function headers.merge(caller, map, given)
     elseif value ~= false then
       entry[1] = check_value(caller, name, value)
     end
+    if framing[name:lower()] then check_length(caller, name, entry) end
     map[name:lower()] = entry
   end
 end

@@ -48,6 +48,13 @@ local function count_from(least)
   end
 end
 
+local function check_body(caller, name, value)
+  if type(value) == "string" or type(value) == "function" then return end
+  local meta = getmetatable(value)
+  if type(meta) == "table" and type(meta.__call) == "function" then return end
+  refuse(caller, "option '%s': string, function or iterator expected, got %s", name, type(value))
+end
+
 local phases = { total = true, connect = true, read = true, pool = true }
 
 local function check_seconds(caller, name, value)
@@ -101,11 +108,12 @@ end
 -- Every option of fetch; those of a session besides.
 local fetch_checks = {
   method = of_type "string", headers = of_type "table", query = of_type "table",
-  body = of_type "string", form = of_type "table", json = function() end,
+  body = check_body, form = of_type "table", json = function() end,
   timeout = check_timeout, redirect = one_of("follow", "manual", "error"), max_redirects = count_from(0),
   auth = check_auth, proxy = check_proxy, verify = of_type "boolean", ca_file = text, ca_path = text,
   cert = text, key = text, tls_min = one_of("1.2", "1.3"), http_version = one_of("1.1", "2"),
   max_body_size = count_from(0), resolve = check_resolve, local_address = text, unix_socket = text,
+  on_progress = of_type "function",
 }
 local session_checks = {
   base_url = of_type "string", limit = count_from(1), limit_per_host = count_from(1), keepalive = check_seconds,

@@ -9,6 +9,7 @@ local core = require "saros.http.core"
 local headers = require "saros.http.headers"
 local misuse = require "saros.http.misuse"
 local options = require "saros.http.options"
+local upload = require "saros.http.upload"
 local url = require "saros.http.url"
 
 local request = {}
@@ -22,6 +23,9 @@ local request = {}
 ---@field key string        what limit_per_host counts by
 ---@field headers? string[]
 ---@field body? string
+---@field source? saros.http.Source of a streamed body
+---@field body_length? integer of a streamed body, where it is known
+---@field on_progress? function
 ---@field repeatable boolean may be sent again on a new connection
 ---@field extras? table     options of the connection
 ---@field proxy? string
@@ -85,23 +89,36 @@ local function choose_method(caller, verb, given, has_body)
   return method
 end
 
--- The body and the type it says it has, from at most one of the three options.
-local function make_body(caller, given)
-  local body, content_type, found
-  for _, name in ipairs { "body", "json", "form" } do
+local body_options = { "body", "json", "form" }
+
+local function chosen_body(caller, given)
+  local found
+  for _, name in ipairs(body_options) do
     if given[name] ~= nil then
       if found then misuse.argument(caller, 2, ("options '%s' and '%s' exclude each other"):format(found, name)) end
       found = name
     end
   end
-  if found == "body" then
-    body = given.body
+  return found
+end
+
+-- Sets the plan's body or source, from at most one of the options, and the type it says it has.
+local function set_body(plan, given)
+  local found = chosen_body(plan.caller, given)
+  if found == "body" and type(given.body) == "string" then
+    plan.body = given.body
+  elseif found == "body" then
+    local length = plan.map["content-length"]
+    plan.map["content-length"] = nil
+    plan.body_length = length and length[1] and math.tointeger(tonumber(length[1]))
+    plan.source = upload.once(given.body, plan.body_length)
   elseif found == "json" then
-    body, content_type = require("saros.json").encode(given.json), "application/json"
+    plan.body = require("saros.json").encode(given.json)
+    headers.default(plan.map, "Content-Type", "application/json")
   elseif found == "form" then
-    body, content_type = url.encode_fields(given.form, "+"), "application/x-www-form-urlencoded"
+    plan.body = url.encode_fields(given.form, "+")
+    headers.default(plan.map, "Content-Type", "application/x-www-form-urlencoded")
   end
-  return body, content_type
 end
 
 -- `{user, password}`, a URL's userinfo or a bearer token: a header. Digest is libcurl's affair.
@@ -132,12 +149,15 @@ local function complete(plan, digest)
   plan.wire_url, plan.https, plan.key = target.wire, target.scheme == "https", target.origin
   plan.extras = options.extras(plan.options, plan.session.extras, digest)
   plan.credentials = digest
-  plan.repeatable = idempotent[plan.method] or false
+  plan.repeatable = idempotent[plan.method] and not plan.source or false
+  -- A part of an encoded body could not be decoded.
+  if plan.map.range then headers.default(plan.map, "Accept-Encoding", "identity") end
   plan.headers = headers.lines(plan.map)
-  if plan.body then
+  if plan.body or plan.source then
+    local large = plan.source or #plan.body >= EXPECT_THRESHOLD
     plan.headers = plan.headers or {}
     if not plan.map["content-type"] then table.insert(plan.headers, "Content-Type:") end
-    if #plan.body >= EXPECT_THRESHOLD and not plan.map.expect then table.insert(plan.headers, "Expect:") end
+    if large and not plan.map.expect then table.insert(plan.headers, "Expect:") end
   end
   choose_proxy(plan)
   core.compile(plan)
@@ -157,23 +177,25 @@ local function make_plan(session, caller, verb, text, given)
   local target = check_url(caller, text, defaults.base_url)
   local query = first_of("query", given, defaults, nil)
   if query then target = check_url(caller, url.add_query(target, query)) end
-  local body, content_type
-  if given then
-    body, content_type = make_body(caller, given)
-  end
-  local plan = { caller = caller, session = session, options = given, url = target, body = body, map = {} }
-  plan.method = choose_method(caller, verb, given, body ~= nil)
-  if not body and with_body[plan.method] then plan.body = "" end
+  local plan = { caller = caller, session = session, options = given, url = target, map = {} }
   if next(session.headers) ~= nil then headers.merge(caller, plan.map, session.headers) end
-  if given and given.headers then headers.merge(caller, plan.map, given.headers) end
-  if content_type then headers.default(plan.map, "Content-Type", content_type) end
+  if given and given.headers then
+    headers.merge(caller, plan.map, given.headers, given.body ~= nil and type(given.body) ~= "string")
+  end
+  if given then set_body(plan, given) end
+  plan.method = choose_method(caller, verb, given, (plan.body or plan.source) ~= nil)
+  if not plan.body and not plan.source and with_body[plan.method] then plan.body = "" end
 
   plan.total = 30
   options.merge_timeout(plan, defaults.timeout)
   if given then options.merge_timeout(plan, given.timeout) end
   plan.redirect = first_of("redirect", given, defaults, "follow")
   plan.max_redirects = first_of("max_redirects", given, defaults, 20)
+  plan.on_progress = first_of("on_progress", given, defaults, nil)
   plan.max_body = first_of("max_body_size", given, defaults, nil)
+  if plan.on_progress and plan.body and plan.body ~= "" then
+    plan.source, plan.body_length, plan.body = upload.text(plan.body), #plan.body, nil
+  end
   local auth = given and given.auth
   if auth == nil and not target.user then auth = defaults.auth end
   return complete(plan, set_auth(plan.map, auth, target))
@@ -243,8 +265,11 @@ function request.redirect(plan, status, location)
   end
   local rewrites = status == 303 and plan.method ~= "HEAD" or plan.method == "POST" and (status == 301 or status == 302)
   if rewrites then
-    next_plan.method, next_plan.body = "GET", nil
+    next_plan.method, next_plan.body, next_plan.source, next_plan.body_length = "GET", nil, nil, nil
     drop(next_plan.map, of_body)
+  end
+  if next_plan.source and not next_plan.source.repeatable then
+    return nil, ("redirected to %q, but the body cannot be sent again"):format(location)
   end
   if target.user then digest = set_auth(next_plan.map, nil, target) end
   return complete(next_plan, digest)

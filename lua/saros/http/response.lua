@@ -4,6 +4,7 @@
 -- Owns the transfer, and with it a slot of the pool until the body has arrived whole.
 
 local async = require "saros"
+local file = require "saros.http.file"
 local headers = require "saros.http.headers"
 local misuse = require "saros.http.misuse"
 local phrases = require "saros.http.status"
@@ -14,8 +15,10 @@ local LINE_LIMIT = 1048576
 ---@field package _transfer userdata
 ---@field package _plan saros.http.Plan
 ---@field package _head string
+---@field package _feeder? saros.http.Feeder of a streamed request
 ---@field package _text? string     the body, once read whole
 ---@field package _consumed? boolean read piece by piece
+---@field package _reported? integer what on_progress was told last
 local Response = {}
 
 -- What is rarely asked for is made when it is.
@@ -57,11 +60,12 @@ local response = {}
 ---@param head string
 ---@param elapsed number
 ---@param history? saros.Response[]
+---@param feeder? saros.http.Feeder
 ---@return saros.Response
-function response.new(plan, transfer, status, head, elapsed, history)
+function response.new(plan, transfer, status, head, elapsed, history, feeder)
   local self = setmetatable({
     status = status, ok = status >= 200 and status <= 299, url = plan.url.text, elapsed = elapsed,
-    _transfer = transfer, _plan = plan, _head = head,
+    _transfer = transfer, _plan = plan, _head = head, _feeder = feeder,
   }, metatable)
   if history then rawset(self, "history", history) end
   return self
@@ -88,16 +92,53 @@ local function check_self(self, method)
   if getmetatable(self) ~= metatable then misuse.self("response:" .. method) end
 end
 
+-- The end of the body, or the failure that core reported; also that of the request's own body.
+local function finish(self, name, ...)
+  local feeder = self._feeder
+  if feeder then
+    feeder:stop()
+    if feeder.failed then error(feeder.err, 0) end
+  end
+  if name then response.fail(self._plan, self, name, ...) end
+end
+
+-- Tells the user's function how far the body has come.
+local function report(self)
+  local received, total = self._transfer:received()
+  local sent = self._feeder and self._feeder.sent or self._plan.body and #self._plan.body or 0
+  if received == self._reported then return end
+  self._reported = received
+  self._plan.on_progress(received, total, sent, sent)
+end
+
 -- Gives a piece of the body; nil at the end.
 local function read(self, limit)
   local data, name, code, message, detail, seconds = self._transfer:read(limit)
-  if not data and name then response.fail(self._plan, self, name, code, message, detail, seconds) end
+  if not data then finish(self, name, code, message, detail, seconds) end
+  if self._plan.on_progress then report(self) end
   return data
 end
 
 local function consume(self)
   if self._text then response.fail(self._plan, self, "ClosedError", "ECLOSED", "the body has been read whole") end
   self._consumed = true
+end
+
+-- The whole body. One that is encoded is decoded piece by piece, so that the others get their
+-- turns; one whose progress somebody wants to see is read so, too.
+local function read_whole(self)
+  local transfer = self._transfer
+  if not transfer:coded() and not self._plan.on_progress then
+    local data, name, code, message, detail, seconds = transfer:read_all()
+    if not data or self._feeder then finish(self, name, code, message, detail, seconds) end
+    return data
+  end
+  local pieces = {}
+  repeat
+    local piece = read(self)
+    pieces[#pieces + 1] = piece
+  until not piece
+  return table.concat(pieces)
 end
 
 ---The whole body, as it came. Can be called again.
@@ -110,10 +151,9 @@ function Response:text()
   if self._consumed then
     response.fail(self._plan, self, "ClosedError", "ECLOSED", "the body has been read in pieces")
   end
-  local data, name, code, message, detail, seconds = self._transfer:read_all()
-  if not data then response.fail(self._plan, self, name, code, message, detail, seconds) end
-  self._text = data
-  return data
+  text = read_whole(self)
+  self._text = text
+  return text
 end
 
 ---The body decoded from JSON. Can be called again.
@@ -190,6 +230,29 @@ function Response:lines()
   return next_line, nil, nil, self
 end
 
+---Writes the body to a file, which is there when all has arrived, or not at all. Returns its size.
+---@async
+---@param path string
+---@return integer
+function Response:save(path)
+  check_self(self, "save")
+  if type(path) ~= "string" or path == "" or path:find "%z" then
+    misuse.argument("response:save", 1, "the path of a file expected")
+  end
+  local size = 0
+  if not self._text then consume(self) end
+  local draft <close> = file.draft(path)
+  local text = self._text
+  local piece = text or read(self)
+  while piece do
+    draft:write(piece)
+    size = size + #piece
+    piece = not text and read(self) or nil
+  end
+  draft:keep()
+  return size
+end
+
 ---Raises an HTTPError if the status is 400 or above; returns the response otherwise.
 ---@return saros.Response
 function Response:raise_for_status()
@@ -205,10 +268,9 @@ end
 function Response:close()
   check_self(self, "close")
   self._transfer:close()
+  if self._feeder then self._feeder:stop() end
 end
 
-function metatable.__close(self)
-  self._transfer:close()
-end
+metatable.__close = Response.close
 
 return response

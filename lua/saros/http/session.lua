@@ -7,6 +7,7 @@ local misuse = require "saros.http.misuse"
 local options = require "saros.http.options"
 local request = require "saros.http.request"
 local response = require "saros.http.response"
+local upload = require "saros.http.upload"
 local url = require "saros.http.url"
 
 local session = {}
@@ -29,14 +30,15 @@ local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308
 -- A body this small is read to its end, so that the connection can serve the next hop.
 local WORTH_READING = 65536
 
-local function discard(transfer)
+local function discard(answer)
+  local transfer = answer._transfer
   local length = transfer:length()
   if not transfer:done() and length and length <= WORTH_READING then transfer:read_all() end
-  transfer:close()
+  answer:close()
 end
 
 local function refuse_redirect(plan, answer, message)
-  answer._transfer:close()
+  answer:close()
   response.fail(plan, answer, "FetchError", "EREDIRECT", message)
 end
 
@@ -49,14 +51,20 @@ local function next_hop(plan, answer, location)
   end
   local following, reason = request.redirect(plan, answer.status, location)
   if not following then refuse_redirect(plan, answer, reason) end
-  discard(answer._transfer)
+  discard(answer)
   return following
 end
 
 -- Raises a failure as core reported it, or wraps the answer.
-local function outcome(plan, history, transfer, status, head, elapsed, ...)
+local function outcome(plan, history, feeder, transfer, status, head, elapsed, ...)
   if not transfer then response.fail(plan, nil, status, head, elapsed, ...) end
-  return response.new(plan, transfer, status, head, elapsed, history)
+  return response.new(plan, transfer, status, head, elapsed, history, feeder)
+end
+
+-- Sends one request. `started` is when the exchange began of which it is a later part.
+local function send(pool, plan, history, started)
+  if not plan.source then return outcome(plan, history, nil, core.send(pool, plan, nil, started)) end
+  return outcome(plan, history, upload.send(pool, plan, started))
 end
 
 -- From a first answer that is a redirect to the last one.
@@ -67,7 +75,7 @@ local function follow(pool, plan, answer)
     plan = next_hop(plan, answer, location)
     local history = table.move(answer.history, 1, #answer.history, 1, {})
     history[#history + 1] = answer
-    answer = outcome(plan, history, core.send(pool, plan, started))
+    answer = send(pool, plan, history, started)
     location = redirects[answer.status] and answer.headers.location
   end
   return answer
@@ -83,7 +91,7 @@ end
 ---@return saros.Response
 function session.perform(self, caller, method, target, given)
   local plan = request.plan(self, caller, method, target, given)
-  local answer = outcome(plan, nil, core.send(self.pool, plan))
+  local answer = send(self.pool, plan)
   if redirects[answer.status] and plan.redirect ~= "manual" then return follow(self.pool, plan, answer) end
   return answer
 end

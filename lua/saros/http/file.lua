@@ -1,0 +1,68 @@
+-- SPDX-License-Identifier: MIT
+-- Files that are written whole or not at all: into a new file beside the one meant, which is then
+-- renamed. However the writing ends, nothing else is left behind.
+
+local async = require "saros"
+local core = require "saros.http.core"
+
+local file = {}
+
+local function fail(call, path, code, message)
+  error(async.error {
+    name = "SystemError", code = code, syscall = call, path = path, message = ("%s '%s': %s"):format(call, path, message),
+  }, 0)
+end
+
+-- Raises what a function of io or os reported.
+local function check(call, path, ok, message, number)
+  if not ok then fail(call, path, core.error_name(number), message) end
+end
+
+local Draft = {}
+
+local metatable = { __name = "Draft", __index = Draft }
+
+---@param data string
+function Draft:write(data)
+  check("write", self.path, self.handle:write(data))
+end
+
+---The file is complete: it takes its place.
+function Draft:keep()
+  check("write", self.path, self.handle:close())
+  self.handle = nil
+  check("rename", self.path, os.rename(self.name, self.path))
+  self.name = nil
+end
+
+function metatable.__close(self)
+  if self.handle then self.handle:close() end
+  if self.name then os.remove(self.name) end
+end
+
+---A file that will be `path` when it is kept, and is removed when it is closed before.
+---@param path string
+function file.draft(path)
+  local handle, name, message = core.create(path)
+  if not handle then fail("open", path, name, message) end
+  return setmetatable({ path = path, handle = handle, name = name }, metatable)
+end
+
+---Opens a file to be read; its size besides, nil if it has none.
+---@param path string
+---@return file*
+---@return integer? size
+function file.open(path)
+  local handle, message, number = io.open(path, "rb")
+  check("open", path, handle, message, number)
+  local ok, reason, code = handle:read(0)
+  if not ok and reason then
+    handle:close()
+    check("read", path, ok, reason, code)
+  end
+  local size = handle:seek("end")
+  handle:seek("set")
+  return handle, size
+end
+
+return file

@@ -1,0 +1,140 @@
+-- SPDX-License-Identifier: MIT
+-- Uploads: a task beside the request gives its body, piece by piece, as fast as it can be sent.
+--
+-- Invariant: the task does not outlive what it is for. It ends with `send`, or, if the answer came
+-- before the end of the body, with the response.
+
+local async = require "saros"
+local core = require "saros.http.core"
+
+local upload = {}
+
+---@class saros.http.Source where a body comes from
+---@field open fun(): function, any  gives an iterator over strings, and what is to be closed at the end
+---@field length? integer            of all it gives
+---@field repeatable boolean         it can be opened again
+
+---@class saros.http.Feeder
+---@field pipe userdata
+---@field task saros.Task
+---@field sent? integer bytes given so far
+---@field failed? boolean the body raised an error: `err`
+---@field err any
+local Feeder = {}
+
+local metatable = { __name = "Feeder", __index = Feeder }
+
+local function wrong(message, ...)
+  error(async.error { name = "FetchError", code = "EINVAL", message = message:format(...) }, 0)
+end
+
+-- The next piece that is not empty.
+local function next_piece(iterator)
+  local piece
+  repeat
+    piece = iterator()
+    if piece == nil then return nil end
+    if type(piece) ~= "string" then
+      error(("option 'body': it gives a %s where a string or nil is expected"):format(type(piece)), 0)
+    end
+  until piece ~= ""
+  return piece
+end
+
+-- Gives all the iterator has, or as much as the server wants. A length that was promised is kept: the
+-- last piece leaves only when it is known to be the last.
+local function give(self, iterator, source, on_progress)
+  local length, given = source.length, 0
+  local piece = next_piece(iterator)
+  while piece do
+    local following
+    given = given + #piece
+    if length and given >= length then following = next_piece(iterator) end
+    if length and (given > length or following) then wrong("the body is longer than its length of %d", length) end
+    if not self.pipe:write(piece) then return end
+    self.sent = given
+    if on_progress then on_progress(0, nil, given, length) end
+    if length and given == length then break end
+    piece = next_piece(iterator)
+  end
+  if length and given < length then wrong("the body has %d bytes, not its length of %d", given, length) end
+  self.pipe:finish()
+end
+
+local function feed(self, source, on_progress)
+  local _pipe <close> = setmetatable({}, { __close = function(_, err)
+    if err ~= nil then self.pipe:fail() end
+  end })
+  if not self.pipe:wait() then return end
+  local ok, err = async.pcall(function()
+    local iterator, held = source.open()
+    local _held <close> = held
+    give(self, iterator, source, on_progress)
+  end)
+  if ok then return end
+  self.failed, self.err = true, err
+  self.pipe:fail()
+end
+
+-- Cancels the task and waits for its cleanup.
+function metatable.__close(self)
+  if not self.kept then self.task:close() end
+end
+
+---The response has ended, or is of no use any more: so is the body.
+function Feeder:stop()
+  self.task:cancel()
+end
+
+---Sends a request whose body is streamed. Gives what core.send gives, the feeder before it.
+---@async
+---@param pool userdata
+---@param plan saros.http.Plan
+---@param started? number
+function upload.send(pool, plan, started)
+  local self <close> = setmetatable({ pipe = core.upload() }, metatable)
+  self.task = async.spawn(feed, self, plan.source, plan.on_progress):set_name("http upload")
+  local function conclude(transfer, ...)
+    if self.failed then
+      if transfer then transfer:close() end
+      error(self.err, 0)
+    end
+    self.kept = transfer ~= nil and not transfer:done()
+    return self, transfer, ...
+  end
+  return conclude(core.send(pool, plan, self.pipe, started))
+end
+
+---The source that a body given as a function or an iterator is. It cannot be asked twice.
+---@param body function|table
+---@param length? integer
+---@return saros.http.Source
+function upload.once(body, length)
+  return {
+    repeatable = false, length = length,
+    open = function()
+      return body
+    end,
+  }
+end
+
+-- What is sent at once of a body that is there as a whole.
+local PIECE = 65536
+
+---The source that a string is, for those who want to see its progress.
+---@param text string
+---@return saros.http.Source
+function upload.text(text)
+  return {
+    repeatable = true, length = #text,
+    open = function()
+      local position = 1 - PIECE
+      return function()
+        position = position + PIECE
+        return position <= #text and text:sub(position, position + PIECE - 1) or nil
+      end
+    end,
+  }
+end
+
+return upload

@@ -1,0 +1,117 @@
+-- SPDX-License-Identifier: MIT
+--- Calling something again until it succeeds, with pauses that grow.
+local async = require "saros"
+local internal = require "saros.internal"
+
+local M = {}
+
+local function is_seconds(value)
+  return value == value
+end
+
+--- Every option: its type, what it is if it is not given, and for numbers what it has to be.
+local OPTIONS = {
+  attempts = {
+    type = "number",
+    default = 3,
+    expected = "a whole number from 1, or math.huge",
+    accepts = function(value)
+      return value >= 1 and (value == math.huge or math.tointeger(value) ~= nil)
+    end,
+  },
+  delay = { type = "number", default = 0.5, expected = "seconds", accepts = is_seconds },
+  max_delay = { type = "number", default = 30, expected = "seconds", accepts = is_seconds },
+  factor = {
+    type = "number",
+    default = 2,
+    expected = "a finite number from 0",
+    accepts = function(value)
+      return value >= 0 and value < math.huge
+    end,
+  },
+  jitter = {
+    type = "number",
+    default = 0,
+    expected = "a fraction from 0 to 1",
+    accepts = function(value)
+      return value >= 0 and value <= 1
+    end,
+  },
+  when = { type = "function" },
+}
+
+--- What is wrong with an option, or nil.
+local function complaint(name, value)
+  local option = OPTIONS[name]
+  if not option then
+    return ("unknown option '%s'"):format(tostring(name))
+  elseif type(value) ~= option.type then
+    return ("option '%s': %s expected, got %s"):format(name, option.type, type(value))
+  elseif option.accepts and not option.accepts(value) then
+    return ("option '%s': %s expected, got %s"):format(name, option.expected, value)
+  end
+end
+
+--- A table with all options; or nil and what is wrong with them.
+local function read(options)
+  local result = {}
+  for name, option in pairs(OPTIONS) do
+    result[name] = option.default
+  end
+  if type(options) ~= "table" and options ~= nil then
+    return nil, ("table expected, got %s"):format(type(options))
+  end
+  for name, value in pairs(options or {}) do
+    local message = complaint(name, value)
+    if message then
+      return nil, message
+    end
+    result[name] = value
+  end
+  return result
+end
+
+--- Whether `err` ends it all: our own cancellation, Ctrl-C, or `when` says so.
+local function is_final(err, attempt, when)
+  if async.is_error(err, "InterruptError") then
+    return true
+  elseif async.is_error(err, "CancelledError") and err.task == async.current_task() then
+    return true
+  end
+  return when ~= nil and not when(err, attempt)
+end
+
+--- Calls fn() until it succeeds, at most `attempts` times; returns its results or raises its last error,
+--- unchanged. Between two attempts it pauses: `delay` seconds, then `factor` times as long each time, up to
+--- `max_delay`; `jitter` shortens each pause by a random part, at most that fraction. `when(err, attempt)`,
+--- asked before each new attempt, says by a false value that there shall be none. A cancellation of the
+--- calling task and Ctrl-C are never retried. Waits.
+---@async
+---@param fn function
+---@param options? table
+---@return any ...
+function M.retry(fn, options)
+  if type(fn) ~= "function" then
+    error(("bad argument #1 to 'retry' (function expected, got %s)"):format(type(fn)), 2)
+  end
+  local o, message = read(options)
+  if not o then
+    error(("bad argument #2 to 'retry' (%s)"):format(message), 2)
+  end
+  internal.checkpoint "retry"
+  local pause = math.max(0, math.min(o.delay, o.max_delay))
+  for attempt = 1, o.attempts - 1 do
+    local results = table.pack(pcall(fn))
+    if results[1] then
+      return table.unpack(results, 2, results.n)
+    end
+    if is_final(results[2], attempt, o.when) then
+      error(results[2], 0)
+    end
+    async.sleep(pause * (1 - o.jitter * math.random()))
+    pause = math.min(pause * o.factor, o.max_delay)
+  end
+  return fn() -- outside of pcall, its error keeps its traceback
+end
+
+return M

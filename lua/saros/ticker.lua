@@ -1,0 +1,42 @@
+-- SPDX-License-Identifier: MIT
+--- Tickers: an iterator that goes on at a fixed rate.
+local async = require "saros"
+local internal = require "saros.internal"
+
+local M = {}
+
+local function check(interval)
+  if type(interval) ~= "number" then
+    error(("bad argument #1 to 'ticker' (number expected, got %s)"):format(type(interval)), 3)
+  elseif interval <= 0 or interval ~= interval then
+    error(("bad argument #1 to 'ticker' (seconds above zero expected, got %s)"):format(interval), 3)
+  end
+end
+
+--- An iterator over the ticks of a clock: `for n in async.ticker(1) do`. Tick n is due n intervals after
+--- the loop began, however long the body takes. Ticks that the body has missed merge into one, which
+--- comes at once and has the number of the latest: n * interval is always the time of the tick, and a
+--- jump of n tells how many were missed. Waits in each step.
+---@param interval number  seconds, above zero
+---@return function next
+function M.ticker(interval)
+  check(interval)
+  local start
+  local last = 0 -- the number of the tick that was given last
+
+  ---@async
+  return function()
+    internal.checkpoint "ticker"
+    start = start or async.now()
+    local missed = (async.now() - start) // interval
+    if missed > last then
+      last = math.tointeger(missed) or missed
+    else
+      async.sleep(start + (last + 1) * interval - async.now())
+      last = last + 1
+    end
+    return last
+  end
+end
+
+return M

@@ -1,0 +1,292 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local http = require "saros.http"
+local server = require "spec.support.http_server"()
+
+local function inside(fn)
+  return function()
+    async.run(fn)
+  end
+end
+
+local function error_of(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  assert.truthy(async.is_error(err), tostring(err))
+  return err
+end
+
+local TEXT = ("hello, "):rep(20)
+
+-- The text in each format, in base64.
+local GZIP = "H4sIAAAAAAACA8tIzcnJ11HIGAwUAAM4bi+MAAAA"
+local ZLIB = "eJzLSM3JyddRyBgMFAAvmy+B"
+local RAW = "y0jNycnXUcgYDBQA"
+local BROTLI = "H4sA+I2Ubt5ECVKGlmwsbxFbJPAfBw=="
+local ZSTD = "KLUv/SCMdQAAOGhlbGxvLCABAAJRxQg="
+
+-- 100 MiB of zeros, in 93 bytes of brotli.
+local BOMB = "z///f/gnAOKxQCD3/p/////wTwDEYQGA7v0/////4Z8AiMMiAN37f/7//8M/ARCHBQC69//8//+HfwIgDgsAdO//+f//D/8EQBwW"
+  .. "AOje/+f//w/+CYA4LADQvf8B"
+local BOMB_SIZE = 104857600
+
+local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+local function from_base64(text)
+  local bits = text:gsub("=", ""):gsub(".", function(char)
+    local value, result = digits:find(char, 1, true) - 1, ""
+    for i = 5, 0, -1 do
+      result = result .. (value >> i & 1)
+    end
+    return result
+  end)
+  return (bits:gsub("%d%d?%d?%d?%d?%d?%d?%d?", function(byte)
+    return #byte == 8 and string.char(tonumber(byte, 2)) or ""
+  end))
+end
+
+local function to_base64(bytes)
+  local bits = bytes:gsub(".", function(char)
+    local value, result = char:byte(), ""
+    for i = 7, 0, -1 do
+      result = result .. (value >> i & 1)
+    end
+    return result
+  end)
+  bits = bits .. ("0"):rep(-#bits % 6)
+  local text = bits:gsub("......", function(group)
+    local index = tonumber(group, 2) + 1
+    return digits:sub(index, index)
+  end)
+  return text .. ("="):rep(-#text % 4)
+end
+
+-- A response whose body is `data` (base64), with this Content-Encoding, sent `step` bytes at a time.
+local function encoded(as, data, step, options)
+  options = options or {}
+  options.query = { ["as"] = as, data = data, step = step or 0 }
+  return http.get(server.url .. "/encoded", options)
+end
+
+-- A body that is `data`, changed as bytes.
+local function altered(as, data, change)
+  return encoded(as, to_base64(change(from_base64(data))))
+end
+
+local function memory()
+  collectgarbage()
+  local file = not os.getenv "ASAN_OPTIONS" and io.open("/proc/self/statm", "r") -- whose own memory is not ours
+  if not file then return 0 end
+  local _, resident = file:read("n", "n")
+  file:close()
+  return resident * 4096
+end
+
+local formats = { gzip = GZIP, ["x-gzip"] = GZIP, GZip = GZIP, deflate = ZLIB, br = BROTLI, zstd = ZSTD }
+
+describe("an encoded body", function()
+  it("is asked for, unless the caller says something else", inside(function()
+    local function accepted(options)
+      for _, pair in ipairs(http.get(server.url .. "/echo", options):json().headers) do
+        if pair[1]:lower() == "accept-encoding" then return pair[2] end
+      end
+    end
+    assert.equal("gzip, deflate, br, zstd", accepted())
+    assert.equal("gzip;q=0.5", accepted { headers = { ["accept-encoding"] = "gzip;q=0.5" } })
+    assert.is_nil(accepted { headers = { ["Accept-Encoding"] = false } })
+    assert.equal("identity", accepted { headers = { Range = "bytes=0-9" } })
+  end))
+
+  for as, data in pairs(formats) do
+    it("is decoded: " .. as, inside(function()
+      local response = encoded(as, data)
+      assert.equal(TEXT, response:text())
+      assert.equal(TEXT, response:text())
+      assert.equal(as, response.headers["content-encoding"])
+      assert.equal(TEXT, encoded(as, data, 1):text())
+    end))
+
+    it("is decoded as it is read: " .. as, inside(function()
+      local response, pieces = encoded(as, data, 5), {}
+      for piece in function() return response:read(9) end do
+        assert.truthy(#piece <= 9)
+        pieces[#pieces + 1] = piece
+      end
+      assert.equal(TEXT, table.concat(pieces))
+      assert.is_nil(response:read())
+    end))
+
+    it("is an error when it is cut short, after what had arrived: " .. as, inside(function()
+      for cut = 1, 4 do
+        local response = altered(as, data, function(bytes)
+          return bytes:sub(1, -cut - 1)
+        end)
+        local err = error_of(response.text, response)
+        assert.same({ "FetchError", "ETRUNCATED", response }, { err.name, err.code, err.response })
+        assert.equal("ETRUNCATED", error_of(response.text, response).code)
+      end
+    end))
+
+    it("is an error when it is something else: " .. as, inside(function()
+      local response = altered(as, data, function(bytes)
+        return as == "br" and ("\255"):rep(50) or "this is " .. bytes
+      end)
+      assert.equal(200, response.status)
+      local err = error_of(response.text, response)
+      assert.same({ "FetchError", "EDECODE" }, { err.name, err.code })
+      assert.equal("EDECODE", error_of(response.read, encoded(as, to_base64(("\255"):rep(50)))).code)
+    end))
+  end
+
+  it("may be deflate without zlib's frame", inside(function()
+    assert.equal(TEXT, encoded("deflate", RAW):text())
+    assert.equal(TEXT, encoded("deflate", RAW, 1):text())
+  end))
+
+  it("may be several members of gzip, or frames of zstd", inside(function()
+    for as, data in pairs { gzip = GZIP, zstd = ZSTD } do
+      for _, step in ipairs { 0, 1, 7 } do
+        local three = to_base64(from_base64(data):rep(3))
+        assert.equal(TEXT:rep(3), encoded(as, three, step):text())
+      end
+      local err = error_of(function()
+        return altered(as, data, function(bytes)
+          return bytes .. bytes:sub(1, -3)
+        end):text()
+      end)
+      assert.equal("ETRUNCATED", err.code)
+    end
+  end))
+
+  it("may have zeros behind gzip, and nothing else behind any", inside(function()
+    local function with(tail)
+      return function(bytes)
+        return bytes .. tail
+      end
+    end
+    assert.equal(TEXT, altered("gzip", GZIP, with "\0\0\0"):text())
+    for as, data in pairs(formats) do
+      local response = altered(as, data, with "garbage!")
+      assert.equal("EDECODE", error_of(response.text, response).code)
+    end
+  end))
+
+  it("may be encoded several times", inside(function()
+    local twice = "H4sIAAAAAAACA6uYc9rj7MmT1wNPSPCIMOjP1m8EAMKuIowSAAAA"
+    assert.equal(TEXT, encoded("deflate, gzip", twice):text())
+    assert.equal(TEXT, encoded("identity, deflate,gzip", twice, 1):text())
+  end))
+
+  it("passes through where its encoding is unknown", inside(function()
+    assert.equal("hello", encoded("compress", to_base64 "hello"):text())
+    assert.equal("hello", encoded("gzip, secret", to_base64 "hello"):text())
+    assert.equal("hello", encoded("identity", to_base64 "hello"):text())
+  end))
+
+  it("may be empty, as that of HEAD is", inside(function()
+    assert.equal("", encoded("gzip", ""):text())
+    assert.is_nil(encoded("br", ""):read())
+    assert.equal("", http.head(server.url .. "/encoded", { query = { ["as"] = "gzip", data = GZIP } }):text())
+  end))
+
+  it("gives lines and JSON", inside(function()
+    local lines = {}
+    for line in encoded("gzip", GZIP):lines() do
+      lines[#lines + 1] = line
+    end
+    assert.same({ TEXT }, lines)
+    local response = encoded("zstd", ZSTD)
+    assert.equal("EJSON", error_of(response.json, response).code)
+  end))
+
+  it("can be read after the run in which it arrived whole", function()
+    local response = async.run(function()
+      local held = encoded("gzip", GZIP)
+      held:read(1)
+      return held
+    end)
+    assert.equal(TEXT:sub(2), response:read())
+    assert.is_nil(response:read())
+  end)
+
+  it("holds no slot once it has arrived, though nobody has read it", inside(function()
+    local session <close> = http.session { limit = 1 }
+    local query = { ["as"] = "br", data = BROTLI }
+    local first = session:get(server.url .. "/encoded", { query = query })
+    assert.equal(TEXT, session:get(server.url .. "/encoded", { query = query }):text())
+    assert.equal(TEXT, first:text())
+  end))
+
+  it("is limited by max_body_size as decoded", inside(function()
+    for as, data in pairs(formats) do
+      assert.equal(TEXT, encoded(as, data, 0, { max_body_size = #TEXT }):text())
+      local response = encoded(as, data, 0, { max_body_size = #TEXT - 1 })
+      local err = error_of(response.text, response)
+      assert.same({ "FetchError", "ETOOLARGE" }, { err.name, err.code })
+      assert.equal("ETOOLARGE", error_of(response.text, response).code)
+    end
+  end))
+
+  it("that is a bomb does no harm before it is read, nor beyond the limit", inside(function()
+    local response = encoded("br", BOMB, 0, { max_body_size = 1000000 })
+    assert.truthy(#response:read() <= 65536)
+    local got, err = 0, nil
+    repeat
+      local ok, piece = pcall(response.read, response)
+      if ok then got = got + #piece else err = piece end
+    until err
+    assert.equal("ETOOLARGE", err.code)
+    assert.truthy(got <= 1000000)
+    assert.equal("ETOOLARGE", error_of(response.read, response).code)
+  end))
+
+  it("that is a bomb can be read in bounded memory", inside(function()
+    local response, size = encoded("br", BOMB), 0
+    local before = memory()
+    for piece in response:chunks() do
+      size = size + #piece
+    end
+    assert.equal(BOMB_SIZE, size)
+    assert.truthy(memory() - before < 64000000)
+  end))
+
+  it("leaves the others their turns while it is decoded", inside(function()
+    local turns, done = 0, false
+    async.spawn(function()
+      while not done do
+        turns = turns + 1
+        async.sleep(0.001)
+      end
+    end)
+    assert.equal(BOMB_SIZE, #encoded("br", BOMB):text())
+    done = true
+    assert.truthy(turns > 1, turns)
+  end))
+
+  it("is read with backpressure", inside(function()
+    local size, total = 0, 200000000
+    local response = http.get(server.url .. "/zeros?bytes=" .. total)
+    local before = memory()
+    for piece in response:chunks() do
+      size = size + #piece
+    end
+    assert.equal(total, size)
+    assert.truthy(memory() - before < 64000000)
+  end))
+
+  it("with a window larger than 8 MiB is refused", inside(function()
+    local wide = "KLUv/QCIbAAAOGhlbGxvLCABAJRUjD0AAAhoAQCCAiE="
+    assert.equal("EDECODE", error_of(function()
+      encoded("zstd", wide):text()
+    end).code)
+  end))
+
+  it("can be closed half-way", inside(function()
+    local session <close> = http.session { limit = 1 }
+    local response = session:get(server.url .. "/zeros?bytes=100000000")
+    assert.truthy(response:read())
+    response:close()
+    assert.equal("ClosedError", error_of(response.read, response).name)
+    assert.equal(0, session:stats().active)
+  end))
+end)

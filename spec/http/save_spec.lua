@@ -1,0 +1,175 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local http = require "saros.http"
+local server = require "spec.support.http_server"()
+
+local function inside(fn)
+  return function()
+    async.run(fn)
+  end
+end
+
+local function error_of(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  return err
+end
+
+local function content(path)
+  local handle = io.open(path, "rb")
+  if not handle then return nil end
+  local text = handle:read("a")
+  handle:close()
+  return text
+end
+
+describe("saving a response", function()
+  local folder
+
+  before_each(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir '" .. folder .. "'"))
+  end)
+
+  after_each(function()
+    os.execute("rm -rf '" .. folder .. "'")
+  end)
+
+  -- The names in the folder, sorted.
+  local function names()
+    local pipe = io.popen("ls -A '" .. folder .. "'")
+    local text = pipe:read("a")
+    pipe:close()
+    return text
+  end
+
+  it("writes the body to a file and returns its size", inside(function()
+    local path = folder .. "/file"
+    assert.equal(300000, http.get(server.url .. "/big?bytes=300000"):save(path))
+    assert.equal(300000, #content(path))
+    assert.equal("file\n", names())
+    assert.equal(0, http.get(server.url .. "/status/204"):save(path))
+    assert.equal("", content(path))
+  end))
+
+  it("replaces the file that is there, and leaves it alone on failure", inside(function()
+    local path = folder .. "/file"
+    http.get(server.url .. "/chunked"):save(path)
+    assert.equal("onetwothree", content(path))
+    local response = http.get(server.url .. "/raw", { query = { raw = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut" } })
+    local err = error_of(response.save, response, path)
+    assert.same({ "FetchError", "ETRUNCATED" }, { err.name, err.code })
+    assert.equal("onetwothree", content(path))
+    assert.equal("file\n", names())
+  end))
+
+  it("leaves nothing when it is cancelled or runs out of time", inside(function()
+    local session <close> = http.session()
+    local task = async.spawn(function()
+      return session:get(server.url .. "/hang-in-body"):save(folder .. "/file")
+    end)
+    async.sleep(0.03)
+    assert.truthy(names():find "^file%.%x+%.part\n$")
+    task:cancel()
+    assert.equal("CancelledError", error_of(task.await, task).name)
+    local response = session:get(server.url .. "/hang-in-body", { timeout = 0.05 })
+    assert.equal("TimeoutError", error_of(response.save, response, folder .. "/file").name)
+    assert.equal("", names())
+    assert.equal(0, session:stats().active)
+  end))
+
+  it("names the path of a file that cannot be written", inside(function()
+    for path, code in pairs { [folder .. "/none/file"] = "ENOENT", [folder] = "EISDIR" } do
+      local err = error_of(function()
+        http.get(server.url .. "/chunked"):save(path)
+      end)
+      assert.same({ "SystemError", code, path }, { err.name, err.code, err.path })
+    end
+    assert.equal("", names())
+    os.remove(folder .. ".part")
+  end))
+
+  it("takes what text has read, or what read has left", inside(function()
+    local response = http.get(server.url .. "/chunked")
+    assert.equal("onetwothree", response:text())
+    assert.equal(11, response:save(folder .. "/file"))
+    assert.equal("onetwothree", content(folder .. "/file"))
+    response = http.get(server.url .. "/big?bytes=10")
+    response:read(4)
+    assert.equal(6, response:save(folder .. "/file"))
+    assert.equal("ClosedError", error_of(response.text, response).name)
+  end))
+
+  it("refuses what is no path", inside(function()
+    local response <close> = http.get(server.url .. "/chunked")
+    for _, path in ipairs { 7, "", "a\0b" } do
+      assert.truthy(error_of(response.save, response, path):find("bad argument #1 to 'response:save'", 1, true))
+    end
+  end))
+end)
+
+describe("on_progress", function()
+  local function recorder()
+    local calls = {}
+    return calls, function(...)
+      calls[#calls + 1] = table.pack(...)
+    end
+  end
+
+  it("follows a body down, however it is read", inside(function()
+    for _, method in ipairs { "text", "read" } do
+      local calls, on_progress = recorder()
+      local response = http.get(server.url .. "/drip?count=5&gap=0.01", { on_progress = on_progress })
+      if method == "text" then response:text() else repeat until not response:read() end
+      assert.truthy(#calls >= 3, #calls)
+      for i, call in ipairs(calls) do
+        assert.same({ 25, 0, 0 }, { call[2], call[3], call[4] })
+        assert.truthy(i == 1 or call[1] > calls[i - 1][1])
+      end
+      assert.equal(25, calls[#calls][1])
+    end
+  end))
+
+  it("has no total where none is known", inside(function()
+    local calls, on_progress = recorder()
+    http.get(server.url .. "/chunked", { on_progress = on_progress }):text()
+    assert.is_nil(calls[#calls][2])
+    assert.equal(11, calls[#calls][1])
+  end))
+
+  it("follows a body up", inside(function()
+    local calls, on_progress = recorder()
+    local body = ("x"):rep(200000)
+    local response = http.put(server.url .. "/count", { body = body, on_progress = on_progress })
+    local sent = {}
+    for i, call in ipairs(calls) do
+      assert.same({ 0, nil, 200000 }, { call[1], call[2], call[4] })
+      sent[i] = call[3]
+    end
+    assert.same({ 65536, 131072, 196608, 200000 }, sent)
+    local request = response:json()
+    assert.equal(200000, request.bytes)
+    local length
+    for _, pair in ipairs(request.headers) do
+      if pair[1] == "Content-Length" then length = pair[2] end
+    end
+    assert.equal("200000", length)
+  end))
+
+  it("can be repeated with its body after a redirect", inside(function()
+    local calls, on_progress = recorder()
+    local url = server.url .. "/redirect/307?to=/echo"
+    assert.equal("again", http.post(url, { body = "again", on_progress = on_progress }):json().body)
+    assert.truthy(#calls >= 2)
+  end))
+
+  it("that fails is the error of the request, or of the reading", inside(function()
+    local session <close> = http.session()
+    local thrown = {}
+    local function fail() error(thrown) end
+    assert.equal(thrown, error_of(session.post, session, server.url .. "/echo", { body = "x", on_progress = fail }))
+    local response <close> = session:get(server.url .. "/echo", { on_progress = fail })
+    assert.equal(thrown, error_of(response.text, response))
+  end))
+end)

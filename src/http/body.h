@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Transfers as Lua sees them once the head is there: reading the body.
+*/
+#ifndef SR_HTTP_BODY_H
+#define SR_HTTP_BODY_H
+
+#include <lua.h>
+
+/* Registers the metatable of transfers. [-0, +0, m] */
+void sr_body_open(lua_State *L);
+
+#endif

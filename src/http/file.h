@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** What Lua's io library lacks for saving a body: a file that is new for certain, and errors by name.
+*/
+#ifndef SR_HTTP_FILE_H
+#define SR_HTTP_FILE_H
+
+#include <lua.h>
+
+/*
+** create(path): makes a new file beside `path`, to be renamed to it. Returns the file, open for
+** writing, and its name; or nil, libuv's name of the error and its text. [-1, +2|3, m]
+*/
+int sr_file_create(lua_State *L);
+
+/* error_name(errno) gives libuv's name. [-1, +1, v] */
+int sr_file_error_name(lua_State *L);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Barrier: n tasks wait for each other, again and again. A waiter that is cancelled leaves: the
+** others go on waiting, and the order of arrival is that of those who stayed.
+*/
+#include "sync/sync.h"
+
+typedef struct Barrier {
+  SrObject head;
+  SrRuntime *rt;
+  SrWaiter *waiters;
+  lua_Integer size;    /* how many it takes */
+  lua_Integer waiting; /* how many are there, less than that */
+} Barrier;
+
+static const SrClass barrier_class = {"barrier"};
+
+static Barrier *check_barrier(lua_State *L, const char *function) {
+  return (Barrier *)sr_check_self(L, &barrier_class, function);
+}
+
+/* barrier(n): for n tasks, at least 1 */
+static int l_barrier(lua_State *L) {
+  lua_Integer size = sr_check_integer(L, "barrier", 1, 1, 1);
+  Barrier *barrier = (Barrier *)sr_new_object(L, &barrier_class, sizeof(Barrier), 0);
+  barrier->rt = sr_rt(L);
+  barrier->size = size;
+  return 1;
+}
+
+/* All are there: each gets its number. */
+static void let_pass(Barrier *barrier) {
+  SrWaiter *waiter;
+  lua_Integer number = 0;
+  barrier->waiting = 0;
+  while ((waiter = sr_ring_take(&barrier->waiters)) != NULL) {
+    SrTask *t = sr_task_of(waiter);
+    lua_pushinteger(t->co, ++number);
+    sr_wake(t);
+  }
+}
+
+static int abort_wait(SrTask *t) {
+  Barrier *barrier = (Barrier *)t->object;
+  sr_ring_remove(&barrier->waiters, &t->waiter);
+  barrier->waiting--;
+  return 1;
+}
+
+static const SrKind wait_kind = {"barrier", abort_wait, NULL, false, NULL, NULL};
+
+static int k_wait(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  SrTask *t = (SrTask *)ctx;
+  return sr_was_woken(L, t) ? 1 : sr_throw(L, t);
+}
+
+/* barrier:wait(): until n tasks wait; returns the order of arrival, 1 to n. Waits. */
+static int l_wait(lua_State *L) {
+  Barrier *barrier = check_barrier(L, "barrier:wait");
+  SrTask *t = sr_check_wait_in(L, barrier->rt, "barrier:wait");
+  if (sr_is_cancelled(t)) return sr_raise(L, t);
+  if (barrier->waiting + 1 == barrier->size) {
+    let_pass(barrier);
+    lua_pushinteger(L, barrier->size);
+    return sr_return(L, t, 1);
+  }
+  barrier->waiting++;
+  sr_ring_append(&barrier->waiters, &t->waiter);
+  return sr_park(L, t, &wait_kind, barrier, k_wait);
+}
+
+void sr_open_barrier(lua_State *L) {
+  static const luaL_Reg functions[] = {{"barrier", l_barrier}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"wait", l_wait}, {NULL, NULL}};
+  sr_set_functions(L, functions);
+  sr_push_class(L, &barrier_class, methods, NULL);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Rate limiter: at most n grants in any stretch of time as long as the period.
+**
+** Invariant: the grants of the last period stand in a ring of times. While somebody waits the ring
+** is full and the timer runs to the moment when the oldest of them is over.
+*/
+
+#include "sync/sync.h"
+
+typedef struct Limiter {
+  SrObject head;
+  SrRuntime *rt;
+  SrWaiter *waiters;
+  saros_timer timer;    /* armed while somebody waits, unless the period never ends */
+  int64_t period;       /* nanoseconds, or NEVER_OVER */
+  lua_Integer limit;    /* grants in a period */
+  int64_t *times;       /* of grants, nanoseconds on the clock: user value TIMES */
+  lua_Integer capacity; /* places in the ring, at most `limit` */
+  lua_Integer first;    /* the place of the oldest */
+  lua_Integer count;
+} Limiter;
+
+enum { TIMES = 1, FIRST_CAPACITY = 16 };
+
+/* Periods longer than this (146 years) count as endless, so that sums cannot overflow. */
+static const double FARTHEST = 4.6e18;
+static const int64_t NEVER_OVER = -1;
+
+static const SrClass limiter_class = {"rate limiter"};
+
+/* --- check, new ------------------------------------------------------------- */
+
+static void on_over(saros_timer *timer);
+
+static Limiter *check_limiter(lua_State *L, const char *function) {
+  return (Limiter *)sr_check_self(L, &limiter_class, function);
+}
+
+/* rate_limiter(n, period): n grants, at least 1, in a period of so many seconds */
+static int l_limiter(lua_State *L) {
+  lua_Integer limit = sr_check_integer(L, "rate_limiter", 1, 1, 1);
+  double period = sr_check_seconds(L, "rate_limiter", 2, 2) * 1e9;
+  Limiter *limiter = (Limiter *)sr_new_object(L, &limiter_class, sizeof(Limiter), 1);
+  limiter->rt = sr_rt(L);
+  limiter->limit = limit;
+  limiter->period = period < FARTHEST ? (int64_t)(period + 0.5) : NEVER_OVER;
+  limiter->timer.on_fire = on_over;
+  return 1;
+}
+
+/* --- the ring of times ------------------------------------------------------ */
+
+/* Makes room for one more grant of the limiter at index 1. [-0, +0, m] */
+static void reserve(lua_State *L, Limiter *limiter) {
+  if (limiter->count < limiter->capacity) return;
+  lua_Integer capacity = limiter->capacity == 0 ? FIRST_CAPACITY : 2 * limiter->capacity;
+  if (capacity > limiter->limit) capacity = limiter->limit;
+  int64_t *times = (int64_t *)lua_newuserdatauv(L, (size_t)capacity * sizeof *times, 0);
+  for (lua_Integer i = 0; i < limiter->count; i++) times[i] = limiter->times[(limiter->first + i) % limiter->capacity];
+  lua_setiuservalue(L, 1, TIMES);
+  limiter->times = times;
+  limiter->capacity = capacity;
+  limiter->first = 0;
+}
+
+static void note(Limiter *limiter, int64_t now) {
+  limiter->times[(limiter->first + limiter->count++) % limiter->capacity] = now;
+}
+
+/* Forgets what is over; a grant of the future too: it is of another run, on a virtual clock. */
+static void forget(Limiter *limiter, int64_t now) {
+  while (limiter->count > 0) {
+    int64_t granted = limiter->times[limiter->first];
+    bool is_over = limiter->period != NEVER_OVER && granted + limiter->period <= now;
+    if (!is_over && granted <= now) return;
+    limiter->first = (limiter->first + 1) % limiter->capacity;
+    limiter->count--;
+  }
+}
+
+/* --- waiting ---------------------------------------------------------------- */
+
+/* The clock rounds up to nanoseconds; half of one less makes it meet the moment exactly. */
+static bool arm(Limiter *limiter, int64_t now) {
+  if (limiter->period == NEVER_OVER) return true;
+  int64_t wait = limiter->times[limiter->first] + limiter->period - now;
+  return sr_clock_start(&limiter->rt->clock, (SrTimer *)&limiter->timer, ((double)wait - 0.5) / 1e9, false);
+}
+
+/* Arming cannot fail: the timer has just given its place back. */
+static void on_over(saros_timer *timer) {
+  Limiter *limiter = SR_CONTAINER(timer, Limiter, timer);
+  int64_t now = sr_clock_now(&limiter->rt->clock);
+  forget(limiter, now);
+  while (limiter->waiters != NULL && limiter->count < limiter->limit) {
+    note(limiter, now);
+    sr_wake(sr_task_of(sr_ring_take(&limiter->waiters)));
+  }
+  if (limiter->waiters != NULL) arm(limiter, now);
+}
+
+static int abort_acquire(SrTask *t) {
+  Limiter *limiter = (Limiter *)t->object;
+  sr_ring_remove(&limiter->waiters, &t->waiter);
+  if (limiter->waiters == NULL) sr_clock_stop(&limiter->rt->clock, (SrTimer *)&limiter->timer);
+  return 1;
+}
+
+static const SrKind acquire_kind = {"rate limiter", abort_acquire, NULL, false, NULL, NULL};
+
+static int k_acquire(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  SrTask *t = (SrTask *)ctx;
+  return sr_was_woken(L, t) ? 0 : sr_throw(L, t);
+}
+
+/* rate_limiter:acquire(): until there may be one more. Waits in order of arrival. */
+static int l_acquire(lua_State *L) {
+  Limiter *limiter = check_limiter(L, "rate_limiter:acquire");
+  SrTask *t = sr_check_wait_in(L, limiter->rt, "rate_limiter:acquire");
+  if (sr_is_cancelled(t)) return sr_raise(L, t);
+  if (limiter->waiters == NULL) {
+    int64_t now = sr_clock_now(&limiter->rt->clock);
+    forget(limiter, now);
+    if (limiter->count < limiter->limit) {
+      reserve(L, limiter);
+      note(limiter, now);
+      return sr_return(L, t, 0);
+    }
+    if (!arm(limiter, now)) return luaL_error(L, "rate_limiter:acquire: not enough memory");
+  }
+  sr_ring_append(&limiter->waiters, &t->waiter);
+  return sr_park(L, t, &acquire_kind, limiter, k_acquire);
+}
+
+/* --- open ------------------------------------------------------------------- */
+
+void sr_open_limiter(lua_State *L) {
+  static const luaL_Reg functions[] = {{"rate_limiter", l_limiter}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"acquire", l_acquire}, {NULL, NULL}};
+  sr_set_functions(L, functions);
+  sr_push_class(L, &limiter_class, methods, NULL);
+  lua_pop(L, 1);
+}
