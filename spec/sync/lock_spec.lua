@@ -306,4 +306,55 @@ describe("lock", function()
     support.complains("lock:try_acquire", lock.try_acquire, lock)
     support.complains("lock:release", lock.release, lock)
   end)
+
+  describe("in a cycle", function()
+    -- Holds the first lock and, when both locks are held, goes for the second.
+    local function crossing(mine, yours, ready)
+      return function()
+        local permit <close> = mine:acquire()
+        ready:wait()
+        local held <close> = yours:acquire()
+        return "both"
+      end
+    end
+
+    it("raises DeadlockError in the task that closes it, at once, and the others go on", inside(function()
+      local a, b, c, ready = async.lock(), async.lock(), async.lock(), async.barrier(3)
+      local tasks = {
+        async.spawn(crossing(a, b, ready)), async.spawn(crossing(b, c, ready)), async.spawn(crossing(c, a, ready)),
+      }
+      async.sleep(0.001)
+      local failed = {}
+      for _, task in ipairs(tasks) do
+        if task:status() == "failed" then failed[#failed + 1] = task end
+      end
+      assert.equal(1, #failed)
+      assert.is_true(async.is_error(failed[1]:error(), "DeadlockError"))
+      assert.equal(2, #failed[1]:error().tasks)
+      local done = 0
+      async.wait(tasks)
+      for _, task in ipairs(tasks) do done = done + (task:status() == "done" and 1 or 0) end
+      assert.equal(2, done)
+    end))
+
+    it("sees through an await of the owner", inside(function()
+      local lock = async.lock()
+      local permit <close> = lock:acquire()
+      local waiting = async.spawn(function() lock:acquire() end)
+      async.sleep(0)
+      local ok, err = pcall(waiting.await, waiting)
+      assert.is_false(ok)
+      assert.is_true(async.is_error(err, "DeadlockError"))
+      waiting:close()
+    end))
+
+    it("waits where a deadline will end it", inside(function()
+      local a, b, ready = async.lock(), async.lock(), async.barrier(2)
+      local patient = async.spawn(crossing(a, b, ready))
+      local hurried = async.spawn(async.wait_for, crossing(b, a, ready), 1)
+      async.wait({patient, hurried})
+      assert.equal("both", patient:result())
+      assert.is_true(async.is_error(hurried:error(), "TimeoutError"))
+    end))
+  end)
 end)

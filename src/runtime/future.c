@@ -106,7 +106,7 @@ bool sr_waits_for(const SrTask *t, const SrTask *waiter) {
 int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target) {
   sr_push_name(L, t);
   sr_push_name(L, target);
-  sr_push_error(L, "DeadlockError", "EDEADLK", "task '%s' awaits task '%s', which ends only after it",
+  sr_push_error(L, "DeadlockError", "EDEADLK", "task '%s' would wait for task '%s', which goes on only after it",
                 lua_tostring(L, -2), lua_tostring(L, -1));
   lua_createtable(L, 2, 0);
   for (int i = 1; i <= 2; i++) {

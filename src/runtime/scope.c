@@ -49,6 +49,12 @@ bool sr_scope_within(const SrScope *inner, const SrScope *outer) {
   return false;
 }
 
+bool sr_scope_has_deadline(const SrScope *scope) {
+  for (; scope != NULL; scope = scope->parent)
+    if (scope->kind == SR_SCOPE_TIMEOUT && ((const SrBlock *)(const void *)scope)->timer.position != 0) return true;
+  return false;
+}
+
 /* The scope after `at` in a walk of the tree below `top`, parents first; below `at` only if `descend`. */
 static SrScope *next_scope(SrScope *top, SrScope *at, bool descend) {
   if (descend && at->children != NULL) return at->children;

@@ -94,7 +94,13 @@ static void undo_acquire(lua_State *L, SrTask *t) {
   sr_lock_let_go((SrLock *)t->object);
 }
 
-static const SrKind acquire_kind = {"lock", abort_acquire, NULL, false, NULL, undo_acquire};
+/* Whoever waits within a deadline goes on when it passes: that is no deadlock. */
+static bool reaches_owner(const SrTask *t, const SrTask *waiter) {
+  const SrTask *owner = ((const SrLock *)t->object)->owner;
+  return owner != NULL && !sr_scope_has_deadline(t->current) && sr_waits_for(owner, waiter);
+}
+
+static const SrKind acquire_kind = {"lock", abort_acquire, NULL, false, reaches_owner, undo_acquire};
 
 static int hold(SrPermit *permit, const SrLock *lock) {
   permit->serial = lock->serial;
@@ -123,6 +129,7 @@ int sr_lock_acquire(lua_State *L, const char *function) {
     hold(permit, lock);
     return sr_return(L, t, 1);
   }
+  if (!sr_scope_has_deadline(t->current) && sr_waits_for(lock->owner, t)) return sr_raise_cycle(L, t, lock->owner);
   sr_ring_append(&lock->waiters, &t->waiter);
   return sr_park(L, t, &acquire_kind, lock, k_acquire);
 }
