@@ -27,8 +27,12 @@ local function hand_over(self, ...)
   self.wanted:await()
 end
 
---- Lets the producer go on, for the first time or behind its yield.
-local function resume(self, fn)
+--- Lets the producer go on, for the first time or behind its yield. A request stands until it is met,
+--- also if the step that made it was cancelled.
+local function request(self, fn)
+  if self.given ~= nil then
+    return
+  end
   self.given = async.future()
   if self.task ~= nil then
     self.wanted:set()
@@ -40,6 +44,12 @@ local function resume(self, fn)
     end
     hand_over(self, ...)
   end)
+end
+
+--- Takes what was handed over.
+local function take(self)
+  self.given = nil
+  return table.unpack(self.values, 1, self.values.n)
 end
 
 --- An iterator over what fn(yield) passes to yield(...). Both sides may wait; fn runs in a task of its
@@ -63,10 +73,10 @@ function M.generator(fn)
     end
     self.busy = true
     local held <close> = setmetatable({}, { __close = function() self.busy = false end })
-    resume(self, fn)
+    request(self, fn)
     async.wait({ self.given, self.task }, { return_when = "first_completed" })
     if self.given:done() then
-      return table.unpack(self.values, 1, self.values.n)
+      return take(self)
     end
     self.finished, self.raised = true, true
     self.task:await()

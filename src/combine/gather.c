@@ -135,8 +135,8 @@ static int k_called(lua_State *L, int status, lua_KContext ctx) {
   bool failed = status != LUA_OK && status != LUA_YIELD;
   SrRuntime *rt = sr_rt(L);
   SrBlock *block = (SrBlock *)lua_touserdata(L, TRACK_JOIN);
-  block = sr_block_alive(rt, block, (uint32_t)lua_tointeger(L, TRACK_SERIAL));
-  uint32_t serial;
+  block = sr_block_alive(rt, block, (uint64_t)lua_tointeger(L, TRACK_SERIAL));
+  uint64_t serial;
   if (block == NULL || (failed && sr_is_own_cancel(L, -1, rt->current, &serial))) return k_told(L, status, failed);
   SrJoin *join = (SrJoin *)(void *)block;
   lua_pushvalue(L, TRACK_PROGRESS);
@@ -164,7 +164,7 @@ static uint32_t check_limit(lua_State *L, lua_Integer total) {
   int isnum;
   if (lua_isnoneornil(L, 3) || lua_getfield(L, 3, "limit") == LUA_TNIL) return (uint32_t)total;
   lua_Integer limit = lua_tointegerx(L, -1, &isnum);
-  if (!isnum || limit < 1)
+  if (!isnum || lua_type(L, -1) != LUA_TNUMBER || limit < 1)
     sr_arg_error(L, "map", 3, "option 'limit': a positive integer expected, got %s", luaL_tolstring(L, -1, NULL));
   lua_pop(L, 1);
   return (uint32_t)(limit < total ? limit : total);

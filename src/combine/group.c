@@ -19,6 +19,7 @@ typedef struct Block {
   uint32_t failed;    /* errors in the list, which the vault keeps under this address */
   bool has_error;     /* the block is left with an error: nil is as good as any */
   bool was_cancelled; /* from outside, when it was left */
+  uint8_t outcome;    /* how the wait for its tasks ended: SrOutcome */
 } Block;
 
 _Static_assert(sizeof(Block) <= SR_BLOCK_SIZE, "a group must fit in a block");
@@ -26,7 +27,7 @@ _Static_assert(sizeof(Block) <= SR_BLOCK_SIZE, "a group must fit in a block");
 typedef struct Group {
   SrObject head;
   SrBlock *block; /* alive as long as its serial is this one */
-  uint32_t serial;
+  uint64_t serial;
 } Group;
 
 /* The frame of what leaves a group; the function form has its handler and its results above. */
@@ -80,8 +81,8 @@ static void add_error(lua_State *L, Block *group) {
   sr_scope_cancel(&group->block.scope);
 }
 
-static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, int first, uint32_t index) {
-  (void)first, (void)index;
+static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, uint32_t index) {
+  (void)index;
   Block *group = (Block *)(void *)block;
   SrTask *t = block->task;
   group->running--;
@@ -93,7 +94,16 @@ static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, int firs
   if (group->running == 0 && t->future.state == SR_PARKED && t->object == group) sr_wake(t);
 }
 
-static const SrBlockOps group_ops = {"task group", on_child_ended, NULL};
+static void dispose(lua_State *L, SrBlock *block) {
+  const Block *group = (const Block *)(const void *)block;
+  if (L == NULL) return;
+  lua_pushnil(L);
+  sr_vault_set(L, &group->failed);
+  lua_pushnil(L);
+  sr_vault_set(L, &group->running);
+}
+
+static const SrBlockOps group_ops = {"task group", on_child_ended, dispose};
 
 /* --- check, new ------------------------------------------------------------- */
 
@@ -142,21 +152,20 @@ static bool is_interrupt(lua_State *L, int index) {
 
 /* Whether the error with which the block is left is one, not the cancellation that brings it down. */
 static bool counts(lua_State *L, const Block *group, const SrTask *t) {
-  uint32_t serial;
+  uint64_t serial;
   if (!group->has_error) return false;
   if (!sr_is_own_cancel(L, GROUP_ERROR, t, &serial)) return true;
   return serial != group->block.serial && t->current->cause == NULL;
 }
 
-static void clear_vault(lua_State *L, const Block *group) {
-  lua_pushnil(L);
-  sr_vault_set(L, &group->failed);
-  lua_pushnil(L);
-  sr_vault_set(L, &group->running);
-}
-
 /* Raises the GroupError over the list on top. Ctrl-C is in it too. */
-static int raise_group_error(lua_State *L, uint32_t count) {
+static int raise_group_error(lua_State *L, SrTask *t, uint32_t count, SrOutcome outcome) {
+  t->future.outcome = (uint8_t)outcome;
+  if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) {
+    sr_push_thrown(L, t);
+    lua_rawseti(L, -2, (lua_Integer)++count);
+  }
+  t->future.outcome = SR_WOKEN;
   if (is_interrupt(L, GROUP_ERROR)) {
     lua_pushvalue(L, GROUP_ERROR);
     lua_rawseti(L, -2, (lua_Integer)++count);
@@ -172,6 +181,8 @@ static int return_results(lua_State *L, SrTask *t, const Block *group, SrOutcome
   return top > GROUP_FRAME ? top - GROUP_HANDLER : 0;
 }
 
+static const SrKind leave_kind;
+
 /* Every task of the group has ended. */
 static int k_left(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
@@ -179,12 +190,15 @@ static int k_left(lua_State *L, int status, lua_KContext ctx) {
   SrTask *t = group.block.task;
   sr_was_woken(L, t);
   SrOutcome outcome = (SrOutcome)t->future.outcome;
-  uint32_t cause;
+  if (outcome != SR_WOKEN) ((Block *)ctx)->outcome = group.outcome = (uint8_t)outcome;
+  if (group.running > 0) return sr_park_in(L, t, &leave_kind, (Block *)ctx, k_left, ctx); /* spawned since */
+  outcome = (SrOutcome)group.outcome;
+  uint64_t cause;
   bool is_function = lua_gettop(L) > GROUP_FRAME;
   if (group.failed > 0) sr_vault_get(L, &((Block *)ctx)->failed);
-  clear_vault(L, (Block *)ctx);
   sr_block_close(L, &((Block *)ctx)->block);
-  if (group.failed > 0) return raise_group_error(L, group.failed);
+  if (group.failed > 0) return raise_group_error(L, t, group.failed, outcome);
+  t->future.outcome = (uint8_t)outcome;
   if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) return sr_throw(L, t);
   t->future.outcome = SR_WOKEN;
   if (!group.has_error) return return_results(L, t, &group, outcome);
@@ -234,6 +248,7 @@ static int l_close(lua_State *L) {
   if (group == NULL) return 0;
   SrTask *t = sr_check_wait(L, "group:close");
   if (group->block.task != t) return luaL_error(L, "group:close: it belongs to another task");
+  sr_block_check_leave(L, &group->block, "group:close");
   lua_settop(L, GROUP_FRAME);
   group->has_error = !lua_isnil(L, GROUP_ERROR);
   return leave(L, group);
@@ -243,6 +258,7 @@ static int l_close(lua_State *L) {
 
 static int k_body(lua_State *L, int status, lua_KContext ctx) {
   Block *group = (Block *)ctx;
+  group->block.framed = false;
   group->has_error = status != LUA_OK && status != LUA_YIELD;
   if (group->has_error) {
     lua_replace(L, GROUP_ERROR);
@@ -258,6 +274,7 @@ static int l_task_group(lua_State *L) {
   lua_settop(L, 1);
   if (lua_isnil(L, 1)) return push_group(L, t), 1;
   lua_KContext ctx = (lua_KContext)push_group(L, t)->block;
+  ((SrBlock *)ctx)->framed = true;
   lua_insert(L, GROUP_SELF);
   lua_pushnil(L);
   lua_insert(L, GROUP_ERROR);

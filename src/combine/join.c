@@ -63,10 +63,7 @@ static void keep(SrJoin *join, const SrEnding *ending, int index) {
 }
 
 void sr_join_keep_result(SrJoin *join, const SrEnding *ending) {
-  if (ending->first <= lua_gettop(ending->L))
-    lua_pushvalue(ending->L, ending->first);
-  else
-    lua_pushnil(ending->L);
+  sr_push_first(ending->L, ending->handle);
   keep(join, ending, SR_JOIN_RESULTS);
 }
 
@@ -168,25 +165,20 @@ static void start_more(lua_State *L, SrJoin *join) {
 
 /* --- watching --------------------------------------------------------------- */
 
-static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, int first, uint32_t index) {
+static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, uint32_t index) {
   SrJoin *join = (SrJoin *)(void *)block;
-  SrEnding ending = {L, 1, first, index, (SrStatus)child->future.status};
+  SrEnding ending = {L, 1, index, (SrStatus)child->future.status};
   take_ending(join, &ending);
   start_more(L, join);
   wake_if_over(join);
 }
 
-/* Puts the handle and the results of a watched item onto the stack, where those of a child would stand. */
 static void take_watched(lua_State *L, SrJoin *join, uint32_t index, SrStatus status) {
   int top = lua_gettop(L);
   push_from_host(join, L, SR_JOIN_ITEMS);
   lua_rawgeti(L, -1, (lua_Integer)index + 1);
   lua_replace(L, -2);
-  SrEnding ending = {L, top + 1, top + 2, index, status};
-  if (status == SR_DONE) {
-    int count = sr_push_results(L, (SrFuture *)lua_touserdata(L, top + 1), top + 1, NULL);
-    if (count > 1) lua_remove(L, top + 2); /* the list they were kept in */
-  }
+  SrEnding ending = {L, top + 1, index, status};
   take_ending(join, &ending);
   lua_settop(L, top);
 }
@@ -239,17 +231,17 @@ int sr_join_abort(SrTask *t) {
 }
 
 /* What the host owns is seen by scope; what it watches is looked through here. */
-bool sr_join_reaches(const SrTask *t, const SrTask *waiter) {
+bool sr_join_reaches(const SrTask *t, const SrTask *waiter, bool (*follow)(const SrTask *, const SrTask *)) {
   const SrJoin *join = (const SrJoin *)t->object;
   for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) {
     const SrFuture *target = join->watches[i].target;
-    if (target != NULL && target->head.cls == &sr_task_class && sr_waits_for((const SrTask *)target, waiter))
-      return true;
+    if (target != NULL && target->head.cls == &sr_task_class && follow((const SrTask *)target, waiter)) return true;
   }
   return false;
 }
 
-static void dispose(SrBlock *block) {
+static void dispose(lua_State *L, SrBlock *block) {
+  (void)L;
   SrJoin *join = (SrJoin *)(void *)block;
   for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) unwatch(&join->watches[i]);
   free(join->watches);
@@ -298,7 +290,7 @@ SrJoin sr_join_finish(lua_State *L, SrJoin *join) {
   SrTask *t = join->block.task;
   bool was_woken = sr_was_woken(L, t);
   sr_block_close(L, &join->block);
-  if (copy.was_cancelled) sr_throw_pending(L, t);
   if (!was_woken) sr_throw(L, t);
+  if (copy.was_cancelled) sr_throw_pending(L, t);
   return copy;
 }

@@ -20,10 +20,10 @@ typedef struct SrWatch {
   SrFuture *target; /* NULL for a function, and once it has ended */
 } SrWatch;
 
-/* How an item ended. Its results, or its error, are values of `L` from `first` to the top; its handle is at `handle`. */
+/* How an item ended. Its handle, which holds its results or its error, is at `handle` on the stack of L. */
 typedef struct SrEnding {
   lua_State *L;
-  int handle, first;
+  int handle;
   uint32_t index; /* of the item, from 0 */
   SrStatus status;
 } SrEnding;
@@ -38,7 +38,7 @@ typedef struct SrJoinPolicy {
 #define SR_JOIN_KIND(name)                                                                                             \
   { name, sr_join_abort, NULL, true, sr_join_reaches, NULL }
 int sr_join_abort(SrTask *t);
-bool sr_join_reaches(const SrTask *t, const SrTask *waiter);
+bool sr_join_reaches(const SrTask *t, const SrTask *waiter, bool (*follow)(const SrTask *, const SrTask *));
 
 /* The frame of the host's C function, the same for all. */
 enum {
@@ -48,7 +48,7 @@ enum {
   SR_JOIN_TRACKER,   /* of map: what runs the function and then on_progress, or nil */
   SR_JOIN_RESULTS,   /* table of first results by index */
   SR_JOIN_ERRORS,    /* table of errors by index */
-  SR_JOIN_VALUE,     /* what decided: an error, or a list of results */
+  SR_JOIN_VALUE,     /* what decided: an error, or the handle of the winner */
   SR_JOIN_FRAME = SR_JOIN_VALUE
 };
 

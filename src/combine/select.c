@@ -15,29 +15,14 @@ static bool beats_winner(const SrJoin *join, const SrEnding *ending) {
          join->turn == join->block.task->rt->turn;
 }
 
-/* Moves all results of what has ended to the host, as a list. */
-static void keep_results(SrJoin *join, const SrEnding *ending) {
-  lua_State *L = ending->L;
-  int count = lua_gettop(L) - ending->first + 1;
-  lua_createtable(L, count, 1);
-  for (int i = 1; i <= count; i++) {
-    lua_pushvalue(L, ending->first + i - 1);
-    lua_rawseti(L, -2, i);
-  }
-  lua_pushinteger(L, count);
-  lua_setfield(L, -2, "n");
-  sr_join_set_value(join, ending);
-}
-
 static void win(SrJoin *join, const SrEnding *ending) {
   join->winner = ending->index + 1;
   join->status = (uint8_t)ending->status;
   if (ending->status == SR_DONE)
-    keep_results(join, ending);
-  else {
+    lua_pushvalue(ending->L, ending->handle);
+  else
     sr_join_push_error(join, ending);
-    sr_join_set_value(join, ending);
-  }
+  sr_join_set_value(join, ending);
 }
 
 /* The rest was cancelled by us: how it ended is looked at by nobody else. */
@@ -52,11 +37,7 @@ static int return_winner(lua_State *L, const SrJoin *join) {
     lua_pushvalue(L, SR_JOIN_VALUE);
     return lua_error(L);
   }
-  lua_getfield(L, SR_JOIN_VALUE, "n");
-  int count = (int)lua_tointeger(L, -1);
-  luaL_checkstack(L, count, "too many results");
-  for (int i = 1; i <= count; i++) lua_rawgeti(L, SR_JOIN_VALUE, i);
-  return count;
+  return sr_push_results(L, (SrFuture *)lua_touserdata(L, SR_JOIN_VALUE), SR_JOIN_VALUE, NULL);
 }
 
 /* --- race and any ----------------------------------------------------------- */

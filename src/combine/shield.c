@@ -12,15 +12,15 @@ static const SrBlockOps shield_ops = {"shield", NULL, NULL};
 enum { SHIELD_HANDLER = 3 };
 
 /* The limit passed: what comes out is the cancellation from outside, which has waited until now. */
-static bool is_limit(lua_State *L, SrTask *t, uint32_t serial) {
-  uint32_t cause;
+static bool is_limit(lua_State *L, SrTask *t, uint64_t serial) {
+  uint64_t cause;
   return sr_is_own_cancel(L, -1, t, &cause) && cause == serial && t->current->cause != NULL;
 }
 
 static int k_shield(lua_State *L, int status, lua_KContext ctx) {
   SrBlock *block = (SrBlock *)ctx;
   SrTask *t = block->task;
-  uint32_t serial = block->serial;
+  uint64_t serial = block->serial;
   int top = lua_gettop(L);
   bool forgotten = sr_block_close(L, block);
   if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : top - SHIELD_HANDLER;
@@ -40,6 +40,7 @@ static int l_shield(lua_State *L) {
   int nargs = sr_push_call(L, 1, false);
   bool is_cancelled = t->current->cause != NULL;
   SrBlock *block = sr_block_open(L, t, SR_SCOPE_SHIELD, &shield_ops, sizeof(SrBlock));
+  block->framed = true;
   if (is_cancelled)
     sr_block_deadline(L, block, seconds);
   else

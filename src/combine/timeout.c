@@ -14,7 +14,7 @@
 typedef struct Timeout {
   SrObject head;
   SrBlock *block; /* alive as long as its serial is this one */
-  uint32_t serial;
+  uint64_t serial;
   bool expired; /* of a timeout that was left */
 } Timeout;
 
@@ -50,8 +50,8 @@ static int l_timeout(lua_State *L) {
 /* --- leaving ---------------------------------------------------------------- */
 
 /* Whether the error at `index` is the CancelledError of this block, of the running task. */
-static bool is_mine(lua_State *L, int index, uint32_t serial) {
-  uint32_t cause;
+static bool is_mine(lua_State *L, int index, uint64_t serial) {
+  uint64_t cause;
   SrTask *t = sr_rt(L)->current;
   return t != NULL && sr_is_own_cancel(L, index, t, &cause) && cause == serial;
 }
@@ -70,6 +70,7 @@ static int l_close(lua_State *L) {
   SrBlock *block = alive(L, timeout);
   if (block == NULL) return 0;
   if (block->task->co != L) return luaL_error(L, "timeout:close: it belongs to another task");
+  sr_block_check_leave(L, block, "timeout:close");
   double seconds = block->seconds;
   lua_settop(L, 2);
   timeout->expired = block->expired;
@@ -154,7 +155,7 @@ enum { WAIT_HANDLER = 3 };
 
 static int k_wait_for(lua_State *L, int status, lua_KContext ctx) {
   SrBlock *block = (SrBlock *)ctx;
-  uint32_t serial = block->serial;
+  uint64_t serial = block->serial;
   double seconds = block->seconds;
   int top = lua_gettop(L);
   bool forgotten = sr_block_close(L, block);
@@ -174,6 +175,7 @@ static int l_wait_for(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
   int nargs = sr_push_call(L, 1, true);
   SrBlock *block = open_block(L, t, seconds);
+  block->framed = true;
   lua_KContext ctx = (lua_KContext)block;
   return k_wait_for(L, lua_pcallk(L, nargs, LUA_MULTRET, WAIT_HANDLER, ctx, k_wait_for), ctx);
 }

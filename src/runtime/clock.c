@@ -85,10 +85,9 @@ void sr_clock_stop(SrClock *clock, SrTimer *timer) {
 }
 
 void sr_clock_fire(SrClock *clock, int64_t now) {
-  unsigned newest = clock->order;
-  while (clock->count > 0 && clock->heap[1].at <= now) {
+  /* What these arm for now has its turn in the next call. */
+  for (unsigned left = clock->count; left > 0 && clock->count > 0 && clock->heap[1].at <= now; left--) {
     SrTimer *timer = clock->heap[1].timer;
-    if ((int)(timer->order - newest) > IS_SLEEP) break; /* armed by one of these: its turn is the next */
     sr_clock_stop(clock, timer);
     if (timer->order & IS_SLEEP)
       sr_wake(sr_sleeper(timer));

@@ -133,13 +133,17 @@ void sr_foreign_collected(lua_State *L, const saros_resource *resource, const ch
 
 /* --- switching it on -------------------------------------------------------- */
 
+static int64_t to_nanoseconds(double seconds) {
+  return seconds < 1e9 ? (int64_t)(seconds * 1e9) : INT64_MAX;
+}
+
 int sr_l_debug(lua_State *L) {
   static const char *const known[] = {"slow", NULL};
   SrRuntime *rt = sr_rt(L);
   int64_t slow = DEFAULT_SLOW;
   if (lua_istable(L, 1)) {
     sr_check_options(L, "debug", 1, 1, known);
-    if (lua_getfield(L, 1, "slow") != LUA_TNIL) slow = (int64_t)(sr_check_seconds(L, "debug", -1, 1) * 1e9);
+    if (lua_getfield(L, 1, "slow") != LUA_TNIL) slow = to_nanoseconds(sr_check_seconds(L, "debug", -1, 1));
   } else if (!lua_isboolean(L, 1))
     return sr_type_error(L, "debug", 1, 1, "boolean or table");
   rt->debug = lua_toboolean(L, 1);

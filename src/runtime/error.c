@@ -40,7 +40,7 @@ void sr_foreign_push_error(lua_State *L, const char *name, const char *code, con
 }
 
 /* The serial of the block that is a scope, 0 for a task or the run. */
-static uint32_t serial_of(const SrScope *scope) {
+static uint64_t serial_of(const SrScope *scope) {
   if (scope->kind == SR_SCOPE_RUN || scope->kind == SR_SCOPE_TASK) return 0;
   return ((const SrBlock *)(const void *)scope)->serial;
 }
@@ -68,12 +68,12 @@ bool sr_is_error(lua_State *L, int index) {
   return same;
 }
 
-bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint32_t *serial) {
+bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint64_t *serial) {
   index = lua_absindex(L, index);
   if (!sr_is_error(L, index)) return false;
   lua_rawgetp(L, index, &cause_key);
   bool is_cancel = lua_isinteger(L, -1);
-  *serial = (uint32_t)lua_tointeger(L, -1);
+  *serial = (uint64_t)lua_tointeger(L, -1);
   lua_pushliteral(L, "task");
   lua_rawget(L, index);
   is_cancel = is_cancel && sr_test_task(L, -1) == t;
@@ -81,11 +81,26 @@ bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint32_t *serial
   return is_cancel;
 }
 
+static int l_to_text(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+void sr_push_text(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  lua_pushcfunction(L, l_to_text);
+  lua_pushvalue(L, index);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
+  lua_pop(L, 1);
+  lua_pushfstring(L, "(a %s whose __tostring fails)", luaL_typename(L, index));
+}
+
 /* --- GroupError ------------------------------------------------------------- */
 
 void sr_push_group_error(lua_State *L, int errors, uint32_t count) {
   lua_rawgeti(L, errors, 1);
-  const char *first = luaL_tolstring(L, -1, NULL);
+  sr_push_text(L, -1);
+  const char *first = lua_tostring(L, -1);
   if (count == 1)
     sr_push_error(L, "GroupError", "EGROUP", "a task of the group failed: %s", first);
   else
@@ -199,7 +214,7 @@ static int k_pcall(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L);
   SrTask *t = sr_rt(L)->current;
-  uint32_t serial;
+  uint64_t serial;
   if (t != NULL && t->current->cause != NULL && sr_is_own_cancel(L, -1, t, &serial)) return lua_error(L);
   lua_pushboolean(L, 0);
   lua_insert(L, -2);

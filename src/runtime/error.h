@@ -13,13 +13,15 @@ void sr_push_error(lua_State *L, const char *name, const char *code, const char 
 void sr_push_cancelled(lua_State *L, SrTask *t);
 /* Pushes a GroupError over the list of `count` errors at `errors` (absolute). [-0, +1, m] */
 void sr_push_group_error(lua_State *L, int errors, uint32_t count);
+/* Pushes the text of any error value; a __tostring that fails is no failure here. [-0, +1, m] */
+void sr_push_text(lua_State *L, int index);
 /* Whether the value at `index` is an Error object. [-0, +0, -] */
 bool sr_is_error(lua_State *L, int index);
 /*
 ** Whether the value at `index` is a CancelledError that was raised in task `t` by a scope around
 ** it; then *serial is that of the block that was the cause, 0 for the task itself or the run. [-0, +0, -]
 */
-bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint32_t *serial);
+bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint64_t *serial);
 
 /* is_error(value [, name]), error(fields), pcall(f, ...) */
 int sr_l_is_error(lua_State *L);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "runtime/error.h"
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
@@ -27,7 +28,7 @@ static const char reporter_key;
 
 static void print_report(lua_State *L, int error, int task, int trace) {
   sr_push_name_of(L, task);
-  luaL_tolstring(L, error, NULL);
+  sr_push_text(L, error);
   fprintf(stderr, "saros: task '%s' failed and nobody looked at it: %s\n", lua_tostring(L, -2), lua_tostring(L, -1));
   if (lua_isstring(L, trace)) fprintf(stderr, "%s\n", lua_tostring(L, trace));
   fflush(stderr);
@@ -43,7 +44,8 @@ void sr_report(lua_State *L, int error, int task, int trace) {
   lua_pushvalue(L, error);
   lua_pushvalue(L, task);
   if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-    fprintf(stderr, "saros: the function given to on_error failed: %s\n", luaL_tolstring(L, -1, NULL));
+    sr_push_text(L, -1);
+    fprintf(stderr, "saros: the function given to on_error failed: %s\n", lua_tostring(L, -1));
     lua_pop(L, 2);
     print_report(L, error, task, trace);
   }

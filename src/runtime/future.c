@@ -89,18 +89,28 @@ static int k_await(lua_State *L, int status, lua_KContext ctx) {
   return sr_was_woken(L, t) ? sr_push_results(L, (SrFuture *)t->object, 1, t) : sr_throw(L, t);
 }
 
-bool sr_waits_for(const SrTask *t, const SrTask *waiter) {
-  for (uint32_t hops = t->rt->last_id; hops > 0; hops--) {
+/* Tasks that are looked at before a cycle is taken for none; the deadlock report finds it in the end. */
+enum { MAX_HOPS = 10000 };
+
+static bool follow(const SrTask *t, const SrTask *waiter) {
+  while (t->rt->hops++ < MAX_HOPS) {
     if (t == waiter) return true;
     if (t->future.state != SR_PARKED) return false;
     if (t->waiter.kind->joins && sr_scope_within(&waiter->scope, t->current)) return true;
-    if (t->waiter.kind->reaches != NULL) return t->waiter.kind->reaches(t, waiter);
+    if (t->waiter.kind->reaches != NULL) return t->waiter.kind->reaches(t, waiter, follow);
     if (t->waiter.kind->ended == NULL) return false;
     const SrFuture *target = (const SrFuture *)t->object;
     if (target->head.cls != &sr_task_class) return false;
     t = (const SrTask *)target;
   }
   return false;
+}
+
+bool sr_waits_for(const SrTask *t, const SrTask *waiter) {
+  bool is_alone = waiter->future.watchers == NULL && waiter->scope.parent->kind == SR_SCOPE_RUN;
+  if (is_alone) return t == waiter; /* nobody waits for it */
+  t->rt->hops = 0;
+  return follow(t, waiter);
 }
 
 int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target) {

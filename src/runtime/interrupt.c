@@ -24,7 +24,8 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
   if (rt->current == rt->main_task) {
     if (!sr_is_interrupted(rt->current)) return; /* shielded */
     rt->interrupt = 0;
-  }
+  } else
+    sr_interrupt_main(rt); /* which then has its one InterruptError, whatever becomes of this task */
   sr_push_error(L, "InterruptError", "EINTR", "interrupted");
   lua_error(L);
 }

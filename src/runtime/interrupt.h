@@ -18,4 +18,7 @@ void sr_interrupt_give_back(SrRuntime *rt);
 /* The InterruptError is on its way: takes the hook off the coroutine that was running. */
 void sr_interrupt_delivered(void);
 
+/* Raises it in main, if main waits and no shield holds it back. */
+void sr_interrupt_main(SrRuntime *rt);
+
 #endif

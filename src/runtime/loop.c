@@ -136,7 +136,7 @@ static void drain(lua_State *L, SrRuntime *rt) {
 static void glance(SrRuntime *rt) {
   if (rt->clock.count == 0 && !uv_loop_alive(rt->loop)) return;
   int64_t now = (int64_t)uv_hrtime();
-  if (rt->steps < POLL_STEPS && now - rt->polled < POLL_INTERVAL) return;
+  if (!rt->clock.is_virtual && rt->steps < POLL_STEPS && now - rt->polled < POLL_INTERVAL) return;
   rt->steps = 0;
   rt->polled = now;
   uv_run(rt->loop, UV_RUN_NOWAIT);
@@ -200,7 +200,7 @@ static void on_deadlock(lua_State *L, SrRuntime *rt) {
   if (rt->ready_count == 0 && rt->main_task != NULL) sr_kill(L, main_task);
 }
 
-static void interrupt_main(SrRuntime *rt) {
+void sr_interrupt_main(SrRuntime *rt) {
   SrTask *main_task = rt->main_task;
   if (main_task == NULL || main_task->future.state != SR_PARKED || !sr_is_interrupted(main_task)) return;
   if (main_task->future.outcome != SR_WOKEN) return; /* it joins; its next await raises */
@@ -227,12 +227,12 @@ static void wait_for_event(lua_State *L, SrRuntime *rt) {
 }
 
 static void poll(lua_State *L, SrRuntime *rt) {
-  if (rt->interrupt) interrupt_main(rt);
+  if (rt->interrupt) sr_interrupt_main(rt);
   if (rt->ready_count > 0)
     glance(rt);
   else
     wait_for_event(L, rt);
-  if (rt->interrupt) interrupt_main(rt);
+  if (rt->interrupt) sr_interrupt_main(rt);
 }
 
 void sr_loop_turn(lua_State *L, SrRuntime *rt) {
@@ -257,6 +257,7 @@ void sr_loop_wind_down(lua_State *L, SrRuntime *rt) {
   rt->is_closing = true;
   if (rt->root.children == NULL) return;
   sr_debug_cut_off(L, rt);
+  sr_scope_forgive(&rt->root);
   sr_scope_cancel(&rt->root);
   while (rt->root.children != NULL) {
     drain_closing(L, rt);

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "runtime/trace.h"
+
 int sr_self_error(lua_State *L, const SrClass *cls, const char *function) {
   return luaL_error(L, "calling '%s' on bad self (%s expected, got %s; call it with a colon)", function, cls->name,
                     luaL_typename(L, 1));
@@ -14,7 +16,7 @@ int sr_self_error(lua_State *L, const SrClass *cls, const char *function) {
 int sr_arg_error(lua_State *L, const char *function, int arg, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  luaL_where(L, 1);
+  sr_push_position(L);
   lua_pushfstring(L, "bad argument #%d to '%s' (", arg, function);
   lua_pushvfstring(L, format, args);
   va_end(args);

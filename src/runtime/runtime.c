@@ -102,8 +102,9 @@ static void begin_run(lua_State *L, SrRuntime *rt, bool is_testing) {
   rt->settlers = NULL;
   rt->is_closing = false;
   rt->is_testing = rt->clock.is_virtual = is_testing;
-  rt->clock.virtual_now = (int64_t)uv_hrtime();
+  rt->clock.virtual_now = 0;
   rt->last_id = 0;
+  rt->runs++;
   rt->is_running = true;
 }
 

@@ -43,6 +43,8 @@ struct SrRuntime {
   SrWaiter *ready;   /* oldest of the ready queue, linked by next */
   SrWaiter *newest;
   unsigned ready_count;
+  unsigned runs;                   /* counts runs */
+  unsigned hops;                   /* tasks looked at in the present search for a cycle */
   volatile sig_atomic_t interrupt; /* Ctrl-C came and has not been raised yet */
   SrClock clock;
   SrScope root;        /* of the run */
@@ -62,8 +64,8 @@ struct SrRuntime {
   SrIdle *idle;      /* a stack of coroutines without a task */
   unsigned idle_count, idle_capacity;
   uint32_t last_id;      /* of the task spawned last */
-  uint32_t last_serial;  /* of the block opened last */
-  uint32_t freed_serial; /* of the last block whose memory is gone */
+  uint64_t last_serial;  /* of the block opened last */
+  uint64_t freed_serial; /* of the last block whose memory is gone */
   SrBlock *free_blocks;  /* linked by task */
   SrBlock **all_blocks;  /* every block of this run, to be freed at its end */
   unsigned block_count, block_capacity;

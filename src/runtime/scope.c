@@ -166,7 +166,7 @@ void sr_block_deadline(lua_State *L, SrBlock *block, double seconds) {
     luaL_error(L, "not enough memory");
 }
 
-SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint32_t serial) {
+SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint64_t serial) {
   if (serial <= rt->freed_serial) return NULL; /* of an earlier run: its memory is gone */
   return block->ops != NULL && block->serial == serial ? block : NULL;
 }
@@ -187,7 +187,7 @@ static void pop_block(lua_State *L, SrBlock *block) {
   SrTask *t = block->task;
   SrRuntime *rt = t->rt;
   sr_clock_stop(&rt->clock, (SrTimer *)&block->timer);
-  if (block->ops->dispose != NULL) block->ops->dispose(block);
+  if (block->ops->dispose != NULL) block->ops->dispose(L, block);
   if (block->scope.children != NULL) orphan(&block->scope, &rt->root);
   t->current = block->scope.parent;
   sr_scope_exit(&block->scope);
@@ -218,6 +218,15 @@ static bool close_down_to(lua_State *L, SrTask *t, const SrScope *outer) {
   return found;
 }
 
+void sr_block_check_leave(lua_State *L, const SrBlock *block, const char *function) {
+  for (const SrScope *at = block->task->current;; at = at->parent) {
+    const SrBlock *inner = (const SrBlock *)(const void *)at;
+    if (inner->framed)
+      luaL_error(L, "%s: the function that runs in a %s has not returned yet", function, inner->ops->name);
+    if (inner == block) return;
+  }
+}
+
 bool sr_block_close(lua_State *L, SrBlock *block) {
   bool found = close_down_to(L, block->task, &block->scope);
   pop_block(L, block);
@@ -230,6 +239,11 @@ bool sr_block_close_inner(lua_State *L, SrBlock *block) {
 
 bool sr_block_close_all(lua_State *L, SrTask *t) {
   return close_down_to(L, t, &t->scope);
+}
+
+void sr_scope_forgive(SrScope *root) {
+  for (SrScope *at = root; at != NULL; at = next_scope(root, at, true))
+    if (at->kind == SR_SCOPE_TASK) SR_CONTAINER(at, SrTask, scope)->raised = 0;
 }
 
 void sr_scope_forget_all(SrRuntime *rt) {
@@ -246,7 +260,7 @@ void sr_scope_forget_all(SrRuntime *rt) {
 void sr_block_free_all(SrRuntime *rt) {
   for (unsigned i = 0; i < rt->block_count; i++) {
     SrBlock *block = rt->all_blocks[i];
-    if (block->ops != NULL && block->ops->dispose != NULL) block->ops->dispose(block);
+    if (block->ops != NULL && block->ops->dispose != NULL) block->ops->dispose(NULL, block);
     free(block);
   }
   free(rt->all_blocks);

@@ -42,13 +42,10 @@ struct SrScope {
 /* What a scope inside a task does when a task that it owns has ended. */
 typedef struct SrBlockOps {
   const char *name; /* as messages show it: "timeout" */
-  /*
-  ** A child has ended; its handle is at index 1 of L, its results (or its error) are the values from
-  ** `first` to the top; `index` is its number in the block.
-  */
-  void (*child_ended)(SrBlock *block, lua_State *L, SrTask *child, int first, uint32_t index);
-  /* The block is being left: let go of what it holds. May be NULL. */
-  void (*dispose)(SrBlock *block);
+  /* A child has ended; its handle, with its results or its error, is at index 1 of L; `index` is its number here. */
+  void (*child_ended)(SrBlock *block, lua_State *L, SrTask *child, uint32_t index);
+  /* The block is being left: let go of what it holds. May be NULL; L is NULL when the Lua state goes. */
+  void (*dispose)(lua_State *L, SrBlock *block);
 } SrBlockOps;
 
 /* A scope inside a task. Blocks of one task form a stack: SrTask.current is the innermost. */
@@ -58,8 +55,9 @@ struct SrBlock {
   const SrBlockOps *ops; /* NULL once it has been left */
   saros_timer timer;     /* the deadline of a timeout, the limit of a shield */
   double seconds;        /* what the timer was last set to; HUGE_VAL for none */
-  uint32_t serial;       /* unlike that of every other block: marks its CancelledErrors */
+  uint64_t serial;       /* unlike that of every other block: marks its CancelledErrors */
   bool expired;          /* its deadline has cancelled it */
+  bool framed;           /* a C function of its task has yet to leave it: nobody else may */
 };
 
 /* Hangs `scope` below `parent`, as its last child. */
@@ -93,10 +91,14 @@ void sr_block_deadline(lua_State *L, SrBlock *block, double seconds);
 bool sr_block_close(lua_State *L, SrBlock *block);
 /* Abandons the blocks inside it, which were forgotten. As sr_block_close. [-0, +(0|1), m] */
 bool sr_block_close_inner(lua_State *L, SrBlock *block);
+/* Raises unless this block can be left now: no C function is still inside one of its blocks. [-0, +0, v] */
+void sr_block_check_leave(lua_State *L, const SrBlock *block, const char *function);
 /* Abandons every block of a task that ends. As sr_block_close. [-0, +(0|1), m] */
 bool sr_block_close_all(lua_State *L, SrTask *t);
 /* The block if it is still the one with this serial, else NULL. */
-SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint32_t serial);
+SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint64_t serial);
+/* Forgets how often the tasks below have swallowed a cancellation. */
+void sr_scope_forgive(SrScope *root);
 /*
 ** lua_close in the middle of a run: every task counts as ended, so finalizers that still run and
 ** hold a handle do no harm.

@@ -55,7 +55,7 @@ SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int na
 /* --- end -------------------------------------------------------------------- */
 
 static SrStatus failure_status(lua_State *L, const SrTask *t, int error) {
-  uint32_t serial;
+  uint64_t serial;
   return t->scope.cause != NULL && sr_is_own_cancel(L, error, t, &serial) ? SR_CANCELLED : SR_FAILED;
 }
 
@@ -80,7 +80,7 @@ static void end_task(lua_State *L, SrTask *t, int first, bool ok) {
   if (t->future.has_callbacks) sr_call_back(L, t);
   if (parent->kind != SR_SCOPE_RUN) {
     SrBlock *owner = (SrBlock *)(void *)parent;
-    owner->ops->child_ended(owner, L, t, first, index);
+    owner->ops->child_ended(owner, L, t, index);
   }
 }
 
@@ -88,6 +88,7 @@ static int k_body(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
   SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
   bool ok = status == LUA_OK || status == LUA_YIELD;
+  luaL_checkstack(L, LUA_MINSTACK, "too many results");
   if (t->current != &t->scope && sr_block_close_all(L, t)) {
     if (ok)
       lua_insert(L, BODY_RESULTS);
@@ -158,7 +159,7 @@ static int attach(lua_State *L, SrTask *t) {
   SrIdle idle = rt->idle_count > 0 ? rt->idle[--rt->idle_count] : new_coroutine(L, rt);
   lua_State *co = t->co = idle.co;
   t->thread = idle.thread;
-  if (nargs > LUA_MINSTACK / 2) luaL_checkstack(co, nargs + LUA_MINSTACK, NULL);
+  if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(co, nargs + LUA_MINSTACK)) luaL_error(L, "not enough memory");
   lua_pushvalue(L, lua_upvalueindex(SR_UP_BODY));
   lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
   lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
@@ -201,11 +202,15 @@ static void on_stray_yield(lua_State *L, lua_Debug *ar) {
                 "async.sleep(0))");
 }
 
+static const SrKind stray_kind = {"its turn", NULL, NULL, false, NULL, NULL};
+
 static void refuse_yield(lua_State *L, SrTask *t, int count) {
   lua_pop(t->co, count);
   lua_sethook(t->co, on_stray_yield, LUA_MASKCOUNT, 1);
   sr_ready(t->rt, t);
   t->future.state = SR_READY;
+  t->future.outcome = SR_WOKEN;
+  t->waiter.kind = &stray_kind;
   (void)L;
 }
 
@@ -221,9 +226,10 @@ void sr_step(lua_State *L, SrTask *t) {
   if (started != 0) sr_debug_stop(L, idle.co, t, started);
   if (status == LUA_YIELD) {
     if (t->future.state == SR_RUNNING) refuse_yield(L, t, count);
-  } else if (status == LUA_OK)
+  } else if (status == LUA_OK) {
+    if (lua_gethook(idle.co) == on_stray_yield) lua_sethook(idle.co, NULL, 0, 0);
     release_coroutine(L, rt, idle);
-  else
+  } else
     crash(L, t);
 }
 

@@ -70,6 +70,14 @@ static void push_source(lua_State *L, const SrRuntime *rt, unsigned source, int 
     lua_pushfstring(L, "%s:%d", rt->sources[source - 1], line);
 }
 
+void sr_push_position(lua_State *L) {
+  lua_Debug ar;
+  if (find_caller(L, sr_find_runtime(L), 1, &ar))
+    lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+  else
+    lua_pushliteral(L, "");
+}
+
 void sr_push_place(lua_State *L, const SrScope *scope) {
   push_source(L, sr_find_runtime(L), scope->source, scope->line);
 }
@@ -228,7 +236,7 @@ void sr_take_origin(lua_State *L, SrTask *t) {
 
 int sr_l_handler(lua_State *L) {
   SrTask *t = sr_rt(L)->current;
-  uint32_t serial;
+  uint64_t serial;
   lua_settop(L, 1);
   if (t == NULL || t->co != L || sr_is_own_cancel(L, 1, t, &serial)) return 1;
   if (!get_origin(L, t, 1)) {

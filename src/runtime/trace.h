@@ -10,6 +10,8 @@
 
 /* home(prefix): sources that begin with it are saros' own, and no place is in them. */
 int sr_l_home(lua_State *L);
+/* Pushes "file:line: " of the user's code that called, "" if there is none. [-0, +1, m] */
+void sr_push_position(lua_State *L);
 /* Records the place of the Lua code that called the running C function. [-0, +0, -] */
 void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope);
 /* Pushes "file:line" of a recorded place. [-0, +1, m] */

@@ -8,18 +8,22 @@
 #include "runtime/error.h"
 #include "runtime/interrupt.h"
 #include "runtime/runtime.h"
+#include "runtime/trace.h"
 
 /* --- check ------------------------------------------------------------------ */
 
+static const char *place_problem(lua_State *L, const SrRuntime *rt) {
+  if (!rt->is_running) return "here: no loop is running (call it inside async.run)";
+  if (rt->current == NULL) return "here: no task is running (this is a reporter or a finalizer)";
+  if (rt->current->co != L) return "inside a coroutine of your own (spawn a task instead)";
+  return "across a C function (table.sort, string.gsub, require, a finalizer, ...)";
+}
+
 int sr_place_error(lua_State *L, const SrRuntime *rt, const char *function) {
-  if (!rt->is_running)
-    return luaL_error(L, "%s: cannot wait here: no loop is running (call it inside async.run)", function);
-  if (rt->current == NULL)
-    return luaL_error(L, "%s: cannot wait here: no task is running (this is a reporter or a finalizer)", function);
-  if (rt->current->co != L)
-    return luaL_error(L, "%s: cannot wait inside a coroutine of your own (spawn a task instead)", function);
-  return luaL_error(L, "%s: cannot wait across a C function (table.sort, string.gsub, require, a finalizer, ...)",
-                    function);
+  sr_push_position(L);
+  lua_pushfstring(L, "%s: cannot wait %s", function, place_problem(L, rt));
+  lua_concat(L, 2);
+  return lua_error(L);
 }
 
 static bool is_shielded(const SrTask *t) {
@@ -101,7 +105,7 @@ int sr_refuse_stray(lua_State *L, SrTask *t) {
 
 /* --- raising ---------------------------------------------------------------- */
 
-int sr_throw(lua_State *L, SrTask *t) {
+void sr_push_thrown(lua_State *L, SrTask *t) {
   int outcome = t->future.outcome;
   t->future.outcome = SR_WOKEN;
   switch (outcome) {
@@ -113,6 +117,10 @@ int sr_throw(lua_State *L, SrTask *t) {
     break;
   default: sr_push_cancelled(L, t);
   }
+}
+
+int sr_throw(lua_State *L, SrTask *t) {
+  sr_push_thrown(L, t);
   return lua_error(L);
 }
 

@@ -25,7 +25,7 @@ typedef struct SrKind {
   void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);
   bool joins; /* waits for the tasks that the innermost block of the task owns */
   /* Whether one of the other things that the task waits for ends only after `waiter`. May be NULL. */
-  bool (*reaches)(const SrTask *t, const SrTask *waiter);
+  bool (*reaches)(const SrTask *t, const SrTask *waiter, bool (*follow)(const SrTask *t, const SrTask *waiter));
   /* The task was handed what it waited for, but is closed by force before it could take it: pass it on. */
   void (*undo)(lua_State *L, SrTask *t);
 } SrKind;
@@ -87,6 +87,8 @@ bool sr_is_interrupted(const SrTask *t);
 int sr_raise(lua_State *L, SrTask *t);
 /* Raises what sr_is_cancelled saw, at once. [-0, +0, v] */
 int sr_throw_pending(lua_State *L, SrTask *t);
+/* Pushes what sr_throw raises. [-0, +1, m] */
+void sr_push_thrown(lua_State *L, SrTask *t);
 /* In a continuation: raises why the wait was aborted. [-0, +0, v] */
 int sr_throw(lua_State *L, SrTask *t);
 /* Suspends the task. `object` is the kind's own. To be returned. [-0, +0, v] */

@@ -19,6 +19,8 @@ typedef struct Limiter {
   lua_Integer capacity; /* places in the ring, at most `limit` */
   lua_Integer first;    /* the place of the oldest */
   lua_Integer count;
+  unsigned run;    /* in which the grants were given */
+  bool is_virtual; /* on a virtual clock */
 } Limiter;
 
 enum { TIMES = 1, FIRST_CAPACITY = 16 };
@@ -68,15 +70,21 @@ static void note(Limiter *limiter, int64_t now) {
   limiter->times[(limiter->first + limiter->count++) % limiter->capacity] = now;
 }
 
-/* Forgets what is over; a grant of the future too: it is of another run, on a virtual clock. */
+/* Forgets what is over. */
 static void forget(Limiter *limiter, int64_t now) {
-  while (limiter->count > 0) {
-    int64_t granted = limiter->times[limiter->first];
-    bool is_over = limiter->period != NEVER_OVER && granted + limiter->period <= now;
-    if (!is_over && granted <= now) return;
+  if (limiter->period == NEVER_OVER) return;
+  while (limiter->count > 0 && limiter->times[limiter->first] + limiter->period <= now) {
     limiter->first = (limiter->first + 1) % limiter->capacity;
     limiter->count--;
   }
+}
+
+/* Every virtual clock begins anew: grants on one mean nothing to another run. */
+static void enter_run(Limiter *limiter) {
+  SrRuntime *rt = limiter->rt;
+  if (limiter->run != rt->runs && (limiter->is_virtual || rt->clock.is_virtual)) limiter->count = 0;
+  limiter->run = rt->runs;
+  limiter->is_virtual = rt->clock.is_virtual;
 }
 
 /* --- waiting ---------------------------------------------------------------- */
@@ -122,6 +130,7 @@ static int l_acquire(lua_State *L) {
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (limiter->waiters == NULL) {
     int64_t now = sr_clock_now(&limiter->rt->clock);
+    enter_run(limiter);
     forget(limiter, now);
     if (limiter->count < limiter->limit) {
       reserve(L, limiter);

@@ -26,7 +26,9 @@ static int l_lock(lua_State *L) {
 /* A lock that is collected must not be found among the watchers of its owner. */
 static int l_collect(lua_State *L) {
   SrLock *lock = (SrLock *)sr_test(L, 1, &sr_lock_class);
-  if (lock != NULL && lock->owner != NULL) sr_ring_remove(&lock->owner->future.watchers, &lock->watch);
+  if (lock == NULL || lock->owner == NULL) return 0;
+  sr_ring_remove(&lock->owner->future.watchers, &lock->watch);
+  lock->owner = NULL;
   return 0;
 }
 
@@ -95,9 +97,9 @@ static void undo_acquire(lua_State *L, SrTask *t) {
 }
 
 /* Whoever waits within a deadline goes on when it passes: that is no deadlock. */
-static bool reaches_owner(const SrTask *t, const SrTask *waiter) {
+static bool reaches_owner(const SrTask *t, const SrTask *waiter, bool (*follow)(const SrTask *, const SrTask *)) {
   const SrTask *owner = ((const SrLock *)t->object)->owner;
-  return owner != NULL && !sr_scope_has_deadline(t->current) && sr_waits_for(owner, waiter);
+  return owner != NULL && !sr_scope_has_deadline(t->current) && follow(owner, waiter);
 }
 
 static const SrKind acquire_kind = {"lock", abort_acquire, NULL, false, reaches_owner, undo_acquire};
