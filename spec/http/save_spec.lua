@@ -57,7 +57,8 @@ describe("saving a response", function()
     local path = folder .. "/file"
     http.get(server.url .. "/chunked"):save(path)
     assert.equal("onetwothree", content(path))
-    local response = http.get(server.url .. "/raw", { query = { raw = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut" } })
+    local raw = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut"
+    local response = http.get(server.url .. "/raw", { query = { raw = raw } })
     local err = error_of(response.save, response, path)
     assert.same({ "FetchError", "ETRUNCATED" }, { err.name, err.code })
     assert.equal("onetwothree", content(path))

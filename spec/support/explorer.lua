@@ -24,18 +24,21 @@ local explorer = {}
 
 --- Every field may be given to explore.
 local DEFAULTS = {
-  orders = 150,    -- schedules that only change the order, those with the fewest changes first
-  cancels = 300,   -- schedules with one cancellation: every task before every step
-  deadlines = 120, -- schedules with one deadline: every body, around every moment
-  mixed = 150,     -- schedules with an order at random, up to two cancellations, now and then a deadline
+  orders = 600,    -- schedules that only change the order, those with the fewest changes first
+  cancels = 500,   -- schedules with one cancellation: every task before every step
+  deadlines = 200, -- schedules with one deadline: every body, around every moment
+  mixed = 400,     -- schedules with an order at random, up to two cancellations, now and then a deadline
   seed = 1,        -- of the latter
   allows = {},     -- names of errors that main may raise and that may be reported
 }
 
 local WIDTH = 4           -- so many of the ready tasks, the oldest, are asked for
-local STEP_LIMIT = 5000   -- more steps than that: it does not come to an end
+local STEP_LIMIT = 2000   -- more steps than that: it does not come to an end
+local TRACE_LIMIT = 100   -- so many are printed
 local TICK = 1 / 1024     -- "before" and "after" a moment, in seconds
 local TOLERANCE = 4       -- KiB of Lua memory that may differ
+local FEWEST = 20         -- schedules that any scenario has
+local IN_ORDER = "in order" -- the schedule that changes nothing
 local INJECTED = {CancelledError = true, TimeoutError = true}
 
 -- ---- schedules -----------------------------------------------------------------------------------
@@ -57,13 +60,13 @@ local function write(schedule)
   for _, deadline in ipairs(schedule.deadlines) do
     words[#words + 1] = ("deadline=%d@%s"):format(deadline.body, number_text(deadline.at))
   end
-  return #words > 0 and table.concat(words, " ") or "in order"
+  return #words > 0 and table.concat(words, " ") or IN_ORDER
 end
 
 --- The schedule of such a line.
 local function read(text)
   local schedule = {order = {}, cancels = {}, deadlines = {}}
-  if text == "in order" then return schedule end
+  if text == IN_ORDER then return schedule end
   for word in text:gmatch "%S+" do
     local key, value = word:match "^(%a+)=(.+)$"
     local number, at = (value or ""):match "^(%d+)@([%d.e+-]+)$"
@@ -121,6 +124,29 @@ function Probe:closes(fn)
     self.closed[index] = self.closed[index] + 1
     if fn then fn() end
   end})
+end
+
+--- Runs the functions as tasks of a group and leaves it when they have ended, or cancels those that have not
+--- after `patience` seconds (who is cancelled may have been the one that others wait for). A deadline that ends
+--- one of them does not fail the others.
+function Probe:together(bodies, patience)
+  async.task_group(function(group)
+    local tasks = {}
+    for i, body in ipairs(bodies) do tasks[i] = group:spawn(self:alone(body)) end
+    if not patience then return end
+    async.wait(tasks, {timeout = patience})
+    group:cancel()
+  end)
+end
+
+--- The same as body, but the deadline that the explorer sets ends it without an error.
+function Probe:alone(fn)
+  local body = self:body(fn)
+  if body == fn then return fn end
+  return function()
+    local ok, err = pcall(body)
+    if not ok and not async.is_error(err, "TimeoutError") then error(err, 0) end
+  end
 end
 
 --- Seconds since the beginning of the run.
@@ -196,28 +222,23 @@ local function new_probe(schedule)
   }, Probe)
 end
 
---- Whether the error is one that the schedule has brought in, or a group of such errors.
-local function is_injected(err)
+--- Whether the error is one that the scenario allows or the schedule has brought in, or a group of such errors.
+local function may_raise(probe, options, err)
   if not async.is_error(err) then return false end
-  if err.name ~= "GroupError" then return INJECTED[err.name] == true end
-  for _, inner in pairs(err.errors) do
-    if not is_injected(inner) then return false end
+  if probe.is_injecting and INJECTED[err.name] then return true end
+  for _, name in ipairs(options.allows) do
+    if err.name == name then return true end
+  end
+  if not err.errors then return false end
+  for i = 1, err.errors.n do
+    if not may_raise(probe, options, err.errors[i]) then return false end
   end
   return true
 end
 
-local function may_raise(probe, options, err)
-  if async.is_error(err) then
-    for _, name in ipairs(options.allows) do
-      if err.name == name then return true end
-    end
-  end
-  return probe.is_injecting and is_injected(err)
-end
-
 local function describe(err)
   local text = tostring(err)
-  if async.is_error(err) and err.traceback then text = text .. "\n" .. err.traceback end
+  if async.is_error(err) and err.name ~= "DeadlockError" and err.traceback then text = text .. "\n" .. err.traceback end
   return text
 end
 
@@ -238,6 +259,28 @@ local function complaint(probe, options, check)
   if not ok then return describe(err) end
 end
 
+--- How many bodies the schedule reaches at most. If it reaches main it reaches all.
+local function hits(schedule)
+  for _, cancel in ipairs(schedule.cancels) do
+    if cancel.task == 1 then return math.huge end
+  end
+  for _, deadline in ipairs(schedule.deadlines) do
+    if deadline.body == 1 then return math.huge end
+  end
+  return #schedule.cancels + #schedule.deadlines
+end
+
+--- How main ended; given to the check of the scenario.
+local function ending(probe, ok, ...)
+  return {
+    ok = ok,
+    error = not ok and (...) or nil,
+    results = ok and table.pack(...) or nil,
+    hits = hits(probe.schedule),
+    is_injected = probe.is_injecting,
+  }
+end
+
 --- Runs the scenario once. The probe tells how that went.
 local function perform(scenario, schedule, options, wants)
   local probe = new_probe(schedule)
@@ -250,8 +293,7 @@ local function perform(scenario, schedule, options, wants)
   local main, check = scenario(probe)
   main = probe:body(main)
   local function run()
-    local results = table.pack(pcall(main))
-    probe.ended = {ok = results[1], error = not results[1] and results[2] or nil, is_injected = probe.is_injecting}
+    probe.ended = ending(probe, pcall(main))
   end
   async.on_error(function(err) table.insert(probe.reports, err) end)
   internal.schedule(function(tasks) return step(probe, tasks) end)
@@ -265,20 +307,27 @@ end
 
 -- ---- failures -----------------------------------------------------------------------------------
 
---- The schedules that are simpler than this one by one thing.
+local function copy_of(list)
+  return table.move(list, 1, #list, 1, {})
+end
+
+--- The schedules that are simpler than this one: without its order, or by one thing.
 local function simpler(schedule)
   local list = {}
+  if write({order = schedule.order, cancels = {}, deadlines = {}}) ~= IN_ORDER then
+    list[1] = {order = {}, cancels = schedule.cancels, deadlines = schedule.deadlines}
+  end
   for _, key in ipairs {"cancels", "deadlines"} do
     for i = 1, #schedule[key] do
       local copy = {order = schedule.order, cancels = schedule.cancels, deadlines = schedule.deadlines}
-      copy[key] = table.move(schedule[key], 1, #schedule[key], 1, {})
+      copy[key] = copy_of(schedule[key])
       table.remove(copy[key], i)
       list[#list + 1] = copy
     end
   end
   for i = #schedule.order, 1, -1 do
     if schedule.order[i] > 1 then
-      local order = table.move(schedule.order, 1, #schedule.order, 1, {})
+      local order = copy_of(schedule.order)
       order[i] = 1
       list[#list + 1] = {order = order, cancels = schedule.cancels, deadlines = schedule.deadlines}
     end
@@ -303,11 +352,12 @@ end
 --- Raises what went wrong under this schedule.
 local function fail(scenario, schedule, options)
   local probe = perform(scenario, schedule, options, "trace")
+  if not probe.complaint then error(("the schedule %q fails only now and then"):format(write(schedule)), 0) end
   local text = write(schedule)
   error(table.concat({
     ("the scenario broke under the schedule %q:"):format(text),
-    tostring(probe.complaint),
-    "steps: " .. table.concat(probe.trace, " "),
+    probe.complaint,
+    "steps: " .. table.concat(probe.trace, " ", 1, math.min(#probe.trace, TRACE_LIMIT)),
     "tasks: " .. task_names(probe),
     ("explorer.replay(scenario, %q) does it again"):format(text),
   }, "\n"), 0)
@@ -363,7 +413,7 @@ end
 --- Calls fn for all items, or for so many of them, evenly.
 local function sample(list, limit, fn)
   local stride = math.max(1, #list / limit)
-  local at = 1
+  local at = limit > 0 and 1 or #list + 1
   while math.floor(at) <= #list do
     fn(list[math.floor(at)])
     at = at + stride
@@ -440,6 +490,14 @@ function explorer.explore(scenario, options)
   return exploration.count
 end
 
-explorer.total = 0 -- of all explorations
+--- The body of a spec that explores a scenario.
+function explorer.explored(scenario, options)
+  return function()
+    local count = explorer.explore(scenario, options)
+    if count < FEWEST then error(("only %d schedules: nothing happens in this scenario"):format(count), 0) end
+  end
+end
+
+explorer.total = 0 -- schedules of all explorations
 
 return explorer

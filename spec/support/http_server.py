@@ -230,6 +230,25 @@ async def zeros(x):
     return "close"
 
 
+async def moody(x):
+    """Fails so many times for each key: by a status, or by a reset."""
+    key, left = x.query["key"], int(x.query["times"])
+    seen[key] = seen.get(key, 0) + 1
+    if seen[key] > left:
+        return x.answer_json({"attempt": seen[key], "method": x.method, "body": x.body.decode("latin-1")})
+    if "status" not in x.query:
+        x.reset()
+        return "close"
+    x.answer(int(x.query["status"]), "not now", [("Retry-After", x.query["after"])] if "after" in x.query else [])
+
+
+async def set_cookies(x):
+    """Sets what the query lists, one per line."""
+    lines = x.query["set"].split("\n")
+    x.answer(int(x.query.get("status", "200")), "set",
+             [("Set-Cookie", line) for line in lines] + ([("Location", x.query["to"])] if "to" in x.query else []))
+
+
 async def early(x):
     """Answers before it has read the body, if it reads it at all."""
     status, length = int(x.query.get("status", "413")), x.query.get("length", "5")
@@ -258,7 +277,7 @@ ROUTES = {
     "raw": head_only_then, "close": close, "reset": reset, "endless-headers": endless_headers,
     "once-per-connection": once_per_connection, "times": times, "hold": hold, "report": report,
     "headers": headers, "digest": digest,
-    "early": early, "count": count, "encoded": encoded, "zeros": zeros,
+    "early": early, "set-cookies": set_cookies, "moody": moody, "count": count, "encoded": encoded, "zeros": zeros,
 }
 
 

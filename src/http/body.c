@@ -178,6 +178,12 @@ static int l_coded(lua_State *L) {
   return 1;
 }
 
+/* transfer:cookies() tells whether the head has a Set-Cookie. [-1, +1, v] */
+static int l_cookies(lua_State *L) {
+  lua_pushboolean(L, check_transfer(L, 1)->head.cookies);
+  return 1;
+}
+
 /* transfer:length() gives the Content-Length or nil. [-1, +1, v] */
 static int l_length(lua_State *L) {
   const SrTransfer *transfer = check_transfer(L, 1);
@@ -217,9 +223,9 @@ static int l_gc(lua_State *L) {
 }
 
 void sr_body_open(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"read", l_read},     {"read_all", l_read_all}, {"done", l_done},   {"coded", l_coded},
-      {"length", l_length}, {"received", l_received}, {"close", l_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"read", l_read},         {"read_all", l_read_all}, {"done", l_done},
+                                     {"coded", l_coded},       {"cookies", l_cookies},   {"length", l_length},
+                                     {"received", l_received}, {"close", l_close},       {NULL, NULL}};
   luaL_newmetatable(L, SR_TRANSFER_TYPE);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

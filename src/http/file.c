@@ -43,13 +43,15 @@ static const char *push_name(lua_State *L, const char *path) {
 
 int sr_file_create(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
+  mode_t mode = (mode_t)luaL_optinteger(L, 2, 0666);
+  lua_settop(L, 1);
   luaL_Stream *stream = lua_newuserdatauv(L, sizeof *stream, 0);
   stream->closef = NULL;
   luaL_setmetatable(L, LUA_FILEHANDLE);
   int fd = -1;
   for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
     lua_settop(L, 2);
-    fd = open(push_name(L, path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    fd = open(push_name(L, path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0 && errno != EEXIST) return push_failure(L, errno);
   }
   stream->f = fd < 0 ? NULL : fdopen(fd, "wb");

@@ -8,8 +8,8 @@
 #include <lua.h>
 
 /*
-** create(path): makes a new file beside `path`, to be renamed to it. Returns the file, open for
-** writing, and its name; or nil, libuv's name of the error and its text. [-1, +2|3, m]
+** create(path [, mode]): makes a new file beside `path`, to be renamed to it. Returns the file, open
+** for writing, and its name; or nil, libuv's name of the error and its text. [-2, +2|3, m]
 */
 int sr_file_create(lua_State *L);
 

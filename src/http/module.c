@@ -10,6 +10,7 @@
 #include "http/file.h"
 #include "http/plan.h"
 #include "http/pool.h"
+#include "http/suffix.h"
 #include "http/upload.h"
 
 #if LIBCURL_VERSION_NUM < 0x075700
@@ -26,6 +27,8 @@ int luaopen_saros_http_core(lua_State *L) {
                                        {"upload", sr_upload_new},
                                        {"create", sr_file_create},
                                        {"error_name", sr_file_error_name},
+                                       {"is_public_suffix", sr_suffix_is_public},
+                                       {"date", sr_suffix_date},
                                        {NULL, NULL}};
   sr_saros = saros_open(L);
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl could not be initialised");

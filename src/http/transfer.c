@@ -96,7 +96,6 @@ static int pauses(const SrTransfer *transfer) {
 */
 static void poke(SrTransfer *transfer) {
   transfer->stalled = 0;
-  transfer->poke_at = sr_saros->now(transfer->pool->runtime) + POKE_INTERVAL;
   sr_multi_unpause(transfer->pool->multi, transfer->channel->easy, pauses(transfer));
   if (transfer->open) sr_transfer_arm(transfer);
 }
@@ -216,6 +215,8 @@ static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
   SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
   if (transfer->upload == NULL) {
     transfer->stalled = 1;
+    transfer->poke_at = sr_saros->now(transfer->pool->runtime) + POKE_INTERVAL;
+    sr_transfer_arm(transfer);
     return CURL_READFUNC_PAUSE;
   }
   touch(transfer);

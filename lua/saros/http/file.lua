@@ -9,7 +9,8 @@ local file = {}
 
 local function fail(call, path, code, message)
   error(async.error {
-    name = "SystemError", code = code, syscall = call, path = path, message = ("%s '%s': %s"):format(call, path, message),
+    name = "SystemError", code = code, syscall = call, path = path,
+    message = ("%s '%s': %s"):format(call, path, message),
   }, 0)
 end
 
@@ -42,8 +43,9 @@ end
 
 ---A file that will be `path` when it is kept, and is removed when it is closed before.
 ---@param path string
-function file.draft(path)
-  local handle, name, message = core.create(path)
+---@param mode? integer who may use it, all unless said otherwise
+function file.draft(path, mode)
+  local handle, name, message = core.create(path, mode)
   if not handle then fail("open", path, name, message) end
   return setmetatable({ path = path, handle = handle, name = name }, metatable)
 end

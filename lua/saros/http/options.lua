@@ -2,6 +2,7 @@
 -- The options of fetch and session: which there are, and what their values may be. Whatever is
 -- wrong is an argument error that names the option, before any I/O.
 
+local cookies = require "saros.http.cookies"
 local misuse = require "saros.http.misuse"
 
 local options = {}
@@ -55,6 +56,10 @@ local function check_body(caller, name, value)
   refuse(caller, "option '%s': string, function or iterator expected, got %s", name, type(value))
 end
 
+local function check_multipart(caller, _, value)
+  require("saros.http.multipart").check(caller, value)
+end
+
 local phases = { total = true, connect = true, read = true, pool = true }
 
 local function check_seconds(caller, name, value)
@@ -105,6 +110,36 @@ local function check_resolve(caller, _, value)
   end
 end
 
+local retry_fields = {
+  attempts = "number", statuses = "table", methods = "table", delay = "number", factor = "number", max_delay = "number",
+  jitter = "number",
+}
+
+local function check_retries(caller, name, value)
+  if type(value) ~= "table" then
+    local whole = type(value) == "number" and math.tointeger(value)
+    if whole and whole >= 0 then return end
+    refuse(caller, "option '%s': integer of at least 0, or a table expected", name)
+  end
+  for field, item in pairs(value) do
+    local expected = retry_fields[field]
+    if not expected then refuse(caller, "option '%s': unknown field '%s'", name, tostring(field)) end
+    misuse.check_type(caller, position(caller), item, ("option '%s.%s'"):format(name, field), expected)
+    local least = field == "attempts" and 1 or 0
+    if expected == "number" and (item ~= item or item < least) then
+      refuse(caller, "option '%s.%s': a number not below %d expected", name, field, least)
+    end
+  end
+end
+
+local function check_cookies(caller, name, value)
+  if value == false and caller == "session" then return end
+  misuse.check_type(caller, position(caller), value, ("option '%s'"):format(name), "table")
+  for key, item in pairs(value) do
+    cookies.check(caller, position(caller), key, position(caller), item)
+  end
+end
+
 -- Every option of fetch; those of a session besides.
 local fetch_checks = {
   method = of_type "string", headers = of_type "table", query = of_type "table",
@@ -113,14 +148,14 @@ local fetch_checks = {
   auth = check_auth, proxy = check_proxy, verify = of_type "boolean", ca_file = text, ca_path = text,
   cert = text, key = text, tls_min = one_of("1.2", "1.3"), http_version = one_of("1.1", "2"),
   max_body_size = count_from(0), resolve = check_resolve, local_address = text, unix_socket = text,
-  on_progress = of_type "function",
+  multipart = check_multipart, retries = check_retries, cookies = check_cookies, on_progress = of_type "function",
 }
 local session_checks = {
   base_url = of_type "string", limit = count_from(1), limit_per_host = count_from(1), keepalive = check_seconds,
 }
 
 -- Options of one request that make no default for many.
-local of_one_request = { method = true, body = true, json = true, form = true }
+local of_one_request = { method = true, body = true, json = true, form = true, multipart = true }
 
 ---Checks the options of `fetch` and its like.
 ---@param caller string

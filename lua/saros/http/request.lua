@@ -5,10 +5,12 @@
 -- Invariant: credentials belong to an origin (scheme, host, port). They are part of a plan only
 -- while it goes to the origin they were given for, and once dropped they do not come back.
 
+local cookies = require "saros.http.cookies"
 local core = require "saros.http.core"
 local headers = require "saros.http.headers"
 local misuse = require "saros.http.misuse"
 local options = require "saros.http.options"
+local retry = require "saros.http.retry"
 local upload = require "saros.http.upload"
 local url = require "saros.http.url"
 
@@ -26,12 +28,14 @@ local request = {}
 ---@field source? saros.http.Source of a streamed body
 ---@field body_length? integer of a streamed body, where it is known
 ---@field on_progress? function
+---@field retries? saros.http.Policy
 ---@field repeatable boolean may be sent again on a new connection
 ---@field extras? table     options of the connection
 ---@field proxy? string
 ---@field no_proxy? string
 ---@field total? number     seconds, as are connect, read and pool
 ---@field max_body? number
+---@field cookies? table      of the option, for the first origin only
 ---@field redirect string
 ---@field max_redirects integer
 ---@field map table         the headers, by lower-case name
@@ -89,7 +93,7 @@ local function choose_method(caller, verb, given, has_body)
   return method
 end
 
-local body_options = { "body", "json", "form" }
+local body_options = { "body", "json", "form", "multipart" }
 
 local function chosen_body(caller, given)
   local found
@@ -118,6 +122,12 @@ local function set_body(plan, given)
   elseif found == "form" then
     plan.body = url.encode_fields(given.form, "+")
     headers.default(plan.map, "Content-Type", "application/x-www-form-urlencoded")
+  elseif found == "multipart" then
+    local body, content_type = require("saros.http.multipart").encode(given.multipart)
+    local is_text = type(body) == "string"
+    plan.body, plan.source = is_text and body or nil, not is_text and body or nil
+    plan.body_length = plan.source and plan.source.length
+    headers.default(plan.map, "Content-Type", content_type)
   end
 end
 
@@ -153,6 +163,11 @@ local function complete(plan, digest)
   -- A part of an encoded body could not be decoded.
   if plan.map.range then headers.default(plan.map, "Accept-Encoding", "identity") end
   plan.headers = headers.lines(plan.map)
+  local cookie = not plan.map.cookie and cookies.header(plan.session.cookies, target, plan.cookies)
+  if cookie then
+    plan.headers = plan.headers or {}
+    table.insert(plan.headers, "Cookie: " .. cookie)
+  end
   if plan.body or plan.source then
     local large = plan.source or #plan.body >= EXPECT_THRESHOLD
     plan.headers = plan.headers or {}
@@ -186,10 +201,12 @@ local function make_plan(session, caller, verb, text, given)
   plan.method = choose_method(caller, verb, given, (plan.body or plan.source) ~= nil)
   if not plan.body and not plan.source and with_body[plan.method] then plan.body = "" end
 
+  plan.cookies = given and given.cookies
   plan.total = 30
   options.merge_timeout(plan, defaults.timeout)
   if given then options.merge_timeout(plan, given.timeout) end
   plan.redirect = first_of("redirect", given, defaults, "follow")
+  plan.retries = retry.policy(first_of("retries", given, defaults, nil))
   plan.max_redirects = first_of("max_redirects", given, defaults, 20)
   plan.on_progress = first_of("on_progress", given, defaults, nil)
   plan.max_body = first_of("max_body_size", given, defaults, nil)
@@ -212,7 +229,8 @@ local REMEMBERED_MAX = 256
 ---@param given? table     the options
 ---@return saros.http.Plan
 function request.plan(session, caller, verb, text, given)
-  if given ~= nil or next(session.headers) ~= nil or type(text) ~= "string" then
+  local is_plain = given == nil and next(session.headers) == nil and cookies.is_empty(session.cookies)
+  if not is_plain or type(text) ~= "string" then
     return make_plan(session, caller, verb, text, given)
   end
   local plans = session.plans[caller]
@@ -261,7 +279,7 @@ function request.redirect(plan, status, location)
   next_plan.url, next_plan.map = target, copy(plan.map)
   if target.origin ~= plan.url.origin then
     drop(next_plan.map, of_origin)
-    digest = nil
+    digest, next_plan.cookies = nil, nil
   end
   local rewrites = status == 303 and plan.method ~= "HEAD" or plan.method == "POST" and (status == 301 or status == 302)
   if rewrites then

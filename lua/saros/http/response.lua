@@ -11,6 +11,9 @@ local phrases = require "saros.http.status"
 
 local LINE_LIMIT = 1048576
 
+-- A body this small is read to its end, so that the connection can serve the next request.
+local WORTH_READING = 65536
+
 ---@class saros.Response what its user sees of it stands in types.lua
 ---@field package _transfer userdata
 ---@field package _plan saros.http.Plan
@@ -269,6 +272,15 @@ function Response:close()
   check_self(self, "close")
   self._transfer:close()
   if self._feeder then self._feeder:stop() end
+end
+
+---Closes it; where that is quick the body is read before, for the sake of the connection.
+---@package
+function Response:discard()
+  local transfer = self._transfer
+  local length = transfer:length()
+  if not transfer:done() and length and length <= WORTH_READING then transfer:read_all() end
+  self:close()
 end
 
 metatable.__close = Response.close

@@ -3,10 +3,12 @@
 
 local async = require "saros" -- first: core asks for the runtime's functions
 local core = require "saros.http.core"
+local cookies = require "saros.http.cookies"
 local misuse = require "saros.http.misuse"
 local options = require "saros.http.options"
 local request = require "saros.http.request"
 local response = require "saros.http.response"
+local retry = require "saros.http.retry"
 local upload = require "saros.http.upload"
 local url = require "saros.http.url"
 
@@ -16,6 +18,7 @@ local session = {}
 session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 
 ---@class saros.Session what its user sees of it stands in types.lua
+---@field cookies saros.Cookies|false
 ---@field package defaults table              the options it was made with
 ---@field package extras? table       those of them that set up connections, for core
 ---@field package plans table          of requests without options, by function and URL
@@ -26,16 +29,6 @@ local Session = {}
 local metatable = { __name = "Session", __index = Session }
 
 local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
-
--- A body this small is read to its end, so that the connection can serve the next hop.
-local WORTH_READING = 65536
-
-local function discard(answer)
-  local transfer = answer._transfer
-  local length = transfer:length()
-  if not transfer:done() and length and length <= WORTH_READING then transfer:read_all() end
-  answer:close()
-end
 
 local function refuse_redirect(plan, answer, message)
   answer:close()
@@ -51,7 +44,7 @@ local function next_hop(plan, answer, location)
   end
   local following, reason = request.redirect(plan, answer.status, location)
   if not following then refuse_redirect(plan, answer, reason) end
-  discard(answer)
+  answer:discard()
   return following
 end
 
@@ -61,21 +54,34 @@ local function outcome(plan, history, feeder, transfer, status, head, elapsed, .
   return response.new(plan, transfer, status, head, elapsed, history, feeder)
 end
 
--- Sends one request. `started` is when the exchange began of which it is a later part.
-local function send(pool, plan, history, started)
-  if not plan.source then return outcome(plan, history, nil, core.send(pool, plan, nil, started)) end
-  return outcome(plan, history, upload.send(pool, plan, started))
+-- Sends one request, once. `started` is when the exchange began of which it is a later part.
+local function send_once(self, plan, history, started)
+  local answer
+  if plan.source then
+    answer = outcome(plan, history, upload.send(self.pool, plan, started))
+  else
+    answer = outcome(plan, history, nil, core.send(self.pool, plan, nil, started))
+  end
+  if self.cookies and answer._transfer:cookies() then
+    cookies.take(self.cookies, plan.url, answer.headers:get_all "set-cookie")
+  end
+  return answer
+end
+
+local function send(self, plan, history, started)
+  if plan.retries then return retry.send(send_once, self, plan, history, started) end
+  return send_once(self, plan, history, started)
 end
 
 -- From a first answer that is a redirect to the last one.
-local function follow(pool, plan, answer)
+local function follow(self, plan, answer)
   local started = async.now() - answer.elapsed
   local location = answer.headers.location
   while location do
     plan = next_hop(plan, answer, location)
     local history = table.move(answer.history, 1, #answer.history, 1, {})
     history[#history + 1] = answer
-    answer = send(pool, plan, history, started)
+    answer = send(self, plan, history, started)
     location = redirects[answer.status] and answer.headers.location
   end
   return answer
@@ -91,8 +97,8 @@ end
 ---@return saros.Response
 function session.perform(self, caller, method, target, given)
   local plan = request.plan(self, caller, method, target, given)
-  local answer = send(self.pool, plan)
-  if redirects[answer.status] and plan.redirect ~= "manual" then return follow(self.pool, plan, answer) end
+  local answer = send(self, plan)
+  if redirects[answer.status] and plan.redirect ~= "manual" then return follow(self, plan, answer) end
   return answer
 end
 
@@ -174,9 +180,10 @@ function session.new(given, explicit)
   local defaults = copy(given)
   options.check_session(defaults)
   check_base(defaults.base_url)
+  local jar = explicit and defaults.cookies ~= false and cookies.new(defaults.base_url, defaults.cookies)
   return setmetatable({
-    headers = copy(defaults.headers), defaults = defaults, extras = options.extras(defaults), plans = {},
-    environment = read_environment(),
+    cookies = jar, headers = copy(defaults.headers), defaults = defaults, plans = {},
+    extras = options.extras(defaults), environment = read_environment(),
     pool = core.pool {
       limit = defaults.limit or 100, limit_per_host = defaults.limit_per_host,
       keepalive = defaults.keepalive == false and 0 or defaults.keepalive, session = explicit,
