@@ -33,7 +33,9 @@ static const luaL_Reg internal_functions[] = {
     {NULL, NULL},
 };
 
+/* {public functions, functions for the Lua half of saros} */
 static int l_init(lua_State *L) {
+  lua_createtable(L, 2, 0);
   lua_newtable(L);
   sr_set_functions(L, runtime_functions);
   sr_open_error(L);
@@ -57,7 +59,8 @@ static int l_init(lua_State *L) {
   sr_set_functions(L, internal_functions);
   sr_open_completions(L);
   sr_open_checkpoint(L);
-  lua_setfield(L, -2, "internal");
+  lua_rawseti(L, -3, 2);
+  lua_rawseti(L, -2, 1);
   return 1;
 }
 

@@ -1,10 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --- saros: asyncio for Lua. The core is C; here is what reads better in Lua, and what is loaded at
 --- first use only. types.lua documents every function.
-local async = require "saros.core"
-
-local internal = async.internal
-async.internal = nil
+local core = require "saros.core"
+local async, internal = core[1], core[2]
 package.loaded["saros.internal"] = internal
 
 -- Places in messages are those of the user's code, not of ours: `require` tells where we are.

@@ -230,7 +230,7 @@ local function may_raise(probe, options, err)
     if err.name == name then return true end
   end
   if not err.errors then return false end
-  for i = 1, err.errors.n do
+  for i = 1, #err.errors do
     if not may_raise(probe, options, err.errors[i]) then return false end
   end
   return true

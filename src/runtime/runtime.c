@@ -12,7 +12,7 @@
 #include "runtime/trace.h"
 
 const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key, sr_live_key,
-    sr_scheduler_key;
+    sr_scheduler_key, sr_module_key;
 
 SrRuntime *sr_find_runtime(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
@@ -241,6 +241,7 @@ static void push_upvalues(lua_State *L, SrRuntime *rt) {
 }
 
 int sr_open_runtime(lua_State *L, lua_CFunction init) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_module_key) == LUA_TTABLE) return 1;
   SrRuntime *rt = new_runtime(L);
   new_table_at(L, &sr_vault_key, NULL);
   new_table_at(L, &sr_origin_key, "k");
@@ -250,5 +251,7 @@ int sr_open_runtime(lua_State *L, lua_CFunction init) {
   push_upvalues(L, rt);
   lua_pushcclosure(L, init, SR_UP_COUNT);
   lua_call(L, 0, 1);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_module_key);
   return 1;
 }

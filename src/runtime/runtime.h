@@ -84,7 +84,7 @@ struct SrRuntime {
 };
 
 extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key,
-    sr_live_key, sr_scheduler_key;
+    sr_live_key, sr_scheduler_key, sr_module_key;
 
 /* The runtime, from inside one of saros' own C functions. */
 static inline SrRuntime *sr_rt(lua_State *L) {
@@ -171,7 +171,10 @@ void sr_slots_free(SrSlots *slots);
 void sr_vault_set(lua_State *L, const void *key);
 void sr_vault_get(lua_State *L, const void *key);
 
-/* Makes the runtime of this Lua state and pushes the table of functions. [-0, +1, v] */
+/*
+** Pushes the table of functions. The first time it makes the runtime of this Lua state and has `init` fill
+** the table; whoever loads the module again gets the same one. [-0, +1, v]
+*/
 int sr_open_runtime(lua_State *L, lua_CFunction init);
 
 /* run(main, ...), now() */

@@ -1,0 +1,37 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local ledger = require "spec.support.ledger"
+local explored = require("spec.support.explorer").explored
+
+describe("any, explored:", function()
+  it("is won by the first that succeeds", explored(function(probe)
+    local workers = ledger.workers(probe)
+    return function()
+      return workers:left_by(async.any, {
+        workers:body {seconds = 1, fails = true, cleanup = 1},
+        workers:body {seconds = 3, value = "slow", cleanup = 1},
+        workers:body {seconds = 2, value = "fast"},
+      })
+    end, function(ended)
+      if ended.hits == 0 then assert.equal("fast", ended.results[1]) end
+      if ended.hits == 1 then assert.is_true(ended.ok) end
+    end
+  end, {allows = {"Planned"}}))
+
+  it("raises all errors in the order of the list, if nobody succeeds", explored(function(probe)
+    local workers = ledger.workers(probe)
+    return function()
+      workers:left_by(async.any, {
+        workers:body {seconds = 2, fails = true},
+        workers:body {seconds = 1, fails = true, cleanup = 2},
+        workers:body {seconds = 1, fails = true},
+      })
+    end, function(ended)
+      assert.is_false(ended.ok)
+      if ended.hits < math.huge then
+        assert.is_true(async.is_error(ended.error, "GroupError"))
+        assert.equal(3, #ended.error.errors)
+      end
+    end
+  end, {allows = {"Planned"}}))
+end)

@@ -1,0 +1,97 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local explored = require("spec.support.explorer").explored
+
+describe("future, explored:", function()
+  it("gives all who await it the same results", explored(function(probe)
+    local future = async.future()
+    local got, was_set = 0, false
+
+    local function await(seconds)
+      return function()
+        async.sleep(seconds)
+        assert.same({1, nil, 3}, {future:await()})
+        got = got + 1
+      end
+    end
+
+    return function()
+      probe:together({await(0), await(0), await(1), await(2), function()
+        async.sleep(1)
+        was_set = future:set(1, nil, 3)
+      end}, 10)
+    end, function(ended)
+      assert.equal(was_set, future:done())
+      if was_set then assert.is_true(got >= 4 - ended.hits) else assert.equal(0, got) end
+    end
+  end))
+
+  it("is settled once, by whoever comes first", explored(function(probe)
+    local future = async.future()
+    local settled, winner = 0, nil
+
+    local function settle(name)
+      return function()
+        async.sleep(0)
+        if future:set(name) then
+          settled = settled + 1
+          winner = name
+        end
+      end
+    end
+
+    local function await()
+      assert.equal(future:await(), winner)
+    end
+
+    return function()
+      probe:together({settle "a", settle "b", settle "c", await}, 10)
+    end, function(ended)
+      assert.equal(future:done() and 1 or 0, settled)
+      if ended.hits < 3 then assert.equal(1, settled) end
+    end
+  end))
+
+  it("raises the error in all who await it", explored(function(probe)
+    local future = async.future()
+    local reason, raised = {}, 0
+
+    local function await()
+      local ok, err = pcall(future.await, future)
+      assert.is_false(ok)
+      if err ~= reason then error(err, 0) end
+      raised = raised + 1
+    end
+
+    return function()
+      probe:together({await, await, await, function() future:fail(reason) end}, 10)
+    end, function(ended)
+      if future:done() then assert.is_true(raised >= 3 - ended.hits) else assert.equal(0, raised) end
+    end
+  end))
+
+  it("is left alone by those who give up", explored(function(probe)
+    local future = async.future()
+    local patient
+
+    local function give_up(seconds)
+      return function()
+        local ok, result = pcall(async.wait_for, future, seconds)
+        assert.is_true(ok and result == "value" or async.is_error(result))
+      end
+    end
+
+    return function()
+      probe:together({
+        give_up(1), give_up(2), give_up(3),
+        function() patient = future:await() end,
+        function()
+          async.sleep(2)
+          future:set "value"
+        end,
+      }, 10)
+    end, function(ended)
+      assert.equal(future:done() and ended.hits == 0 and "value" or patient, patient)
+    end
+  end))
+end)
