@@ -84,6 +84,38 @@ describe("testing.run", function()
     end)
   end)
 
+  it("gives the same times whatever time it really is, and takes", function()
+    local function busy(seconds)
+      local clock = os.clock()
+      while os.clock() - clock < seconds do end -- luacheck: ignore
+    end
+    local function program(pause)
+      local log = {}
+      local function note(...) log[#log + 1] = {async.now(), ...} end
+      testing.run(function()
+        local semaphore = async.semaphore(2)
+        async.map({0.1, 0.3, 1 / 3, 2.5, 1e-6, 3600.7}, function(seconds, i)
+          local permit <close> = semaphore:acquire()
+          busy(pause)
+          async.sleep(seconds)
+          note("slept", i)
+          pcall(async.wait_for, hang, seconds / 7)
+          note("timed out", i)
+        end)
+        local scope <close> = async.timeout(0.7)
+        for i = 1, 20 do
+          if not pcall(async.sleep, i / 10) then break end
+          note("step", i)
+        end
+        note("end", scope:expired())
+      end)
+      return log
+    end
+    local first = program(0)
+    busy(0.0037)
+    assert.same(first, program(0.0011))
+  end)
+
   it("lets deadlines pass", function()
     testing.run(function()
       local before = async.now()

@@ -106,6 +106,17 @@ describe("ticker", function()
     support.refuses(1, "ticker", async.ticker)
   end)
 
+  it("names the user's own line where it is misused", function()
+    local line = debug.getinfo(1, "l").currentline + 2
+    local message = support.failure(function()
+      for _ in async.ticker(1) do assert(true) end
+    end)
+    assert.matches("^[^:]*ticker_spec%.lua:" .. line .. ": ", message)
+    line = debug.getinfo(1, "l").currentline + 1
+    message = support.failure(function() async.ticker(0) end)
+    assert.matches("^[^:]*ticker_spec%.lua:" .. line .. ": ", message)
+  end)
+
   it("can be made outside of a run, but needs a task to wait in", function()
     support.needs_a_task("ticker", function() return async.ticker(1) end)
   end)

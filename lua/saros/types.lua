@@ -604,17 +604,61 @@ function async.retry(fn, options) end
 
 ---@class saros.Timeouts
 ---@field total? number|false    everything, the reading of the body included; 30 unless said otherwise
----@field connect? number|false  name lookup, connection, TLS
+---@field connect? number|false  name lookup, connection, TLS, the proxy's CONNECT
+---@field read? number|false     each gap without a byte, never while the reader is the slow one
+---@field pool? number|false     waiting for a slot
+
+---@class saros.Auth
+---@field [1]? string  user
+---@field [2]? string  password
+---@field user? string
+---@field password? string
+---@field digest? boolean  digest instead of basic authentication
+---@field bearer? string   a token
+
+---@class saros.Part
+---@field name? string  in a list of parts
+---@field data? string|number
+---@field path? string  a file, read while it is sent
+---@field filename? string
+---@field content_type? string
+
+---@class saros.Retries
+---@field attempts? integer   in all; 3 unless said otherwise
+---@field statuses? integer[]  429, 502, 503, 504 unless said otherwise; Retry-After is minded
+---@field methods? string[]   the idempotent ones unless said otherwise
+---@field delay? number       seconds before the second attempt, 0.1 unless said otherwise
+---@field factor? number      how each delay grows from the one before, 2 unless said otherwise
+---@field max_delay? number   30 unless said otherwise; a longer Retry-After is not waited for
+---@field jitter? number      the fraction by which a delay may differ
 
 ---@class saros.FetchOptions
 ---@field method? string  GET, or POST if there is a body
----@field headers? table<string, string|string[]|false>  a list repeats the header, false removes a default
+---@field headers? table<string, string|number|(string|number)[]|false>  a list repeats the header, false removes a default
 ---@field query? table<string, any>  added to the URL; a list repeats the key
----@field body? string
+---@field body? string|async fun(): string?  a function or iterator gives pieces until nil, in a task of its own, and may wait
 ---@field json? any  the body, encoded as JSON (needs lua-cjson)
+---@field form? table<string, any>  the body, as a form; a list repeats the key
+---@field multipart? table<string, string|number|saros.Part>|saros.Part[]  the body, as a form with files
 ---@field timeout? number|false|saros.Timeouts  seconds for everything; false for none
 ---@field redirect? "follow"|"manual"|"error"
 ---@field max_redirects? integer  20 unless said otherwise
+---@field retries? integer|saros.Retries  more attempts after a connection failure, of idempotent requests
+---@field auth? saros.Auth|false
+---@field cookies? table<string, string|number>  sent with this request
+---@field max_body_size? integer  bytes of the decoded body
+---@field on_progress? fun(received: integer, total: integer?, sent: integer, to_send: integer?)
+---@field proxy? string|false  an http, https or socks5 URL; else the environment's http_proxy, https_proxy, no_proxy
+---@field verify? boolean  certificates; true unless said otherwise
+---@field ca_file? string
+---@field ca_path? string
+---@field cert? string  of the client, and its
+---@field key? string
+---@field tls_min? "1.2"|"1.3"
+---@field http_version? "1.1"|"2"
+---@field resolve? table<string, string>  addresses by "host:port"
+---@field local_address? string
+---@field unix_socket? string
 
 ---Sends a request and returns as soon as the headers of the response are in. Any status is a
 ---response; see `raise_for_status`.
@@ -626,11 +670,24 @@ function async.retry(fn, options) end
 ---@return saros.Response
 function async.fetch(url, options) end
 
+---`fetch` with this method.
+---@async
+---@param url string
+---@param options? saros.FetchOptions
+---@return saros.Response
+function async.get(url, options) end
+
+async.post, async.put, async.patch = async.get, async.get, async.get
+async.delete, async.head, async.options = async.get, async.get, async.get
+
 ---@class saros.Response
 ---@field status integer
+---@field reason string
 ---@field ok boolean           whether the status is 200 to 299
 ---@field url string           where it came from, after redirects
 ---@field headers saros.Headers
+---@field http_version string
+---@field history saros.Response[]  the redirects before it
 ---@field elapsed number       seconds from the request to the headers
 local Response = {}
 
@@ -642,7 +699,7 @@ local Headers = {}
 ---@return string[]
 function Headers:get_all(name) end
 
----The whole body, as it came. It is kept: a second call returns it again.
+---The whole body, decoded from gzip, deflate, br or zstd. It is kept: a second call returns it again.
 ---@async
 ---@return string
 function Response:text() end
@@ -652,12 +709,28 @@ function Response:text() end
 ---@return any
 function Response:json() end
 
+---What is there of the body, at most `n` bytes, after waiting for the first; nil at its end.
+---@async
+---@param n? integer
+---@return string?
+function Response:read(n) end
+
 ---The body piece by piece, as it arrives: `for chunk in response:chunks() do`. A slow reader slows
 ---the sender down.
 ---@return async fun(): string?
 function Response:chunks() end
 
----Raises HTTPError unless `ok`.
+---The body line by line, without the line ends; a line of more than 1 MiB is a LimitError.
+---@return async fun(): string?
+function Response:lines() end
+
+---Writes the body to a file, which is there when all has arrived, or not at all.
+---@async
+---@param path string
+---@return integer size
+function Response:save(path) end
+
+---Raises HTTPError unless the status is below 400.
 ---@return saros.Response self
 function Response:raise_for_status() end
 
@@ -666,8 +739,10 @@ function Response:close() end
 
 ---@class saros.SessionOptions: saros.FetchOptions
 ---@field base_url? string         paths are joined to it
+---@field cookies? table<string, string|number>|false  for base_url, or every host; false: no jar
 ---@field limit? integer           requests under way at a time; 100 unless said otherwise
 ---@field limit_per_host? integer  the same for each scheme, host and port
+---@field keepalive? number|false  seconds for which an unused connection is kept
 
 ---Requests that share connections and defaults: `local session <close> = async.session{...}`.
 ---@param options? saros.SessionOptions
@@ -675,6 +750,8 @@ function Response:close() end
 function async.session(options) end
 
 ---@class saros.Session
+---@field headers table<string, string|number|(string|number)[]>  sent with every request; can be changed
+---@field cookies saros.Cookies|false
 local Session = {}
 
 ---As `async.fetch`, with the session's defaults and within its limits.
@@ -684,8 +761,60 @@ local Session = {}
 ---@return saros.Response
 function Session:fetch(url, options) end
 
+---`fetch` with this method.
+---@async
+---@param url string
+---@param options? saros.FetchOptions
+---@return saros.Response
+function Session:get(url, options) end
+
+Session.post, Session.put, Session.patch = Session.get, Session.get, Session.get
+Session.delete, Session.head, Session.options = Session.get, Session.get, Session.get
+
+---Counts: active, idle, waiting, requests, connections, reused, failed.
+---@return table<string, integer>
+function Session:stats() end
+
 ---Ends what is under way with ClosedError.
 function Session:close() end
+
+---@class saros.Cookie
+---@field name string
+---@field value string
+---@field domain? string     nil: of one origin, or of every host
+---@field path string
+---@field expires? integer   seconds since 1970; nil: when the session ends
+---@field secure boolean     for https only
+---@field http_only boolean
+---@field host_only boolean  for the domain itself, not for those below it
+
+---@class saros.Cookies
+local Cookies = {}
+
+---The value of a cookie; of several with this name, of the latest (for the host, where one is named).
+---@param name string
+---@param host? string
+---@return string?
+function Cookies:get(name, host) end
+
+---Sets a cookie. Without a domain it goes to the origin of `base_url`, or to every host.
+---@param name string
+---@param value string|number
+---@param attributes? { domain?: string, path?: string, expires?: number, max_age?: number, secure?: boolean, http_only?: boolean }
+function Cookies:set(name, value, attributes) end
+
+---@return saros.Cookie[]
+function Cookies:all() end
+
+function Cookies:clear() end
+
+---Writes all to a file, in curl's format, that only its owner may read.
+---@param path string
+function Cookies:save(path) end
+
+---Adds those of such a file.
+---@param path string
+function Cookies:load(path) end
 
 -- Seeing what happens -----------------------------------------------------------------------------
 

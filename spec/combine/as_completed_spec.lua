@@ -208,6 +208,24 @@ describe("as_completed", function()
     assert.is_false(ran)
   end))
 
+  it("names the user's own line where it is misused", function()
+    local line = debug.getinfo(1, "l").currentline + 2
+    local message = support.failure(function()
+      for _ in async.as_completed({after(0)}) do assert(true) end
+    end)
+    assert.matches("^[^:]*as_completed_spec%.lua:" .. line .. ": ", message)
+    inside(function()
+      line = debug.getinfo(1, "l").currentline + 2
+      message = support.failure(coroutine.wrap(function()
+        for _ in async.as_completed({after(0)}) do assert(true) end
+      end))
+      assert.matches("^[^:]*as_completed_spec%.lua:" .. line .. ": ", message)
+      line = debug.getinfo(1, "l").currentline + 1
+      message = support.failure(function() async.as_completed({1}) end)
+      assert.matches("^[^:]*as_completed_spec%.lua:" .. line .. ": ", message)
+    end)()
+  end)
+
   it("needs a running loop", function()
     support.complains("as_completed", function()
       for _ in async.as_completed({after(0)}) do assert(true) end

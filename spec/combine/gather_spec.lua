@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local testing = require "saros.testing"
+local script = require "spec.support.script"
 local support = require "spec.support.combine"
 
 local inside, after, failing, others = support.inside, support.after, support.failing, support.others
@@ -324,6 +325,65 @@ describe("gather", function()
     end)
   end)
 
+  it("takes no longer the more ways there are through layers of tasks", inside(function()
+    local count = 0
+    local layer = {async.spawn(async.sleep, 1), async.spawn(async.sleep, 1)}
+    for _ = 1, 25 do
+      local below = layer
+      local function both()
+        count = count + 1
+        async.gather(below)
+      end
+      layer = {async.spawn(both), async.spawn(both)}
+    end
+    local before = os.clock()
+    async.gather(layer)
+    assert.equal(50, count)
+    assert.is_true(os.clock() - before < 0.5)
+  end))
+
+  it("can be chained over thousands of tasks", inside(function()
+    for _, join in ipairs({function(task) task:await() end, async.gather}) do
+      local last = async.spawn(async.sleep, 1)
+      for _ = 1, 20000 do last = async.spawn(join, last) end
+      local before = os.clock()
+      last:await()
+      assert.is_true(os.clock() - before < 0.6)
+    end
+  end))
+
+  it("comes to an end with a task that returned very many values, as all of its kind do", function()
+    local result = script[[
+local COUNT = 600000
+local list = {}
+for i = 1, COUNT do list[i] = i end
+local function many()
+  async.sleep(0)
+  return table.unpack(list)
+end
+-- The results, or an error that says that there are too many.
+local function tried(fn, ...)
+  local got = table.pack(pcall(fn, ...))
+  assert(got[1] and (got.n == COUNT + 1 and got[got.n] == COUNT) or type(got[2]) == "string", got[2])
+end
+async.run(function()
+  local task = async.spawn(many)
+  print(async.gather(task))
+  print(async.gather({task, many})[2])
+  print(async.map({1, 2}, many)[2])
+  for _, call in ipairs{async.race, async.any} do
+    tried(call, {async.spawn(many)})
+    tried(call, {many})
+  end
+  tried(task.await, task)
+  tried(async.wait_for, many, 10)
+  print("the process lives")
+end)
+]]
+    assert.equal("1\n1\n1\nthe process lives\n", result.out)
+    assert.equal(0, result.code, result.err)
+  end)
+
   it("raises DeadlockError when it is given the caller itself", inside(function()
     support.raises("DeadlockError", async.gather, async.current_task())
   end))
@@ -359,4 +419,13 @@ describe("gather", function()
       return function() return async.gather(after(0)) end
     end)
   end)
+
+  it("fails at once if what stands first has failed, whatever else is pending", inside(function()
+    local failed, future = async.future(), async.future()
+    local task = async.spawn(async.sleep, 5)
+    failed:fail("broken")
+    assert.same({false, "broken"}, {pcall(async.gather, failed, future)})
+    assert.same({false, "broken"}, {pcall(async.gather, failed, task)})
+    assert.is_true(task:cancelled())
+  end))
 end)

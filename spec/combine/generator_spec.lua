@@ -149,6 +149,25 @@ describe("generator", function()
     assert.equal(0, others())
   end))
 
+  it("loses no value when a step of it that was called by hand is cancelled", inside(function()
+    local step, _, _, closing = async.generator(function(yield)
+      for i = 1, 3 do
+        async.sleep(2)
+        yield(i)
+      end
+    end)
+    local _ <close> = closing
+    for i = 1, 3 do
+      support.raises("TimeoutError", async.wait_for, step, 1)
+      assert.equal(i, step())
+    end
+    support.raises("TimeoutError", async.wait_for, function()
+      async.sleep(1)
+      return step() or async.sleep(1)
+    end, 1.5)
+    assert.is_nil(step())
+  end))
+
   it("can be made outside of a run", function()
     local next_value, state, control, closing = async.generator(function(yield) yield "value" end)
     inside(function()

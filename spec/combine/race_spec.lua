@@ -182,4 +182,12 @@ describe("race", function()
       return function() return async.race({after(0)}) end
     end)
   end)
+
+  it("is over at once if what stands first has ended, whatever else is pending", inside(function()
+    local settled, future = async.future(), async.future()
+    local task = async.spawn(async.sleep, 5)
+    settled:set(1)
+    for _, item in ipairs{future, task} do async.race{settled, item} end
+    task:close()
+  end))
 end)

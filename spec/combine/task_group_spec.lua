@@ -201,6 +201,35 @@ local function behaves_as_group(group_of)
     assert.equal(elsewhere, errors[1].task)
   end))
 
+  it("waits for what on_done of its last task spawns into it", inside(function()
+    local log = {}
+    local took = support.seconds(group_of, function(group)
+      local function again(depth)
+        group:spawn(after(1)):on_done(function()
+          log[#log + 1] = depth
+          if depth < 3 then again(depth + 1) end
+        end)
+      end
+      again(1)
+    end)
+    assert.same({1, 2, 3}, log)
+    assert.equal(3, took)
+  end))
+
+  it("fails by what on_done of its last task spawns into it", inside(function()
+    local errors = errors_of(group_of, function(group)
+      group:spawn(after(1)):on_done(function() group:spawn(failing(1, "late")) end)
+    end)
+    assert.same({"late"}, errors)
+  end))
+
+  it("can show an error that cannot be shown", inside(function()
+    local shy = setmetatable({}, {__tostring = function() error "no" end})
+    local err = support.raises("GroupError", group_of, function(group) group:spawn(failing(0, shy)) end)
+    assert.equal(shy, err.errors[1])
+    assert.matches("__tostring", tostring(err), 1, true)
+  end))
+
   it("nests GroupErrors without flattening them; find looks into all depths", inside(function()
     local deep = async.error({name = "DeepError"})
     local outer = support.raises("GroupError", group_of, function(group)
@@ -496,6 +525,56 @@ describe("task_group", function()
       local line = debug.getinfo(1, "l").currentline + 1
       local err = support.failure(async.task_group, function() async.task_group() end)
       assert.matches("task_group_spec.lua:" .. line, tostring(err), 1, true)
+    end))
+  end)
+
+  describe("that was never left", function()
+    --- Fails a group in a task that never leaves it. Nothing else is opened, so its place is free again.
+    local function forget_group(...)
+      local errors = {...}
+      local task = async.spawn(function()
+        local group = async.task_group()
+        for _, err in ipairs(errors) do group:spawn(error, err, 0) end
+        pcall(async.sleep, 0)
+        pcall(async.sleep, 0)
+      end)
+      async.sleep(1)
+      assert.equal("failed", task:status())
+      assert.matches("never closed", task:error(), 1, true)
+    end
+
+    --- Fails groups inside each other, each with one error of its own.
+    local function fail_groups(depth)
+      local errors = errors_of(block, function(group)
+        group:spawn(error, depth, 0)
+        pcall(async.sleep, 1)
+        if depth > 1 then fail_groups(depth - 1) end
+      end)
+      assert.same({depth}, errors)
+    end
+
+    it("because it was forgotten leaves its errors to none that come later", inside(function()
+      forget_group("old 1", "old 2", "old 3")
+      fail_groups(5)
+    end))
+
+    it("because its task was closed by force leaves its errors to none that come later", function()
+      local reports = support.reported(async.run, function()
+        async.spawn(function()
+          local group <close> = async.task_group()
+          for i = 1, 3 do group:spawn(error, "old " .. i, 0) end
+          while true do pcall(async.sleep, math.huge) end
+        end)
+        for _ = 1, 5 do async.sleep(0) end
+      end)
+      assert.equal(1, #reports)
+      testing.run(function() fail_groups(5) end)
+    end)
+
+    it("does not keep later ones from raising an error that it had, too", inside(function()
+      local err = {}
+      forget_group("old", err)
+      assert.same({err}, errors_of(block, function(group) group:spawn(error, err) end))
     end))
   end)
 

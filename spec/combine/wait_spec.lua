@@ -219,4 +219,12 @@ describe("wait", function()
       return function() return async.wait({future}) end
     end)
   end)
+
+  it("is over at once if what stands first has ended, whatever else is pending", inside(function()
+    local settled, future = async.future(), async.future()
+    local task = async.spawn(async.sleep, 5)
+    settled:set(1)
+    for _, item in ipairs{future, task} do async.wait({settled, item}, {return_when = "first_completed"}) end
+    task:close()
+  end))
 end)

@@ -147,6 +147,18 @@ describe("a kept connection that turns out closed", function()
     session:close()
   end))
 
+  it("has a body that is streamed, but repeatable, sent again", inside(function()
+    local session, url, times = stale_session()
+    local sent = {}
+    local response = session:put(url, { body = "order", on_progress = function(_, _, n)
+      sent[#sent + 1] = n
+    end })
+    assert.equal("first", response:text())
+    assert.equal(5, sent[1])
+    assert.equal(1, http.get(times):json())
+    session:close()
+  end))
+
   it("has no POST sent again", inside(function()
     local session, url, times = stale_session()
     local err = error_of(session.post, session, url, { body = "order" })

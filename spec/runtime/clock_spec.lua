@@ -89,6 +89,20 @@ describe("sleep", function()
     assert.is_true(math.abs(async.now() - before - 1.5) < 0.5)
   end))
 
+  it("never seems to wake early or late where time is virtual, whatever the number", function()
+    local seconds = {0.1, 0.3, 1, 3600, 0.25, 2.5, 1 / 3, 1e-3}
+    for i = 1, 2000 do
+      virtually(function()
+        local wanted = seconds[i % #seconds + 1]
+        local before = async.now()
+        async.sleep(wanted)
+        local slept = async.now() - before
+        assert.is_true(slept >= wanted)
+        assert.is_true(slept - wanted < 1e-6)
+      end)()
+    end
+  end)
+
   it("wakes tasks in the order of their deadlines", virtually(function()
     local order = {}
     for _, seconds in ipairs{3, 1, 2, 0.5, 2.5} do

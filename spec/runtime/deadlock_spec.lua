@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
+local script = require "spec.support.script"
 local tasks = require "spec.support.tasks"
 local inside, caught, start, hang, turns, finally =
   tasks.inside, tasks.caught, tasks.start, tasks.hang, tasks.turns, tasks.finally
@@ -142,6 +143,22 @@ describe("a run in which nothing can wake the waiting tasks", function()
   end)
 end)
 
+describe("a deadlock inside a task group", function()
+  it("is among its errors, if one of its tasks fails as well", function()
+    local err = caught(async.run, function()
+      local group <close> = async.task_group()
+      group:spawn(function()
+        pcall(wait_for_event)
+        error("cleanup failed", 0)
+      end)
+    end)
+    assert.is_true(async.is_error(err, "GroupError"))
+    assert.equal(2, #err.errors)
+    assert.is_true(is_deadlock(err:find "DeadlockError"))
+    assert.is_true(err.errors[1] == "cleanup failed" or err.errors[2] == "cleanup failed")
+  end)
+end)
+
 describe("what is no deadlock", function()
   it("is a sleep that ends", inside(function() async.sleep(0.001) end))
 
@@ -186,6 +203,30 @@ describe("the end of a run", function()
       end)
     end)
     assert.equal(1, async.run(function() return 1 end))
+  end)
+
+  it("is survived by tasks that are closed by force while they join each other", function()
+    local result = script[[
+async.on_error(function() end)
+local function litter()
+  for _ = 1, 3 do collectgarbage() end
+  for _ = 1, 500 do async.event() end
+end
+for _ = 1, 3 do
+  pcall(async.run, function()
+    local main, never = async.current_task(), async.event()
+    async.spawn(function() main:close() end)
+    async.sleep(0)
+    local _ <close> = setmetatable({}, {__close = litter})
+    local group <close> = async.task_group()
+    group:spawn(function() async.shield(function() never:wait() end) end)
+  end)
+  litter()
+end
+print(async.run(function() return (async.gather(function() return "the process lives" end)) end))
+]]
+    assert.is_nil(result.signal, result.err)
+    assert.equal("the process lives\n", result.out)
   end)
 
   it("does not hang though a task joins what cannot end", function()

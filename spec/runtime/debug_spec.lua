@@ -89,6 +89,10 @@ end)
     assert.equal("", (warnings(SLOW, "async.debug{slow = 30} ")))
   end)
 
+  it("does not warn of any time if 'slow' is without end", function()
+    assert.equal("", (warnings(SLOW, "async.debug{slow = math.huge} ")))
+  end)
+
   it("warns of a swallowed cancellation, with the place", function()
     local text, path = warnings(SWALLOWING)
     assert.matches("mule", text)

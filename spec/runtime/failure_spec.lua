@@ -307,6 +307,20 @@ end)
     assert.equal(0, result.code)
   end)
 
+  it("tells of an error that cannot be shown", function()
+    local result = script[[
+print(async.run(function()
+  async.spawn(error, setmetatable({}, {__tostring = function() error "no" end})):set_name("printer")
+  async.sleep(0)
+  return "fine"
+end))
+]]
+    assert.equal("fine\n", result.out)
+    assert.matches("printer", result.err, 1, true)
+    assert.matches("__tostring", result.err, 1, true)
+    assert.equal(0, result.code)
+  end)
+
   it("takes the place of a function that fails itself", function()
     local result = script[[
 async.on_error(function() error("reporter broke", 0) end)

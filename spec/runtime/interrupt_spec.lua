@@ -116,6 +116,47 @@ end)
 ]])
   end)
 
+  for name, call in pairs{
+    gather = "async.gather(task)", map = "async.map({1}, function() return task:await() end)",
+    race = "async.race{task}", any = "async.any{task}", wait = "async.wait{task}",
+    as_completed = "for _ in async.as_completed{task} do end",
+  } do
+    it("that was held back comes out of a " .. name .. " that begins behind the shield", function()
+      assert.equal("false\tInterruptError: interrupted\nthe run goes on\n", prints([[
+async.run(function()
+  local task = async.spawn(async.sleep, 100)
+  async.sleep(0)
+  async.shield(function()
+    ctrl_c()
+    async.sleep(0.001)
+  end)
+  print(pcall(function() ]] .. call .. [[ end))
+  task:close()
+  print("the run goes on")
+end)
+]]))
+    end)
+  end
+
+  it("is among the errors of a group, if one of its tasks fails as well", function()
+    for _, block in ipairs{"", "async.sleep(100)"} do
+      assert.equal("2\ttrue\tInterruptError: interrupted\n", prints([[
+local ok, err = pcall(async.run, function()
+  local group <close> = async.task_group()
+  group:spawn(function()
+    pcall(async.sleep, 100)
+    error("cleanup failed", 0)
+  end)
+  group:spawn(ctrl_c)
+  ]] .. block .. [[
+
+end)
+local has_other = err.errors[1] == "cleanup failed" or err.errors[2] == "cleanup failed"
+print(#err.errors, has_other, err:find("InterruptError"))
+]]))
+    end
+  end)
+
   it("makes a task group cancel and join, then comes out of it", function()
     assert.equal("cleaned up\nInterruptError: interrupted\n", prints[[
 local ok, err = pcall(async.run, function()
@@ -239,6 +280,24 @@ end)
 print(async.is_error(err, "InterruptError"))
 ]]
     assert.equal("true\n", result.out)
+    assert.equal(0, result.code)
+  end)
+
+  it("reaches main once only if another task holds the processor", function()
+    local result = script[[
+async.on_error(function() end)
+async.run(function()
+  local hog = async.spawn(function()
+    ctrl_c()
+    while true do end
+  end)
+  local ok, err = pcall(hog.await, hog)
+  print(ok, err)
+  print(pcall(async.sleep, 0.001))
+  print(pcall(async.sleep, 0))
+end)
+]]
+    assert.equal("false\tInterruptError: interrupted\ntrue\ntrue\n", result.out)
     assert.equal(0, result.code)
   end)
 

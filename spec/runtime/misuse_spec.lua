@@ -212,6 +212,7 @@ describe("a wrong argument", function()
     {"map", 1, "table expected, got nil", nil, none},
     {"map", 2, "function expected, got boolean", {}, true},
     {"map", 3, "limit", {}, none, {limit = 0}},
+    {"map", 3, "option 'limit': a positive integer expected, got 3", {}, none, {limit = "3"}},
     {"map", 3, "unknown option 'limits'", {}, none, {limits = 1}},
     {"race", 1, "table expected, got function", none},
     {"race", 1, "empty", {}},
@@ -384,6 +385,52 @@ describe("a scope that is closed out of place", function()
     assert.matches("another task", caught(task.await, task))
   end))
 
+  it("is refused inside a function that runs in a scope within it, and goes on", function()
+    local result = script[[
+local outer = {
+  timeout = function() return async.timeout(10) end,
+  group = function() return async.task_group() end,
+}
+local inner = {
+  wait_for = function(fn) async.wait_for(fn, 5) end,
+  shield = async.shield,
+  task_group = async.task_group,
+}
+async.run(function()
+  for what, open in pairs(outer) do
+    for name, call in pairs(inner) do
+      local scope <close> = open()
+      call(function()
+        local ok, err = pcall(scope.close, scope)
+        assert(not ok and type(err) == "string", err)
+        assert(err:find("close: the function that runs in a .* has not returned yet"), err)
+        async.sleep(0)
+      end)
+      scope:close()
+    end
+  end
+end)
+print("the process lives")
+]]
+    assert.equal("", result.err)
+    assert.equal("the process lives\n", result.out)
+  end)
+
+  it("is refused in the function of the group itself, which is a failure like any other", function()
+    local result = script[[
+async.run(function()
+  local ok, err = pcall(async.task_group, function(group)
+    group:spawn(async.sleep, 0)
+    group:close()
+  end)
+  print(ok, err.name, #err.errors, (err.errors[1]:gsub("^.*group:close", "group:close")))
+end)
+]]
+    assert.equal("", result.err)
+    assert.equal(
+      "false\tGroupError\t1\tgroup:close: the function that runs in a task group has not returned yet\n", result.out)
+  end)
+
   it("may be closed twice", inside(function()
     local scope <close> = async.timeout(10)
     scope:close()
@@ -429,6 +476,31 @@ pcall(async.run, function()
   coroutine.resume(co, 1, 2, 3)
   async.sleep(0.002)
 end)
+print("the process lives")
+]]
+  end)
+
+  it("does no harm when it is resumed while the task is ready", function()
+    survives[[
+async.on_error(function() end)
+for _, is_resumed_first in ipairs{true, false} do
+  pcall(async.run, function()
+    local co
+    local function resume()
+      async.sleep(0)
+      coroutine.resume(co)
+    end
+    local function victim()
+      co = coroutine.running()
+      for _ = 1, 2 do async.sleep(0) end
+    end
+    if is_resumed_first then async.spawn(resume) end
+    async.spawn(victim)
+    if not is_resumed_first then async.spawn(resume) end
+    async.event():wait()
+  end)
+end
+assert(async.run(function() return async.gather(function() return 1 end) end) == 1)
 print("the process lives")
 ]]
   end)

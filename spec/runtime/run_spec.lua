@@ -160,6 +160,20 @@ describe("a main that yields as if it were a plain coroutine", function()
   end))
 end)
 
+describe("a task that yields as the last thing it does", function()
+  it("does no harm to the task that runs next in its place", inside(function()
+    for _ = 1, 3 do
+      async.wait{async.spawn(coroutine.yield, 1)}
+      local sum = async.spawn(function()
+        local n = 0
+        for i = 1, 10 do n = n + i end
+        return n
+      end)
+      assert.equal(55, sum:await())
+    end
+  end))
+end)
+
 describe("coroutines of one's own", function()
   it("work inside a task", inside(function()
     local numbers = {}

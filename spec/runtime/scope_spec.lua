@@ -386,6 +386,32 @@ describe("the end of a run", function()
     end))
   end)
 
+  it("does not hold against a task what scopes have cancelled that it has left", function()
+    local log = {}
+    local reports = tasks.reported(function()
+      async.run(function()
+        start(function()
+          for _ = 1, 1100 do
+            pcall(async.wait_for, function()
+              pcall(async.sleep, 1)
+              pcall(async.sleep, 1)
+            end, 0)
+          end
+          log[#log + 1] = "worked"
+          pcall(async.sleep, math.huge)
+          for i = 1, 2 do
+            async.shield(turns)
+            log[#log + 1] = i
+            pcall(async.sleep, 0)
+          end
+        end)
+        while #log == 0 do async.sleep(0.001) end
+      end)
+    end)
+    assert.same({"worked", 1, 2}, log)
+    assert.same({}, reports)
+  end)
+
   it("keeps the result of main", function()
     assert.equal("result", async.run(function()
       start(hang)

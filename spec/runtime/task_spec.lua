@@ -616,6 +616,20 @@ describe("task:close", function()
     assert.same({"inner", "outer"}, order)
   end))
 
+  it("cancels and joins a task that waits for the caller", inside(function()
+    local main = async.current_task()
+    for _, wait in ipairs{
+      function() main:await() end,
+      function() async.wait{main} end,
+      function() async.spawn(main.await, main):await() end,
+    } do
+      local task = start(async.wait_for, wait, math.huge)
+      turns()
+      task:close()
+      assert.equal("cancelled", task:status())
+    end
+  end))
+
   it("of oneself raises DeadlockError", inside(function()
     local task = async.spawn(function()
       local me = async.current_task()

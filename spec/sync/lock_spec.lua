@@ -3,7 +3,7 @@ local async = require "saros"
 local testing = require "saros.testing"
 local support = require "spec.support.combine"
 
-local inside = support.inside
+local inside, after = support.inside, support.after
 
 --- A task that acquires and, once it has, says its name in the list and holds on until `go` is set.
 local function holder(lock, log, name, go)
@@ -248,6 +248,23 @@ describe("lock", function()
     assert.is_false(lock:locked())
   end)
 
+  it("is given back by its permit, as always, when its owner is closed by force", function()
+    local lock, closed_with = async.lock(), {}
+    local reports = support.reported(async.run, function()
+      async.spawn(function()
+        local _ <close> = setmetatable({}, {__close = function(_, err) closed_with = {err} end})
+        local permit <close> = lock:acquire()
+        while true do pcall(async.sleep, math.huge) end
+      end)
+      testing.settle()
+      assert.is_true(lock:locked())
+    end)
+    assert.same({}, closed_with)
+    assert.equal(1, #reports)
+    assert.matches("closed by force", tostring(reports[1]), 1, true)
+    assert.is_false(lock:locked())
+  end)
+
   it("that is collected while it is held does no harm", inside(function()
     async.lock():acquire()
     collectgarbage()
@@ -346,6 +363,27 @@ describe("lock", function()
       assert.is_false(ok)
       assert.is_true(async.is_error(err, "DeadlockError"))
       waiting:close()
+    end))
+
+    it("sees through a group that the owner leaves", inside(function()
+      local lock = async.lock()
+      local err = support.raises("GroupError", lock.with, lock, async.task_group, function(group)
+        group:spawn(function() lock:acquire() end)
+      end)
+      assert.is_true(async.is_error(err.errors[1], "DeadlockError"))
+      assert.is_false(lock:locked())
+    end))
+
+    it("sees through a gather of the owner", inside(function()
+      local lock = async.lock()
+      support.raises("DeadlockError", lock.with, lock, async.gather, function() lock:acquire() end, after(1))
+      assert.is_false(lock:locked())
+    end))
+
+    it("is none while the owner waits for something else", inside(function()
+      local lock = async.lock()
+      local owner = support.started(lock.with, lock, after(1))
+      assert.equal(1, support.seconds(lock.with, lock, function() return owner:await() end))
     end))
 
     it("waits where a deadline will end it", inside(function()

@@ -218,7 +218,7 @@ static void watch_all(lua_State *L, SrJoin *join) {
       lua_rawgeti(L, SR_JOIN_ITEMS, (lua_Integer)i + 1);
       SrStatus status = (SrStatus)((SrFuture *)lua_touserdata(L, -1))->status;
       lua_pop(L, 1);
-      take_watched(L, join, i, status);
+      if (status != SR_PENDING) take_watched(L, join, i, status); /* else a decision has let go of it */
     }
 }
 

@@ -137,7 +137,7 @@ static void check_reader(lua_State *L, SrTransfer *transfer, const char *functio
   lua_error(L);
 }
 
-/* transfer:read([limit]) gives bytes, nil at the end, or nil and the failure. [-2, +1|6, v] */
+/* transfer:read([limit]) gives bytes, nil at the end, or nil and the failure. [-2, +1|7, v] */
 static int l_read(lua_State *L) {
   SrTransfer *transfer = check_transfer(L, 1);
   lua_Integer limit = luaL_optinteger(L, 2, LUA_MAXINTEGER);
@@ -152,9 +152,16 @@ static int l_read(lua_State *L) {
   return sr_saros->ready(L, count);
 }
 
-/* transfer:read_all() gives all bytes as they came, or nil and the failure. [-1, +1|6, v] */
+/*
+** transfer:read_all([raw]) gives all bytes, or nil and the failure; or false for a coded body, which
+** has to be read piece by piece, unless it is wanted as it came. [-2, +1|7, v]
+*/
 static int l_read_all(lua_State *L) {
   SrTransfer *transfer = check_transfer(L, 1);
+  if (transfer->coded && !lua_toboolean(L, 2)) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
   check_reader(L, transfer, "text");
   if (transfer->open && sr_saros->cancelled(L)) return raise_cancelled(L, transfer);
   transfer->unbounded = 1;
@@ -169,18 +176,6 @@ static int l_read_all(lua_State *L) {
 /* transfer:done() tells whether the answer has arrived, or failed. [-1, +1, v] */
 static int l_done(lua_State *L) {
   lua_pushboolean(L, !check_transfer(L, 1)->open);
-  return 1;
-}
-
-/* transfer:coded() tells whether the body has to be decoded: by read, read_all does not. [-1, +1, v] */
-static int l_coded(lua_State *L) {
-  lua_pushboolean(L, check_transfer(L, 1)->coded);
-  return 1;
-}
-
-/* transfer:cookies() tells whether the head has a Set-Cookie. [-1, +1, v] */
-static int l_cookies(lua_State *L) {
-  lua_pushboolean(L, check_transfer(L, 1)->head.cookies);
   return 1;
 }
 
@@ -223,9 +218,9 @@ static int l_gc(lua_State *L) {
 }
 
 void sr_body_open(lua_State *L) {
-  static const luaL_Reg methods[] = {{"read", l_read},         {"read_all", l_read_all}, {"done", l_done},
-                                     {"coded", l_coded},       {"cookies", l_cookies},   {"length", l_length},
-                                     {"received", l_received}, {"close", l_close},       {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"read", l_read},     {"read_all", l_read_all}, {"done", l_done},
+                                     {"length", l_length}, {"received", l_received}, {"close", l_close},
+                                     {NULL, NULL}};
   luaL_newmetatable(L, SR_TRANSFER_TYPE);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

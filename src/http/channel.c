@@ -8,7 +8,6 @@
 ** option, which is what makes reuse cheap.
 */
 #include "http/channel.h"
-#include "http/codec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +34,7 @@ static void set_basics(SrChannel *channel) {
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_SIZE);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* only asked for by libcurl, see decoder.h */
-  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, sr_codec_names());
+  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* we do it, see decoder.h */
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* the URL comes normalised */
   curl_easy_setopt(easy, CURLOPT_PROXY, "");      /* the environment is read by the Lua side */

@@ -51,19 +51,20 @@ static void set_clock(SrTransfer *transfer, double started) {
   transfer->last_byte = now;
 }
 
-/* nil and the failure, or the transfer with status, head and elapsed time; the head is handed out once. */
+/* nil and the failure, or what send says of the transfer; the head is handed out once. */
 static int push_outcome(lua_State *L, SrTransfer *transfer) {
   if (!transfer->head_done) return sr_failure_push(L, &transfer->failure);
   lua_settop(L, TRANSFER);
   lua_pushinteger(L, transfer->head.status);
   lua_pushlstring(L, sr_buffer_front(&transfer->head.lines), sr_buffer_length(&transfer->head.lines));
   lua_pushnumber(L, transfer->head_at - transfer->started);
+  lua_pushboolean(L, transfer->head.cookies);
   sr_buffer_free(&transfer->head.lines);
   if (transfer->open) {
     transfer->resource.name = "http response";
     sr_saros->resource_open(L, &transfer->resource);
   }
-  return 4;
+  return 5;
 }
 
 static void on_run_end(saros_resource *resource) {

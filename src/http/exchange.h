@@ -9,8 +9,8 @@
 
 /*
 ** send(pool, plan [, upload [, started]]): performs the request the plan describes, up to the head of its answer.
-** A later hop of an exchange says when that began. Returns the transfer, the status, the head and the
-** seconds until it came; or nil and the failure (see sr_failure_push). [-4, +4|6, v]
+** A later hop of an exchange says when that began. Returns the transfer, the status, the head, the
+** seconds until it came and whether it sets cookies; or nil and the failure (see sr_failure_push). [-4, +5|7, v]
 */
 int sr_exchange_send(lua_State *L);
 

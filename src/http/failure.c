@@ -89,6 +89,13 @@ static const char *plain_code(CURLcode result, long number, const char *detail, 
   }
 }
 
+/* Whether the connection had served before; libcurl has begun another one if it meant to send again. */
+static unsigned char was_reused(CURL *easy, CURLcode result) {
+  long opened = 0;
+  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &opened);
+  return opened == 0 || result == CURLE_SEND_FAIL_REWIND || result == CURLE_ABORTED_BY_CALLBACK;
+}
+
 void sr_failure_curl(SrFailure *failure, CURL *easy, CURLcode result, const char *detail, int has_head) {
   long number = 0, connect_status = 0;
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
@@ -99,12 +106,13 @@ void sr_failure_curl(SrFailure *failure, CURL *easy, CURLcode result, const char
     code = "EPROXY";
     failure->status = connect_status;
   }
+  failure->stale = !has_head && strcmp(code, "ECONNRESET") == 0 && was_reused(easy, result);
   if (result == CURLE_ABORTED_BY_CALLBACK) detail = "the connection was closed, and the request must not be sent twice";
   sr_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));
 }
 
 int sr_failure_push(lua_State *L, const SrFailure *failure) {
-  luaL_checkstack(L, 6, NULL);
+  luaL_checkstack(L, 7, NULL);
   lua_pushnil(L);
   lua_pushstring(L, failure->name);
   lua_pushstring(L, failure->code);
@@ -116,7 +124,8 @@ int sr_failure_push(lua_State *L, const SrFailure *failure) {
   else
     lua_pushnil(L);
   lua_pushnumber(L, failure->seconds);
-  return 6;
+  lua_pushboolean(L, failure->stale);
+  return 7;
 }
 
 void sr_failure_free(SrFailure *failure) {

@@ -9,12 +9,13 @@
 #include <lua.h>
 
 typedef struct SrFailure {
-  const char *name;  /* of the Error object, "FetchError"; NULL while nothing has failed */
-  const char *code;  /* libuv's name where the system spoke, else one of the contract's */
-  const char *phase; /* of a TimeoutError: "total", "connect", "read", "pool" */
-  double seconds;    /* of a TimeoutError: what the caller allowed */
-  long status;       /* EPROXY: what the proxy answered, 0 if nothing */
-  char *message;     /* ours to free; NULL if there was no memory for it */
+  const char *name;    /* of the Error object, "FetchError"; NULL while nothing has failed */
+  const char *code;    /* libuv's name where the system spoke, else one of the contract's */
+  const char *phase;   /* of a TimeoutError: "total", "connect", "read", "pool" */
+  double seconds;      /* of a TimeoutError: what the caller allowed */
+  unsigned char stale; /* a kept-alive connection turned out dead, and there was no answer */
+  long status;         /* EPROXY: what the proxy answered, 0 if nothing */
+  char *message;       /* ours to free; NULL if there was no memory for it */
 } SrFailure;
 
 /* Records a failure, unless there is one already: the first one is the cause. */
@@ -26,7 +27,7 @@ void sr_failure_timeout(SrFailure *failure, const char *phase, double seconds);
 /* Records libcurl's verdict on `easy`; `detail` is its own text, `has_head` whether the answer had begun. */
 void sr_failure_curl(SrFailure *failure, CURL *easy, CURLcode result, const char *detail, int has_head);
 
-/* nil, name, code, message, phase or status, seconds [-0, +6, m] */
+/* nil, name, code, message, phase or status, seconds, stale [-0, +7, m] */
 int sr_failure_push(lua_State *L, const SrFailure *failure);
 
 void sr_failure_free(SrFailure *failure);

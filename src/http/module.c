@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "http/body.h"
+#include "http/codec.h"
 #include "http/exchange.h"
 #include "http/file.h"
 #include "http/plan.h"
@@ -37,5 +38,7 @@ int luaopen_saros_http_core(lua_State *L) {
   sr_body_open(L);
   sr_upload_open(L);
   luaL_newlib(L, functions);
+  lua_pushstring(L, sr_codec_names());
+  lua_setfield(L, -2, "encodings");
   return 1;
 }

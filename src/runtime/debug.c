@@ -61,12 +61,13 @@ void sr_debug_end(lua_State *L, SrTask *t, SrStatus status) {
 
 /* --- slow steps ------------------------------------------------------------- */
 
-static void warn_slow(lua_State *L, SrTask *t, lua_State *co, double seconds) {
+/* The handle of the task is at `index`. */
+static void warn_slow(lua_State *L, int index, lua_State *co, double seconds) {
   char text[64];
   int top = lua_gettop(L);
   snprintf(text, sizeof text, "has held the loop for %.3f s", seconds);
-  sr_push_name(L, t);
-  sr_push_place(L, &t->scope);
+  sr_push_name_of(L, index);
+  sr_push_place(L, &((SrTask *)lua_touserdata(L, index))->scope);
   lua_pushfstring(L, "task '%s' (spawned at %s) %s", lua_tostring(L, -2), lua_tostring(L, -1), text);
   if (co != NULL)
     sr_push_stack(L, co, 0);
@@ -84,14 +85,17 @@ static void on_sample(lua_State *L, lua_Debug *ar) {
   if (rt->current == NULL || elapsed < rt->slow || rt->step_warned) return;
   rt->step_warned = true;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  warn_slow(L, rt->current, L, (double)elapsed / 1e9);
+  sr_push_task(L, rt->current);
+  warn_slow(L, lua_gettop(L), L, (double)elapsed / 1e9);
+  lua_pop(L, 1);
 }
 
-int64_t sr_debug_start(SrTask *t) {
+int64_t sr_debug_start(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
+  sr_push_task(L, t);
   rt->step_started = (int64_t)uv_hrtime();
   rt->step_warned = false;
-  if (t->co != NULL && lua_gethook(t->co) == NULL) lua_sethook(t->co, on_sample, LUA_MASKCOUNT, SAMPLE);
+  if (t->co != NULL && lua_gethook(t->co) == NULL) lua_sethook(t->co, on_sample, LUA_MASKCOUNT | LUA_MASKRET, SAMPLE);
   return rt->step_started;
 }
 
@@ -99,8 +103,9 @@ void sr_debug_stop(lua_State *L, lua_State *co, SrTask *t, int64_t started) {
   SrRuntime *rt = t->rt;
   int64_t elapsed = (int64_t)uv_hrtime() - started;
   if (lua_gethook(co) == on_sample) lua_sethook(co, NULL, 0, 0);
-  if (elapsed < rt->slow || rt->step_warned) return;
-  warn_slow(L, t, t->future.state == SR_ENDED ? NULL : co, (double)elapsed / 1e9);
+  if (elapsed >= rt->slow && !rt->step_warned)
+    warn_slow(L, lua_gettop(L), t->future.state == SR_ENDED ? NULL : co, (double)elapsed / 1e9);
+  lua_pop(L, 1);
 }
 
 /* --- left behind ------------------------------------------------------------ */

@@ -12,9 +12,9 @@
 void sr_debug_raise(lua_State *L, SrTask *t);
 /* `t` ends with this status. [-0, +0, m] */
 void sr_debug_end(lua_State *L, SrTask *t, SrStatus status);
-/* A step begins: returns the time, for sr_debug_stop. Only in debug mode. */
-int64_t sr_debug_start(SrTask *t);
-/* The step of the task that ran in `co` is over. [-0, +0, m] */
+/* A step begins: returns the time, and pushes the handle, for sr_debug_stop. Only in debug mode. [-0, +1, -] */
+int64_t sr_debug_start(lua_State *L, SrTask *t);
+/* The step of the task that ran in `co` is over; its handle is on top. [-1, +0, m] */
 void sr_debug_stop(lua_State *L, lua_State *co, SrTask *t, int64_t started);
 /* The run ends: warns of every task that is left. [-0, +0, m] */
 void sr_debug_cut_off(lua_State *L, SrRuntime *rt);

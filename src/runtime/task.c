@@ -218,7 +218,7 @@ void sr_step(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
   int count = t->future.state == SR_NEW ? attach(L, t) : 0;
   SrIdle idle = {t->co, t->thread};
-  int64_t started = rt->debug ? sr_debug_start(t) : 0;
+  int64_t started = rt->debug ? sr_debug_start(L, t) : 0;
   t->future.state = SR_RUNNING;
   rt->current = t;
   int status = lua_resume(idle.co, L, count, &count);

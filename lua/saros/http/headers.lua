@@ -130,11 +130,10 @@ function headers.default(map, name, value)
   map[key] = map[key] or { name = name, value }
 end
 
----The lines as libcurl wants them, sorted by name; nil if there are none.
+---The lines as libcurl wants them, sorted by name.
 ---@param map table<string, table>
----@return string[]?
+---@return string[]
 function headers.lines(map)
-  if next(map) == nil then return nil end
   local keys, lines = {}, {}
   for key in pairs(map) do
     keys[#keys + 1] = key

@@ -23,13 +23,14 @@ local request = {}
 ---@field wire_url string
 ---@field https boolean
 ---@field key string        what limit_per_host counts by
----@field headers? string[]
+---@field headers string[]
 ---@field body? string
 ---@field source? saros.http.Source of a streamed body
 ---@field body_length? integer of a streamed body, where it is known
 ---@field on_progress? function
 ---@field retries? saros.http.Policy
 ---@field repeatable boolean may be sent again on a new connection
+---@field resend? boolean    the same of a streamed one, which core knows nothing about
 ---@field extras? table     options of the connection
 ---@field proxy? string
 ---@field no_proxy? string
@@ -153,6 +154,24 @@ local function choose_proxy(plan)
   plan.no_proxy = plan.proxy and environment.none
 end
 
+-- A part of an encoded body could not be decoded, so for one of a range none is asked for.
+local accept_any = core.encodings and "Accept-Encoding: " .. core.encodings
+local accept_none = "Accept-Encoding: identity"
+
+-- The header lines: those of the map, and what goes without saying.
+local function set_lines(plan)
+  local map, lines = plan.map, headers.lines(plan.map)
+  local cookie = not map.cookie and cookies.header(plan.session.cookies, plan.url, plan.cookies)
+  if cookie then table.insert(lines, "Cookie: " .. cookie) end
+  if not map["accept-encoding"] then table.insert(lines, map.range and accept_none or accept_any) end
+  if plan.body or plan.source then
+    local large = plan.source or #plan.body >= EXPECT_THRESHOLD
+    if not map["content-type"] then table.insert(lines, "Content-Type:") end
+    if large and not map.expect then table.insert(lines, "Expect:") end
+  end
+  plan.headers = lines
+end
+
 -- What follows from method, URL, body, headers and credentials, at the first hop and at every later one.
 local function complete(plan, digest)
   local target = plan.url
@@ -160,20 +179,8 @@ local function complete(plan, digest)
   plan.extras = options.extras(plan.options, plan.session.extras, digest)
   plan.credentials = digest
   plan.repeatable = idempotent[plan.method] and not plan.source or false
-  -- A part of an encoded body could not be decoded.
-  if plan.map.range then headers.default(plan.map, "Accept-Encoding", "identity") end
-  plan.headers = headers.lines(plan.map)
-  local cookie = not plan.map.cookie and cookies.header(plan.session.cookies, target, plan.cookies)
-  if cookie then
-    plan.headers = plan.headers or {}
-    table.insert(plan.headers, "Cookie: " .. cookie)
-  end
-  if plan.body or plan.source then
-    local large = plan.source or #plan.body >= EXPECT_THRESHOLD
-    plan.headers = plan.headers or {}
-    if not plan.map["content-type"] then table.insert(plan.headers, "Content-Type:") end
-    if large and not plan.map.expect then table.insert(plan.headers, "Expect:") end
-  end
+  plan.resend = plan.source and plan.source.repeatable and idempotent[plan.method]
+  set_lines(plan)
   choose_proxy(plan)
   core.compile(plan)
   return plan
@@ -229,7 +236,8 @@ local REMEMBERED_MAX = 256
 ---@param given? table     the options
 ---@return saros.http.Plan
 function request.plan(session, caller, verb, text, given)
-  local is_plain = given == nil and next(session.headers) == nil and cookies.is_empty(session.cookies)
+  local jar = session.cookies
+  local is_plain = given == nil and next(session.headers) == nil and not (jar and jar._count > 0)
   if not is_plain or type(text) ~= "string" then
     return make_plan(session, caller, verb, text, given)
   end

@@ -127,21 +127,24 @@ local function consume(self)
   self._consumed = true
 end
 
--- The whole body. One that is encoded is decoded piece by piece, so that the others get their
--- turns; one whose progress somebody wants to see is read so, too.
-local function read_whole(self)
-  local transfer = self._transfer
-  if not transfer:coded() and not self._plan.on_progress then
-    local data, name, code, message, detail, seconds = transfer:read_all()
-    if not data or self._feeder then finish(self, name, code, message, detail, seconds) end
-    return data
-  end
+-- The whole body piece by piece: for one that is encoded, so that the others get their turns while it
+-- is decoded, and for one whose progress somebody wants to see.
+local function read_pieces(self)
   local pieces = {}
   repeat
     local piece = read(self)
     pieces[#pieces + 1] = piece
   until not piece
   return table.concat(pieces)
+end
+
+local function read_whole(self)
+  local plan = self._plan
+  if plan.on_progress then return read_pieces(self) end
+  local data, name, code, message, detail, seconds = self._transfer:read_all()
+  if data == false then return read_pieces(self) end
+  if not data or plan.source then finish(self, name, code, message, detail, seconds) end
+  return data
 end
 
 ---The whole body, as it came. Can be called again.
@@ -279,7 +282,7 @@ end
 function Response:discard()
   local transfer = self._transfer
   local length = transfer:length()
-  if not transfer:done() and length and length <= WORTH_READING then transfer:read_all() end
+  if not transfer:done() and length and length <= WORTH_READING then transfer:read_all(true) end
   self:close()
 end
 

@@ -49,23 +49,19 @@ local function next_hop(plan, answer, location)
 end
 
 -- Raises a failure as core reported it, or wraps the answer.
-local function outcome(plan, history, feeder, transfer, status, head, elapsed, ...)
-  if not transfer then response.fail(plan, nil, status, head, elapsed, ...) end
-  return response.new(plan, transfer, status, head, elapsed, history, feeder)
+local function outcome(self, plan, history, feeder, transfer, status, head, elapsed, has_cookies, ...)
+  if not transfer then response.fail(plan, nil, status, head, elapsed, has_cookies, ...) end
+  local answer = response.new(plan, transfer, status, head, elapsed, history, feeder)
+  if has_cookies and self.cookies then
+    cookies.take(self.cookies, plan.url, answer.headers:get_all "set-cookie")
+  end
+  return answer
 end
 
 -- Sends one request, once. `started` is when the exchange began of which it is a later part.
 local function send_once(self, plan, history, started)
-  local answer
-  if plan.source then
-    answer = outcome(plan, history, upload.send(self.pool, plan, started))
-  else
-    answer = outcome(plan, history, nil, core.send(self.pool, plan, nil, started))
-  end
-  if self.cookies and answer._transfer:cookies() then
-    cookies.take(self.cookies, plan.url, answer.headers:get_all "set-cookie")
-  end
-  return answer
+  if plan.source then return outcome(self, plan, history, upload.send(self.pool, plan, started)) end
+  return outcome(self, plan, history, nil, core.send(self.pool, plan, nil, started))
 end
 
 local function send(self, plan, history, started)
@@ -97,7 +93,12 @@ end
 ---@return saros.Response
 function session.perform(self, caller, method, target, given)
   local plan = request.plan(self, caller, method, target, given)
-  local answer = send(self, plan)
+  local answer
+  if plan.source or plan.retries then
+    answer = send(self, plan)
+  else -- most are like that, and it is the shortest way
+    answer = outcome(self, plan, nil, nil, core.send(self.pool, plan))
+  end
   if redirects[answer.status] and plan.redirect ~= "manual" then return follow(self, plan, answer) end
   return answer
 end

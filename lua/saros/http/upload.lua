@@ -86,21 +86,24 @@ function Feeder:stop()
   self.task:cancel()
 end
 
----Sends a request whose body is streamed. Gives what core.send gives, the feeder before it.
+---Sends a request whose body is streamed. Gives what core.send gives, the feeder before it. Where
+---libcurl sends a body that it has as a whole again (on a connection that turned out dead), so do we.
 ---@async
 ---@param pool userdata
 ---@param plan saros.http.Plan
 ---@param started? number
-function upload.send(pool, plan, started)
+---@param again? boolean  it is sent for the second time
+function upload.send(pool, plan, started, again)
   local self <close> = setmetatable({ pipe = core.upload() }, metatable)
   self.task = async.spawn(feed, self, plan.source, plan.on_progress):set_name("http upload")
-  local function conclude(transfer, ...)
+  local function conclude(transfer, name, code, message, detail, seconds, stale)
     if self.failed then
       if transfer then transfer:close() end
       error(self.err, 0)
     end
+    if not transfer and stale and plan.resend and not again then return upload.send(pool, plan, started, true) end
     self.kept = transfer ~= nil and not transfer:done()
-    return self, transfer, ...
+    return self, transfer, name, code, message, detail, seconds
   end
   return conclude(core.send(pool, plan, self.pipe, started))
 end

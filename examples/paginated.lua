@@ -1,0 +1,54 @@
+-- SPDX-License-Identifier: MIT
+-- Reads a list that an API gives page by page (each names the next in its Link header), as one loop.
+--
+--   lua5.4 examples/paginated.lua                                       a demonstration, offline
+--   lua5.4 examples/paginated.lua https://api.github.com/orgs/lua/repos  an API of your choice
+
+local async = require "saros"
+
+-- Without a URL a small server of our own takes the place of the web.
+local function demo_url(path)
+  local folder = arg[0]:match("^.*/") or ""
+  local server = io.popen(("exec python3 '%ssupport/site_server.py'"):format(folder))
+  local port = server:read("n")
+  if not port then error("the demo server did not start; is python3 installed?", 0) end
+  return "http://127.0.0.1:" .. port .. path, server
+end
+
+local function next_of(response)
+  for link in (response.headers.link or ""):gmatch("[^,]+") do
+    local url = link:match("<([^>]*)>")
+    if url and link:find('rel="?next"?') then return url end
+  end
+end
+
+-- An iterator over the items of all pages; the next page is asked for when it is needed.
+local function items_of(session, url)
+  local origin = url:match("^(%a+://[^/]+)")
+  return async.generator(function(yield)
+    while url do
+      local response <close> = session:get(url):raise_for_status()
+      for _, item in ipairs(response:json()) do
+        yield(item)
+      end
+      url = next_of(response)
+      if url and url:sub(1, 1) == "/" then url = origin .. url end
+    end
+  end)
+end
+
+local function main(url)
+  -- A busy server answers 429 or 503 and says when to come back.
+  local session <close> = async.session {headers = {Accept = "application/json"}, retries = {attempts = 4}}
+  local count = 0
+  for item in items_of(session, url) do
+    count = count + 1
+    print(("%4d  %s"):format(count, item.title or item.full_name or item.name or item.id))
+  end
+  print(("\n%d items in %d requests"):format(count, session:stats().requests))
+end
+
+local url, server = arg[1], nil
+if not url then url, server = demo_url("/api/books") end
+async.run(main, url)
+if server then server:close() end

@@ -1,0 +1,89 @@
+-- SPDX-License-Identifier: MIT
+-- Follows the links of a site, a few pages at a time, and reports its titles and broken links.
+--
+--   lua5.4 examples/scraper.lua                        a demonstration, offline
+--   lua5.4 examples/scraper.lua https://www.lua.org/   a site of your choice, 100 pages at most
+
+local async = require "saros"
+
+local WORKERS = 8 -- so many pages are fetched at a time
+local MOST_PAGES = 100
+
+-- Without a URL a small server of our own takes the place of the web.
+local function demo_url(path)
+  local folder = arg[0]:match("^.*/") or ""
+  local server = io.popen(("exec python3 '%ssupport/site_server.py'"):format(folder))
+  local port = server:read("n")
+  if not port then error("the demo server did not start; is python3 installed?", 0) end
+  return "http://127.0.0.1:" .. port .. path, server
+end
+
+-- The links of a page that stay on its site, without fragments.
+local function links_of(html, page)
+  local origin, folder = page:match("^(%a+://[^/]+)"), page:match("^(%a+://[^?#]*/)")
+  local links = {}
+  for href in html:gmatch('href%s*=%s*"([^"#?]+)') do
+    local link = href:find("^%a[%w+.-]*:") and href or href:sub(1, 1) == "/" and origin .. href or folder .. href
+    if link:sub(1, #origin + 1) == origin .. "/" then links[#links + 1] = link end
+  end
+  return links
+end
+
+local function crawl(start)
+  local session <close> = async.session {timeout = 10, max_body_size = 2000000, retries = 1}
+  local queue = async.queue()
+  local seen, count, titles, broken = {}, 0, {}, {}
+
+  local function add(url)
+    if seen[url] or count == MOST_PAGES then return end
+    seen[url], count = true, count + 1
+    queue:put(url)
+  end
+
+  local function visit(url)
+    local response <close> = session:get(url)
+    response:raise_for_status()
+    if not (response.headers["content-type"] or ""):find("html", 1, true) then return end
+    local html = response:text()
+    titles[#titles + 1] = html:match("<title>%s*(.-)%s*</title>") or url
+    for _, link in ipairs(links_of(html, response.url)) do
+      add(link)
+    end
+  end
+
+  local function work()
+    for url in queue:items() do
+      local ok, err = async.pcall(visit, url)
+      if not ok then broken[#broken + 1] = {url = url, why = async.is_error(err) and err.status or tostring(err)} end
+      queue:task_done()
+    end
+  end
+
+  add(start)
+  async.task_group(function(group)
+    for _ = 1, WORKERS do
+      group:spawn(work)
+    end
+    queue:join() -- until every page that was found has been visited
+    queue:close()
+  end)
+  return titles, broken
+end
+
+local function main(start)
+  local started = async.now()
+  local titles, broken = crawl(start)
+  table.sort(titles)
+  for _, title in ipairs(titles) do
+    print(title)
+  end
+  for _, link in ipairs(broken) do
+    print(("broken: %s (%s)"):format(link.url, link.why))
+  end
+  print(("\n%d pages and %d broken links in %.2f seconds"):format(#titles, #broken, async.now() - started))
+end
+
+local url, server = arg[1], nil
+if not url then url, server = demo_url("/") end
+async.run(main, url)
+if server then server:close() end

@@ -1,0 +1,98 @@
+-- SPDX-License-Identifier: MIT
+-- Retries: sending a request again that may be sent again, after a connection failure or an answer
+-- that asks for patience.
+
+local async = require "saros"
+local core = require "saros.http.core"
+
+local retry = {}
+
+---@class saros.http.Policy
+---@field attempts integer            in all
+---@field statuses table<integer, boolean> answers that are not taken for one
+---@field methods table<string, boolean>
+---@field delay number                seconds before the second attempt
+---@field factor number               how each delay grows from the one before
+---@field max_delay number
+---@field jitter number               the fraction by which a delay may differ
+
+local idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
+
+-- Failures of the connection, before there was an answer.
+local transient = {
+  ECONNREFUSED = true, ECONNRESET = true, ECONNABORTED = true, ENOTFOUND = true, EAI_AGAIN = true, EHOSTUNREACH = true,
+  EHOSTDOWN = true, ENETUNREACH = true, ENETDOWN = true, ETIMEDOUT = true, ENOENT = true,
+}
+
+local function set_of(list)
+  local set = {}
+  for _, item in ipairs(list) do
+    set[type(item) == "string" and item:upper() or item] = true
+  end
+  return set
+end
+
+---The policy that the option means; nil for none.
+---@param given? integer|table
+---@return saros.http.Policy?
+function retry.policy(given)
+  if not given or given == 0 then return nil end
+  local fields = type(given) == "table" and given or { attempts = given + 1, statuses = {} }
+  return {
+    attempts = fields.attempts or 3, statuses = set_of(fields.statuses or { 429, 502, 503, 504 }),
+    methods = fields.methods and set_of(fields.methods) or idempotent, delay = fields.delay or 0.1,
+    factor = fields.factor or 2, max_delay = fields.max_delay or 30, jitter = fields.jitter or 0,
+  }
+end
+
+-- What the answer says about when to come back, in seconds.
+local function retry_after(answer)
+  local value = answer.headers["retry-after"]
+  if not value then return nil end
+  local seconds = tonumber(value:match "^%d+$")
+  local date = not seconds and core.date(value)
+  return seconds or date and math.max(date - os.time(), 0)
+end
+
+local function is_connection_failure(err)
+  if not async.is_error(err) or err.response then return false end
+  if err.name == "TimeoutError" then return err.phase == "connect" end
+  return err.name == "FetchError" and transient[err.code] or false
+end
+
+-- The seconds until the next attempt; nil if there is to be none.
+local function pause(policy, attempt, ok, outcome)
+  if ok and not policy.statuses[outcome.status] or not ok and not is_connection_failure(outcome) then return nil end
+  local seconds = math.min(policy.delay * policy.factor ^ (attempt - 1), policy.max_delay)
+  seconds = seconds * (1 + policy.jitter * (2 * math.random() - 1))
+  local asked = ok and retry_after(outcome)
+  if asked and asked > policy.max_delay then return nil end -- coming sooner would be of no use
+  return asked and math.max(asked, seconds) or seconds
+end
+
+---Sends a request by `send(session, plan, history, started)`, again where its policy allows.
+---@async
+---@param send function
+---@param plan saros.http.Plan
+---@param started? number  when the exchange began: the total timeout is one for all attempts
+---@return saros.Response
+function retry.send(send, session, plan, history, started)
+  local policy = plan.retries
+  local repeatable = policy.methods[plan.method] and not (plan.source and not plan.source.repeatable)
+  started = started or async.now()
+  local attempt = 0
+  while true do
+    attempt = attempt + 1
+    local ok, outcome = async.pcall(send, session, plan, history, started)
+    local seconds = repeatable and attempt < policy.attempts and pause(policy, attempt, ok, outcome)
+    if seconds and plan.total and async.now() + seconds - started >= plan.total then seconds = nil end
+    if not seconds then
+      if not ok then error(outcome, 0) end
+      return outcome
+    end
+    if ok then outcome:discard() end
+    async.sleep(seconds)
+  end
+end
+
+return retry

@@ -1,0 +1,33 @@
+-- SPDX-License-Identifier: MIT
+-- The programs of examples/ that speak HTTP, each run as it stands.
+
+-- What a program prints, and its exit status.
+local function run(name)
+  local lua = arg[-1] or "lua"
+  local pipe = io.popen(("exec '%s' examples/%s.lua 2>&1"):format(lua, name))
+  local text = pipe:read("a")
+  local ok = pipe:close()
+  assert.is_true(ok, text)
+  return text
+end
+
+describe("the example", function()
+  it("scraper visits all pages of a site and finds its broken link", function()
+    local text = run "scraper"
+    assert.truthy(text:find("\nPage 39\n", 1, true), text)
+    assert.truthy(text:find("broken: http://127.0.0.1:%d+/gone %(404%)"), text)
+    assert.truthy(text:find("40 pages and 1 broken links", 1, true), text)
+  end)
+
+  it("paginated reads all pages of a list", function()
+    local text = run "paginated"
+    assert.truthy(text:find("  57  Volume 57\n", 1, true), text)
+    assert.truthy(text:find("57 items in 6 requests", 1, true), text)
+  end)
+
+  it("download saves a file and shows its progress", function()
+    local text = run "download"
+    assert.truthy(text:find("[" .. ("#"):rep(40) .. "] 8.0 MiB", 1, true), text)
+    assert.truthy(text:find(": 8388608 bytes", 1, true), text)
+  end)
+end)

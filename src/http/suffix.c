@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Public suffixes and dates, see suffix.h.
+*/
+#include "http/suffix.h"
+
+#include <curl/curl.h>
+#include <lauxlib.h>
+#include <string.h>
+
+#ifdef SAROS_PSL
+
+#include <libpsl.h>
+
+static int is_public(const char *domain) {
+  const psl_ctx_t *list = psl_builtin();
+  return list != NULL ? psl_is_public_suffix(list, domain) : strchr(domain, '.') == NULL;
+}
+
+#else
+
+/* Without the list: top-level domains, and what looks like "co.uk" or "com.au". */
+static int is_public(const char *domain) {
+  const char *dot = strchr(domain, '.');
+  if (dot == NULL) return 1;
+  return strchr(dot + 1, '.') == NULL && strlen(dot + 1) == 2 && dot - domain <= 3;
+}
+
+#endif
+
+int sr_suffix_is_public(lua_State *L) {
+  lua_pushboolean(L, is_public(luaL_checkstring(L, 1)));
+  return 1;
+}
+
+int sr_suffix_date(lua_State *L) {
+  time_t time = curl_getdate(luaL_checkstring(L, 1), NULL);
+  if (time == (time_t)-1)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, (lua_Integer)time);
+  return 1;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** What the cookie jar asks of C: which domains belong to no one, and what a date means.
+*/
+#ifndef SR_HTTP_SUFFIX_H
+#define SR_HTTP_SUFFIX_H
+
+#include <lua.h>
+
+/* is_public_suffix(domain): whether anybody can register a name below it. [-1, +1, v] */
+int sr_suffix_is_public(lua_State *L);
+
+/* date(text) gives seconds since 1970, or nil. [-1, +1, v] */
+int sr_suffix_date(lua_State *L);
+
+#endif
