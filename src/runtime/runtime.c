@@ -76,6 +76,7 @@ static int l_loop(lua_State *L) {
   return 2;
 }
 
+/* The run itself has failed, for want of memory: every task is closed by force. */
 static int l_kill_all(lua_State *L) {
   sr_loop_kill_all(L, sr_rt(L));
   return 0;
@@ -116,8 +117,40 @@ static void shrink_live(lua_State *L) {
   lua_setfield(L, lua_upvalueindex(SR_UP_LIVE), "shrink");
 }
 
-/* No task is left. */
-static void end_run(lua_State *L, SrRuntime *rt) {
+/* What a run leaves in Lua's tables; may fail for want of memory. */
+static int l_tidy(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  shrink_live(L);
+  sr_free_threads(L, rt);
+  new_table_at(L, &sr_vault_key, NULL);
+  sr_report_failures(L, rt);
+  return 0;
+}
+
+static void clear_table_at(lua_State *L, const void *key) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, -4);
+  }
+  lua_pop(L, 1);
+}
+
+/* Not even closing the tasks by force went through: they are forgotten. Needs no memory. */
+static void forget_run(lua_State *L, SrRuntime *rt) {
+  sr_scope_give_up_all(rt);
+  sr_scope_forget_all(rt);
+  clear_table_at(L, &sr_live_key);
+  clear_table_at(L, &sr_threads_key);
+  clear_table_at(L, &sr_vault_key);
+  sr_slots_free(&rt->threads);
+}
+
+/* No task is left. The function at `tidy` is l_tidy. */
+static void end_run(lua_State *L, SrRuntime *rt, int tidy) {
   sr_loop_close(rt);
   rt->is_running = false;
   rt->is_testing = rt->clock.is_virtual = false;
@@ -127,17 +160,21 @@ static void end_run(lua_State *L, SrRuntime *rt) {
   free(rt->idle);
   rt->idle = NULL;
   rt->idle_count = rt->idle_capacity = 0;
-  shrink_live(L);
-  sr_free_threads(L, rt);
-  new_table_at(L, &sr_vault_key, NULL);
-  sr_report_failures(L, rt);
+  lua_pushvalue(L, tidy);
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK) return;
+  lua_pop(L, 1);
+  forget_run(L, rt);
 }
 
-/* Raises what main raised; a string gets the chain of tasks appended. The handle is at index 1. */
-static int raise_failure(lua_State *L, int leftovers) {
-  sr_push_failure(L, 1);
+/* The frame of run: what its end needs is there before it begins, so the end cannot want for memory. */
+enum { RUN_KILL = 1, RUN_TIDY, RUN_MAIN, RUN_LEFTOVERS };
+
+/* Raises what main raised; a string gets the chain of tasks appended. */
+static int raise_failure(lua_State *L) {
+  int leftovers = RUN_LEFTOVERS;
+  sr_push_failure(L, RUN_MAIN);
   if (lua_type(L, -1) != LUA_TSTRING) return lua_error(L);
-  sr_push_task_trace(L, 1);
+  sr_push_task_trace(L, RUN_MAIN);
   if (lua_isstring(L, -1))
     lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
   else
@@ -146,25 +183,36 @@ static int raise_failure(lua_State *L, int leftovers) {
   return lua_error(L);
 }
 
+/* The caller of run is the one who looks at the failure of main. */
+static void look_at_main(lua_State *L) {
+  if (((SrFuture *)lua_touserdata(L, RUN_MAIN))->status == SR_DONE) return;
+  sr_push_failure(L, RUN_MAIN);
+  lua_pop(L, 1);
+}
+
 static int run(lua_State *L, const char *function, bool is_testing) {
   SrRuntime *rt = sr_rt(L);
   sr_check_function(L, function, 1, 1);
   int nargs = sr_check_args(L, function, 1);
   if (rt->is_running) return luaL_error(L, "%s: a loop is running already (call the function, or spawn it)", function);
-  begin_run(L, rt, is_testing);
+  sr_push_function(L, l_kill_all);
+  sr_push_function(L, l_tidy);
   sr_push_function(L, l_loop);
-  lua_insert(L, 1);
+  lua_rotate(L, 1, 3);
+  begin_run(L, rt, is_testing);
   int status = lua_pcall(L, nargs + 1, 2, 0);
   if (status != LUA_OK) {
-    sr_push_function(L, l_kill_all);
-    if (lua_pcall(L, 0, 0, 0) != LUA_OK) lua_pop(L, 1);
-  } else if (((SrFuture *)lua_touserdata(L, 1))->status != SR_DONE)
-    sr_push_failure(L, 1), lua_pop(L, 1); /* this is where it is looked at */
-  end_run(L, rt);
+    lua_pushvalue(L, RUN_KILL);
+    if (lua_pcall(L, 0, 0, 0) != LUA_OK) forget_run(L, rt);
+    lua_settop(L, RUN_MAIN);
+  } else
+    look_at_main(L);
+  end_run(L, rt, RUN_TIDY);
   if (status != LUA_OK) return lua_error(L);
-  if (((SrFuture *)lua_touserdata(L, 1))->status != SR_DONE) return raise_failure(L, 2);
-  if (lua_isstring(L, 2)) return lua_error(L);
-  return sr_push_results(L, (SrFuture *)lua_touserdata(L, 1), 1, NULL);
+  SrFuture *main_task = (SrFuture *)lua_touserdata(L, RUN_MAIN);
+  if (main_task->status != SR_DONE) return raise_failure(L);
+  if (lua_isstring(L, RUN_LEFTOVERS)) return lua_error(L);
+  return sr_push_results(L, main_task, RUN_MAIN, NULL);
 }
 
 int sr_l_run(lua_State *L) {

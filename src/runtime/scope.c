@@ -246,6 +246,15 @@ void sr_scope_forgive(SrScope *root) {
     if (at->kind == SR_SCOPE_TASK) SR_CONTAINER(at, SrTask, scope)->raised = 0;
 }
 
+void sr_scope_give_up_all(SrRuntime *rt) {
+  for (SrScope *at = &rt->root; at != NULL; at = next_scope(&rt->root, at, true)) {
+    if (at->kind != SR_SCOPE_TASK) continue;
+    SrTask *t = SR_CONTAINER(at, SrTask, scope);
+    if (t->future.state == SR_PARKED) sr_give_up(t);
+    t->future.state = SR_ENDED;
+  }
+}
+
 void sr_scope_forget_all(SrRuntime *rt) {
   for (SrScope *at = &rt->root; at != NULL; at = next_scope(&rt->root, at, true)) {
     if (at->kind != SR_SCOPE_TASK) continue;

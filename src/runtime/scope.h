@@ -97,6 +97,8 @@ void sr_block_check_leave(lua_State *L, const SrBlock *block, const char *functi
 bool sr_block_close_all(lua_State *L, SrTask *t);
 /* The block if it is still the one with this serial, else NULL. */
 SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint64_t serial);
+/* Stops every wait of a run; needs no memory. */
+void sr_scope_give_up_all(SrRuntime *rt);
 /* Forgets how often the tasks below have swallowed a cancellation. */
 void sr_scope_forgive(SrScope *root);
 /*

@@ -66,8 +66,8 @@ static void end_task(lua_State *L, SrTask *t, int first, bool ok) {
   uint32_t index = t->future.count;
   SrStatus status = ok ? SR_DONE : failure_status(L, t, first);
   sr_debug_end(L, t, status);
-  t->future.state = SR_ENDED;
   sr_settle(L, &t->future, 1, first, status);
+  t->future.state = SR_ENDED;
   if (t->scope.cancelled) {
     lua_pushnil(L);
     sr_vault_set(L, &t->scope.cancelled);
@@ -175,21 +175,23 @@ static int attach(lua_State *L, SrTask *t) {
 
 /* --- step ------------------------------------------------------------------- */
 
-/* The body itself failed, for want of memory: the task fails with what is on top of its coroutine. */
+/*
+** The body itself failed, for want of memory: the task fails with what is on top of its coroutine. If not
+** even its end was told to who waits for it, the run cannot go on: it fails as a whole.
+*/
 static void crash(lua_State *L, SrTask *t) {
   lua_State *co = t->co;
   SrRuntime *rt = t->rt;
   uint32_t thread = t->thread;
   int top = lua_gettop(L);
+  lua_xmove(co, L, 1);
+  if (t->future.status != SR_PENDING) lua_error(L);
   t->co = NULL;
-  if (t->future.state != SR_ENDED) {
-    sr_push_task(L, t);
-    lua_insert(L, 1);
-    lua_xmove(co, L, 1);
-    if (sr_block_close_all(L, t)) lua_pop(L, 1);
-    end_task(L, t, lua_gettop(L), false);
-    lua_remove(L, 1);
-  }
+  sr_push_task(L, t);
+  lua_insert(L, 1);
+  if (sr_block_close_all(L, t)) lua_pop(L, 1);
+  end_task(L, t, lua_gettop(L), false);
+  lua_remove(L, 1);
   lua_settop(L, top);
   drop_coroutine(L, rt, thread);
 }
