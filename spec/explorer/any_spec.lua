@@ -9,14 +9,34 @@ describe("any, explored:", function()
     return function()
       return workers:left_by(async.any, {
         workers:body {seconds = 1, fails = true, cleanup = 1},
-        workers:body {seconds = 3, value = "slow", cleanup = 1},
+        workers:body {seconds = 4, value = "slow", cleanup = 1},
         workers:body {seconds = 2, value = "fast"},
-      })
+      }), probe:elapsed()
     end, function(ended)
-      if ended.hits == 0 then assert.equal("fast", ended.results[1]) end
+      -- The first has cleaned up at 2, the last at 3: in every order of the tasks, and without the slow one's work.
+      if ended.hits == 0 then
+        assert.same({"fast", 3, n = 2}, ended.results)
+        assert.equal(2, workers.ended)
+      end
       if ended.hits == 1 then assert.is_true(ended.ok) end
     end
   end, {allows = {"Planned"}}))
+
+  it("cancels a loser that would never end", explored(function(probe)
+    local workers = ledger.workers(probe)
+    return function()
+      return workers:left_by(async.any, {
+        workers:body {loses = true, cleanup = 1},
+        function()
+          async.sleep(1)
+          return "winner"
+        end,
+        workers:body {loses = true},
+      })
+    end, function(ended)
+      if ended.hits == 0 then assert.equal("winner", ended.results[1]) end
+    end
+  end))
 
   it("raises all errors in the order of the list, if nobody succeeds", explored(function(probe)
     local workers = ledger.workers(probe)

@@ -39,7 +39,7 @@ describe("as_completed, explored:", function()
     return function()
       workers:left_by(function()
         for i, task in async.as_completed {
-          workers:body {seconds = 3, cleanup = 1}, workers:body {seconds = 1, cleanup = 2}, workers:body {seconds = 2},
+          workers:body {loses = true, cleanup = 1}, workers:body {seconds = 1, cleanup = 2}, workers:body {seconds = 2},
         } do
           assert.is_true(task:done())
           if i > 1 then return end

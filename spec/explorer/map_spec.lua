@@ -38,10 +38,13 @@ describe("map, explored:", function()
       end,
     }
     return function()
-      workers:left_by(async.map, {1, 2, 3, 1, 1}, work, {limit = 2})
+      local ok, err = pcall(workers.left_by, workers, async.map, {1, 2, 1000, 1, 1}, work, {limit = 2})
+      assert.is_true(probe:elapsed() < 1000) -- the third did not come to its end
+      assert.is_false(ok)
+      error(err, 0)
     end, function(ended)
       assert.is_false(ended.ok)
-      if ended.hits == 0 then assert.equal(3, started) end
+      if ended.hits == 0 then assert.same({3, 1}, {started, workers.ended}) end
     end
   end, {allows = {"Planned"}}))
 

@@ -8,12 +8,12 @@ describe("race, explored:", function()
     local workers = ledger.workers(probe)
     return function()
       return workers:left_by(async.race, {
-        workers:body {seconds = 3, value = "slow", cleanup = 1},
+        workers:body {loses = true, cleanup = 1},
         workers:body {seconds = 1, value = "fast"},
-        workers:body {seconds = 2, value = "middle", cleanup = 2},
-      })
+        workers:body {loses = true, cleanup = 2},
+      }), probe:elapsed()
     end, function(ended)
-      if ended.hits == 0 then assert.equal("fast", ended.results[1]) end
+      if ended.hits == 0 then assert.same({"fast", 3, n = 2}, ended.results) end
     end
   end))
 
@@ -21,7 +21,7 @@ describe("race, explored:", function()
     local workers = ledger.workers(probe)
     return function()
       return workers:left_by(async.race, {
-        workers:body {seconds = 2, value = "late"},
+        workers:body {loses = true},
         workers:body {seconds = 1, value = "second"},
         workers:body {seconds = 1, value = "third"},
       })
@@ -34,7 +34,7 @@ describe("race, explored:", function()
     local workers = ledger.workers(probe)
     return function()
       return workers:left_by(async.race, {
-        workers:body {seconds = 2, value = "late", cleanup = 1},
+        workers:body {loses = true, cleanup = 1},
         workers:body {seconds = 1, fails = true},
       })
     end, function(ended)

@@ -115,13 +115,15 @@ end
 local Workers = {}
 Workers.__index = Workers
 
+local LONG = 1000 -- seconds: longer than anything else in a scenario
+
 --- Bodies whose number at any moment is known: nothing may be running behind a scope that was left.
 function ledger.workers(probe)
-  return setmetatable({probe = probe, running = 0, ended = 0}, Workers)
+  return setmetatable({probe = probe, running = 0, ended = 0, outlasted = 0}, Workers)
 end
 
 --- A body that works for some seconds, cleans up for some (out of reach of cancellation), and then returns the
---- value, or raises the error.
+--- value, or raises the error. One that `loses` works for so long that it must be cancelled before its end.
 function Workers:body(options)
   return self.probe:body(function(...)
     self.running = self.running + 1
@@ -129,17 +131,32 @@ function Workers:body(options)
       if options.cleanup then async.shield(function() async.sleep(options.cleanup) end) end
       self.running = self.running - 1
     end)
-    if options.work then options.work(...) else async.sleep(options.seconds or 0) end
+    if options.work then options.work(...) else async.sleep(options.loses and LONG or options.seconds or 0) end
     self.ended = self.ended + 1
+    if options.loses then self.outlasted = self.outlasted + 1 end
     if options.fails then error(ledger.planned(), 0) end
     return options.value
   end)
 end
 
---- Calls fn(...). When it is left, however, nothing of it may be running.
+--- Tasks that have begun, or will, and were not there before.
+local function count_new(before)
+  local known, count = {}, 0
+  for _, task in ipairs(before) do known[task] = true end
+  for _, task in ipairs(async.all_tasks()) do
+    if not known[task] then count = count + 1 end
+  end
+  return count
+end
+
+--- Calls fn(...). When it is left, however, nothing of it may be running or about to begin, and no loser
+--- may have come to the end of its work (unless the schedule has cancelled the winner).
 function Workers:left_by(fn, ...)
+  local before = async.all_tasks()
   local results = table.pack(pcall(fn, ...))
   assert(self.running == 0, "something is running behind a scope that was left")
+  assert(count_new(before) == 0, "a task is left behind a scope that was left")
+  assert(self.outlasted == 0 or not self.probe:spares_others(), "a loser came to its end instead of being cancelled")
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
 end

@@ -107,6 +107,7 @@ void sr_loop_close(SrRuntime *rt) {
 
 /* Asks the scheduler of a test which of the `count` oldest is to run next. */
 static SrTask *choose(lua_State *L, SrRuntime *rt, unsigned count) {
+  if (count > rt->ready_count) count = rt->ready_count;
   SrWaiter *waiter = rt->ready;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_scheduler_key);
   lua_createtable(L, (int)count, 0);
@@ -245,7 +246,7 @@ void sr_loop_turn(lua_State *L, SrRuntime *rt) {
 /* As drain, but a task that goes on swallowing its cancellation is closed by force. */
 static void drain_closing(lua_State *L, SrRuntime *rt) {
   for (unsigned count = rt->ready_count; count > 0 && rt->ready_count > 0; count--) {
-    SrTask *t = sr_take_ready(rt);
+    SrTask *t = rt->is_scheduled ? choose(L, rt, count) : sr_take_ready(rt);
     if (t->raised > SWALLOW_LIMIT)
       sr_kill(L, t);
     else

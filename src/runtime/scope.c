@@ -50,8 +50,12 @@ bool sr_scope_within(const SrScope *inner, const SrScope *outer) {
 }
 
 bool sr_scope_has_deadline(const SrScope *scope) {
-  for (; scope != NULL; scope = scope->parent)
-    if (scope->kind == SR_SCOPE_TIMEOUT && ((const SrBlock *)(const void *)scope)->timer.position != 0) return true;
+  for (; scope != NULL; scope = scope->parent) {
+    if (scope->kind != SR_SCOPE_TIMEOUT && scope->kind != SR_SCOPE_SHIELD) continue;
+    const SrBlock *block = (const SrBlock *)(const void *)scope;
+    if (block->timer.position != 0) return true;
+    if (scope->kind == SR_SCOPE_SHIELD && block->seconds == HUGE_VAL) return false; /* none from outside gets in */
+  }
   return false;
 }
 
