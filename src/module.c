@@ -26,10 +26,7 @@ static const luaL_Reg runtime_functions[] = {
 
 /* For the Lua half of saros alone. */
 static const luaL_Reg internal_functions[] = {
-    {"home", sr_l_home},
-    {"schedule", sr_l_schedule},
-    {"test_run", sr_l_test_run},
-    {"settle", sr_l_settle},
+    {"home", sr_l_home}, {"schedule", sr_l_schedule}, {"test_run", sr_l_test_run}, {"settle", sr_l_settle},
     {NULL, NULL},
 };
 
