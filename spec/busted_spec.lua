@@ -1,112 +1,301 @@
 -- SPDX-License-Identifier: MIT
+-- busted runs small specs in a process of its own, and says what it thinks of them.
 local script = require "spec.support.script"
+local toolchain = require "spec.embed.toolchain"
 
--- Runs busted, in a process of its own, on a spec of that source; gives what it printed.
-local function outcome(source, header)
-  local path = os.tmpname() .. "_spec.lua"
-  local file <close> = assert(io.open(path, "w"))
-  file:write(header or 'require "saros.busted" local async = require "saros"\n', source)
-  file:close()
-  local result = script(([[
-arg = {[0] = "busted", "--ignore-lua", "-o", "plainTerminal", "--cpath=%s", "%s"}
-require "busted.runner"({standalone = false})
-]]):format(package.cpath, path), {bare = true})
-  os.remove(path)
-  return result.out .. result.err
+local folder
+
+-- Runs busted with these arguments, and without the settings of this project.
+local function run_busted(arguments, env)
+  local settings = folder:write("settings", "return {}")
+  local source = [[
+arg = {[0] = "busted", "--config-file=%s", "%s"}
+require "busted.runner" {output = "plainTerminal", standalone = false}
+]]
+  return script(source:format(settings, table.concat(arguments, '", "')), {bare = true, env = env})
 end
 
-local function counts(text)
-  return text:match("(%d+) success%a* / (%d+) failure%a* / (%d+) error")
+-- Runs the spec `source`, before which there are two lines. Gives what busted says, the counts and the spec's path.
+local function run(source, env)
+  local path = folder:write("a_spec.lua", [[
+local async = require "saros"
+local busted = require "saros.busted"
+]] .. source)
+  local result = run_busted({path}, env)
+  result.path = path
+  local counts = table.pack(result.out:match "(%d+) success%l* / (%d+) failures? / (%d+) errors? / (%d+) pending")
+  assert(counts.n == 4, result.out .. result.err)
+  local names = {"successes", "failures", "errors", "pending"}
+  for i, name in ipairs(names) do result[name] = tonumber(counts[i]) end
+  return result
+end
+
+-- Every test of the spec passes.
+local function passes(count, source)
+  local result = run(source)
+  assert.same({count, 0, 0, 0, ""}, {result.successes, result.failures, result.errors, result.pending, result.err},
+    result.out)
+end
+
+local function says(text, result)
+  assert(result.out:find(text, 1, true), ("'%s' is not in:\n%s"):format(text, result.out))
 end
 
 describe("saros.busted", function()
-  it("runs each test in a loop, on a virtual clock", function()
-    local text = outcome [[
-it("waits an hour", function()
-  local start = async.now()
-  async.sleep(3600)
-  assert.equal(3600, async.now() - start)
-end)
-it("has a loop of its own", function() assert.equal(1, #async.all_tasks()) end)
-]]
-    assert.same({"2", "0", "0"}, {counts(text)}, text)
+  setup(function() folder = toolchain.open() end)
+  teardown(function() folder:close() end)
+
+  it("runs tests, under each of their names, inside the loop", function()
+    passes(3, [[
+for _, block in ipairs{it, test, spec} do
+  block("waits", function()
+    async.sleep(3600)
+    assert.equal(3600, async.now())
+    assert.equal("main", async.current_task():name())
+  end)
+end
+]])
   end)
 
-  it("has one run from before_each to after_each, finally included", function()
-    local text = outcome [[
-local task, log = nil, {}
-before_each(function()
-  async.sleep(1)
-  task = async.spawn(async.sleep, 60)
-end)
-after_each(function()
-  log[#log + 1] = task:status()
-  task:close()
-end)
-describe("inside", function()
-  before_each(function() assert.equal("pending", task:status()) end)
-  it("has the task", function()
-    finally(function() async.sleep(1) log[#log + 1] = "finally" end)
-    assert.equal("pending", task:status())
-  end)
-end)
-it("has seen it in order", function() assert.same({"finally", "pending"}, log) end)
-]]
-    assert.same({"2", "0", "0"}, {counts(text)}, text)
-  end)
-
-  it("runs setups and teardowns in loops too", function()
-    local text = outcome [[
+  it("gives a test one run, from the first before_each to the last after_each", function()
+    passes(4, [[
 local log = {}
-setup(function() async.sleep(1) log[#log + 1] = "setup" end)
-lazy_setup(function() async.sleep(1) log[#log + 1] = "lazy" end)
-it("comes behind them", function() assert.same({"setup", "lazy"}, log) end)
-lazy_teardown(function() async.sleep(1) print "lazy is torn down" end)
-teardown(function() async.sleep(1) print "all is torn down" end)
-]]
-    assert.same({"1", "0", "0"}, {counts(text)}, text)
-    assert.matches("lazy is torn down.*all is torn down", text)
+local function note(name)
+  return function()
+    async.sleep(1)
+    log[#log + 1] = name .. math.tointeger(async.now())
+  end
+end
+before_each(note "outer")
+after_each(note "after outer")
+describe("nested", function()
+  before_each(note "first")
+  before_each(note "second")
+  after_each(note "after inner")
+  it("uses all of them", function()
+    finally(note "finally")
+    note "test" ()
   end)
-
-  it("reports failures, errors and pending tests as busted does", function()
-    local text = outcome [[
-it("compares", function() async.sleep(1) assert.equal(1, 2) end)
-it("breaks", function() async.sleep(1) error("on the way") end)
-it("breaks with a table", function() async.sleep(1) error({code = 7}) end)
-it("is to come", function() async.sleep(1) pending("later") end)
-]]
-    assert.same({"0", "1", "2"}, {counts(text)}, text)
-    assert.matches("1 pending", text)
-    assert.matches("_spec.lua:2: Expected objects to be equal", text)
-    assert.matches("_spec.lua:3: on the way", text)
-    assert.matches("code = 7", text)
+  describe("deeper", function()
+    before_each(note "deepest")
+    it("as well", note "test")
   end)
-
-  it("fails a test that hangs, by name and with who waits", function()
-    local text = outcome [[
-it("waits for what never comes", function()
-  local event = async.event()
-  async.gather(function() event:wait() end, function() async.future():await() end)
 end)
-it("goes on behind it", function() end)
-]]
-    assert.same({"1", "0", "1"}, {counts(text)}, text)
-    assert.matches("waits for what never comes\n.*DeadlockError.*event at.*_spec.lua:4.*future at.*_spec.lua:4", text)
+it("has a clock of its own", note "test")
+it("checks", function()
+  assert.equal("outer1 first2 second3 test4 finally5 after inner6 after outer7 "
+    .. "outer1 first2 second3 deepest4 test5 after inner6 after outer7 outer1 test2 after outer3 outer1",
+    table.concat(log, " "))
+end)
+]])
   end)
 
-  it("fails a test that leaves a task behind, and names both", function()
-    local text = outcome [[
-it("is untidy", function() async.spawn(async.sleep, 5):set_name("straggler") end)
-]]
-    assert.matches("1 error", text)
-    assert.matches("is untidy\n.*left over.*straggler", text)
+  it("shares tasks between the blocks of a test, and with no other", function()
+    passes(2, [[
+local server
+before_each(function() server = async.spawn(async.sleep, math.huge) end)
+after_each(function() server:close() end)
+for _ = 1, 2 do
+  it("has it running", function()
+    async.sleep(1)
+    assert.equal("pending", server:status())
+    assert.equal(2, #async.all_tasks())
+  end)
+end
+]])
   end)
 
-  it("leaves spec files alone that do not load it", function()
-    local text = outcome([[
-local async = require "saros"
-it("has no loop", function() assert.is_nil(async.current_task()) end)
-]], "")
-    assert.same({"1", "0", "0"}, {counts(text)}, text)
+  it("runs setup and teardown, strict or lazy, in runs of their own", function()
+    passes(1, [[
+local log = {}
+local function note(name)
+  return function()
+    async.sleep(1)
+    log[#log + 1] = name .. math.tointeger(async.now())
+  end
+end
+describe("group", function()
+  setup(note "setup")
+  lazy_setup(note "lazy")
+  strict_teardown(note "teardown")
+  lazy_teardown(note "lazy teardown")
+  it("is in between", note "test")
+end)
+teardown(function()
+  assert.equal("setup1 lazy1 test1 lazy teardown1 teardown1", table.concat(log, " "))
+end)
+]])
+  end)
+
+  it("leaves a test alone that is to stay outside", function()
+    passes(2, [[
+local seen
+before_each(function() seen = async.current_task() end)
+it("is outside", busted.outside(function()
+  assert.is_nil(seen)
+  assert.equal(7, async.run(function() return 7 end))
+end))
+it("is inside", function() assert.equal(async.current_task(), seen) end)
+]])
+  end)
+
+  it("leaves describe, insulate, expose and pending as they are", function()
+    local result = run [[
+describe("group", function()
+  assert(async.current_task() == nil)
+  context("and context", function() it("works", function() async.sleep(1) end) end)
+end)
+insulate("alone", function()
+  package.loaded.something = true
+  it("is insulated", function() async.sleep(1) assert.is_true(package.loaded.something) end)
+end)
+expose("open", function() it("works", function() async.sleep(1) assert.is_nil(package.loaded.something) end) end)
+pending("not written")
+it("is pending in the middle", function()
+  async.sleep(1)
+  pending "later"
+end)
+it("cannot be nested", function() it("x", function() end) end)
+]]
+    assert.same({3, 0, 1, 2}, {result.successes, result.failures, result.errors, result.pending}, result.out)
+    says("later", result)
+    says(":17: 'it' not supported inside current context block", result)
+  end)
+
+  it("reports failures and errors as busted does, with file and line", function()
+    local result = run [[
+it("is unequal", function()
+  async.sleep(1)
+  assert.equal(1, 2)
+end)
+it("raises", function()
+  async.sleep(1)
+  error "oops"
+end)
+it("raises a table", function()
+  async.sleep(1)
+  error {code = 7}
+end)
+it("fails in a task", function()
+  async.gather(function() error "in a task" end)
+end)
+describe("group", function()
+  before_each(function()
+    async.sleep(1)
+    error "before"
+  end)
+  it("does not run", function() print "it runs" end)
+end)
+]]
+    assert.same({0, 1, 4}, {result.successes, result.failures, result.errors}, result.out)
+    says(("Failure -> %s @ 3\nis unequal\n%s:5: Expected objects"):format(result.path, result.path), result)
+    says(("Error -> %s @ 7\nraises\n%s:9: oops"):format(result.path, result.path), result)
+    says(("%s:13: {\n  code = 7\n}"):format(result.path), result)
+    says(("%s:16: in a task"):format(result.path), result)
+    says(("%s:21: before"):format(result.path), result)
+    assert.is_nil(result.out:find "it runs")
+  end)
+
+  it("lets a test fail that hangs, and names what everybody waits for", function()
+    local result = run [[
+it("hangs", function()
+  async.spawn(async.sleep, math.huge):set_name "sleeper"
+  async.event():wait()
+end)
+it("works", function() async.sleep(1) end)
+]]
+    assert.same({1, 0, 1}, {result.successes, result.failures, result.errors}, result.out)
+    says(("Error -> %s @ 3\nhangs\n%s:5: DeadlockError: "):format(result.path, result.path), result)
+    says(("'main' waits for event at %s:5; 'sleeper' waits for sleep without end at %s:4"):format(
+      result.path, result.path), result)
+  end)
+
+  it("lets a test fail that takes longer than the limit", function()
+    local result = run [[
+busted.limit = 0.05
+it("polls", function()
+  while true do async.sleep(1) end
+end)
+it("gives turns", function()
+  while true do async.sleep(0) end
+end)
+it("works", function() async.sleep(3600) end)
+]]
+    assert.same({1, 0, 2}, {result.successes, result.failures, result.errors}, result.out)
+    says(("Error -> %s @ 4\npolls\n%s:5: TimeoutError: the test takes"):format(result.path, result.path), result)
+    says(("'main' waits for sleep at %s:5"):format(result.path), result)
+    says(("'main' waits for its turn at %s:8"):format(result.path), result)
+  end)
+
+  it("lets a test fail that waits for real I/O longer than the limit", function()
+    folder:compile("spec/embed/timer_module.c", "timer_module.so")
+    local result = run([[
+busted.limit = 0.05
+local module = require "timer_module"
+local function wait(seconds)
+  local alarm <close> = module.alarm()
+  alarm:wait(seconds)
+end
+it("waits", function() wait(3600) end)
+it("works", function() wait(0.001) end)
+]], {LUA_CPATH_5_4 = folder:cpath()})
+    assert.same({1, 0, 1}, {result.successes, result.failures, result.errors}, result.out)
+    says("waits\n", result)
+    says("TimeoutError: the test takes too long; the waiting tasks: 'main' waits for ", result)
+  end)
+
+  it("lets a test fail that leaves something behind, and names it", function()
+    local result = run [[
+it("leaves a task", function()
+  async.spawn(async.sleep, 9):set_name "forgotten"
+  async.sleep(1)
+end)
+describe("group", function()
+  after_each(function() async.spawn(async.sleep, 9):set_name "from after_each" end)
+  it("leaves nothing itself", function() end)
+end)
+describe("another", function()
+  setup(function() async.spawn(async.sleep, 9):set_name "from setup" end)
+  it("does not run", function() print "it runs" end)
+end)
+]]
+    assert.equal(3, result.errors, result.out)
+    says(("Error -> %s @ 3\nleaves a task\n%s:3: testing.run: left over"):format(result.path, result.path), result)
+    says(("task forgotten: waiting for sleep at %s:4"):format(result.path), result)
+    says("group leaves nothing itself", result)
+    says("task from after_each", result)
+    says("task from setup", result)
+    assert.is_nil(result.out:find "it runs")
+  end)
+
+  it("does not blame a test that failed for what it left behind", function()
+    local result = run [[
+it("fails", function()
+  async.spawn(async.sleep, 9)
+  error "oops"
+end)
+]]
+    assert.same({0, 0, 1}, {result.successes, result.failures, result.errors}, result.out)
+    says("oops", result)
+    assert.is_nil(result.out:find "left over")
+  end)
+
+  it("does nothing for a file that does not ask for it", function()
+    local with = folder:write("a_spec.lua", [[
+require "saros.busted"
+it("waits", function() require("saros").sleep(1) end)
+]])
+    local without = folder:write("b_spec.lua", [[
+it("is outside", function() assert.is_nil(require("saros").current_task()) end)
+]])
+    for _, option in ipairs{"--auto-insulate", "--no-auto-insulate", "--repeat=2"} do
+      says("2 successes / 0 failures / 0 errors", run_busted{with, without, option})
+      says("2 successes / 0 failures / 0 errors", run_busted{without, with, option})
+    end
+  end)
+
+  it("says so where busted does not run", function()
+    local result = script([[print(pcall(require, "saros.busted"))]], {bare = true})
+    assert.equal("false\tsaros.busted is for specs that busted runs\n", result.out)
   end)
 end)

@@ -1,64 +1,148 @@
 -- SPDX-License-Identifier: MIT
---- Specs whose functions may wait: `require "saros.busted"` at the head of a spec file.
+--- busted's blocks inside the loop. `require "saros.busted"` at the head of a spec makes `it` and its aliases,
+--- `before_each`, `after_each` and `finally` run as the main task of a run, one for each test, from the first
+--- `before_each` to the last `after_each`: they may wait. It is a run of saros.testing, so the clock is virtual,
+--- and what is left over at the end is an error that names it (unless the test has failed anyway). `setup` and
+--- `teardown`, strict or lazy, have a run each. `describe` stays as it is; so do specs that do not ask for this.
 ---
---- `it` runs inside a loop on a virtual clock, with its before_each, after_each, lazy_setup and
---- `finally`: one run for each test, as by saros.testing. So a test that waits for what can never come
---- fails by name, with the tasks that wait, and so does one that leaves a task or handle behind. The
---- setups and teardowns around them have runs of their own. All else is busted as ever.
-local async = require "saros"
-local testing = require "saros.testing"
+--- A test marked by `outside` is left as busted runs it, with its before_each and after_each.
+---
+--- A test that hangs fails: with DeadlockError if nothing can wake it, with TimeoutError once it has taken `limit`
+--- seconds of real time. Both name what every task waits for.
 local busted = require "busted"
+local testing = require "saros.testing"
+local internal = require "saros.internal"
 
---- The upvalue of that name, for busted hands out its core to nobody.
-local function upvalue(fn, name)
-  for i = 1, math.huge do
-    local found, value = debug.getupvalue(fn, i)
-    if found == name then
-      return value
-    elseif found == nil then
-      error("saros.busted: this version of busted is built otherwise (tested with 2.1 and 2.2)")
-    end
-  end
+if not busted.it then
+  error("saros.busted is for specs that busted runs", 0)
 end
 
-local core = upvalue(busted.it, "busted")
-
--- What runs in a loop of its own, if there is none around it. The functions of a test have that of `it`.
-local LOOPED = {
-  it = true,
-  strict_setup = true,
-  strict_teardown = true,
-  lazy_setup = true,
-  lazy_teardown = true,
+local M = {
+  ---@type number  seconds that each test of this spec may take, by a real clock; math.huge: any
+  limit = 60,
 }
 
---- Whether the element stands in a file, or a block of one, that has loaded this module.
-local function is_marked(element)
-  while element do
-    if core.saros_marks[element] then
-      return true
-    end
-    element = core.context.parent(element)
-  end
-  return false
+local outside = setmetatable({}, { __mode = "k" })
+
+--- Marks the function of a test that shall not run in the loop: `it("...", busted.outside(function() ... end))`.
+---@param fn function
+---@return function  the same
+function M.outside(fn)
+  outside[fn] = true
+  return fn
 end
 
-if not core.saros_marks then
-  core.saros_marks = setmetatable({}, { __mode = "k" })
-  local safe = core.safe
+--- What runs in a run of its own. Aliases are of the same kind: `test` is an `it`.
+local KINDS = { it = true, strict_setup = true, strict_teardown = true, lazy_setup = true, lazy_teardown = true }
 
-  --- Every function of a spec is called through this one.
-  function core.safe(descriptor, run, element)
-    if LOOPED[descriptor] and not async.current_task() and is_marked(element) then
-      local inner = run
-      run = function(...)
-        return testing.run(inner, ...)
-      end
+--- busted's core. Everything that a spec says goes through its function `safe`: a test as a whole, and then every
+--- block of it. There is no event around a test that could run it elsewhere.
+local function find_core()
+  for index = 1, math.huge do
+    local name, value = debug.getupvalue(busted.it, index)
+    if name == "busted" then
+      return value
+    elseif name == nil then
+      error("saros.busted: this version of busted is unknown", 0)
     end
-    return safe(descriptor, run, element)
   end
 end
 
-core.saros_marks[core.context.get()] = true
+--- The spec file that is being loaded; the whole suite in a helper script.
+local function present_file(context)
+  local element = context.get()
+  while element.descriptor ~= "file" and context.parent(element) do
+    element = context.parent(element)
+  end
+  return element
+end
 
-return busted
+--- Calls `safe` inside the loop: errors of the block do not leave it, so what is raised is that something was left
+--- over. Then that is the error of the element, unless `has_failed()`.
+local function run(safe, has_failed, kind, fn, element)
+  local results
+  internal.test_limit(M.limit)
+  local ok, err = pcall(testing.run, function()
+    results = table.pack(safe(kind, fn, element))
+  end)
+  internal.test_limit(math.huge)
+  if ok or has_failed() then
+    return table.unpack(results, 1, results.n)
+  end
+  return safe(kind, function()
+    local trace = element.trace
+    error(type(err) == "string" and trace and ("%s:%d: %s"):format(trace.short_src, trace.currentline, err) or err, 0)
+  end, element)
+end
+
+--- busted's way to run the lazy setups of a block, once. It wants to be made where the suite begins.
+local function find_lazy_setup(core)
+  local root = core.context.get()
+  while core.context.parent(root) do
+    root = core.context.parent(root)
+  end
+  local context = setmetatable({
+    get = function()
+      return root
+    end,
+  }, { __index = core.context })
+  return require "busted.block"(setmetatable({ context = context }, { __index = core })).lazySetup
+end
+
+--- Replaces `safe`. Gives a table: by spec file, the function `run` that its blocks go through, and the functions that
+--- stay outside.
+local function hook(core)
+  local files = setmetatable({}, { __mode = "k" })
+  local plain_safe, lazy_setup = core.safe, find_lazy_setup(core)
+  local is_inside, has_failed = false, false
+
+  local function runner_of(element)
+    while element and not files[element] do
+      element = core.context.parent(element)
+    end
+    return files[element]
+  end
+
+  local function is_for_loop(kind, element)
+    return not is_inside and KINDS[kind] and kind == element.descriptor
+  end
+
+  local function safe(...)
+    local results = table.pack(plain_safe(...))
+    local status = results[1]
+    has_failed = has_failed or not (status:success() or status:pending())
+    return table.unpack(results, 1, results.n)
+  end
+
+  local function leave(...)
+    is_inside = false
+    return ...
+  end
+
+  function core.safe(kind, fn, element)
+    local runner = is_for_loop(kind, element) and runner_of(element)
+    if not runner or runner.outside[element.run] then
+      return (is_inside and safe or plain_safe)(kind, fn, element) -- a tail call: no place in a report is ours
+    end
+    if kind == "it" then
+      lazy_setup(core.context.parent(element)) -- else it would be part of the test
+    end
+    is_inside, has_failed = true, false
+    return leave(runner.run(safe, function()
+      return has_failed
+    end, kind, fn, element))
+  end
+
+  -- Each file has to ask anew, also if busted keeps the modules of the one before.
+  busted.subscribe({ "file", "end" }, function()
+    package.loaded["saros.busted"] = nil
+    return nil, true
+  end)
+  return files
+end
+
+local core = find_core()
+core.saros_files = core.saros_files or hook(core)
+core.saros_files[present_file(core.context)] = { run = run, outside = outside }
+
+return M

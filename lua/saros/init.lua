@@ -59,14 +59,18 @@ methods_of(async.lock()).with = new_with "lock:with"
 methods_of(async.condition()).with = new_with "condition:with"
 methods_of(async.rate_limiter(1, 1)).with = new_with "rate_limiter:with"
 
---- Cancels and joins what as_completed has started, when its loop is left.
+--- Cancels and joins what as_completed has started, when its loop is left: tasks, and false for what was there before.
 local Started = {
   __close = function(tasks)
     for _, task in ipairs(tasks) do
-      task:cancel()
+      if task then
+        task:cancel()
+      end
     end
     for _, task in ipairs(tasks) do
-      task:close()
+      if task then
+        task:close()
+      end
     end
   end,
 }
@@ -77,16 +81,29 @@ local Started = {
 ---@return function next  gives the index in the list and the task or future, which has ended
 function async.as_completed(list)
   internal.check_awaitables(list, "as_completed")
-  local items, started = {}, setmetatable({}, Started)
-  for i, item in ipairs(list) do
-    if type(item) == "function" then
-      item = async.spawn(item)
-      started[#started + 1] = item
+  local items, started = table.move(list, 1, #list, 1, {}), setmetatable({}, Started)
+  local completions
+
+  -- In the first step, when the loop holds `started`.
+  local function start()
+    for i, item in ipairs(items) do
+      started[i] = false -- so that keeping the task takes no memory
+      if type(item) == "function" then
+        started[i] = async.spawn(item)
+        items[i] = started[i]
+      end
     end
-    items[i] = item
+    completions = internal.completions(items)
   end
-  local completions = internal.completions(items)
-  return completions.next, completions, nil, started
+
+  ---@async
+  local function step()
+    if not completions then
+      start()
+    end
+    return completions:next()
+  end
+  return step, nil, nil, started
 end
 
 return async

@@ -99,13 +99,21 @@ function Workshop:run(host, ...)
   local paths = {}
   for _, text in ipairs{...} do
     self.scripts = self.scripts + 1
-    paths[#paths + 1] = quote(self:write(("script%d.lua"):format(self.scripts), text))
+    paths[#paths + 1] = self:write(("script%d.lua"):format(self.scripts), text)
   end
+  return self:execute(host, table.unpack(paths))
+end
+
+--- Runs a host with these arguments.
+---@return {out: string, err: string, code: integer?}
+function Workshop:execute(host, ...)
+  local arguments = {}
+  for i, argument in ipairs{...} do arguments[i] = quote(tostring(argument)) end
   local out, err = self:path("out"), self:path("err")
   local environment = ("env -u LUA_INIT -u LUA_INIT_5_4 -u SAROS_DEBUG LUA_PATH_5_4=%s LUA_CPATH_5_4=%s"):format(
     quote(package.path), quote(self:cpath()))
   local _, status = shell(("exec %s timeout --foreground 60 %s %s >%s 2>%s </dev/null"):format(
-    environment, quote(self:path(host)), table.concat(paths, " "), quote(out), quote(err)))
+    environment, quote(self:path(host)), table.concat(arguments, " "), quote(out), quote(err)))
   return {out = read(out), err = read(err), code = status}
 end
 

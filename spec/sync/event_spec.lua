@@ -3,7 +3,7 @@ local async = require "saros"
 local testing = require "saros.testing"
 local support = require "spec.support.combine"
 
-local inside = support.inside
+local outside = require("saros.busted").outside
 
 local function waiter(event, log, name)
   return support.started(function()
@@ -13,7 +13,7 @@ local function waiter(event, log, name)
 end
 
 describe("event", function()
-  it("is set or not", inside(function()
+  it("is set or not", function()
     local event = async.event()
     assert.is_false(event:is_set())
     event:set()
@@ -22,9 +22,9 @@ describe("event", function()
     event:clear()
     event:clear()
     assert.is_false(event:is_set())
-  end))
+  end)
 
-  it("wakes everybody who waits, in order", inside(function()
+  it("wakes everybody who waits, in order", function()
     local event, log = async.event(), {}
     local tasks = {}
     for i = 1, 4 do tasks[i] = waiter(event, log, i) end
@@ -32,18 +32,18 @@ describe("event", function()
     event:set()
     async.wait(tasks)
     assert.same({1, 2, 3, 4}, log)
-  end))
+  end)
 
-  it("does not suspend who waits for what is set", inside(function()
+  it("does not suspend who waits for what is set", function()
     local event, turns = async.event(), 0
     local other = async.spawn(function() turns = turns + 1 end)
     event:set()
     event:wait()
     assert.equal(0, turns)
     other:await()
-  end))
+  end)
 
-  it("wakes who waits at set even if clear follows at once", inside(function()
+  it("wakes who waits at set even if clear follows at once", function()
     local event, log = async.event(), {}
     local task = waiter(event, log, "woken")
     event:set()
@@ -51,9 +51,9 @@ describe("event", function()
     task:await()
     assert.same({"woken"}, log)
     assert.is_false(event:is_set())
-  end))
+  end)
 
-  it("does not wake who comes after clear", inside(function()
+  it("does not wake who comes after clear", function()
     local event, log = async.event(), {}
     event:set()
     event:clear()
@@ -61,9 +61,9 @@ describe("event", function()
     assert.same({}, log)
     event:set()
     task:await()
-  end))
+  end)
 
-  it("forgets a waiter that is cancelled", inside(function()
+  it("forgets a waiter that is cancelled", function()
     local event, log = async.event(), {}
     local first, second = waiter(event, log, 1), waiter(event, log, 2)
     first:cancel()
@@ -71,9 +71,9 @@ describe("event", function()
     assert.equal("cancelled", (support.outcome(first)))
     second:await()
     assert.same({2}, log)
-  end))
+  end)
 
-  it("wakes a task that is cancelled right after; its next await raises", inside(function()
+  it("wakes a task that is cancelled right after; its next await raises", function()
     local event = async.event()
     local task = support.started(function()
       event:wait()
@@ -83,17 +83,17 @@ describe("event", function()
     event:set()
     task:cancel()
     assert.equal("woken", task:await())
-  end))
+  end)
 
-  it("raises in a cancelled scope, even if it is set", inside(function()
+  it("raises in a cancelled scope, even if it is set", function()
     local event = async.event()
     event:set()
     local task = async.spawn(event.wait, event)
     task:cancel()
     assert.equal("cancelled", (support.outcome(task)))
-  end))
+  end)
 
-  it("lets others have a turn though a task never really waits for it", inside(function()
+  it("lets others have a turn though a task never really waits for it", function()
     local event, stop = async.event(), false
     event:set()
     async.spawn(function() stop = true end)
@@ -102,21 +102,21 @@ describe("event", function()
       event:wait()
     end
     assert.is_true(stop)
-  end))
+  end)
 
-  it("can be made, set and cleared outside of a run", function()
+  it("can be made, set and cleared outside of a run", outside(function()
     local event = async.event()
     event:set()
     assert.is_true(event:is_set())
     testing.run(function() event:wait() end)
     event:clear()
     assert.is_false(event:is_set())
-  end)
+  end))
 
-  it("needs a task that can wait", function()
+  it("needs a task that can wait", outside(function()
     local event = async.event()
     support.needs_a_task("event:wait", function()
       return function() return event:wait() end
     end)
-  end)
+  end))
 end)

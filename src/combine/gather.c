@@ -93,6 +93,7 @@ static int gather_list(lua_State *L) {
   arrange(L, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &gather_policy);
   join->keeps_errors = keeps_errors;
+  join->watches_none = only_functions;
   return sr_join_run(L, join, k_list);
 }
 
@@ -105,10 +106,12 @@ static int l_gather(lua_State *L) {
   lua_insert(L, 1);
   for (int i = total; i >= 1; i--) lua_rawseti(L, 1, i);
   SrTask *t = sr_check_wait(L, "gather");
-  sr_join_check(L, t, "gather", 1, true);
+  bool only_functions = sr_join_check(L, t, "gather", 1, true);
   lua_settop(L, SR_JOIN_RESULTS - 1);
   arrange(L, false);
-  return sr_join_run(L, sr_join_open(L, t, &gather_policy), k_values);
+  SrJoin *join = sr_join_open(L, t, &gather_policy);
+  join->watches_none = only_functions;
+  return sr_join_run(L, join, k_values);
 }
 
 /* --- map -------------------------------------------------------------------- */
@@ -202,6 +205,7 @@ static int l_map(lua_State *L) {
   arrange(L, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &map_policy);
   join->limit = limit;
+  join->watches_none = true;
   join->keeps_errors = keeps_errors;
   return sr_join_run(L, join, k_list);
 }

@@ -14,9 +14,9 @@
 #include "runtime/trace.h"
 
 typedef struct Block {
-  SrBlock block;
-  uint32_t running;   /* tasks that have not ended; the vault keeps what was_seen under this address */
+  SrBlock block;      /* the vault keeps what was_seen under the address of its `running` */
   uint32_t failed;    /* errors in the list, which the vault keeps under this address */
+  bool lost;          /* an error could not be kept, for want of memory */
   bool has_error;     /* the block is left with an error: nil is as good as any */
   bool was_cancelled; /* from outside, when it was left */
   uint8_t outcome;    /* how the wait for its tasks ended: SrOutcome */
@@ -51,7 +51,7 @@ static void push_table(lua_State *L, const void *key) {
 static bool was_seen(lua_State *L, Block *group) {
   int type = lua_type(L, -1);
   if (type != LUA_TTABLE && type != LUA_TUSERDATA) return lua_pop(L, 1), false;
-  push_table(L, &group->running);
+  push_table(L, &group->block.running);
   lua_pushvalue(L, -2);
   bool seen = lua_rawget(L, -2) != LUA_TNIL;
   lua_pop(L, 1);
@@ -75,23 +75,32 @@ static void add_error(lua_State *L, Block *group) {
   else {
     push_table(L, &group->failed);
     lua_insert(L, -2);
-    lua_rawseti(L, -2, (lua_Integer)++group->failed);
+    lua_rawseti(L, -2, (lua_Integer)group->failed + 1);
+    group->failed++;
     lua_pop(L, 1);
   }
   sr_scope_cancel(&group->block.scope);
 }
 
+static void wake_if_over(const SrBlock *block) {
+  SrTask *t = block->task;
+  if (block->running == 0 && t->future.state == SR_PARKED && t->object == block) sr_wake(t);
+}
+
 static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, uint32_t index) {
   (void)index;
-  Block *group = (Block *)(void *)block;
-  SrTask *t = block->task;
-  group->running--;
   if (child->future.status == SR_FAILED) {
     sr_push_failure(L, 1);
     sr_push_failure_source(L, 1);
-    add_error(L, group);
+    add_error(L, (Block *)(void *)block);
   }
-  if (group->running == 0 && t->future.state == SR_PARKED && t->object == group) sr_wake(t);
+  wake_if_over(block);
+}
+
+static void on_child_lost(SrBlock *block) {
+  ((Block *)(void *)block)->lost = true;
+  sr_scope_cancel(&block->scope);
+  wake_if_over(block);
 }
 
 static void dispose(lua_State *L, SrBlock *block) {
@@ -100,10 +109,10 @@ static void dispose(lua_State *L, SrBlock *block) {
   lua_pushnil(L);
   sr_vault_set(L, &group->failed);
   lua_pushnil(L);
-  sr_vault_set(L, &group->running);
+  sr_vault_set(L, &group->block.running);
 }
 
-static const SrBlockOps group_ops = {"task group", on_child_ended, dispose};
+static const SrBlockOps group_ops = {"task group", on_child_ended, on_child_lost, dispose};
 
 /* --- check, new ------------------------------------------------------------- */
 
@@ -129,7 +138,6 @@ static int l_spawn(lua_State *L) {
     return lua_error(L);
   }
   sr_spawn(L, group->block.task->rt, &group->block.scope, 2, nargs);
-  group->running++;
   return 1;
 }
 
@@ -158,8 +166,9 @@ static bool counts(lua_State *L, const Block *group, const SrTask *t) {
   return serial != group->block.serial && t->current->cause == NULL;
 }
 
-/* Raises the GroupError over the list on top. Ctrl-C is in it too. */
-static int raise_group_error(lua_State *L, SrTask *t, uint32_t count, SrOutcome outcome) {
+/* Raises the GroupError over the list on top. Ctrl-C is in it too, and that there was no memory. */
+static int raise_group_error(lua_State *L, SrTask *t, const Block *group, SrOutcome outcome) {
+  uint32_t count = group->failed;
   t->future.outcome = (uint8_t)outcome;
   if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) {
     sr_push_thrown(L, t);
@@ -168,6 +177,10 @@ static int raise_group_error(lua_State *L, SrTask *t, uint32_t count, SrOutcome 
   t->future.outcome = SR_WOKEN;
   if (is_interrupt(L, GROUP_ERROR)) {
     lua_pushvalue(L, GROUP_ERROR);
+    lua_rawseti(L, -2, (lua_Integer)++count);
+  }
+  if (group->lost) {
+    sr_push_memory_error(L);
     lua_rawseti(L, -2, (lua_Integer)++count);
   }
   sr_push_group_error(L, lua_gettop(L), count);
@@ -191,13 +204,14 @@ static int k_left(lua_State *L, int status, lua_KContext ctx) {
   sr_was_woken(L, t);
   SrOutcome outcome = (SrOutcome)t->future.outcome;
   if (outcome != SR_WOKEN) ((Block *)ctx)->outcome = group.outcome = (uint8_t)outcome;
-  if (group.running > 0) return sr_park_in(L, t, &leave_kind, (Block *)ctx, k_left, ctx); /* spawned since */
+  if (group.block.running > 0) return sr_park_in(L, t, &leave_kind, (Block *)ctx, k_left, ctx); /* spawned since */
   outcome = (SrOutcome)group.outcome;
   uint64_t cause;
   bool is_function = lua_gettop(L) > GROUP_FRAME;
   if (group.failed > 0) sr_vault_get(L, &((Block *)ctx)->failed);
   sr_block_close(L, &((Block *)ctx)->block);
-  if (group.failed > 0) return raise_group_error(L, t, group.failed, outcome);
+  if (group.failed > 0) return raise_group_error(L, t, &group, outcome);
+  if (group.lost) return t->future.outcome = SR_WOKEN, sr_push_memory_error(L), lua_error(L);
   t->future.outcome = (uint8_t)outcome;
   if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) return sr_throw(L, t);
   t->future.outcome = SR_WOKEN;
@@ -211,10 +225,16 @@ static int k_left(lua_State *L, int status, lua_KContext ctx) {
 static int abort_leave(SrTask *t) {
   Block *group = (Block *)t->object;
   sr_scope_cancel(&group->block.scope);
-  return group->running == 0;
+  return group->block.running == 0;
 }
 
 static const SrKind leave_kind = {"the tasks of its group", abort_leave, NULL, true, NULL, NULL};
+
+/* Takes the group, the error with which its block is left, and where that arose. */
+static int l_add_error(lua_State *L) {
+  add_error(L, (Block *)lua_touserdata(L, 1));
+  return 0;
+}
 
 /* The error of the block, if it has one, is at GROUP_ERROR. */
 static int leave(lua_State *L, Block *group) {
@@ -232,12 +252,13 @@ static int leave(lua_State *L, Block *group) {
   if (is_interrupt(L, GROUP_ERROR))
     sr_scope_cancel(&group->block.scope);
   else if (counts(L, group, t)) {
+    lua_pushlightuserdata(L, group);
     lua_pushvalue(L, GROUP_ERROR);
     sr_push_source(L, t);
-    add_error(L, group);
+    if (!sr_protected(L, l_add_error, 3, 0)) on_child_lost(&group->block);
   }
   t->future.outcome = SR_WOKEN;
-  if (group->running > 0) return sr_park_in(L, t, &leave_kind, group, k_left, ctx);
+  if (group->block.running > 0) return sr_park_in(L, t, &leave_kind, group, k_left, ctx);
   bool turn = sr_is_spent(t) || (group->was_cancelled && !group->has_error);
   return turn ? sr_turn(L, t, k_left, ctx) : k_left(L, LUA_OK, ctx);
 }

@@ -90,7 +90,7 @@ static void unwatch(SrWatch *watch) {
   if (watch->target == NULL) return;
   sr_ring_remove(&watch->target->watchers, &watch->waiter);
   watch->target = NULL;
-  watch->join->running--;
+  watch->join->block.running--;
 }
 
 void sr_join_decide(SrJoin *join) {
@@ -109,7 +109,7 @@ void sr_join_decide(SrJoin *join) {
 }
 
 static bool is_over(const SrJoin *join) {
-  return join->running == 0 && (join->decided || join->next == join->total);
+  return join->block.running == 0 && (join->decided || join->next == join->total);
 }
 
 /* The host goes on, unless it has not come to wait yet. */
@@ -119,8 +119,13 @@ static void wake_if_over(SrJoin *join) {
 }
 
 static void take_ending(SrJoin *join, const SrEnding *ending) {
-  join->running--;
   if (join->policy->ended(join, ending)) sr_join_decide(join);
+}
+
+/* Memory ran out: what runs is cancelled and joined, then that is raised. */
+static void lose(SrJoin *join) {
+  join->lost = true;
+  sr_join_decide(join);
 }
 
 /* --- starting --------------------------------------------------------------- */
@@ -147,7 +152,6 @@ static void start(lua_State *L, SrJoin *join, uint32_t index) {
   int nargs = push_function(L, join, index);
   SrTask *t = sr_spawn(L, join->block.task->rt, &join->block.scope, top + 1, nargs);
   t->future.count = index;
-  join->running++;
   lua_settop(L, top);
 }
 
@@ -157,7 +161,7 @@ static bool is_watched(const SrJoin *join, uint32_t index) {
 
 /* Starts functions while the limit allows it. */
 static void start_more(lua_State *L, SrJoin *join) {
-  while (!join->decided && join->next < join->total && join->running < join->limit) {
+  while (!join->decided && join->next < join->total && join->block.running < join->limit) {
     uint32_t index = join->next++;
     if (!is_watched(join, index)) start(L, join, index);
   }
@@ -173,21 +177,44 @@ static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, uint32_t
   wake_if_over(join);
 }
 
-static void take_watched(lua_State *L, SrJoin *join, uint32_t index, SrStatus status) {
-  int top = lua_gettop(L);
+static void on_child_lost(SrBlock *block) {
+  SrJoin *join = (SrJoin *)(void *)block;
+  lose(join);
+  wake_if_over(join);
+}
+
+/* Pushes an item. */
+static void push_item(lua_State *L, const SrJoin *join, uint32_t index) {
   push_from_host(join, L, SR_JOIN_ITEMS);
   lua_rawgeti(L, -1, (lua_Integer)index + 1);
   lua_replace(L, -2);
-  SrEnding ending = {L, top + 1, index, status};
+}
+
+static void take_watched(lua_State *L, SrJoin *join, uint32_t index) {
+  int top = lua_gettop(L);
+  push_item(L, join, index);
+  SrEnding ending = {L, top + 1, index, (SrStatus)((SrFuture *)lua_touserdata(L, -1))->status};
   take_ending(join, &ending);
   lua_settop(L, top);
+}
+
+static int l_take_watched(lua_State *L) {
+  SrWatch *watch = (SrWatch *)lua_touserdata(L, 1);
+  take_watched(L, watch->join, (uint32_t)(watch - watch->join->watches));
+  return 0;
 }
 
 static void on_watched_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   SrWatch *watch = SR_CONTAINER(waiter, SrWatch, waiter);
   SrJoin *join = watch->join;
   watch->target = NULL;
-  take_watched(L, join, (uint32_t)(watch - join->watches), (SrStatus)target->status);
+  join->block.running--;
+  if (target->status == SR_DONE) /* takes no memory */
+    take_watched(L, join, (uint32_t)(watch - join->watches));
+  else {
+    lua_pushlightuserdata(L, watch);
+    if (!sr_protected(L, l_take_watched, 1, 0)) lose(join);
+  }
   wake_if_over(join);
 }
 
@@ -198,28 +225,31 @@ static void watch(lua_State *L, SrJoin *join, uint32_t index, SrFuture *target) 
   if (join->watches == NULL) luaL_error(L, "not enough memory");
   SrWatch *entry = &join->watches[index];
   entry->join = join;
-  join->running++;
   if (target->status != SR_PENDING) return;
+  join->block.running++;
   entry->target = target;
   entry->waiter.kind = &watch_kind;
   sr_ring_append(&target->watchers, &entry->waiter);
 }
 
+/* What has ended before. What is pending is let go of: something before it in the list decided the join. */
+static void take_ended(lua_State *L, SrJoin *join, uint32_t index) {
+  push_item(L, join, index);
+  bool has_ended = ((SrFuture *)lua_touserdata(L, -1))->status != SR_PENDING;
+  lua_pop(L, 1);
+  if (has_ended) take_watched(L, join, index);
+}
+
 /* Watches all tasks and futures first: whatever has ended before may decide the join at once. */
 static void watch_all(lua_State *L, SrJoin *join) {
   for (uint32_t i = 0; i < join->total; i++) {
-    lua_rawgeti(L, SR_JOIN_ITEMS, (lua_Integer)i + 1);
+    push_item(L, join, i);
     SrFuture *target = sr_test_future(L, -1);
     lua_pop(L, 1);
     if (target != NULL) watch(L, join, i, target);
   }
   for (uint32_t i = 0; join->watches != NULL && i < join->total; i++)
-    if (is_watched(join, i) && join->watches[i].target == NULL) {
-      lua_rawgeti(L, SR_JOIN_ITEMS, (lua_Integer)i + 1);
-      SrStatus status = (SrStatus)((SrFuture *)lua_touserdata(L, -1))->status;
-      lua_pop(L, 1);
-      if (status != SR_PENDING) take_watched(L, join, i, status); /* else a decision has let go of it */
-    }
+    if (is_watched(join, i) && join->watches[i].target == NULL) take_ended(L, join, i);
 }
 
 /* --- the host --------------------------------------------------------------- */
@@ -248,7 +278,7 @@ static void dispose(lua_State *L, SrBlock *block) {
   join->watches = NULL;
 }
 
-static const SrBlockOps join_ops = {"combinator", on_child_ended, dispose};
+static const SrBlockOps join_ops = {"combinator", on_child_ended, on_child_lost, dispose};
 
 void sr_join_copy_items(lua_State *L) {
   lua_Unsigned total = lua_rawlen(L, SR_JOIN_ITEMS);
@@ -271,12 +301,24 @@ SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy) {
   return join;
 }
 
+static int l_start(lua_State *L) {
+  SrJoin *join = (SrJoin *)lua_touserdata(L, 1);
+  if (!join->watches_none) watch_all(L, join);
+  if (join->was_cancelled) sr_join_decide(join); /* what was given goes down with the caller */
+  start_more(L, join);
+  return 0;
+}
+
+/* Runs on the stack below the tasks: the frame of the host is read from outside then, here as later. */
+static void start_all(lua_State *L, SrJoin *join) {
+  lua_pushlightuserdata(L, join);
+  if (!sr_protected(L, l_start, 1, 0)) lose(join);
+}
+
 int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k) {
   SrTask *t = join->block.task;
   join->was_cancelled = sr_is_cancelled(t);
-  if (lua_isnil(L, SR_JOIN_FUNCTION)) watch_all(L, join);
-  if (join->was_cancelled) sr_join_decide(join); /* what was given goes down with the caller */
-  start_more(L, join);
+  start_all(t->rt->base, join);
   t->future.outcome = SR_WOKEN;
   if (is_over(join)) {
     bool turn = sr_is_spent(t) || join->was_cancelled;
@@ -292,5 +334,6 @@ SrJoin sr_join_finish(lua_State *L, SrJoin *join) {
   sr_block_close(L, &join->block);
   if (!was_woken) sr_throw(L, t);
   if (copy.was_cancelled) sr_throw_pending(L, t);
+  if (copy.lost) sr_push_memory_error(L), lua_error(L);
   return copy;
 }

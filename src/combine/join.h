@@ -60,7 +60,6 @@ struct SrJoin {
   uint32_t total;     /* items */
   uint32_t next;      /* the first item that has not been looked at, from 0 */
   uint32_t limit;     /* tasks that may run at once */
-  uint32_t running;   /* items started or watched that have not ended */
   uint32_t winner;    /* what decided, from 1; 0: nothing yet */
   uint32_t finished;  /* of map: items whose function has returned */
   uint32_t failed;    /* of any: items that failed */
@@ -70,7 +69,9 @@ struct SrJoin {
   bool decided;       /* the rest is cancelled, or no longer watched */
   bool keeps_errors;  /* an error decides nothing */
   bool spares;        /* cancels nothing: it only watches */
+  bool watches_none;  /* every item is a function */
   bool was_cancelled; /* before it began */
+  bool lost;          /* there was no memory to start an item, or for how one ended */
 };
 
 /*
@@ -84,7 +85,7 @@ void sr_join_copy_items(lua_State *L);
 SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy);
 /* Starts what may start and waits for the end; `k` gets the join as its context. To be returned. [-0, +n, v] */
 int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k);
-/* In `k`: the join is over. Raises if the wait was aborted. Returns a copy, as the join itself is dead. [-0, +0, v] */
+/* In `k`: the join is over. Raises if the wait was aborted, or memory ran out. Returns a copy, as the join itself is dead. [-0, +0, v] */
 SrJoin sr_join_finish(lua_State *L, SrJoin *join);
 /* Decides it from outside: a deadline has passed. */
 void sr_join_decide(SrJoin *join);

@@ -92,9 +92,11 @@ static int select_first(lua_State *L, const char *function, const SrJoinPolicy *
   sr_check_table(L, function, 1, 1);
   if (lua_rawlen(L, 1) == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
   SrTask *t = sr_check_wait(L, function);
-  sr_join_check(L, t, function, 1, true);
+  bool only_functions = sr_join_check(L, t, function, 1, true);
   arrange(L);
-  return sr_join_run(L, sr_join_open(L, t, policy), k);
+  SrJoin *join = sr_join_open(L, t, policy);
+  join->watches_none = only_functions;
+  return sr_join_run(L, join, k);
 }
 
 /* race(list): the results, or the error, of the first to finish. Waits. */
@@ -178,7 +180,7 @@ static int l_wait(lua_State *L) {
   join->when = (uint8_t)when;
   join->spares = true;
   join->block.timer.on_fire = on_wait_deadline;
-  sr_block_deadline(L, &join->block, seconds);
+  sr_block_start(L, &join->block, seconds);
   return sr_join_run(L, join, k_wait);
 }
 

@@ -6,7 +6,7 @@
 #include "runtime/debug.h"
 #include "runtime/error.h"
 
-static const SrBlockOps shield_ops = {"shield", NULL, NULL};
+static const SrBlockOps shield_ops = {"shield", NULL, NULL, NULL};
 
 /* The frame: (awaitable, seconds, handler, results...). */
 enum { SHIELD_HANDLER = 3 };
@@ -42,7 +42,7 @@ static int l_shield(lua_State *L) {
   SrBlock *block = sr_block_open(L, t, SR_SCOPE_SHIELD, &shield_ops, sizeof(SrBlock));
   block->framed = true;
   if (is_cancelled)
-    sr_block_deadline(L, block, seconds);
+    sr_block_start(L, block, seconds);
   else
     block->seconds = seconds; /* the time begins when a cancellation comes */
   lua_KContext ctx = (lua_KContext)block;

@@ -19,7 +19,7 @@ typedef struct Timeout {
 } Timeout;
 
 static const SrClass timeout_class = {"timeout"};
-static const SrBlockOps timeout_ops = {"timeout", NULL, NULL};
+static const SrBlockOps timeout_ops = {"timeout", NULL, NULL, NULL};
 
 /* --- check, new ------------------------------------------------------------- */
 
@@ -33,7 +33,7 @@ static SrBlock *alive(lua_State *L, const Timeout *timeout) {
 
 static SrBlock *open_block(lua_State *L, SrTask *t, double seconds) {
   SrBlock *block = sr_block_open(L, t, SR_SCOPE_TIMEOUT, &timeout_ops, sizeof(SrBlock));
-  sr_block_deadline(L, block, seconds);
+  sr_block_start(L, block, seconds);
   return block;
 }
 
@@ -88,7 +88,7 @@ static int l_reschedule(lua_State *L) {
   double seconds = sr_check_deadline(L, "timeout:reschedule", 2, 1);
   if (block == NULL) return luaL_error(L, "timeout:reschedule: the timeout is closed");
   if (block->expired) return luaL_error(L, "timeout:reschedule: the deadline has passed");
-  sr_block_deadline(L, block, seconds);
+  if (!sr_block_deadline(block, seconds)) return luaL_error(L, "timeout:reschedule: not enough memory");
   return 0;
 }
 

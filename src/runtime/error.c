@@ -8,8 +8,11 @@
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
-/* Key of the metatable in the registry, and of the serial of its cause in a CancelledError. */
-static const char meta_key, cause_key;
+/* Key of the metatable in the registry, of the serial of its cause in a CancelledError, and of the list of names. */
+static const char meta_key, cause_key, names_key;
+
+/* The names of fields that are looked up where raising would do harm: as long as they exist that takes no memory. */
+static const char *const field_names[] = {"name", "message", "code", "task", "errors", NULL};
 
 static void push_error_args(lua_State *L, const char *name, const char *code, const char *format, va_list args) {
   lua_createtable(L, 0, 6);
@@ -228,6 +231,15 @@ int sr_l_pcall(lua_State *L) {
   return k_pcall(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, k_pcall), 0);
 }
 
+static void keep_names(lua_State *L) {
+  lua_newtable(L);
+  for (lua_Integer i = 0; field_names[i] != NULL; i++) {
+    lua_pushstring(L, field_names[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &names_key);
+}
+
 void sr_open_error(lua_State *L) {
   static const luaL_Reg methods[] = {{"find", l_find}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
@@ -239,4 +251,5 @@ void sr_open_error(lua_State *L) {
   sr_set_functions(L, methods);
   lua_setfield(L, -2, "__index");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &meta_key);
+  keep_names(L);
 }

@@ -35,20 +35,27 @@ static void print_report(lua_State *L, int error, int task, int trace) {
   lua_pop(L, 2);
 }
 
-void sr_report(lua_State *L, int error, int task, int trace) {
+/* Reports (error, task, trace). */
+static int l_report(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &reporter_key) == LUA_TNIL) {
-    lua_pop(L, 1);
-    print_report(L, error, task, trace);
-    return;
+    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE);
+    return 0;
   }
-  lua_pushvalue(L, error);
-  lua_pushvalue(L, task);
+  lua_pushvalue(L, BOX_ERROR);
+  lua_pushvalue(L, BOX_TASK);
   if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
     sr_push_text(L, -1);
     fprintf(stderr, "saros: the function given to on_error failed: %s\n", lua_tostring(L, -1));
-    lua_pop(L, 2);
-    print_report(L, error, task, trace);
+    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE);
   }
+  return 0;
+}
+
+void sr_report(lua_State *L, int error, int task, int trace) {
+  lua_pushvalue(L, error);
+  lua_pushvalue(L, trace);
+  lua_pushvalue(L, task);
+  if (!sr_protected(L, l_report, 3, 0)) fprintf(stderr, "saros: a failure could not be reported: not enough memory\n");
 }
 
 /* Reports the box at `index` unless somebody has looked at it. */
@@ -105,7 +112,8 @@ void sr_push_failure_box(lua_State *L, int index) {
 }
 
 void sr_open_failure_box(lua_State *L) {
-  SrFailure *box = (SrFailure *)lua_touserdata(L, -1);
+  SrFailure *box = (SrFailure *)sr_test(L, -1, &box_class);
+  if (box == NULL) return; /* there was no memory for a box: it is the error itself */
   if (box->number != 0) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_failures_key);
     lua_pushnil(L);
@@ -119,11 +127,22 @@ void sr_open_failure_box(lua_State *L) {
 
 void sr_push_failure_source(lua_State *L, int index) {
   lua_getiuservalue(L, index, 1);
-  lua_getiuservalue(L, -1, BOX_SOURCE);
-  lua_replace(L, -2);
-  if (!lua_isnil(L, -1)) return;
+  if (sr_test(L, -1, &box_class) != NULL) {
+    lua_getiuservalue(L, -1, BOX_SOURCE);
+    lua_replace(L, -2);
+    if (!lua_isnil(L, -1)) return;
+  }
   lua_pop(L, 1);
   lua_pushvalue(L, index);
+}
+
+void sr_push_failure_trace(lua_State *L, int index) {
+  lua_getiuservalue(L, index, 1);
+  if (sr_test(L, -1, &box_class) != NULL)
+    lua_getiuservalue(L, -1, BOX_TRACE);
+  else
+    lua_pushnil(L);
+  lua_replace(L, -2);
 }
 
 /* on_error(fn): fn(err, task) is told of failures nobody looked at; nil restores the default. */

@@ -13,13 +13,15 @@
 
 /* Replaces the error on top by a box for the task at `index`. [-1, +1, m] */
 void sr_push_failure_box(lua_State *L, int index);
-/* Replaces the box on top by its error; somebody has looked at it now. [-1, +1, -] */
+/* Replaces the box on top, if it is one, by its error; somebody has looked at it now. [-1, +1, -] */
 void sr_open_failure_box(lua_State *L);
 /* Pushes the task in which the error of the failed task at `index` arose. [-0, +1, -] */
 void sr_push_failure_source(lua_State *L, int index);
-/* Reports every failure of this run that nobody looked at. [-0, +0, m] */
+/* Pushes its traceback, or nil. [-0, +1, -] */
+void sr_push_failure_trace(lua_State *L, int index);
+/* Reports every failure of this run that nobody looked at. [-0, +0, -] */
 void sr_report_failures(lua_State *L, SrRuntime *rt);
-/* Hands the error at `error`, of the task at `task`, to the reporter; `trace` may be nil. [-0, +0, m] */
+/* Hands the error at `error`, of the task at `task`, to the reporter; `trace` may be nil. [-0, +0, -] */
 void sr_report(lua_State *L, int error, int task, int trace);
 
 /* on_error(fn) */

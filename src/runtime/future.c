@@ -25,15 +25,18 @@ static void keep_results(lua_State *L, int index, int first, SrFuture *future) {
   future->count = (uint32_t)count;
 }
 
-void sr_settle(lua_State *L, SrFuture *future, int index, int first, SrStatus status) {
-  if (status == SR_DONE)
+void sr_keep_outcome(lua_State *L, SrFuture *future, int index, int first, SrStatus status) {
+  if (status == SR_DONE) {
     keep_results(L, index, first, future);
-  else {
-    lua_pushvalue(L, first);
-    if (status == SR_FAILED && future->head.cls == &sr_task_class) sr_push_failure_box(L, index);
-    lua_setiuservalue(L, index, 1);
-    future->count = 0;
+    return;
   }
+  lua_pushvalue(L, first);
+  if (status == SR_FAILED && future->head.cls == &sr_task_class) sr_push_failure_box(L, index);
+  lua_setiuservalue(L, index, 1);
+  future->count = 0;
+}
+
+void sr_settle(lua_State *L, SrFuture *future, SrStatus status) {
   future->status = (uint8_t)status;
   SrWaiter *waiter;
   while ((waiter = sr_ring_take(&future->watchers)) != NULL) waiter->kind->ended(L, waiter, future);

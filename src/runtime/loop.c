@@ -36,35 +36,40 @@ static void close_handle(uv_handle_t *handle, uv_close_cb on_closed) {
   if (!uv_is_closing(handle)) uv_close(handle, on_closed);
 }
 
-static bool open_poller(SrRuntime *rt) {
+/* 0, or libuv's status. */
+static int open_poller(SrRuntime *rt) {
   SrPoller *poller = (SrPoller *)calloc(1, sizeof *poller);
-  if (poller == NULL) return false;
-  if (uv_timer_init(rt->loop, &poller->timer) != 0) return free(poller), false;
+  if (poller == NULL) return UV_ENOMEM;
+  int status = uv_timer_init(rt->loop, &poller->timer);
+  if (status != 0) return free(poller), status;
   poller->timer.data = poller;
   poller->open = 1;
-  if (uv_async_init(rt->loop, &poller->signal, on_signal) != 0) {
+  status = uv_async_init(rt->loop, &poller->signal, on_signal);
+  if (status != 0) {
     close_handle((uv_handle_t *)&poller->timer, on_poller_closed);
     uv_run(rt->loop, UV_RUN_NOWAIT);
-    return false;
+    return status;
   }
   poller->signal.data = poller;
   poller->open = 2;
   uv_unref((uv_handle_t *)&poller->signal);
   rt->poller = poller;
-  return true;
+  return 0;
 }
 
 void sr_loop_open(lua_State *L, SrRuntime *rt) {
+  int status;
   rt->loop = rt->borrowed;
   if (rt->loop == NULL) {
-    int status = uv_loop_init(&rt->own);
+    status = uv_loop_init(&rt->own);
     if (status != 0) luaL_error(L, "run: cannot make a loop: %s", uv_strerror(status));
     rt->loop = &rt->own;
   }
-  if (!open_poller(rt)) {
+  status = open_poller(rt);
+  if (status != 0) {
     if (rt->borrowed == NULL) uv_loop_close(&rt->own);
     rt->loop = NULL;
-    luaL_error(L, "run: cannot open the handles of the loop");
+    luaL_error(L, "run: cannot open the handles of the loop: %s", uv_strerror(status));
   }
   if (rt->borrowed == NULL) sr_interrupt_take(rt);
 }
@@ -144,12 +149,19 @@ static void glance(SrRuntime *rt) {
   sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
 }
 
+/* How long to wait for I/O, in nanoseconds; INT64_MAX: for ever. */
+static int64_t patience(const SrRuntime *rt, int64_t next, int64_t now) {
+  int64_t wait = next == INT64_MAX ? INT64_MAX : next - sr_clock_now(&rt->clock);
+  if (rt->is_testing && rt->limit != 0 && rt->overdue - now < wait) wait = rt->overdue - now;
+  return wait;
+}
+
 /* Blocks until I/O comes or the deadline at `next` passes. */
 static void block(SrRuntime *rt, int64_t next) {
   int64_t began = (int64_t)uv_hrtime();
   uv_timer_t *timer = &rt->poller->timer;
-  if (next != INT64_MAX) {
-    int64_t wait = next - sr_clock_now(&rt->clock);
+  int64_t wait = patience(rt, next, began);
+  if (wait != INT64_MAX) {
     uint64_t due = (uint64_t)(wait > 0 ? (began + wait + 999999) / 1000000 : 0);
     uv_update_time(rt->loop);
     uint64_t loop_now = uv_now(rt->loop);
@@ -176,29 +188,60 @@ static bool wake_settlers(SrRuntime *rt) {
 
 /* --- deadlock and Ctrl-C ---------------------------------------------------- */
 
+/* Allocates nothing. Cleanup may spawn more: those are closed in another pass. */
 static void kill_all_but(lua_State *L, SrRuntime *rt, const SrTask *spared) {
-  sr_push_all_tasks(L, rt);
-  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
-  for (lua_Integer i = 1; i <= count; i++) {
-    lua_rawgeti(L, -1, i);
-    SrTask *t = (SrTask *)lua_touserdata(L, -1);
-    if (t != spared && t->future.state != SR_ENDED) sr_kill(L, t);
-    lua_pop(L, 1);
+  bool again = true;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
+  int live = lua_gettop(L);
+  while (again) {
+    again = false;
+    for (uint32_t slot = 1; slot <= rt->live.top; slot++) {
+      lua_rawgeti(L, live, (lua_Integer)slot);
+      SrTask *t = (SrTask *)lua_touserdata(L, -1);
+      lua_settop(L, live);
+      if (t == NULL || t == spared) continue;
+      sr_kill(L, t);
+      again = true;
+    }
   }
   lua_pop(L, 1);
+}
+
+/* Leaves the DeadlockError for main; the TimeoutError with an argument. */
+static int l_note_deadlock(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  if (lua_toboolean(L, 1))
+    sr_push_overtime(L, rt);
+  else
+    sr_push_deadlock(L, rt);
+  sr_vault_set(L, &rt->main_task->object);
+  return 0;
 }
 
 /* Main is told, once for each wait. If it is joining what cannot end, that is closed by force. */
 static void on_deadlock(lua_State *L, SrRuntime *rt) {
   SrTask *main_task = rt->main_task;
   if (main_task != NULL && main_task->future.outcome == SR_WOKEN) {
-    sr_push_deadlock(L, rt);
-    sr_vault_set(L, &main_task->object);
+    sr_protected(L, l_note_deadlock, 0, 0);
     sr_abort(main_task, SR_BY_DEADLOCK);
     return;
   }
   kill_all_but(L, rt, main_task);
   if (rt->ready_count == 0 && rt->main_task != NULL) sr_kill(L, main_task);
+}
+
+/* A test has taken so long that main is to be told at its await, be it only for a turn. */
+static void check_limit(lua_State *L, SrRuntime *rt) {
+  SrTask *t = rt->main_task;
+  int64_t now = (int64_t)uv_hrtime();
+  if (now < rt->overdue || t->future.state == SR_NEW || t->future.outcome != SR_WOKEN) return;
+  rt->overdue = now + rt->limit; /* it may go on and wait again */
+  lua_pushboolean(L, true);
+  sr_protected(L, l_note_deadlock, 1, 0);
+  if (t->future.state == SR_PARKED)
+    sr_abort(t, SR_BY_DEADLOCK);
+  else
+    t->future.outcome = SR_BY_DEADLOCK;
 }
 
 void sr_interrupt_main(SrRuntime *rt) {
@@ -238,7 +281,9 @@ static void poll(lua_State *L, SrRuntime *rt) {
 
 void sr_loop_turn(lua_State *L, SrRuntime *rt) {
   drain(L, rt);
-  if (rt->main_task != NULL) poll(L, rt);
+  if (rt->main_task == NULL) return;
+  if (rt->is_testing && rt->limit != 0) check_limit(L, rt);
+  poll(L, rt);
 }
 
 /* --- the end of a run ------------------------------------------------------- */
@@ -268,15 +313,7 @@ void sr_loop_wind_down(lua_State *L, SrRuntime *rt) {
 
 void sr_loop_kill_all(lua_State *L, SrRuntime *rt) {
   rt->is_closing = true;
-  sr_push_all_tasks(L, rt);
-  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
-  for (lua_Integer i = 1; i <= count; i++) {
-    lua_rawgeti(L, -1, i);
-    SrTask *t = (SrTask *)lua_touserdata(L, -1);
-    if (t->future.state != SR_ENDED) sr_kill(L, t);
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
+  kill_all_but(L, rt, NULL);
 }
 
 /* schedule(fn): fn(tasks), given those that are ready, returns the index of the one to run next; nil: in order. */

@@ -12,7 +12,7 @@
 #include "runtime/trace.h"
 
 const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key, sr_live_key,
-    sr_scheduler_key, sr_module_key;
+    sr_scheduler_key, sr_module_key, sr_protected_key;
 
 SrRuntime *sr_find_runtime(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
@@ -57,11 +57,30 @@ void sr_vault_get(lua_State *L, const void *key) {
   lua_replace(L, -2);
 }
 
+/* --- when there is no memory ------------------------------------------------- */
+
+/* Calls the function given as its last argument. */
+static int l_protected(lua_State *L) {
+  lua_CFunction function = lua_tocfunction(L, -1);
+  lua_pop(L, 1);
+  return function(L);
+}
+
+bool sr_protected(lua_State *L, lua_CFunction function, int nargs, int nresults) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_protected_key);
+  lua_insert(L, -nargs - 1);
+  lua_pushcfunction(L, function);
+  if (lua_pcall(L, nargs + 1, nresults, 0) == LUA_OK) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
 /* --- run -------------------------------------------------------------------- */
 
 /* The protected part of a run: (main, arguments...) to the handle of main, and what a test left over or nil. */
 static int l_loop(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
+  rt->base = L;
   rt->main_task = sr_spawn(L, rt, &rt->root, 1, lua_gettop(L) - 1);
   lua_pushliteral(L, "main");
   sr_set_name(L, -2);
@@ -74,12 +93,6 @@ static int l_loop(lua_State *L) {
     lua_pushnil(L);
   sr_loop_wind_down(L, rt);
   return 2;
-}
-
-/* The run itself has failed, for want of memory: every task is closed by force. */
-static int l_kill_all(lua_State *L) {
-  sr_loop_kill_all(L, sr_rt(L));
-  return 0;
 }
 
 static void new_table_at(lua_State *L, const void *key, const char *mode) {
@@ -104,6 +117,7 @@ static void begin_run(lua_State *L, SrRuntime *rt, bool is_testing) {
   rt->is_closing = false;
   rt->is_testing = rt->clock.is_virtual = is_testing;
   rt->clock.virtual_now = 0;
+  rt->overdue = (int64_t)uv_hrtime() + rt->limit;
   rt->last_id = 0;
   rt->runs++;
   rt->is_running = true;
@@ -117,57 +131,32 @@ static void shrink_live(lua_State *L) {
   lua_setfield(L, lua_upvalueindex(SR_UP_LIVE), "shrink");
 }
 
-/* What a run leaves in Lua's tables; may fail for want of memory. */
-static int l_tidy(lua_State *L) {
-  SrRuntime *rt = sr_rt(L);
-  shrink_live(L);
-  sr_free_threads(L, rt);
+/* Lets go of what is kept in tables. If that fails the next run uses them as they are: nothing in them counts. */
+static int l_renew_tables(lua_State *L) {
+  new_table_at(L, &sr_threads_key, NULL);
   new_table_at(L, &sr_vault_key, NULL);
-  sr_report_failures(L, rt);
+  shrink_live(L);
   return 0;
 }
 
-static void clear_table_at(lua_State *L, const void *key) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, key);
-  lua_pushnil(L);
-  while (lua_next(L, -2) != 0) {
-    lua_pop(L, 1);
-    lua_pushvalue(L, -1);
-    lua_pushnil(L);
-    lua_rawset(L, -4);
-  }
-  lua_pop(L, 1);
-}
-
-/* Not even closing the tasks by force went through: they are forgotten. Needs no memory. */
-static void forget_run(lua_State *L, SrRuntime *rt) {
-  sr_scope_give_up_all(rt);
-  sr_scope_forget_all(rt);
-  clear_table_at(L, &sr_live_key);
-  clear_table_at(L, &sr_threads_key);
-  clear_table_at(L, &sr_vault_key);
-  sr_slots_free(&rt->threads);
-}
-
-/* No task is left. The function at `tidy` is l_tidy. */
-static void end_run(lua_State *L, SrRuntime *rt, int tidy) {
+/* No task is left. Raises nothing. */
+static void end_run(lua_State *L, SrRuntime *rt) {
   sr_loop_close(rt);
   rt->is_running = false;
   rt->is_testing = rt->clock.is_virtual = false;
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
+  sr_slots_free(&rt->threads);
   free(rt->idle);
   rt->idle = NULL;
   rt->idle_count = rt->idle_capacity = 0;
-  lua_pushvalue(L, tidy);
-  if (lua_pcall(L, 0, 0, 0) == LUA_OK) return;
-  lua_pop(L, 1);
-  forget_run(L, rt);
+  sr_protected(L, l_renew_tables, 0, 0);
+  sr_report_failures(L, rt);
 }
 
-/* The frame of run: what its end needs is there before it begins, so the end cannot want for memory. */
-enum { RUN_KILL = 1, RUN_TIDY, RUN_MAIN, RUN_LEFTOVERS };
+/* The frame of run. */
+enum { RUN_MAIN = 1, RUN_LEFTOVERS };
 
 /* Raises what main raised; a string gets the chain of tasks appended. */
 static int raise_failure(lua_State *L) {
@@ -195,19 +184,15 @@ static int run(lua_State *L, const char *function, bool is_testing) {
   sr_check_function(L, function, 1, 1);
   int nargs = sr_check_args(L, function, 1);
   if (rt->is_running) return luaL_error(L, "%s: a loop is running already (call the function, or spawn it)", function);
-  sr_push_function(L, l_kill_all);
-  sr_push_function(L, l_tidy);
   sr_push_function(L, l_loop);
-  lua_rotate(L, 1, 3);
+  lua_insert(L, 1);
   begin_run(L, rt, is_testing);
   int status = lua_pcall(L, nargs + 1, 2, 0);
-  if (status != LUA_OK) {
-    lua_pushvalue(L, RUN_KILL);
-    if (lua_pcall(L, 0, 0, 0) != LUA_OK) forget_run(L, rt);
-    lua_settop(L, RUN_MAIN);
-  } else
+  if (status != LUA_OK)
+    sr_loop_kill_all(L, rt);
+  else
     look_at_main(L);
-  end_run(L, rt, RUN_TIDY);
+  end_run(L, rt);
   if (status != LUA_OK) return lua_error(L);
   SrFuture *main_task = (SrFuture *)lua_touserdata(L, RUN_MAIN);
   if (main_task->status != SR_DONE) return raise_failure(L);
@@ -221,6 +206,12 @@ int sr_l_run(lua_State *L) {
 
 int sr_l_test_run(lua_State *L) {
   return run(L, "testing.run", true);
+}
+
+int sr_l_test_limit(lua_State *L) {
+  double seconds = sr_check_deadline(L, "test_limit", 1, 1);
+  sr_rt(L)->limit = seconds < 1e9 ? (int64_t)(seconds * 1e9) : 0;
+  return 0;
 }
 
 int sr_l_now(lua_State *L) {
@@ -297,6 +288,9 @@ int sr_open_runtime(lua_State *L, lua_CFunction init) {
   new_table_at(L, &sr_threads_key, NULL);
   sr_open_debug(rt);
   push_upvalues(L, rt);
+  for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, -SR_UP_COUNT);
+  lua_pushcclosure(L, l_protected, SR_UP_COUNT);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_protected_key);
   lua_pushcclosure(L, init, SR_UP_COUNT);
   lua_call(L, 0, 1);
   lua_pushvalue(L, -1);

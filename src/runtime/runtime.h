@@ -39,6 +39,7 @@ typedef struct SrPoller {
 
 struct SrRuntime {
   SrTask *current;   /* the task that runs, or NULL */
+  lua_State *base;   /* the coroutine in which `run` was called: tasks run on top of it */
   SrTask *main_task; /* of the run, until it has ended */
   SrWaiter *ready;   /* oldest of the ready queue, linked by next */
   SrWaiter *newest;
@@ -55,6 +56,8 @@ struct SrRuntime {
   bool is_running;
   bool is_closing;   /* main has ended; the rest is cancelled */
   bool is_testing;   /* leftovers are failures */
+  int64_t limit;     /* of tests: real nanoseconds that a run may take, 0: any */
+  int64_t overdue;   /* when the present one will have taken that */
   bool is_scheduled; /* the registry holds a function that chooses who runs next, under sr_scheduler_key */
   unsigned steps;    /* since the loop was polled last */
   int64_t polled;    /* when that was, in nanoseconds */
@@ -84,7 +87,7 @@ struct SrRuntime {
 };
 
 extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key,
-    sr_live_key, sr_scheduler_key, sr_module_key;
+    sr_live_key, sr_scheduler_key, sr_module_key, sr_protected_key;
 
 /* The runtime, from inside one of saros' own C functions. */
 static inline SrRuntime *sr_rt(lua_State *L) {
@@ -172,6 +175,17 @@ void sr_vault_set(lua_State *L, const void *key);
 void sr_vault_get(lua_State *L, const void *key);
 
 /*
+** Calls `function` with the `nargs` values on top in protected mode, as a closure over the usual
+** upvalues, and without a need for memory. False: it raised; then nothing is left on the stack,
+** else `nresults` values. [-nargs, +(nresults|0), -]
+*/
+bool sr_protected(lua_State *L, lua_CFunction function, int nargs, int nresults);
+/* Pushes Lua's own memory error, which is there before memory runs out. [-0, +1, -] */
+static inline void sr_push_memory_error(lua_State *L) {
+  lua_pushliteral(L, "not enough memory");
+}
+
+/*
 ** Pushes the table of functions. The first time it makes the runtime of this Lua state and has `init` fill
 ** the table; whoever loads the module again gets the same one. [-0, +1, v]
 */
@@ -183,5 +197,7 @@ int sr_l_now(lua_State *L);
 /* What saros.testing is made of: run(fn) on a virtual clock, settle() */
 int sr_l_test_run(lua_State *L);
 int sr_l_settle(lua_State *L);
+/* test_limit(seconds): how long, by a real clock, a test may run before main is told */
+int sr_l_test_limit(lua_State *L);
 
 #endif

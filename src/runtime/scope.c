@@ -162,12 +162,17 @@ SrBlock *sr_block_open(lua_State *L, SrTask *t, SrScopeKind kind, const SrBlockO
   return block;
 }
 
-void sr_block_deadline(lua_State *L, SrBlock *block, double seconds) {
+bool sr_block_deadline(SrBlock *block, double seconds) {
   SrClock *clock = &block->task->rt->clock;
   sr_clock_stop(clock, (SrTimer *)&block->timer);
   block->seconds = seconds;
-  if (seconds != HUGE_VAL && !sr_clock_start(clock, (SrTimer *)&block->timer, seconds, false))
-    luaL_error(L, "not enough memory");
+  return seconds == HUGE_VAL || sr_clock_start(clock, (SrTimer *)&block->timer, seconds, false);
+}
+
+void sr_block_start(lua_State *L, SrBlock *block, double seconds) {
+  if (sr_block_deadline(block, seconds)) return;
+  sr_block_close(L, block);
+  luaL_error(L, "not enough memory");
 }
 
 SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint64_t serial) {
@@ -204,22 +209,35 @@ static void pop_block(lua_State *L, SrBlock *block) {
   rt->free_blocks = block;
 }
 
-static void push_forgotten(lua_State *L, const SrBlock *block) {
+/* Describes the block at its first argument: its memory is still there, though it is closed. */
+static int l_describe_forgotten(lua_State *L) {
+  const SrBlock *block = (const SrBlock *)lua_touserdata(L, 1);
+  const SrBlockOps *ops = (const SrBlockOps *)lua_touserdata(L, 2);
   sr_push_place(L, &block->scope);
-  lua_pushfstring(L, "%s made at %s was never closed: declare it as local x <close> = ...", block->ops->name,
+  lua_pushfstring(L, "%s made at %s was never closed: declare it as local x <close> = ...", ops->name,
                   lua_tostring(L, -1));
-  lua_remove(L, -2);
+  return 1;
 }
 
-static bool close_down_to(lua_State *L, SrTask *t, const SrScope *outer) {
-  bool found = false;
+static void push_forgotten(lua_State *L, const SrBlock *block, const SrBlockOps *ops) {
+  lua_pushlightuserdata(L, (void *)block);
+  lua_pushlightuserdata(L, (void *)ops);
+  if (!sr_protected(L, l_describe_forgotten, 2, 1)) sr_push_memory_error(L);
+}
+
+/* Closes the blocks inside `outer`, and then `last` (may be NULL): all of that before anything can fail. */
+static bool close_down_to(lua_State *L, SrTask *t, const SrScope *outer, SrBlock *last) {
+  const SrBlock *forgotten = NULL;
+  const SrBlockOps *ops = NULL;
   while (t->current != outer) {
-    if (found) lua_pop(L, 1);
-    found = true;
-    push_forgotten(L, (SrBlock *)(void *)t->current);
-    pop_block(L, (SrBlock *)(void *)t->current);
+    SrBlock *block = (SrBlock *)(void *)t->current;
+    forgotten = block;
+    ops = block->ops;
+    pop_block(L, block);
   }
-  return found;
+  if (last != NULL) pop_block(L, last);
+  if (forgotten != NULL) push_forgotten(L, forgotten, ops);
+  return forgotten != NULL;
 }
 
 void sr_block_check_leave(lua_State *L, const SrBlock *block, const char *function) {
@@ -232,31 +250,20 @@ void sr_block_check_leave(lua_State *L, const SrBlock *block, const char *functi
 }
 
 bool sr_block_close(lua_State *L, SrBlock *block) {
-  bool found = close_down_to(L, block->task, &block->scope);
-  pop_block(L, block);
-  return found;
+  return close_down_to(L, block->task, &block->scope, block);
 }
 
 bool sr_block_close_inner(lua_State *L, SrBlock *block) {
-  return close_down_to(L, block->task, &block->scope);
+  return close_down_to(L, block->task, &block->scope, NULL);
 }
 
 bool sr_block_close_all(lua_State *L, SrTask *t) {
-  return close_down_to(L, t, &t->scope);
+  return close_down_to(L, t, &t->scope, NULL);
 }
 
 void sr_scope_forgive(SrScope *root) {
   for (SrScope *at = root; at != NULL; at = next_scope(root, at, true))
     if (at->kind == SR_SCOPE_TASK) SR_CONTAINER(at, SrTask, scope)->raised = 0;
-}
-
-void sr_scope_give_up_all(SrRuntime *rt) {
-  for (SrScope *at = &rt->root; at != NULL; at = next_scope(&rt->root, at, true)) {
-    if (at->kind != SR_SCOPE_TASK) continue;
-    SrTask *t = SR_CONTAINER(at, SrTask, scope);
-    if (t->future.state == SR_PARKED) sr_give_up(t);
-    t->future.state = SR_ENDED;
-  }
 }
 
 void sr_scope_forget_all(SrRuntime *rt) {

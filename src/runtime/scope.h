@@ -44,6 +44,8 @@ typedef struct SrBlockOps {
   const char *name; /* as messages show it: "timeout" */
   /* A child has ended; its handle, with its results or its error, is at index 1 of L; `index` is its number here. */
   void (*child_ended)(SrBlock *block, lua_State *L, SrTask *child, uint32_t index);
+  /* A child has ended and child_ended raised, or could not be called: there is no memory. Must not raise. */
+  void (*child_lost)(SrBlock *block);
   /* The block is being left: let go of what it holds. May be NULL; L is NULL when the Lua state goes. */
   void (*dispose)(lua_State *L, SrBlock *block);
 } SrBlockOps;
@@ -55,6 +57,7 @@ struct SrBlock {
   const SrBlockOps *ops; /* NULL once it has been left */
   saros_timer timer;     /* the deadline of a timeout, the limit of a shield */
   double seconds;        /* what the timer was last set to; HUGE_VAL for none */
+  uint32_t running;      /* tasks that it owns, and whatever else it waits for, that have not ended */
   uint64_t serial;       /* unlike that of every other block: marks its CancelledErrors */
   bool expired;          /* its deadline has cancelled it */
   bool framed;           /* a C function of its task has yet to leave it: nobody else may */
@@ -82,23 +85,23 @@ enum { SR_BLOCK_SIZE = 256 };
 bool sr_scope_has_deadline(const SrScope *scope);
 /* Opens a block of `size` bytes (a struct that starts with SrBlock, zeroed) inside a task. [-0, +0, m] */
 SrBlock *sr_block_open(lua_State *L, SrTask *t, SrScopeKind kind, const SrBlockOps *ops, size_t size);
-/* Gives it a deadline, counted from now; HUGE_VAL takes it away. [-0, +0, m] */
-void sr_block_deadline(lua_State *L, SrBlock *block, double seconds);
+/* Gives it a deadline, counted from now; HUGE_VAL takes it away. False when there is no memory. */
+bool sr_block_deadline(SrBlock *block, double seconds);
+/* The same for a block that was just opened: closes it if that fails. [-0, +0, m] */
+void sr_block_start(lua_State *L, SrBlock *block, double seconds);
 /*
 ** Leaves a block: it is dead afterwards. Blocks inside it that are still open were forgotten;
-** they are abandoned, and the place of the outermost is pushed. Returns whether there was one. [-0, +(0|1), m]
+** they are abandoned, and the place of the outermost is pushed. Returns whether there was one. [-0, +(0|1), -]
 */
 bool sr_block_close(lua_State *L, SrBlock *block);
-/* Abandons the blocks inside it, which were forgotten. As sr_block_close. [-0, +(0|1), m] */
+/* Abandons the blocks inside it, which were forgotten. As sr_block_close. [-0, +(0|1), -] */
 bool sr_block_close_inner(lua_State *L, SrBlock *block);
 /* Raises unless this block can be left now: no C function is still inside one of its blocks. [-0, +0, v] */
 void sr_block_check_leave(lua_State *L, const SrBlock *block, const char *function);
-/* Abandons every block of a task that ends. As sr_block_close. [-0, +(0|1), m] */
+/* Abandons every block of a task that ends. As sr_block_close. [-0, +(0|1), -] */
 bool sr_block_close_all(lua_State *L, SrTask *t);
 /* The block if it is still the one with this serial, else NULL. */
 SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint64_t serial);
-/* Stops every wait of a run; needs no memory. */
-void sr_scope_give_up_all(SrRuntime *rt);
 /* Forgets how often the tasks below have swallowed a cancellation. */
 void sr_scope_forgive(SrScope *root);
 /*
@@ -106,7 +109,7 @@ void sr_scope_forgive(SrScope *root);
 ** hold a handle do no harm.
 */
 void sr_scope_forget_all(SrRuntime *rt);
-/* Frees the blocks of a run that is over. */
+/* Frees the blocks of a run that is over, or that lua_close cut off. */
 void sr_block_free_all(SrRuntime *rt);
 
 #endif

@@ -48,6 +48,7 @@ SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int na
   } else
     sr_place(L, rt, &t->scope);
   sr_scope_enter(&t->scope, parent, SR_SCOPE_TASK);
+  if (parent->kind != SR_SCOPE_RUN) ((SrBlock *)(void *)parent)->running++;
   sr_ready(rt, t);
   return t;
 }
@@ -59,36 +60,93 @@ static SrStatus failure_status(lua_State *L, const SrTask *t, int error) {
   return t->scope.cause != NULL && sr_is_own_cancel(L, error, t, &serial) ? SR_CANCELLED : SR_FAILED;
 }
 
-/* The handle is at index 1; the results, or the error, are the values from `first` on. */
-static void end_task(lua_State *L, SrTask *t, int first, bool ok) {
+/*
+** The end of a task has three parts: what it leaves is kept, which may fail for want of memory; then it
+** ends, which cannot; then its block hears of it, which may fail, and hears just that in this case.
+*/
+
+/* Its outcome is kept. The table of live tasks is on top. [-1, +0, -] */
+static void settle_task(lua_State *L, SrTask *t, SrStatus status) {
   SrRuntime *rt = t->rt;
   SrScope *parent = t->scope.parent;
-  uint32_t index = t->future.count;
-  SrStatus status = ok ? SR_DONE : failure_status(L, t, first);
-  sr_debug_end(L, t, status);
-  sr_settle(L, &t->future, 1, first, status);
   t->future.state = SR_ENDED;
+  sr_settle(L, &t->future, status);
+  if (t->future.has_callbacks) sr_call_back(L, t);
   if (t->scope.cancelled) {
     lua_pushnil(L);
     sr_vault_set(L, &t->scope.cancelled);
   }
   lua_pushnil(L);
-  lua_rawseti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
+  lua_rawseti(L, -2, (lua_Integer)t->slot);
+  lua_pop(L, 1);
   sr_slots_give(&rt->live, t->slot);
   sr_scope_exit(&t->scope);
   if (t == rt->main_task) rt->main_task = NULL;
-  if (t->future.has_callbacks) sr_call_back(L, t);
+  t->object = NULL;
   if (parent->kind != SR_SCOPE_RUN) {
-    SrBlock *owner = (SrBlock *)(void *)parent;
-    owner->ops->child_ended(owner, L, t, index);
+    ((SrBlock *)(void *)parent)->running--;
+    t->object = parent;
   }
+}
+
+/* The handle is at index 1; the results, or the error, are the values from `first` on. [-0, +0, m] */
+static void end_task(lua_State *L, SrTask *t, int first, bool ok) {
+  uint32_t index = t->future.count;
+  SrStatus status = ok ? SR_DONE : failure_status(L, t, first);
+  sr_debug_end(L, t, status);
+  sr_keep_outcome(L, &t->future, 1, first, status);
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_LIVE));
+  settle_task(L, t, status);
+  SrBlock *owner = (SrBlock *)t->object;
+  if (owner == NULL) return;
+  owner->ops->child_ended(owner, L, t, index);
+  t->object = NULL;
+}
+
+/* Ends a task whose coroutine is gone: (handle, error). */
+static int l_end(lua_State *L) {
+  end_task(L, (SrTask *)lua_touserdata(L, 1), 2, false);
+  return 0;
+}
+
+/* There is no memory even for its error. The handle is on top. [-0, +0, -] */
+static void end_bare(lua_State *L, SrTask *t) {
+  sr_push_memory_error(L);
+  lua_setiuservalue(L, -2, 1);
+  t->future.count = 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
+  settle_task(L, t, SR_FAILED);
+}
+
+/*
+** The end of a task broke off, or has not begun: goes on with it. `end` takes the handle and the error,
+** which is on top. [-1, +0, -]
+*/
+static void finish(lua_State *L, SrTask *t, lua_CFunction end) {
+  if (t->future.state != SR_ENDED) {
+    if (sr_block_close_all(L, t)) lua_pop(L, 1);
+    sr_push_task(L, t);
+    lua_pushvalue(L, -1);
+    lua_pushvalue(L, -3);
+    sr_protected(L, end, 2, 0);
+    if (t->future.state != SR_ENDED) end_bare(L, t);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  SrBlock *owner = (SrBlock *)t->object;
+  t->object = NULL;
+  if (owner != NULL) owner->ops->child_lost(owner);
 }
 
 static int k_body(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
   SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
   bool ok = status == LUA_OK || status == LUA_YIELD;
-  luaL_checkstack(L, LUA_MINSTACK, "too many results");
+  if (!lua_checkstack(L, LUA_MINSTACK)) {
+    lua_settop(L, BODY_RESULTS - 1);
+    sr_push_memory_error(L);
+    ok = false;
+  }
   if (t->current != &t->scope && sr_block_close_all(L, t)) {
     if (ok)
       lua_insert(L, BODY_RESULTS);
@@ -109,15 +167,22 @@ int sr_l_body(lua_State *L) {
 
 /* --- the pool of coroutines ------------------------------------------------- */
 
-static SrIdle new_coroutine(lua_State *L, SrRuntime *rt) {
-  SrIdle idle;
-  if (!sr_slots_peek(&rt->threads, &idle.thread)) luaL_error(L, "not enough memory");
+/* Fills the SrIdle at its argument. */
+static int l_new_coroutine(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  SrIdle *idle = (SrIdle *)lua_touserdata(L, 1);
+  if (!sr_slots_peek(&rt->threads, &idle->thread)) luaL_error(L, "not enough memory");
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_threads_key);
-  idle.co = lua_newthread(L);
-  lua_rawseti(L, -2, (lua_Integer)idle.thread);
-  lua_pop(L, 1);
+  lua_State *co = lua_newthread(L);
+  lua_rawseti(L, -2, (lua_Integer)idle->thread);
   sr_slots_commit(&rt->threads);
-  return idle;
+  idle->co = co;
+  return 0;
+}
+
+static bool new_coroutine(lua_State *L, SrIdle *idle) {
+  lua_pushlightuserdata(L, idle);
+  return sr_protected(L, l_new_coroutine, 1, 0);
 }
 
 /* The collector gets it. An idle coroutine has an empty stack: to others it is a dead one. */
@@ -151,15 +216,23 @@ void sr_trim_pool(lua_State *L, SrRuntime *rt) {
   while (rt->idle_count > keep) drop_coroutine(L, rt, rt->idle[--rt->idle_count].thread);
 }
 
-/* Gives a new task its coroutine, with all that sr_l_body takes on its stack; returns how much that is. */
+static bool take_coroutine(lua_State *L, SrRuntime *rt, SrIdle *idle) {
+  if (rt->idle_count == 0) return new_coroutine(L, idle);
+  *idle = rt->idle[--rt->idle_count];
+  return true;
+}
+
+/* Gives a new task its coroutine, with all that sr_l_body takes on its stack; returns how much that is, 0: no memory. */
 static int attach(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
+  SrIdle idle;
   int nargs = t->budget;
-  t->budget = SR_BUDGET;
-  SrIdle idle = rt->idle_count > 0 ? rt->idle[--rt->idle_count] : new_coroutine(L, rt);
-  lua_State *co = t->co = idle.co;
+  if (!take_coroutine(L, rt, &idle)) return 0;
+  lua_State *co = idle.co;
+  if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(co, nargs + LUA_MINSTACK)) return release_coroutine(L, rt, idle), 0;
+  t->co = co;
   t->thread = idle.thread;
-  if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(co, nargs + LUA_MINSTACK)) luaL_error(L, "not enough memory");
+  t->budget = SR_BUDGET;
   lua_pushvalue(L, lua_upvalueindex(SR_UP_BODY));
   lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
   lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
@@ -175,25 +248,18 @@ static int attach(lua_State *L, SrTask *t) {
 
 /* --- step ------------------------------------------------------------------- */
 
-/*
-** The body itself failed, for want of memory: the task fails with what is on top of its coroutine. If not
-** even its end was told to who waits for it, the run cannot go on: it fails as a whole.
-*/
-static void crash(lua_State *L, SrTask *t) {
-  lua_State *co = t->co;
-  SrRuntime *rt = t->rt;
-  uint32_t thread = t->thread;
-  int top = lua_gettop(L);
-  lua_xmove(co, L, 1);
-  if (t->future.status != SR_PENDING) lua_error(L);
+/* The body itself failed, for want of memory: the task fails with what is on top of its coroutine. */
+static void crash(lua_State *L, SrTask *t, SrIdle idle) {
   t->co = NULL;
-  sr_push_task(L, t);
-  lua_insert(L, 1);
-  if (sr_block_close_all(L, t)) lua_pop(L, 1);
-  end_task(L, t, lua_gettop(L), false);
-  lua_remove(L, 1);
-  lua_settop(L, top);
-  drop_coroutine(L, rt, thread);
+  lua_xmove(idle.co, L, 1);
+  finish(L, t, l_end);
+  drop_coroutine(L, t->rt, idle.thread);
+}
+
+/* It cannot even begin. */
+static void fail_to_start(lua_State *L, SrTask *t) {
+  sr_push_memory_error(L);
+  finish(L, t, l_end);
 }
 
 /* Raises in a task that called coroutine.yield: it cannot be resumed by anybody. */
@@ -218,7 +284,11 @@ static void refuse_yield(lua_State *L, SrTask *t, int count) {
 
 void sr_step(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
-  int count = t->future.state == SR_NEW ? attach(L, t) : 0;
+  int count = 0;
+  if (t->future.state == SR_NEW && (count = attach(L, t)) == 0) {
+    fail_to_start(L, t);
+    return;
+  }
   SrIdle idle = {t->co, t->thread};
   int64_t started = rt->debug ? sr_debug_start(L, t) : 0;
   t->future.state = SR_RUNNING;
@@ -232,7 +302,7 @@ void sr_step(lua_State *L, SrTask *t) {
     if (lua_gethook(idle.co) == on_stray_yield) lua_sethook(idle.co, NULL, 0, 0);
     release_coroutine(L, rt, idle);
   } else
-    crash(L, t);
+    crash(L, t, idle);
 }
 
 /* --- by force --------------------------------------------------------------- */
@@ -258,37 +328,39 @@ void sr_unready(SrRuntime *rt, SrTask *t) {
   rt->ready_count--;
 }
 
+static int l_undo(lua_State *L) {
+  SrTask *t = (SrTask *)lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  t->waiter.kind->undo(L, t);
+  return 0;
+}
+
+/* Ends a task that was closed by force: (handle, nil). */
+static int l_end_killed(lua_State *L) {
+  SrTask *t = (SrTask *)lua_touserdata(L, 1);
+  sr_push_name(L, t);
+  sr_push_place(L, &t->scope);
+  lua_pushfstring(L, "task '%s' (spawned at %s) did not end when it was cancelled and was closed by force",
+                  lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_replace(L, 2);
+  lua_settop(L, 2);
+  return l_end(L);
+}
+
 void sr_kill(lua_State *L, SrTask *t) {
-  SrRuntime *rt = t->rt;
   lua_State *co = t->co;
-  uint32_t thread = t->thread;
   if (t->future.state == SR_PARKED)
     sr_give_up(t);
-  else if (t->co != NULL && t->future.outcome == SR_WOKEN && t->waiter.kind->undo != NULL)
-    t->waiter.kind->undo(L, t);
-  sr_unready(rt, t);
-  sr_push_task(L, t);
-  lua_insert(L, 1);
-  int top = lua_gettop(L);
+  else if (co != NULL && t->future.outcome == SR_WOKEN && t->waiter.kind->undo != NULL) {
+    lua_pushlightuserdata(L, t);
+    sr_protected(L, l_undo, 1, 0);
+  }
+  sr_unready(t->rt, t);
   if (sr_block_close_all(L, t)) lua_pop(L, 1);
   t->future.state = SR_RUNNING;
   t->co = NULL;
   if (co != NULL) close_coroutine(co, L);
-  if (t->future.state != SR_ENDED) {
-    sr_push_name(L, t);
-    sr_push_place(L, &t->scope);
-    lua_pushfstring(L, "task '%s' (spawned at %s) did not end when it was cancelled and was closed by force",
-                    lua_tostring(L, -2), lua_tostring(L, -1));
-    end_task(L, t, lua_gettop(L), false);
-  }
-  lua_settop(L, top);
-  lua_remove(L, 1);
-  if (co != NULL) drop_coroutine(L, rt, thread);
-}
-
-void sr_free_threads(lua_State *L, SrRuntime *rt) {
-  rt->idle_count = 0;
-  lua_newtable(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_threads_key);
-  sr_slots_free(&rt->threads);
+  lua_pushnil(L);
+  finish(L, t, l_end_killed);
+  if (co != NULL) drop_coroutine(L, t->rt, t->thread);
 }

@@ -38,7 +38,7 @@ struct SrTask {
   SrFuture future;
   SrScope scope;    /* the task as a scope, below what owns it */
   SrWaiter waiter;  /* its place in the ready queue, or in what it waits for */
-  void *object;     /* what it waits for: the kind's own */
+  void *object;     /* what it waits for: the kind's own; at its end the block that has to hear of it */
   lua_State *co;    /* its coroutine, from the first step to the end */
   SrScope *current; /* the innermost scope it is in */
   SrRuntime *rt;
@@ -74,7 +74,7 @@ int sr_check_args(lua_State *L, const char *function, int first);
 
 /* Pushes the handle of a task that has not ended. [-0, +1, -] */
 void sr_push_task(lua_State *L, const SrTask *t);
-/* Spawns the functions given to on_done; the handle is at index 1. [-0, +0, m] */
+/* Spawns the functions given to on_done. [-0, +0, -] */
 void sr_call_back(lua_State *L, SrTask *t);
 /* Pushes its name. [-0, +1, m] */
 void sr_push_name(lua_State *L, SrTask *t);
@@ -85,18 +85,18 @@ void sr_set_name(lua_State *L, int index);
 
 /* Runs one step of a task. */
 void sr_step(lua_State *L, SrTask *t);
-/* Closes a task by force: `__close` runs, but cannot wait. The handle is on top of L. */
+/* Closes a task by force: `__close` runs, but cannot wait. [-0, +0, -] */
 void sr_kill(lua_State *L, SrTask *t);
 /* Nothing is to be done: lets go of half of the idle coroutines that are too many. [-0, +0, -] */
 void sr_trim_pool(lua_State *L, SrRuntime *rt);
-/* Lets go of all coroutines of a run that is over. */
-void sr_free_threads(lua_State *L, SrRuntime *rt);
-
 /*
-** Settles a future (a task at its end): the results are the values from `first` to the top of L, or
-** the error is the value at `first`; the handle is at `index`. Wakes who watches it.
+** Keeps how a future (a task at its end) came out: the results are the values from `first` to the
+** top of L, or the error is the value at `first`; the handle is at `index`. It is not settled yet,
+** so raising does no harm. [-0, +0, m]
 */
-void sr_settle(lua_State *L, SrFuture *future, int index, int first, SrStatus status);
+void sr_keep_outcome(lua_State *L, SrFuture *future, int index, int first, SrStatus status);
+/* Settles it, and wakes who watches it. [-0, +0, -] */
+void sr_settle(lua_State *L, SrFuture *future, SrStatus status);
 /* Pushes the results of what is at `index` and has ended, and returns their number, or raises its error. [-0, +n, v] */
 int sr_push_results(lua_State *L, SrFuture *future, int index, SrTask *caller);
 /* Pushes the error of what is at `index` and has failed or was cancelled; somebody has looked at it now. [-0, +1, -] */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "runtime/error.h"
+#include "runtime/failure.h"
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
@@ -208,15 +209,28 @@ static int l_close(lua_State *L) {
   return sr_park(L, t, &close_kind, target, k_join);
 }
 
+/* Takes the functions and the handle. */
+static int l_call_back(lua_State *L) {
+  SrTask *t = (SrTask *)lua_touserdata(L, 2);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, 1, i);
+    lua_pushvalue(L, 2);
+    sr_spawn(L, t->rt, &t->rt->root, 3, 1);
+    lua_settop(L, 2);
+  }
+  return 0;
+}
+
 void sr_call_back(lua_State *L, SrTask *t) {
   int top = lua_gettop(L);
+  sr_push_task(L, t);
   sr_vault_get(L, t);
-  lua_Integer count = (lua_Integer)lua_rawlen(L, top + 1);
-  for (lua_Integer i = 1; i <= count; i++) {
-    lua_rawgeti(L, top + 1, i);
-    lua_pushvalue(L, 1);
-    sr_spawn(L, t->rt, &t->rt->root, top + 2, 1);
-    lua_settop(L, top + 1);
+  lua_pushvalue(L, top + 1);
+  if (!sr_protected(L, l_call_back, 2, 0)) {
+    sr_push_memory_error(L);
+    lua_pushnil(L);
+    sr_report(L, top + 2, top + 1, top + 3);
   }
   lua_settop(L, top);
   lua_pushnil(L);

@@ -149,9 +149,7 @@ static void push_stack_of(lua_State *L, SrTask *t, int level) {
 void sr_push_task_trace(lua_State *L, int index) {
   SrTask *t = sr_test_task(L, index);
   if (t->future.status == SR_FAILED) {
-    lua_getiuservalue(L, index, 1);
-    lua_getiuservalue(L, -1, 2);
-    lua_replace(L, -2);
+    sr_push_failure_trace(L, index);
     return;
   }
   if (t->future.state == SR_ENDED)

@@ -45,6 +45,8 @@ void sr_push_task_line(lua_State *L, SrTask *t);
 int sr_l_tree(lua_State *L);
 /* Pushes a DeadlockError about every task that waits. [-0, +1, m] */
 void sr_push_deadlock(lua_State *L, SrRuntime *rt);
+/* Pushes a TimeoutError about every task that waits in a test that takes too long. [-0, +1, m] */
+void sr_push_overtime(lua_State *L, SrRuntime *rt);
 
 /* Pushes a text that names every task, handle and timer of a test that is over, or nil. [-0, +1, m] */
 void sr_push_leftovers(lua_State *L, SrRuntime *rt);

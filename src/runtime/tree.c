@@ -106,7 +106,7 @@ static void add_waiting(lua_State *L, SrTask *t, lua_Integer number) {
   lua_rawseti(L, -2, number);
 }
 
-void sr_push_deadlock(lua_State *L, SrRuntime *rt) {
+static void push_waiting(lua_State *L, SrRuntime *rt, const char *name, const char *code, const char *format) {
   sr_push_all_tasks(L, rt);
   int all = lua_gettop(L);
   lua_pushliteral(L, "");
@@ -116,13 +116,21 @@ void sr_push_deadlock(lua_State *L, SrRuntime *rt) {
     lua_rawgeti(L, all, i);
     SrTask *t = sr_test_task(L, -1);
     lua_pop(L, 1);
-    if (t->future.state == SR_PARKED) add_waiting(L, t, ++waiting);
+    if (t->future.state == SR_PARKED || t->future.state == SR_READY) add_waiting(L, t, ++waiting);
   }
-  sr_push_error(L, "DeadlockError", "EDEADLK", "nothing can wake the waiting tasks: %s", lua_tostring(L, -2));
+  sr_push_error(L, name, code, format, lua_tostring(L, -2));
   lua_insert(L, -2);
   lua_setfield(L, -2, "tasks");
   lua_replace(L, all);
   lua_settop(L, all);
+}
+
+void sr_push_deadlock(lua_State *L, SrRuntime *rt) {
+  push_waiting(L, rt, "DeadlockError", "EDEADLK", "nothing can wake the waiting tasks: %s");
+}
+
+void sr_push_overtime(lua_State *L, SrRuntime *rt) {
+  push_waiting(L, rt, "TimeoutError", "ETIMEDOUT", "the test takes too long; the waiting tasks: %s");
 }
 
 /* --- what a test left over -------------------------------------------------- */

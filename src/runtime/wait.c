@@ -114,6 +114,7 @@ void sr_push_thrown(lua_State *L, SrTask *t) {
     sr_vault_get(L, &t->object);
     lua_pushnil(L);
     sr_vault_set(L, &t->object);
+    if (lua_isnil(L, -1)) sr_push_memory_error(L); /* there was none left to say so */
     break;
   default: sr_push_cancelled(L, t);
   }

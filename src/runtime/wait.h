@@ -21,7 +21,7 @@ typedef struct SrKind {
   const char *name; /* shown in tracebacks, trees and reports: "semaphore" */
   /* Stop waiting. 1: the task goes on at once; 0: it is woken later, when what it joins has ended. */
   int (*abort)(SrTask *t);
-  /* The watched task or future has ended (only for waiters in SrFuture.watchers). */
+  /* The watched task or future has ended (only for waiters in SrFuture.watchers). Must not raise. */
   void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);
   bool joins; /* waits for the tasks that the innermost block of the task owns */
   /* Whether one of the other things that the task waits for ends only after `waiter`. May be NULL. */

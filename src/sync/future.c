@@ -16,7 +16,10 @@ static int l_future(lua_State *L) {
 
 static int settle(lua_State *L, SrFuture *future, SrStatus status) {
   bool is_first = future->status == SR_PENDING;
-  if (is_first) sr_settle(L, future, 1, 2, status);
+  if (is_first) {
+    sr_keep_outcome(L, future, 1, 2, status);
+    sr_settle(L, future, status);
+  }
   lua_pushboolean(L, is_first);
   return 1;
 }

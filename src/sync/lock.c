@@ -59,15 +59,18 @@ void sr_lock_let_go(SrLock *lock) {
   pass_on(lock);
 }
 
-/* The handle of the owner is at index 1 of L: see sr_settle. */
-static void on_owner_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
-  (void)target;
-  pass_on(SR_CONTAINER(waiter, SrLock, watch));
-  int top = lua_gettop(L);
+static int l_report(lua_State *L) {
+  sr_push_task(L, (SrTask *)lua_touserdata(L, 1));
   lua_pushliteral(L, "it ended without releasing a lock that it held (declare the permit as local x <close>)");
   lua_pushnil(L);
-  sr_report(L, top + 1, 1, top + 2);
-  lua_settop(L, top);
+  sr_report(L, 3, 2, 4);
+  return 0;
+}
+
+static void on_owner_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
+  pass_on(SR_CONTAINER(waiter, SrLock, watch));
+  lua_pushlightuserdata(L, target);
+  sr_protected(L, l_report, 1, 0);
 }
 
 /* --- acquire and release ---------------------------------------------------- */

@@ -1,0 +1,332 @@
+-- SPDX-License-Identifier: MIT
+-- Scenarios of spec/faults: combinators and scopes.
+local async = require "saros"
+local testing = require "saros.testing"
+local check = require "spec.faults.check"
+require "saros.generator"
+
+local scenarios = {}
+
+local function after(seconds, ...)
+  local values = table.pack(...)
+  return function()
+    async.sleep(seconds)
+    return table.unpack(values, 1, values.n)
+  end
+end
+
+local function failing(seconds, err)
+  return function()
+    async.sleep(seconds)
+    error(err, 0)
+  end
+end
+
+local function scenario(name, fn)
+  scenarios[name] = check.test(fn)
+end
+
+scenario("gather", function()
+  local a, b, c = async.gather(after(3, "a", 1), after(1), after(2, "c"))
+  assert(a == "a" and b == nil and c == "c")
+  local task, future = async.spawn(after(1, 5)), async.future()
+  async.spawn(function() future:set(7, 8) end)
+  local results = async.gather {task, future, after(2, 9)}
+  assert(results.n == 3 and results[1] == 5 and results[2] == 7 and results[3] == 9)
+end)
+
+scenario("gather_fails", function()
+  local mine = {}
+  local task = async.spawn(after(9))
+  check.raises(mine, async.gather, {after(3), failing(1, mine), task, failing(1, "other")})
+  check.fails(task, "CancelledError")
+  local results, errors = async.gather({after(2, 1), failing(1, mine), failing(1, "oops")}, {return_errors = true})
+  if not rawequal(errors[2], mine) then check.is(errors[2], mine) end
+  check.is(errors[3], "oops")
+  assert(results[1] == 1 and results.n == 3)
+end)
+
+-- Everything in it is cancelled, the caller as well.
+scenario("gather_cancelled", function()
+  local task = async.spawn(function()
+    local inner = async.spawn(after(8))
+    async.gather {inner, after(9), function() async.gather(after(5), after(6)) end}
+  end)
+  testing.settle()
+  task:cancel()
+  check.fails(task, "CancelledError")
+end)
+
+scenario("map", function()
+  local told = 0
+  local results = async.map({5, 3, 4, 1, 2}, function(item, i)
+    async.sleep(item)
+    return item * i
+  end, {limit = 2, on_progress = function(finished, total) told = told + finished + total end})
+  assert(results.n == 5 and results[5] == 10 and told == 40)
+end)
+
+scenario("map_fails", function()
+  check.raises("oops", async.map, {1, 2, 3, 4}, function(item)
+    async.sleep(item)
+    if item == 2 then error("oops", 0) end
+  end, {limit = 3})
+  local results, errors = async.map({1, 2, 3}, function(item)
+    async.sleep(item)
+    if item == 2 then error("oops", 0) end
+    return item
+  end, {limit = 2, return_errors = true, on_progress = function() end})
+  for i = 1, 3 do
+    if i == 2 or errors[i] then check.is(errors[i], "oops") end
+  end
+  assert(results[1] == 1 and results[3] == 3)
+end)
+
+scenario("race", function()
+  local a, b = async.race {after(3, "slow"), after(1, "first", 2), after(2)}
+  assert(a == "first" and b == 2)
+  local task = async.spawn(after(9))
+  check.raises("oops", async.race, {task, failing(1, "oops"), after(5)})
+  check.fails(task, "CancelledError")
+end)
+
+scenario("any", function(has_fault)
+  local first = async.any {failing(1, "oops"), after(2, "second"), after(3, "third")}
+  assert(first == "second" or has_fault and first == "third")
+  local err = check.raises("GroupError", async.any, {failing(1, "x"), failing(2, {}), failing(3, "z")})
+  for _, inner in ipairs(err.errors) do
+    if tostring(inner):find "memory" then error(inner, 0) end
+  end
+  assert(#err.errors == 3)
+end)
+
+scenario("wait", function()
+  local fast, slow = async.spawn(after(1)), async.spawn(failing(5, "oops"))
+  local done, pending = async.wait({fast, slow}, {timeout = 2})
+  if slow:done() then check.fails(slow, "oops") end
+  assert(done[1] == fast and pending[1] == slow)
+  done = async.wait({slow}, {return_when = "first_error"})
+  assert(done[1] == slow)
+  check.is(slow:error(), "oops")
+  local future = async.future()
+  async.spawn(future.fail, future, "broken")
+  local rest <close> = async.spawn(after(3))
+  async.wait({future, rest}, {return_when = "first_completed"})
+  assert(future:done())
+end)
+
+scenario("as_completed", function()
+  local order = {}
+  for i, task in async.as_completed {after(3), async.spawn(after(1)), failing(2, "oops")} do
+    order[#order + 1] = i
+    if i == 3 then check.is(task:error(), "oops") else task:await() end
+  end
+  assert(table.concat(order) == "231")
+  for i in async.as_completed {after(1), after(50)} do
+    if i == 1 then break end
+  end
+end)
+
+scenario("wait_for", function()
+  assert(async.wait_for(after(1, "a"), 2) == "a")
+  check.raises("TimeoutError", async.wait_for, after(5), 1)
+  check.raises("TimeoutError", async.wait_for, async.spawn(after(5)), 1)
+  check.raises("TimeoutError", async.wait_for, async.future(), 1)
+  check.raises("oops", async.wait_for, failing(1, "oops"), 2)
+end)
+
+scenario("timeout", function()
+  check.raises("TimeoutError", function()
+    local scope <close> = async.timeout(2)
+    local inner <close> = async.timeout(5)
+    inner:reschedule(1)
+    check.raises("TimeoutError", async.sleep, 9)
+  end)
+  local scope <close> = async.timeout(3)
+  pcall(async.sleep, 1)
+  scope:close()
+  check.raises("never closed", function()
+    async.spawn(function() async.timeout(1) end):await()
+  end)
+end)
+
+scenario("shield", function()
+  local finished
+  local task = async.spawn(function()
+    async.shield(function()
+      async.sleep(3)
+      finished = true
+    end)
+    async.sleep(1)
+  end)
+  async.sleep(1)
+  task:cancel()
+  check.fails(task, "CancelledError")
+  assert(finished)
+  local limited = async.spawn(async.shield, after(9), 2)
+  async.sleep(1)
+  limited:cancel()
+  check.fails(limited, "CancelledError")
+end)
+
+scenario("group", function()
+  local sum = 0
+  do
+    local group <close> = async.task_group()
+    for i = 1, 4 do
+      group:spawn(function()
+        async.sleep(i)
+        sum = sum + i
+      end)
+    end
+  end
+  assert(sum == 10)
+  assert(async.task_group(function(group)
+    group:spawn(async.sleep, 1)
+    return "result"
+  end) == "result")
+end)
+
+scenario("group_fails", function()
+  local mine = {}
+  local err = check.raises("GroupError", function()
+    local group <close> = async.task_group()
+    group:spawn(failing(1, mine))
+    group:spawn(after(9))
+    group:spawn(function()
+      local _ <close> = check.closing(function() error("cleanup", 0) end)
+      async.sleep(9)
+    end)
+    async.sleep(5)
+  end)
+  for _, inner in ipairs(err.errors) do
+    if not rawequal(inner, mine) then check.is(inner, "cleanup") end
+  end
+  assert(#err.errors == 2)
+  check.raises("GroupError", async.task_group, function(group)
+    group:spawn(after(2))
+    async.task_group(function(inner)
+      inner:spawn(failing(1, "oops"))
+      async.sleep(5)
+    end)
+  end)
+end)
+
+scenario("group_cancelled", function()
+  local task = async.spawn(function()
+    local group <close> = async.task_group()
+    for i = 1, 3 do group:spawn(after(i * 10)) end
+  end)
+  async.sleep(1)
+  task:cancel()
+  check.fails(task, "CancelledError")
+  async.task_group(function(group)
+    group:spawn(after(9))
+    group:cancel()
+    group:spawn(after(9))
+  end)
+end)
+
+-- The group is forgotten: its tasks go down with the run.
+scenario("group_forgotten", function()
+  local task = async.spawn(function()
+    local group = async.task_group()
+    group:spawn(after(5))
+  end)
+  check.fails(task, "never closed")
+  testing.settle()
+end)
+
+scenario("generator", function()
+  local sum = 0
+  for v in async.generator(function(yield)
+    for i = 1, 3 do
+      async.sleep(1)
+      yield(i)
+    end
+  end) do
+    sum = sum + v
+  end
+  assert(sum == 6)
+  for v in async.generator(function(yield)
+    while true do yield(1) end
+  end) do
+    if v == 1 then break end
+  end
+  check.raises("oops", function()
+    for _ in async.generator(function(yield)
+      yield(1)
+      error("oops", 0)
+    end) do
+      async.sleep(1)
+    end
+  end)
+end)
+
+-- Whatever fails is caught, and the task goes on. Nothing that was started may be left then.
+scenario("caught", function()
+  check.attempt(async.gather, after(1, "a"), after(2), after(3))
+  check.attempt(function()
+    local task <close> = async.spawn(after(2, 3, 4))
+    local future = async.future()
+    async.gather {after(1), task, function() future:set(5, 6) end}
+  end)
+  check.attempt(async.map, {3, 2, 1}, async.sleep, {limit = 2})
+  check.attempt(async.race, {after(2, "slow"), after(1, "fast", "two"), after(3)})
+  check.attempt(async.any, {failing(1, "oops"), after(2, "second")})
+  check.attempt(async.wait_for, after(1), 5)
+  check.attempt(async.shield, after(1), 5)
+  check.attempt(function()
+    local scope <close> = async.timeout(5)
+    async.sleep(1)
+  end)
+  check.attempt(function()
+    local group <close> = async.task_group()
+    for i = 1, 3 do group:spawn(after(i)) end
+    async.gather(after(1), after(9))
+  end)
+  check.attempt(async.task_group, function(group)
+    group:spawn(after(2))
+    local scope <close> = async.timeout(5)
+    async.gather(after(1), after(3))
+  end)
+  check.attempt(function()
+    for _ in async.as_completed {after(1), after(2), after(3)} do async.sleep(1) end
+  end)
+  check.attempt(function()
+    for _ in async.generator(function(yield)
+      yield(1)
+      yield(2)
+    end) do
+      async.sleep(1)
+    end
+  end)
+  async.sleep(20)
+end)
+
+-- All of them inside of one another.
+scenario("nested", function(has_fault)
+  local log = {}
+  check.raises("GroupError", async.wait_for, function()
+    local group <close> = async.task_group()
+    group:spawn(function()
+      async.gather(after(9), function()
+        local scope <close> = async.timeout(7)
+        async.map({1, 2}, function(i) async.sleep(i * 9) end)
+      end)
+    end)
+    group:spawn(function()
+      async.race {after(8), function()
+        local _ <close> = check.closing(function()
+          async.shield(after(1))
+          log[#log + 1] = "cleaned"
+        end)
+        async.sleep(9)
+      end}
+    end)
+    group:spawn(failing(3, "oops"))
+  end, 20)
+  assert(#log == 1 or has_fault)
+end)
+
+return scenarios
