@@ -99,7 +99,8 @@ static int gather_list(lua_State *L) {
 
 /* gather(a, b, ...) or gather(list [, {return_errors =}]). Waits. */
 static int l_gather(lua_State *L) {
-  if (lua_istable(L, 1)) return gather_list(L);
+  if (lua_istable(L, 1) && luaL_getmetafield(L, 1, "__call") == LUA_TNIL) return gather_list(L);
+  if (lua_istable(L, 1)) return sr_type_error(L, "gather", 1, 1, "list, function, task or future");
   int total = lua_gettop(L);
   for (int i = 1; i <= total; i++) sr_check_awaitable(L, "gather", i, i);
   lua_createtable(L, total, 0);

@@ -17,10 +17,9 @@ enum {
 
 static const int64_t DEFAULT_SLOW = 100000000; /* nanoseconds */
 
-static void warn(lua_State *L, const char *message, const char *detail) {
+static void warn(const char *message, const char *detail) {
   fprintf(stderr, "saros: debug: %s%s%s\n", message, detail[0] == '\0' ? "" : "\n", detail);
   fflush(stderr);
-  (void)L;
 }
 
 /* --- swallowed cancellations ------------------------------------------------ */
@@ -33,7 +32,7 @@ static void warn_swallowed(lua_State *L, SrTask *t, lua_State *co) {
     sr_push_stack(L, co, 0);
   else
     sr_push_place(L, &t->scope);
-  warn(L, lua_tostring(L, -2), lua_tostring(L, -1));
+  warn(lua_tostring(L, -2), lua_tostring(L, -1));
   lua_settop(L, top);
 }
 
@@ -73,7 +72,7 @@ static void warn_slow(lua_State *L, int index, lua_State *co, double seconds) {
     sr_push_stack(L, co, 0);
   else
     lua_pushliteral(L, "");
-  warn(L, lua_tostring(L, -2), lua_tostring(L, -1));
+  warn(lua_tostring(L, -2), lua_tostring(L, -1));
   lua_settop(L, top);
 }
 
@@ -117,14 +116,14 @@ void sr_debug_cut_off(lua_State *L, SrRuntime *rt) {
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, -1, i);
     sr_push_task_line(L, (SrTask *)lua_touserdata(L, -1));
-    warn(L, "a task is cut off at the end of run:", lua_tostring(L, -1));
+    warn("a task is cut off at the end of run:", lua_tostring(L, -1));
     lua_pop(L, 2);
   }
   lua_pop(L, 1);
 }
 
 void sr_debug_forgotten(lua_State *L) {
-  if (sr_find_runtime(L)->debug) warn(L, lua_tostring(L, -1), "");
+  if (sr_find_runtime(L)->debug) warn(lua_tostring(L, -1), "");
 }
 
 void sr_foreign_collected(lua_State *L, const saros_resource *resource, const char *name) {
@@ -132,7 +131,7 @@ void sr_foreign_collected(lua_State *L, const saros_resource *resource, const ch
   sr_push_resource_place(L, resource);
   lua_pushfstring(L, "%s opened at %s was closed by the collector: close it, or declare it as local x <close>", name,
                   lua_tostring(L, -1));
-  warn(L, lua_tostring(L, -1), "");
+  warn(lua_tostring(L, -1), "");
   lua_pop(L, 2);
 }
 

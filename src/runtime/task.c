@@ -272,14 +272,13 @@ static void on_stray_yield(lua_State *L, lua_Debug *ar) {
 
 static const SrKind stray_kind = {"its turn", NULL, NULL, false, NULL, NULL};
 
-static void refuse_yield(lua_State *L, SrTask *t, int count) {
+static void refuse_yield(SrTask *t, int count) {
   lua_pop(t->co, count);
   lua_sethook(t->co, on_stray_yield, LUA_MASKCOUNT, 1);
   sr_ready(t->rt, t);
   t->future.state = SR_READY;
   t->future.outcome = SR_WOKEN;
   t->waiter.kind = &stray_kind;
-  (void)L;
 }
 
 void sr_step(lua_State *L, SrTask *t) {
@@ -297,7 +296,7 @@ void sr_step(lua_State *L, SrTask *t) {
   rt->current = NULL;
   if (started != 0) sr_debug_stop(L, idle.co, t, started);
   if (status == LUA_YIELD) {
-    if (t->future.state == SR_RUNNING) refuse_yield(L, t, count);
+    if (t->future.state == SR_RUNNING) refuse_yield(t, count);
   } else if (status == LUA_OK) {
     if (lua_gethook(idle.co) == on_stray_yield) lua_sethook(idle.co, NULL, 0, 0);
     release_coroutine(L, rt, idle);
