@@ -4,6 +4,7 @@
 --     lua5.4 bench/saros.lua WORKLOAD SIZE        prints seconds=... bytes=... (peak)
 
 local async = require "saros"
+local spawn, sleep = async.spawn, async.sleep
 
 local workloads = {}
 
@@ -16,7 +17,7 @@ function workloads.spawn_await(n)
   for _ = 1, n, 1000 do
     local tasks = {}
     for i = 1, 1000 do
-      tasks[i] = async.spawn(work, i)
+      tasks[i] = spawn(work, i)
     end
     for i = 1, 1000 do
       sum = sum + tasks[i]:await()
@@ -30,13 +31,13 @@ function workloads.sleep0(rounds)
   local finished = 0
   local function work()
     for _ = 1, rounds do
-      async.sleep(0)
+      sleep(0)
     end
     finished = finished + 1
   end
   local tasks = {}
   for i = 1, 1000 do
-    tasks[i] = async.spawn(work)
+    tasks[i] = spawn(work)
   end
   for i = 1, 1000 do
     tasks[i]:await()
@@ -48,12 +49,12 @@ end
 function workloads.sleepers(n)
   local finished = 0
   local function work()
-    async.sleep(1)
+    sleep(1)
     finished = finished + 1
   end
   local tasks = {}
   for i = 1, n do
-    tasks[i] = async.spawn(work)
+    tasks[i] = spawn(work)
   end
   for i = 1, n do
     tasks[i]:await()
@@ -64,7 +65,7 @@ end
 -- n items through a queue of 128, from one task to another.
 function workloads.queue(n)
   local queue = async.queue(128)
-  local producer = async.spawn(function()
+  local producer = spawn(function()
     for i = 1, n do
       queue:put(i)
     end
@@ -83,12 +84,12 @@ function workloads.semaphore(n)
   local finished = 0
   local function work()
     local permit <close> = semaphore:acquire()
-    async.sleep(0)
+    sleep(0)
     finished = finished + 1
   end
   local tasks = {}
   for i = 1, n do
-    tasks[i] = async.spawn(work)
+    tasks[i] = spawn(work)
   end
   for i = 1, n do
     tasks[i]:await()
@@ -122,7 +123,7 @@ end
 
 function workloads.gather_sleep(levels)
   assert(gather(levels, function()
-    async.sleep(0.05)
+    sleep(0.05)
     return 1
   end) == 6 ^ levels)
 end

@@ -161,6 +161,13 @@ describe("a main that yields as if it were a plain coroutine", function()
 end)
 
 describe("a task that yields as the last thing it does", function()
+  it("fails, for nobody can give the yield an answer", inside(function()
+    local task = async.spawn(coroutine.yield, 1)
+    assert.matches("attempt to yield a task", caught(task.await, task))
+    local tail = async.spawn(function() return coroutine.yield() end)
+    assert.matches("attempt to yield a task", caught(tail.await, tail))
+  end))
+
   it("does no harm to the task that runs next in its place", inside(function()
     for _ = 1, 3 do
       async.wait{async.spawn(coroutine.yield, 1)}

@@ -832,6 +832,72 @@ describe("task:on_done", function()
   end))
 end)
 
+-- Such tasks run one after another in a single coroutine.
+describe("tasks that start in one turn", function()
+  it("are each the current task while they run", inside(function()
+    local list = {}
+    for i = 1, 5 do list[i] = async.spawn(async.current_task) end
+    for i = 1, 5 do assert.equal(list[i], list[i]:await()) end
+  end))
+
+  it("keep their arguments, results and errors apart", inside(function()
+    local list = {}
+    for i = 1, 9 do
+      list[i] = async.spawn(function(...)
+        if i % 3 == 0 then error({code = i}) end
+        if i % 3 == 1 then async.sleep(0) end
+        return select("#", ...), ...
+      end, table.unpack({1, 2, 3, 4, 5, 6, 7, 8, 9}, 1, i))
+    end
+    for i = 1, 9 do
+      if i % 3 == 0 then
+        assert.same({code = i}, caught(list[i].await, list[i]))
+      else
+        assert.same({n = i + 1, i, table.unpack({1, 2, 3, 4, 5, 6, 7, 8, 9}, 1, i)}, table.pack(list[i]:await()))
+      end
+    end
+  end))
+
+  it("survive the collector at every place where one of them can go away", inside(function()
+    local function work(i)
+      collectgarbage()
+      if i % 2 == 0 then
+        async.sleep(0)
+        collectgarbage()
+      end
+      if i % 5 == 0 then error({i}) end
+      return {i}
+    end
+    local list = {}
+    for i = 1, 20 do list[i] = async.spawn(work, i) end
+    local results, errors = async.gather(list, {return_errors = true})
+    for i = 1, 20 do assert.same({i}, i % 5 == 0 and errors[i] or results[i]) end
+  end))
+
+  it("do not run in the turn of those that spawn them", inside(function()
+    local order = {}
+    for i = 1, 3 do
+      async.spawn(function()
+        order[#order + 1] = i
+        async.spawn(function() order[#order + 1] = i + 10 end)
+      end)
+    end
+    async.sleep(0)
+    assert.same({1, 2, 3}, order)
+    async.sleep(0)
+    assert.same({1, 2, 3, 11, 12, 13}, order)
+  end))
+
+  it("may forget a block, which is the error of that task alone", inside(function()
+    local forgetful = async.spawn(function()
+      async.task_group() -- luacheck: ignore
+    end)
+    local sound = async.spawn(function() return "sound" end)
+    assert.matches("<close>", tostring(caught(forgetful.await, forgetful)))
+    assert.equal("sound", sound:await())
+  end))
+end)
+
 describe("current_task", function()
   it("is the task that runs", inside(function()
     local seen

@@ -98,13 +98,14 @@ int64_t sr_debug_start(lua_State *L, SrTask *t) {
   return rt->step_started;
 }
 
-void sr_debug_stop(lua_State *L, lua_State *co, SrTask *t, int64_t started) {
+void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started) {
+  SrTask *t = (SrTask *)lua_touserdata(L, index);
   SrRuntime *rt = t->rt;
   int64_t elapsed = (int64_t)uv_hrtime() - started;
   if (lua_gethook(co) == on_sample) lua_sethook(co, NULL, 0, 0);
   if (elapsed >= rt->slow && !rt->step_warned)
-    warn_slow(L, lua_gettop(L), t->future.state == SR_ENDED ? NULL : co, (double)elapsed / 1e9);
-  lua_pop(L, 1);
+    warn_slow(L, index, t->future.state == SR_ENDED ? NULL : co, (double)elapsed / 1e9);
+  lua_remove(L, index);
 }
 
 /* --- left behind ------------------------------------------------------------ */

@@ -130,12 +130,20 @@ static SrTask *choose(lua_State *L, SrRuntime *rt, unsigned count) {
   return t;
 }
 
+/* One step for each task that is ready now. At the end of a run those that swallow all cancellation are closed. */
 static void drain(lua_State *L, SrRuntime *rt) {
-  unsigned count = rt->ready_count;
   rt->turn++;
-  rt->steps += count;
-  for (; count > 0 && rt->ready_count > 0; count--)
-    sr_step(L, rt->is_scheduled ? choose(L, rt, count) : sr_take_ready(rt));
+  rt->in_turn = rt->ready_count;
+  rt->steps += rt->in_turn;
+  while (rt->in_turn > 0 && rt->ready_count > 0) {
+    SrTask *t = rt->is_scheduled ? choose(L, rt, rt->in_turn) : sr_take_ready(rt);
+    rt->in_turn--;
+    if (t->raised > SWALLOW_LIMIT && rt->is_closing)
+      sr_kill(L, t);
+    else
+      sr_step(L, t); /* the only call, so that it is compiled in here: a return after lua_resume is never foreseen */
+  }
+  rt->in_turn = 0;
 }
 
 /* Tasks are ready: a look at timers and I/O, if it is time for one. */
@@ -262,7 +270,6 @@ static void wait_for_event(lua_State *L, SrRuntime *rt) {
     on_deadlock(L, rt);
     return;
   }
-  if (rt->idle_count > SR_POOL_SIZE) sr_trim_pool(L, rt);
   if (!io && rt->clock.is_virtual)
     rt->clock.virtual_now = next > rt->clock.virtual_now ? next : rt->clock.virtual_now;
   else
@@ -288,17 +295,6 @@ void sr_loop_turn(lua_State *L, SrRuntime *rt) {
 
 /* --- the end of a run ------------------------------------------------------- */
 
-/* As drain, but a task that goes on swallowing its cancellation is closed by force. */
-static void drain_closing(lua_State *L, SrRuntime *rt) {
-  for (unsigned count = rt->ready_count; count > 0 && rt->ready_count > 0; count--) {
-    SrTask *t = rt->is_scheduled ? choose(L, rt, count) : sr_take_ready(rt);
-    if (t->raised > SWALLOW_LIMIT)
-      sr_kill(L, t);
-    else
-      sr_step(L, t);
-  }
-}
-
 void sr_loop_wind_down(lua_State *L, SrRuntime *rt) {
   rt->is_closing = true;
   if (rt->root.children == NULL) return;
@@ -306,7 +302,7 @@ void sr_loop_wind_down(lua_State *L, SrRuntime *rt) {
   sr_scope_forgive(&rt->root);
   sr_scope_cancel(&rt->root);
   while (rt->root.children != NULL) {
-    drain_closing(L, rt);
+    drain(L, rt);
     if (rt->root.children != NULL) poll(L, rt);
   }
 }

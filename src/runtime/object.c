@@ -51,10 +51,6 @@ lua_Integer sr_check_integer(lua_State *L, const char *function, int index, int 
 }
 
 double sr_check_seconds(lua_State *L, const char *function, int index, int arg) {
-  if (lua_isinteger(L, index)) {
-    lua_Integer whole = lua_tointeger(L, index);
-    return whole < 0 ? 0 : (double)whole;
-  }
   if (lua_type(L, index) != LUA_TNUMBER) sr_type_error(L, function, index, arg, "number");
   double seconds = (double)lua_tonumber(L, index);
   if (isnan(seconds)) sr_arg_error(L, function, arg, "seconds must not be NaN");

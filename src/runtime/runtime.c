@@ -11,7 +11,7 @@
 #include "runtime/loop.h"
 #include "runtime/trace.h"
 
-const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key, sr_live_key,
+const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_idle_key, sr_runtime_key, sr_live_key,
     sr_scheduler_key, sr_module_key, sr_protected_key;
 
 SrRuntime *sr_find_runtime(lua_State *L) {
@@ -111,7 +111,7 @@ static void begin_run(lua_State *L, SrRuntime *rt, bool is_testing) {
   memset(&rt->root, 0, sizeof rt->root);
   rt->root.kind = SR_SCOPE_RUN;
   rt->ready = rt->newest = NULL;
-  rt->ready_count = 0;
+  rt->ready_count = rt->in_turn = 0;
   rt->main_task = rt->current = NULL;
   rt->settlers = NULL;
   rt->is_closing = false;
@@ -133,7 +133,7 @@ static void shrink_live(lua_State *L) {
 
 /* Lets go of what is kept in tables. If that fails the next run uses them as they are: nothing in them counts. */
 static int l_renew_tables(lua_State *L) {
-  new_table_at(L, &sr_threads_key, NULL);
+  new_table_at(L, &sr_idle_key, NULL);
   new_table_at(L, &sr_vault_key, NULL);
   shrink_live(L);
   return 0;
@@ -147,9 +147,6 @@ static void end_run(lua_State *L, SrRuntime *rt) {
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
-  sr_slots_free(&rt->threads);
-  free(rt->idle);
-  rt->idle = NULL;
   rt->idle_count = rt->idle_capacity = 0;
   sr_protected(L, l_renew_tables, 0, 0);
   sr_report_failures(L, rt);
@@ -241,10 +238,7 @@ static int l_collect(lua_State *L) {
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
-  sr_slots_free(&rt->threads);
   sr_free_sources(rt);
-  free(rt->idle);
-  rt->idle = NULL;
   rt->is_running = false;
   return 0;
 }
@@ -285,7 +279,7 @@ int sr_open_runtime(lua_State *L, lua_CFunction init) {
   new_table_at(L, &sr_vault_key, NULL);
   new_table_at(L, &sr_origin_key, "k");
   new_table_at(L, &sr_names_key, "k");
-  new_table_at(L, &sr_threads_key, NULL);
+  new_table_at(L, &sr_idle_key, NULL);
   sr_open_debug(rt);
   push_upvalues(L, rt);
   for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, -SR_UP_COUNT);

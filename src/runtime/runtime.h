@@ -21,15 +21,6 @@ typedef struct SrSlots {
   uint32_t top; /* the highest number handed out */
 } SrSlots;
 
-/* Coroutines that are kept for the next task while the loop has nothing to do; in a burst all are. */
-enum { SR_POOL_SIZE = 1024 };
-
-/* A coroutine that waits for a task. */
-typedef struct SrIdle {
-  lua_State *co;
-  uint32_t thread; /* in the table of threads */
-} SrIdle;
-
 /* The handles that the runtime itself keeps on the loop. They may outlive the Lua state. */
 typedef struct SrPoller {
   uv_timer_t timer;  /* wakes the loop for the next deadline */
@@ -44,6 +35,7 @@ struct SrRuntime {
   SrWaiter *ready;   /* oldest of the ready queue, linked by next */
   SrWaiter *newest;
   unsigned ready_count;
+  unsigned in_turn;                /* those of the ready queue that have not had their step in this turn */
   unsigned runs;                   /* counts runs */
   unsigned hops;                   /* tasks looked at in the present search for a cycle */
   volatile sig_atomic_t interrupt; /* Ctrl-C came and has not been raised yet */
@@ -63,14 +55,12 @@ struct SrRuntime {
   int64_t polled;    /* when that was, in nanoseconds */
   unsigned turn;     /* counts drains of the ready queue */
   SrSlots live;      /* numbers of live tasks */
-  SrSlots threads;   /* numbers of coroutines */
-  SrIdle *idle;      /* a stack of coroutines without a task */
-  unsigned idle_count, idle_capacity;
-  uint32_t last_id;      /* of the task spawned last */
-  uint64_t last_serial;  /* of the block opened last */
-  uint64_t freed_serial; /* of the last block whose memory is gone */
-  SrBlock *free_blocks;  /* linked by task */
-  SrBlock **all_blocks;  /* every block of this run, to be freed at its end */
+  unsigned idle_count, idle_capacity; /* of the pool of coroutines */
+  uint32_t last_id;                   /* of the task spawned last */
+  uint64_t last_serial;               /* of the block opened last */
+  uint64_t freed_serial;              /* of the last block whose memory is gone */
+  SrBlock *free_blocks;               /* linked by task */
+  SrBlock **all_blocks;               /* every block of this run, to be freed at its end */
   unsigned block_count, block_capacity;
   SrWaiter *settlers;        /* tasks in testing.settle */
   saros_resource *resources; /* open ones, newest first */
@@ -86,8 +76,8 @@ struct SrRuntime {
   lua_Integer failures; /* number of the newest failure box */
 };
 
-extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_threads_key, sr_runtime_key,
-    sr_live_key, sr_scheduler_key, sr_module_key, sr_protected_key;
+extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_idle_key, sr_runtime_key, sr_live_key,
+    sr_scheduler_key, sr_module_key, sr_protected_key;
 
 /* The runtime, from inside one of saros' own C functions. */
 static inline SrRuntime *sr_rt(lua_State *L) {

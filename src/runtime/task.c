@@ -8,7 +8,7 @@
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"
-#include "runtime/runtime.h"
+#include "runtime/pool.h"
 #include "runtime/trace.h"
 
 /* The frame of sr_l_body. After the call the results, or the error, start where the function was. */
@@ -65,8 +65,8 @@ static SrStatus failure_status(lua_State *L, const SrTask *t, int error) {
 ** ends, which cannot; then its block hears of it, which may fail, and hears just that in this case.
 */
 
-/* Its outcome is kept. The table of live tasks is on top. [-1, +0, -] */
-static void settle_task(lua_State *L, SrTask *t, SrStatus status) {
+/* Its outcome is kept. `live` is the index of the table of live tasks. [-0, +0, -] */
+static void settle_task(lua_State *L, SrTask *t, int live, SrStatus status) {
   SrRuntime *rt = t->rt;
   SrScope *parent = t->scope.parent;
   t->future.state = SR_ENDED;
@@ -77,8 +77,7 @@ static void settle_task(lua_State *L, SrTask *t, SrStatus status) {
     sr_vault_set(L, &t->scope.cancelled);
   }
   lua_pushnil(L);
-  lua_rawseti(L, -2, (lua_Integer)t->slot);
-  lua_pop(L, 1);
+  lua_rawseti(L, live, (lua_Integer)t->slot);
   sr_slots_give(&rt->live, t->slot);
   sr_scope_exit(&t->scope);
   if (t == rt->main_task) rt->main_task = NULL;
@@ -95,8 +94,7 @@ static void end_task(lua_State *L, SrTask *t, int first, bool ok) {
   SrStatus status = ok ? SR_DONE : failure_status(L, t, first);
   sr_debug_end(L, t, status);
   sr_keep_outcome(L, &t->future, 1, first, status);
-  lua_pushvalue(L, lua_upvalueindex(SR_UP_LIVE));
-  settle_task(L, t, status);
+  settle_task(L, t, lua_upvalueindex(SR_UP_LIVE), status);
   SrBlock *owner = (SrBlock *)t->object;
   if (owner == NULL) return;
   owner->ops->child_ended(owner, L, t, index);
@@ -115,7 +113,8 @@ static void end_bare(lua_State *L, SrTask *t) {
   lua_setiuservalue(L, -2, 1);
   t->future.count = 0;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
-  settle_task(L, t, SR_FAILED);
+  settle_task(L, t, lua_gettop(L), SR_FAILED);
+  lua_pop(L, 1);
 }
 
 /*
@@ -138,10 +137,38 @@ static void finish(lua_State *L, SrTask *t, lua_CFunction end) {
   if (owner != NULL) owner->ops->child_lost(owner);
 }
 
-static int k_body(lua_State *L, int status, lua_KContext ctx) {
-  (void)ctx;
-  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
-  bool ok = status == LUA_OK || status == LUA_YIELD;
+/* --- the body of a task, in its coroutine ------------------------------------ */
+
+/*
+** While a coroutine runs it is on top of the stack of `base`; while its task is parked the handle holds it,
+** in place of the function that it no longer needs.
+*/
+static void anchor(lua_State *base, SrTask *t) {
+  lua_rawgeti(base, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
+  lua_insert(base, -2);
+  lua_setiuservalue(base, -2, 1);
+  lua_pop(base, 1);
+  t->is_anchored = true;
+}
+
+static void lift(lua_State *L, SrTask *t) {
+  lua_pushthread(L);
+  lua_xmove(L, t->rt->base, 1);
+  t->is_anchored = false;
+}
+
+static const char STRAY_YIELD[] = "attempt to yield a task (coroutine.yield works inside a coroutine of your own; a "
+                                  "task gives way by async.sleep(0))";
+
+/* Raises in a task that called coroutine.yield: nobody could resume it. */
+static void on_stray_yield(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  lua_sethook(L, NULL, 0, 0);
+  luaL_error(L, STRAY_YIELD);
+}
+
+/* The results of the task, or its error, stand from BODY_RESULTS on. [-0, +0, m] */
+static void end_body(lua_State *L, SrTask *t, bool ok) {
   if (!lua_checkstack(L, LUA_MINSTACK)) {
     lua_settop(L, BODY_RESULTS - 1);
     sr_push_memory_error(L);
@@ -156,104 +183,85 @@ static int k_body(lua_State *L, int status, lua_KContext ctx) {
     ok = false;
   }
   end_task(L, t, BODY_RESULTS, ok);
-  return 0;
 }
 
-/* Runs a task: (handle, handler, function, arguments...). A yieldable protected call, so that __close may wait. */
-int sr_l_body(lua_State *L) {
-  int nargs = lua_gettop(L) - BODY_FUNCTION;
-  return k_body(L, lua_pcallk(L, nargs, LUA_MULTRET, BODY_HANDLER, 0, k_body), 0);
-}
-
-/* --- the pool of coroutines ------------------------------------------------- */
-
-/* Fills the SrIdle at its argument. */
-static int l_new_coroutine(lua_State *L) {
-  SrRuntime *rt = sr_rt(L);
-  SrIdle *idle = (SrIdle *)lua_touserdata(L, 1);
-  if (!sr_slots_peek(&rt->threads, &idle->thread)) luaL_error(L, "not enough memory");
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_threads_key);
-  lua_State *co = lua_newthread(L);
-  lua_rawseti(L, -2, (lua_Integer)idle->thread);
-  sr_slots_commit(&rt->threads);
-  idle->co = co;
-  return 0;
-}
-
-static bool new_coroutine(lua_State *L, SrIdle *idle) {
-  lua_pushlightuserdata(L, idle);
-  return sr_protected(L, l_new_coroutine, 1, 0);
-}
-
-/* The collector gets it. An idle coroutine has an empty stack: to others it is a dead one. */
-static void drop_coroutine(lua_State *L, SrRuntime *rt, uint32_t thread) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_threads_key);
-  lua_pushnil(L);
-  lua_rawseti(L, -2, (lua_Integer)thread);
-  lua_pop(L, 1);
-  sr_slots_give(&rt->threads, thread);
-}
-
-static bool has_room(SrRuntime *rt) {
-  if (rt->idle_count < rt->idle_capacity) return true;
-  unsigned capacity = rt->idle_capacity == 0 ? 64 : rt->idle_capacity * 2;
-  SrIdle *idle = (SrIdle *)realloc(rt->idle, capacity * sizeof *idle);
-  if (idle == NULL) return false;
-  rt->idle = idle;
-  rt->idle_capacity = capacity;
-  return true;
-}
-
-static void release_coroutine(lua_State *L, SrRuntime *rt, SrIdle idle) {
-  if (has_room(rt))
-    rt->idle[rt->idle_count++] = idle;
-  else
-    drop_coroutine(L, rt, idle.thread);
-}
-
-void sr_trim_pool(lua_State *L, SrRuntime *rt) {
-  unsigned keep = rt->idle_count / 2 > SR_POOL_SIZE ? rt->idle_count / 2 : SR_POOL_SIZE;
-  while (rt->idle_count > keep) drop_coroutine(L, rt, rt->idle[--rt->idle_count].thread);
-}
-
-static bool take_coroutine(lua_State *L, SrRuntime *rt, SrIdle *idle) {
-  if (rt->idle_count == 0) return new_coroutine(L, idle);
-  *idle = rt->idle[--rt->idle_count];
-  return true;
-}
-
-/* Gives a new task its coroutine, with all that sr_l_body takes on its stack; returns how much that is, 0: no memory. */
-static int attach(lua_State *L, SrTask *t) {
-  SrRuntime *rt = t->rt;
-  SrIdle idle;
+/* Pushes the function of a new task and its arguments; returns how many those are. [-0, +n, m] */
+static int push_call(lua_State *L, SrTask *t) {
   int nargs = t->budget;
-  if (!take_coroutine(L, rt, &idle)) return 0;
-  lua_State *co = idle.co;
-  if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(co, nargs + LUA_MINSTACK)) return release_coroutine(L, rt, idle), 0;
-  t->co = co;
-  t->thread = idle.thread;
   t->budget = SR_BUDGET;
-  lua_pushvalue(L, lua_upvalueindex(SR_UP_BODY));
-  lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
-  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
-  lua_xmove(L, co, 3);
-  lua_getiuservalue(co, 2, 1);
-  for (int i = 2; i <= nargs + 1; i++) { /* the handle must not keep its arguments alive */
-    lua_getiuservalue(co, 2, i);
-    lua_pushnil(co);
-    lua_setiuservalue(co, 2, i);
+  if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(L, nargs + LUA_MINSTACK)) {
+    sr_push_memory_error(L);
+    lua_error(L);
   }
-  return BODY_FUNCTION + nargs;
+  lua_getiuservalue(L, BODY_TASK, 1);
+  for (int i = 2; i <= nargs + 1; i++) { /* the handle must not keep its arguments alive */
+    lua_getiuservalue(L, BODY_TASK, i);
+    lua_pushnil(L);
+    lua_setiuservalue(L, BODY_TASK, i);
+  }
+  return nargs;
+}
+
+/*
+** The coroutine of a task that has ended goes on with the next of this turn if that has not begun: most of what a
+** step costs is saved. Puts the next one at BODY_TASK; NULL if there is none. [-n, +0, -]
+*/
+static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
+  bool may_go_on = rt->current == before && rt->in_turn > 0 && !rt->debug && !rt->is_scheduled;
+  if (!may_go_on || rt->ready_count == 0) return NULL;
+  SrTask *t = sr_task_of(rt->ready);
+  if (t->future.state != SR_NEW) return NULL;
+  sr_take_ready(rt);
+  rt->in_turn--;
+  t->co = L;
+  t->future.state = SR_RUNNING;
+  rt->current = t;
+  lua_settop(L, BODY_HANDLER);
+  lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
+  lua_replace(L, BODY_TASK);
+  return t;
+}
+
+/* The yield was the last thing that the task did. [-n, +1, m] */
+static int fail_stray(lua_State *L) {
+  lua_sethook(L, NULL, 0, 0);
+  lua_settop(L, BODY_HANDLER);
+  lua_pushstring(L, STRAY_YIELD);
+  return LUA_ERRRUN;
+}
+
+static int k_body(lua_State *L, int status, lua_KContext ctx) {
+  SrRuntime *rt = sr_rt(L);
+  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
+  (void)ctx;
+  do {
+    if (t->is_anchored && t == rt->current) lift(L, t); /* else it was resumed by hand */
+    if (lua_gethook(L) == on_stray_yield) status = fail_stray(L);
+    end_body(L, t, status == LUA_OK || status == LUA_YIELD);
+    t = take_next(L, rt, t);
+    if (t != NULL) status = lua_pcallk(L, push_call(L, t), LUA_MULTRET, BODY_HANDLER, 0, k_body);
+  } while (t != NULL);
+  return 0;
+}
+
+/* Runs a task, and those after it: (handle, handler). A yieldable protected call, so that __close may wait. */
+int sr_l_body(lua_State *L) {
+  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
+  return k_body(L, lua_pcallk(L, push_call(L, t), LUA_MULTRET, BODY_HANDLER, 0, k_body), 0);
 }
 
 /* --- step ------------------------------------------------------------------- */
 
-/* The body itself failed, for want of memory: the task fails with what is on top of its coroutine. */
-static void crash(lua_State *L, SrTask *t, SrIdle idle) {
-  t->co = NULL;
-  lua_xmove(idle.co, L, 1);
-  finish(L, t, l_end);
-  drop_coroutine(L, t->rt, idle.thread);
+/* Gives a new task its coroutine, which is pushed too, and returns how much its body takes; 0: no memory. [-0, +(0|1), -] */
+static int attach(lua_State *L, SrTask *t) {
+  if (!sr_pool_take(L, t->rt)) return 0;
+  lua_State *co = lua_tothread(L, -1);
+  t->co = co;
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_BODY));
+  lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
+  lua_xmove(L, co, BODY_HANDLER + 1);
+  return BODY_HANDLER;
 }
 
 /* It cannot even begin. */
@@ -262,12 +270,12 @@ static void fail_to_start(lua_State *L, SrTask *t) {
   finish(L, t, l_end);
 }
 
-/* Raises in a task that called coroutine.yield: it cannot be resumed by anybody. */
-static void on_stray_yield(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  lua_sethook(L, NULL, 0, 0);
-  luaL_error(L, "attempt to yield a task (coroutine.yield works inside a coroutine of your own; a task gives way by "
-                "async.sleep(0))");
+/* The body itself failed, for want of memory: the task fails with what is on top of its coroutine. */
+static void crash(lua_State *L, SrTask *t, lua_State *co) {
+  t->co = NULL;
+  lua_xmove(co, L, 1);
+  finish(L, t, l_end);
+  if (!t->is_anchored) lua_pop(L, 1);
 }
 
 static const SrKind stray_kind = {"its turn", NULL, NULL, false, NULL, NULL};
@@ -281,6 +289,7 @@ static void refuse_yield(SrTask *t, int count) {
   t->waiter.kind = &stray_kind;
 }
 
+/* The coroutine is on top of L unless its task was parked, or is now, for then the handle holds it. */
 void sr_step(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
   int count = 0;
@@ -288,20 +297,22 @@ void sr_step(lua_State *L, SrTask *t) {
     fail_to_start(L, t);
     return;
   }
-  SrIdle idle = {t->co, t->thread};
+  lua_State *co = t->co;
   int64_t started = rt->debug ? sr_debug_start(L, t) : 0;
+  int handle = started != 0 ? lua_gettop(L) : 0;
   t->future.state = SR_RUNNING;
   rt->current = t;
-  int status = lua_resume(idle.co, L, count, &count);
+  int status = lua_resume(co, L, count, &count);
+  t = rt->current; /* by now it may be another one */
   rt->current = NULL;
-  if (started != 0) sr_debug_stop(L, idle.co, t, started);
+  if (started != 0) sr_debug_stop(L, handle, co, started);
   if (status == LUA_YIELD) {
     if (t->future.state == SR_RUNNING) refuse_yield(t, count);
-  } else if (status == LUA_OK) {
-    if (lua_gethook(idle.co) == on_stray_yield) lua_sethook(idle.co, NULL, 0, 0);
-    release_coroutine(L, rt, idle);
-  } else
-    crash(L, t, idle);
+    if (!t->is_anchored) anchor(L, t);
+  } else if (status == LUA_OK)
+    sr_pool_give(L, rt);
+  else
+    crash(L, t, co);
 }
 
 /* --- by force --------------------------------------------------------------- */
@@ -361,5 +372,4 @@ void sr_kill(lua_State *L, SrTask *t) {
   if (co != NULL) close_coroutine(co, L);
   lua_pushnil(L);
   finish(L, t, l_end_killed);
-  if (co != NULL) drop_coroutine(L, t->rt, t->thread);
 }

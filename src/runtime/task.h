@@ -23,6 +23,7 @@ typedef enum SrState {
 /*
 ** What can be awaited. User value 1 holds its result; a table of results if there are more;
 ** the error of a future; the failure box of a failed task; the CancelledError of a cancelled one.
+** Of a task that has not ended: the function to run, later the coroutine that runs it.
 */
 struct SrFuture {
   SrObject head;
@@ -42,11 +43,11 @@ struct SrTask {
   lua_State *co;    /* its coroutine, from the first step to the end */
   SrScope *current; /* the innermost scope it is in */
   SrRuntime *rt;
-  uint32_t slot;   /* in the table of live tasks */
-  uint32_t thread; /* of its coroutine, in the table of threads */
-  uint32_t id;     /* counts tasks in spawn order */
-  uint16_t budget; /* awaits left that need not wait; before the first step, how many arguments it has */
-  uint16_t raised; /* cancellations raised in it, up to a limit */
+  uint32_t slot;    /* in the table of live tasks */
+  uint32_t id;      /* counts tasks in spawn order */
+  uint16_t budget;  /* awaits left that need not wait; before the first step, how many arguments it has */
+  uint16_t raised;  /* cancellations raised in it, up to a limit */
+  bool is_anchored; /* it has begun and is parked: user value 1 is its coroutine */
 };
 
 extern const SrClass sr_task_class;
@@ -87,8 +88,6 @@ void sr_set_name(lua_State *L, int index);
 void sr_step(lua_State *L, SrTask *t);
 /* Closes a task by force: `__close` runs, but cannot wait. [-0, +0, -] */
 void sr_kill(lua_State *L, SrTask *t);
-/* Nothing is to be done: lets go of half of the idle coroutines that are too many. [-0, +0, -] */
-void sr_trim_pool(lua_State *L, SrRuntime *rt);
 /*
 ** Keeps how a future (a task at its end) came out: the results are the values from `first` to the
 ** top of L, or the error is the value at `first`; the handle is at `index`. It is not settled yet,

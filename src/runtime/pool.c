@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* The pool of coroutines. See pool.h. */
+#include "runtime/pool.h"
+
+/* Enough for what comes and goes between two looks at I/O; a larger burst makes its own. */
+enum { FIRST_SIZE = 64, LAST_SIZE = 1024 };
+
+static int l_new_coroutine(lua_State *L) {
+  lua_newthread(L);
+  return 1;
+}
+
+bool sr_pool_take(lua_State *L, SrRuntime *rt) {
+  if (rt->idle_count == 0) return sr_protected(L, l_new_coroutine, 0, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
+  lua_rawgeti(L, -1, (lua_Integer)rt->idle_count);
+  lua_pushnil(L);
+  lua_rawseti(L, -3, (lua_Integer)rt->idle_count--);
+  lua_replace(L, -2);
+  return true;
+}
+
+/* Makes room, so that giving back needs no memory. */
+static int l_grow(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  unsigned capacity = rt->idle_capacity == 0 ? FIRST_SIZE : rt->idle_capacity * 2;
+  lua_createtable(L, (int)capacity, 0);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
+  for (lua_Integer i = 1; i <= (lua_Integer)rt->idle_count; i++) {
+    lua_rawgeti(L, -1, i);
+    lua_rawseti(L, -3, i);
+  }
+  lua_pop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
+  rt->idle_capacity = capacity;
+  return 0;
+}
+
+static bool has_room(lua_State *L, SrRuntime *rt) {
+  if (rt->idle_count < rt->idle_capacity) return true;
+  return rt->idle_capacity < LAST_SIZE && sr_protected(L, l_grow, 0, 0);
+}
+
+void sr_pool_give(lua_State *L, SrRuntime *rt) {
+  if (has_room(L, rt)) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, (lua_Integer)++rt->idle_count);
+  }
+  lua_pop(L, 1);
+}
