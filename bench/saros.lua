@@ -52,13 +52,11 @@ function workloads.sleepers(n)
     sleep(1)
     finished = finished + 1
   end
-  local tasks = {}
-  for i = 1, n do
-    tasks[i] = spawn(work)
-  end
-  for i = 1, n do
-    tasks[i]:await()
-  end
+  async.task_group(function(group)
+    for _ = 1, n do
+      group:spawn(work)
+    end
+  end)
   assert(finished == n)
 end
 

@@ -10,8 +10,15 @@ static int l_new_coroutine(lua_State *L) {
   return 1;
 }
 
+static bool push_new(lua_State *L) {
+  lua_pushcfunction(L, l_new_coroutine);
+  if (lua_pcall(L, 0, 1, 0) == LUA_OK) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
 bool sr_pool_take(lua_State *L, SrRuntime *rt) {
-  if (rt->idle_count == 0) return sr_protected(L, l_new_coroutine, 0, 1);
+  if (rt->idle_count == 0) return push_new(L);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
   lua_rawgeti(L, -1, (lua_Integer)rt->idle_count);
   lua_pushnil(L);
