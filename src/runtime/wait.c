@@ -145,6 +145,20 @@ int sr_raise(lua_State *L, SrTask *t) {
   return give_turn(L, t, k_raise, (lua_KContext)t);
 }
 
+/* --- common continuations --------------------------------------------------- */
+
+int sr_k_nothing(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  SrTask *t = (SrTask *)ctx;
+  return sr_was_woken(L, t) ? 0 : sr_throw(L, t);
+}
+
+int sr_k_value(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  SrTask *t = (SrTask *)ctx;
+  return sr_was_woken(L, t) ? 1 : sr_throw(L, t);
+}
+
 /* --- sleep ------------------------------------------------------------------ */
 
 static int abort_sleep(SrTask *t) {
@@ -162,12 +176,6 @@ static int abort_forever(SrTask *t) {
 
 static const SrKind forever_kind = {"sleep without end", abort_forever, NULL, false, NULL, NULL};
 
-static int k_sleep(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  SrTask *t = (SrTask *)ctx;
-  return sr_was_woken(L, t) ? 0 : sr_throw(L, t);
-}
-
 SrTask *sr_sleeper(SrTimer *timer) {
   return SR_CONTAINER(timer, SrTask, waiter.timer);
 }
@@ -176,11 +184,11 @@ int sr_l_sleep(lua_State *L) {
   double seconds = sr_check_seconds(L, "sleep", 1, 1);
   SrTask *t = sr_check_wait(L, "sleep");
   if (sr_is_cancelled(t)) return sr_raise(L, t);
-  if (seconds == 0) return give_turn(L, t, k_sleep, (lua_KContext)t);
-  if (seconds == HUGE_VAL) return sr_park(L, t, &forever_kind, NULL, k_sleep);
+  if (seconds == 0) return give_turn(L, t, sr_k_nothing, (lua_KContext)t);
+  if (seconds == HUGE_VAL) return sr_park(L, t, &forever_kind, NULL, sr_k_nothing);
   t->waiter.timer.position = 0;
   if (!sr_clock_start(&t->rt->clock, &t->waiter.timer, seconds, true)) return luaL_error(L, "sleep: not enough memory");
-  return sr_park(L, t, &sleep_kind, NULL, k_sleep);
+  return sr_park(L, t, &sleep_kind, NULL, sr_k_nothing);
 }
 
 /* --- settle ----------------------------------------------------------------- */
@@ -197,7 +205,7 @@ int sr_l_settle(lua_State *L) {
   SrTask *t = sr_check_wait(L, "testing.settle");
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   sr_ring_append(&t->rt->settlers, &t->waiter);
-  return sr_park(L, t, &settle_kind, NULL, k_sleep);
+  return sr_park(L, t, &settle_kind, NULL, sr_k_nothing);
 }
 
 /* --- what it waits for ------------------------------------------------------ */

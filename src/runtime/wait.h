@@ -91,6 +91,10 @@ int sr_throw_pending(lua_State *L, SrTask *t);
 void sr_push_thrown(lua_State *L, SrTask *t);
 /* In a continuation: raises why the wait was aborted. [-0, +0, v] */
 int sr_throw(lua_State *L, SrTask *t);
+/* The continuation of a wait that gives nothing, for sr_park. [-0, +0, v] */
+int sr_k_nothing(lua_State *L, int status, lua_KContext ctx);
+/* The same of one whose result its waker has left on top of the stack. [-0, +1, v] */
+int sr_k_value(lua_State *L, int status, lua_KContext ctx);
 /* Suspends the task. `object` is the kind's own. To be returned. [-0, +0, v] */
 int sr_park(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k);
 /* The same with a context of its own for `k`, which else gets the task. */

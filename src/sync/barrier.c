@@ -49,12 +49,6 @@ static int abort_wait(SrTask *t) {
 
 static const SrKind wait_kind = {"barrier", abort_wait, NULL, false, NULL, NULL};
 
-static int k_wait(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  SrTask *t = (SrTask *)ctx;
-  return sr_was_woken(L, t) ? 1 : sr_throw(L, t);
-}
-
 /* barrier:wait(): until n tasks wait; returns the order of arrival, 1 to n. Waits. */
 static int l_wait(lua_State *L) {
   Barrier *barrier = check_barrier(L, "barrier:wait");
@@ -67,7 +61,7 @@ static int l_wait(lua_State *L) {
   }
   barrier->waiting++;
   sr_ring_append(&barrier->waiters, &t->waiter);
-  return sr_park(L, t, &wait_kind, barrier, k_wait);
+  return sr_park(L, t, &wait_kind, barrier, sr_k_value);
 }
 
 void sr_open_barrier(lua_State *L) {

@@ -50,12 +50,6 @@ static int abort_wait(SrTask *t) {
 
 static const SrKind wait_kind = {"event", abort_wait, NULL, false, NULL, NULL};
 
-static int k_wait(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  SrTask *t = (SrTask *)ctx;
-  return sr_was_woken(L, t) ? 0 : sr_throw(L, t);
-}
-
 /* event:wait(): until it is set. Waits. */
 static int l_wait(lua_State *L) {
   Event *event = check_event(L, "event:wait");
@@ -63,7 +57,7 @@ static int l_wait(lua_State *L) {
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (event->is_set) return sr_return(L, t, 0);
   sr_ring_append(&event->waiters, &t->waiter);
-  return sr_park(L, t, &wait_kind, event, k_wait);
+  return sr_park(L, t, &wait_kind, event, sr_k_nothing);
 }
 
 void sr_open_event(lua_State *L) {

@@ -117,12 +117,6 @@ static int abort_acquire(SrTask *t) {
 
 static const SrKind acquire_kind = {"rate limiter", abort_acquire, NULL, false, NULL, NULL};
 
-static int k_acquire(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  SrTask *t = (SrTask *)ctx;
-  return sr_was_woken(L, t) ? 0 : sr_throw(L, t);
-}
-
 /* rate_limiter:acquire(): until there may be one more. Waits in order of arrival. */
 static int l_acquire(lua_State *L) {
   Limiter *limiter = check_limiter(L, "rate_limiter:acquire");
@@ -140,7 +134,7 @@ static int l_acquire(lua_State *L) {
     if (!arm(limiter, now)) return luaL_error(L, "rate_limiter:acquire: not enough memory");
   }
   sr_ring_append(&limiter->waiters, &t->waiter);
-  return sr_park(L, t, &acquire_kind, limiter, k_acquire);
+  return sr_park(L, t, &acquire_kind, limiter, sr_k_nothing);
 }
 
 /* --- open ------------------------------------------------------------------- */

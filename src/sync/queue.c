@@ -210,12 +210,6 @@ static void undo_get(lua_State *L, SrTask *t) {
 
 static const SrKind get_kind = {"an item of a queue", abort_get, NULL, false, NULL, undo_get};
 
-static int k_get(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  SrTask *t = (SrTask *)ctx;
-  return sr_was_woken(L, t) ? 1 : sr_throw(L, t);
-}
-
 /* [-0, +(1|2), e] */
 static void take_item(lua_State *L, Queue *queue) {
   queue->store.ops->take(L, &queue->store);
@@ -232,7 +226,7 @@ static int get(lua_State *L, const char *function) {
   }
   if (queue->is_closed) return lua_pushnil(L), sr_return(L, t, 1);
   sr_ring_append(&queue->getters, &t->waiter);
-  return sr_park(L, t, &get_kind, queue, k_get);
+  return sr_park(L, t, &get_kind, queue, sr_k_value);
 }
 
 /* queue:get(): the next item; nil once the queue is closed and empty. Waits. */
@@ -283,12 +277,6 @@ static int abort_join(SrTask *t) {
 
 static const SrKind join_kind = {"the last task_done of a queue", abort_join, NULL, false, NULL, NULL};
 
-static int k_join(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  SrTask *t = (SrTask *)ctx;
-  return sr_was_woken(L, t) ? 0 : sr_throw(L, t);
-}
-
 /* queue:join(): until task_done was called for every item. Waits. */
 static int l_join(lua_State *L) {
   Queue *queue = check_queue(L, "queue:join");
@@ -296,7 +284,7 @@ static int l_join(lua_State *L) {
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (queue->unfinished == 0) return sr_return(L, t, 0);
   sr_ring_append(&queue->joiners, &t->waiter);
-  return sr_park(L, t, &join_kind, queue, k_join);
+  return sr_park(L, t, &join_kind, queue, sr_k_nothing);
 }
 
 /* --- the rest --------------------------------------------------------------- */
