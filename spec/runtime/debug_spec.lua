@@ -100,6 +100,57 @@ end)
     assert.matches(path .. ":%d+", text)
   end)
 
+  -- What a task with that body, which begins in line 2, makes it write when it is cancelled.
+  local function cancelled(body)
+    return warnings(("async.run(function() local task = async.spawn(function() %s end):set_name('mule')\n" ..
+      "async.sleep(0) task:cancel() pcall(task.await, task) end)"):format(body))
+  end
+
+  it("warns of the first await after a swallowed one, with the place of that", function()
+    local text, path = cancelled "\npcall(async.sleep, 100)\n\nasync.sleep(0)"
+    assert.matches("task 'mule' swallowed a cancellation", text, 1, true)
+    assert.matches(path .. ":3", text, 1, true)
+    assert.not_matches(path .. ":5", text, 1, true)
+  end)
+
+  it("warns of a cancellation that a task swallows as its last, too", function()
+    local text, path = cancelled "\n\npcall(async.sleep, 100)"
+    assert.matches("task 'mule' swallowed a cancellation", text, 1, true)
+    assert.matches(path .. ":4", text, 1, true)
+  end)
+
+  it("warns of a loop that swallows once", function()
+    local text = cancelled "for _ = 1, 9 do pcall(async.sleep, 100) end"
+    assert.equal(1, select(2, text:gsub("swallowed", "")))
+  end)
+
+  it("warns of a deadline that is swallowed", function()
+    local text, path = warnings[[
+pcall(async.run, async.wait_for, function()
+  pcall(async.sleep, 100)
+  async.sleep(0)
+end, 0.001)
+]]
+    assert.matches("task 'main' swallowed a cancellation", text, 1, true)
+    assert.matches(path .. ":3", text, 1, true)
+  end)
+
+  it("does not warn of a cancellation that passes, or that ends a block as it is meant to", function()
+    assert.equal("", (cancelled "local _, err = pcall(async.sleep, 100) error(err, 0)"))
+    assert.equal("", (cancelled "async.pcall(async.sleep, 100)"))
+    assert.equal("", (cancelled "local group <close> = async.task_group() group:spawn(async.sleep, 9) async.sleep(9)"))
+    assert.equal("", (cancelled "async.gather(function() async.sleep(9) end, function() async.sleep(9) end)"))
+    assert.equal("", (warnings[[
+async.run(function()
+  assert(async.wait_for(function() pcall(async.sleep, 100) return "a guess" end, 0.001) == "a guess")
+  for _ = 1, 3 do pcall(async.wait_for, function() async.sleep(100) end, 0.001) end
+  async.task_group(function(group) group:spawn(async.sleep, 9) group:cancel() async.sleep(9) end)
+  async.race{function() end, function() async.sleep(9) end}
+  for _ in async.generator(function(yield) yield(1) yield(2) end) do break end
+end)
+]]))
+  end)
+
   it("warns of tasks that are cut off at the end of run", function()
     local text, path = warnings[[
 async.run(function()

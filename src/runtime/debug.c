@@ -24,36 +24,42 @@ static void warn(const char *message, const char *detail) {
 
 /* --- swallowed cancellations ------------------------------------------------ */
 
-static void warn_swallowed(lua_State *L, SrTask *t, lua_State *co) {
-  int top = lua_gettop(L);
-  sr_push_name(L, t);
-  lua_pushfstring(L, "task '%s' swallowed a cancellation and went on", lua_tostring(L, -1));
-  if (co != NULL)
-    sr_push_stack(L, co, 0);
-  else
-    sr_push_place(L, &t->scope);
-  warn(lua_tostring(L, -2), lua_tostring(L, -1));
-  lua_settop(L, top);
+/*
+** The vault keeps, under the address of `raised`, the last CancelledError that was raised in a task,
+** or the serial of its cause once that has been warned of.
+*/
+void sr_debug_cancelled(lua_State *L, SrTask *t, uint64_t serial) {
+  sr_vault_get(L, &t->raised);
+  bool is_known = lua_isinteger(L, -1) && (uint64_t)lua_tointeger(L, -1) == serial;
+  lua_pop(L, 1);
+  if (is_known) return;
+  lua_pushvalue(L, -1);
+  sr_vault_set(L, &t->raised);
 }
 
-/* The second raise by one cause: somebody caught the first one and waited again. */
-static bool is_second_raise(lua_State *L, SrTask *t) {
+/* Somebody caught what was raised by `cause`, and then did not let it pass. Says so once, with the place. */
+static void warn_if_swallowed(lua_State *L, SrTask *t, const SrScope *cause, const char *what) {
+  int top = lua_gettop(L);
   sr_vault_get(L, &t->raised);
-  bool second = lua_touserdata(L, -1) == (void *)t->current->cause;
-  lua_pop(L, 1);
-  lua_pushlightuserdata(L, t->current->cause);
-  sr_vault_set(L, &t->raised);
-  return second;
+  if (sr_is_cancel_by(L, -1, t, cause)) {
+    sr_push_name(L, t);
+    lua_pushfstring(L, "task '%s' swallowed a cancellation%s; it was raised here:", lua_tostring(L, -1), what);
+    lua_getfield(L, top + 1, "traceback");
+    warn(lua_tostring(L, -2), lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
+    lua_pushinteger(L, (lua_Integer)sr_scope_serial(cause));
+    sr_vault_set(L, &t->raised);
+  }
+  lua_settop(L, top);
 }
 
 void sr_debug_raise(lua_State *L, SrTask *t) {
   if (t->raised < SWALLOW_LIMIT) t->raised++;
-  if (t->rt->debug && t->current->cause != NULL && is_second_raise(L, t)) warn_swallowed(L, t, L);
+  if (t->rt->debug && t->current->cause != NULL) warn_if_swallowed(L, t, t->current->cause, " and waits again");
 }
 
 void sr_debug_end(lua_State *L, SrTask *t, SrStatus status) {
-  if (!t->rt->debug || t->raised == 0) return;
-  if (status == SR_DONE && t->scope.cause != NULL) warn_swallowed(L, t, NULL);
+  if (!t->rt->debug) return;
+  if (status == SR_DONE && t->scope.cause != NULL) warn_if_swallowed(L, t, t->scope.cause, "");
   lua_pushnil(L);
   sr_vault_set(L, &t->raised);
 }

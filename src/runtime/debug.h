@@ -8,7 +8,9 @@
 
 #include "runtime/task.h"
 
-/* An await of `t` is about to raise its cancellation. [-0, +0, m] */
+/* The CancelledError on top, of the block with that serial, is about to be raised in `t`. [-0, +0, m] */
+void sr_debug_cancelled(lua_State *L, SrTask *t, uint64_t serial);
+/* An await of `t` begins although it is cancelled, and will raise. [-0, +0, m] */
 void sr_debug_raise(lua_State *L, SrTask *t);
 /* `t` ends with this status. [-0, +0, m] */
 void sr_debug_end(lua_State *L, SrTask *t, SrStatus status);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "runtime/debug.h"
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
@@ -42,8 +43,7 @@ void sr_foreign_push_error(lua_State *L, const char *name, const char *code, con
   va_end(args);
 }
 
-/* The serial of the block that is a scope, 0 for a task or the run. */
-static uint64_t serial_of(const SrScope *scope) {
+uint64_t sr_scope_serial(const SrScope *scope) {
   if (scope->kind == SR_SCOPE_RUN || scope->kind == SR_SCOPE_TASK) return 0;
   return ((const SrBlock *)(const void *)scope)->serial;
 }
@@ -59,8 +59,9 @@ void sr_push_cancelled(lua_State *L, SrTask *t) {
   lua_setfield(L, -2, "reason");
   sr_push_task(L, t);
   lua_setfield(L, -2, "task");
-  lua_pushinteger(L, (lua_Integer)serial_of(cause));
+  lua_pushinteger(L, (lua_Integer)sr_scope_serial(cause));
   lua_rawsetp(L, -2, &cause_key);
+  if (t->rt->debug) sr_debug_cancelled(L, t, sr_scope_serial(cause));
 }
 
 bool sr_is_error(lua_State *L, int index) {
@@ -82,6 +83,11 @@ bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint64_t *serial
   is_cancel = is_cancel && sr_test_task(L, -1) == t;
   lua_pop(L, 2);
   return is_cancel;
+}
+
+bool sr_is_cancel_by(lua_State *L, int index, const SrTask *t, const SrScope *cause) {
+  uint64_t serial;
+  return sr_is_own_cancel(L, index, t, &serial) && serial == sr_scope_serial(cause);
 }
 
 static int l_to_text(lua_State *L) {

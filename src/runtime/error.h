@@ -22,6 +22,10 @@ bool sr_is_error(lua_State *L, int index);
 ** it; then *serial is that of the block that was the cause, 0 for the task itself or the run. [-0, +0, -]
 */
 bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint64_t *serial);
+/* The same, by just that scope. [-0, +0, -] */
+bool sr_is_cancel_by(lua_State *L, int index, const SrTask *t, const SrScope *cause);
+/* The serial of the block that is this scope, 0 for a task or the run. */
+uint64_t sr_scope_serial(const SrScope *scope);
 
 /* is_error(value [, name]), error(fields), pcall(f, ...) */
 int sr_l_is_error(lua_State *L);
