@@ -35,29 +35,30 @@ setmetatable(async, {
   end,
 })
 
---- Gives the methods of an object's class.
-local function methods_of(object)
-  return getmetatable(object).__index
-end
-
---- Makes the method `with(fn, ...)`: calls fn(...) while holding a permit of the object.
+--- Gives a class of objects the method `with(fn, ...)`: it calls fn(...) while holding a permit of the object.
 --- Returns what fn returns and raises what it raises; the permit is given back in any case. Waits.
----@param name string  of the method, in messages
-local function new_with(name)
+---@param object any  one of that class
+---@param name string  of the class, in messages
+local function add_with(object, name)
+  local class, method = getmetatable(object), name:gsub(" ", "_") .. ":with"
+
   ---@async
-  return function(self, fn, ...)
-    if type(fn) ~= "function" then
-      error(("bad argument #1 to '%s' (function expected, got %s)"):format(name, type(fn)), 2)
+  function class.__index.with(self, fn, ...)
+    if getmetatable(self) ~= class then
+      local message = "calling '%s' on bad self (%s expected, got %s; call it with a colon)"
+      error(message:format(method, name, type(self)), 2)
+    elseif type(fn) ~= "function" then
+      error(("bad argument #1 to '%s' (function expected, got %s)"):format(method, type(fn)), 2)
     end
     local permit <close> = self:acquire()
     return fn(...)
   end
 end
 
-methods_of(async.semaphore(1)).with = new_with "semaphore:with"
-methods_of(async.lock()).with = new_with "lock:with"
-methods_of(async.condition()).with = new_with "condition:with"
-methods_of(async.rate_limiter(1, 1)).with = new_with "rate_limiter:with"
+add_with(async.semaphore(1), "semaphore")
+add_with(async.lock(), "lock")
+add_with(async.condition(), "condition")
+add_with(async.rate_limiter(1, 1), "rate limiter")
 
 --- Cancels and joins what as_completed has started, when its loop is left: tasks, and false for what was there before.
 local Started = {

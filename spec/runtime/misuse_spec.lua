@@ -278,6 +278,22 @@ describe("a wrong argument", function()
     assert.matches("bad argument #1 to 'queue:put' %(", caught(queue.put, queue, nil))
   end))
 
+  it("is named by a method that is called on another object, or with a dot", inside(function()
+    local semaphore, ran = async.semaphore(1), false
+    local function run() ran = true end
+    for name, object in pairs{
+      semaphore = semaphore, lock = async.lock(), condition = async.condition(), rate_limiter = async.rate_limiter(1, 1),
+    } do
+      local expected = ("calling '%s:with' on bad self (%s expected, got "):format(name, name:gsub("_", " "))
+      assert.matches(expected .. "function; ", caught(object.with, run), 1, true)
+      assert.matches(expected .. "nil; ", caught(object.with), 1, true)
+      assert.matches(expected .. "userdata; ", caught(object.with, async.future(), run), 1, true)
+    end
+    assert.matches("calling 'lock:with'", caught(async.lock().with, semaphore, run), 1, true)
+    assert.is_false(ran)
+    assert.equal(1, semaphore:available())
+  end))
+
   it("stands in the message with the place of the call", inside(function()
     local function call()
       async.sleep("x")
