@@ -26,9 +26,15 @@ static const luaL_Reg runtime_functions[] = {
 
 /* For the Lua half of saros alone. */
 static const luaL_Reg internal_functions[] = {
-    {"home", sr_l_home},         {"schedule", sr_l_schedule},
-    {"test_run", sr_l_test_run}, {"test_limit", sr_l_test_limit},
-    {"settle", sr_l_settle},     {NULL, NULL},
+    {"home", sr_l_home},
+    {"place", sr_l_place},
+    {"collected", sr_l_collected},
+    {"wait_in_generator", sr_l_wait_in_generator},
+    {"schedule", sr_l_schedule},
+    {"test_run", sr_l_test_run},
+    {"test_limit", sr_l_test_limit},
+    {"settle", sr_l_settle},
+    {NULL, NULL},
 };
 
 /* {public functions, functions for the Lua half of saros} */

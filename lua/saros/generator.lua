@@ -1,12 +1,17 @@
 -- SPDX-License-Identifier: MIT
 --- Generators: an iterator made by a function that may wait.
 local async = require "saros"
+local internal = require "saros.internal"
 
 local M = {}
 
---- Cancels and joins the producer when the loop is left. Errors of its cleanup are raised.
-local Producer = {
-  __close = function(self)
+local FIRST = { return_when = "first_completed" }
+
+--- What the loop holds, and the iterator; the producer does not, so that the collector finds out when both are gone.
+local Handle = {
+  --- Cancels and joins the producer when the loop is left. Errors of its cleanup are raised.
+  __close = function(handle)
+    local self = handle.state
     local task = self.task
     self.finished = true
     if task == nil then
@@ -15,6 +20,15 @@ local Producer = {
     task:close()
     if task:status() == "failed" and not self.raised then
       error(task:error(), 0)
+    end
+  end,
+
+  --- The backstop for an iterator that was called by hand and given up.
+  __gc = function(handle)
+    local self = handle.state
+    if not self.finished and self.task and not self.task:done() then
+      self.task:cancel()
+      internal.collected("generator", self.place)
     end
   end,
 }
@@ -61,10 +75,12 @@ function M.generator(fn)
   if type(fn) ~= "function" then
     error(("bad argument #1 to 'generator' (function expected, got %s)"):format(type(fn)), 2)
   end
-  local self = setmetatable({ finished = false }, Producer)
+  local handle = setmetatable({ state = { finished = false, place = internal.place() } }, Handle)
 
   ---@async
   local function step()
+    internal.checkpoint "generator"
+    local self = handle.state
     if self.finished then
       return nil
     end
@@ -74,7 +90,7 @@ function M.generator(fn)
     self.busy = true
     local held <close> = setmetatable({}, { __close = function() self.busy = false end })
     request(self, fn)
-    async.wait({ self.given, self.task }, { return_when = "first_completed" })
+    internal.wait_in_generator({ self.given, self.task }, FIRST)
     if self.given:done() then
       return take(self)
     end
@@ -82,7 +98,7 @@ function M.generator(fn)
     self.task:await()
     return nil
   end
-  return step, nil, nil, self
+  return step, nil, nil, handle
 end
 
 return M

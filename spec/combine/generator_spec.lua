@@ -177,6 +177,57 @@ describe("generator", function()
     end)()
   end)
 
+  it("says by name, and with the place, that nobody can wait there", function()
+    local function loop()
+      for _ in async.generator(function(yield) yield(1) end) do error "there is nothing" end
+    end
+    assert.matches("^[^:]*generator_spec.lua:%d+: generator: cannot wait here: no loop", support.failure(loop))
+    inside(function()
+      assert.matches("generator: cannot wait inside a coroutine", support.failure(coroutine.wrap(loop)))
+      assert.equal(0, others())
+    end)()
+  end)
+
+  it("says in reports that a task waits for it", inside(function()
+    local task = support.started(function()
+      for _ in async.generator(function() async.sleep(1) end) do error "there is nothing" end
+    end)
+    assert.matches("waiting for generator at", tostring(task), 1, true)
+    task:await()
+  end))
+
+  it("lets the others run though it and the loop never really wait", function()
+    local count, others_ran = 0, false
+    async.run(function()
+      async.spawn(function() others_ran = true end)
+      local step, _, _, closing = async.generator(function() end)
+      local _ <close> = closing
+      repeat
+        count = count + 1
+        step()
+      until others_ran or count > 1e6
+    end)
+    assert.is_true(others_ran)
+  end)
+
+  it("is cancelled by the collector when its iterator, called by hand, is given up", inside(function()
+    local cleaned = false
+    local step = async.generator(function(yield)
+      local _ <close> = setmetatable({}, {__close = function() cleaned = true end})
+      yield(1)
+      yield(2)
+    end)
+    assert.equal(1, step())
+    collectgarbage()
+    assert.equal(1, others())
+    step = nil -- luacheck: ignore 311
+    collectgarbage()
+    collectgarbage()
+    async.sleep(1)
+    assert.is_true(cleaned)
+    assert.equal(0, others())
+  end))
+
   it("can be nested", inside(function()
     local seen = {}
     for a in async.generator(function(yield)

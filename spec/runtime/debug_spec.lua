@@ -190,6 +190,21 @@ end)
     assert.matches(path .. ":5", text, 1, true)
   end)
 
+  it("warns of a generator that the collector had to close, with the place of creation", function()
+    local text, path = warnings[[
+async.run(function()
+  local step = async.generator(function(yield) yield(1) yield(2) end)
+  step()
+  step = nil
+  collectgarbage()
+  collectgarbage()
+  async.sleep(0.001)
+end)
+]]
+    assert.matches("generator opened at " .. path .. ":3 was closed by the collector", text, 1, true)
+    assert.equal(1, select(2, text:gsub("\n", "")))
+  end)
+
   it("is switched on by SAROS_DEBUG=1 in the environment", function()
     assert.matches("swallow", script(SWALLOWING, {env = {SAROS_DEBUG = "1"}}).err)
   end)

@@ -282,7 +282,10 @@ describe("a wrong argument", function()
     local semaphore, ran = async.semaphore(1), false
     local function run() ran = true end
     for name, object in pairs{
-      semaphore = semaphore, lock = async.lock(), condition = async.condition(), rate_limiter = async.rate_limiter(1, 1),
+      semaphore = semaphore,
+      lock = async.lock(),
+      condition = async.condition(),
+      rate_limiter = async.rate_limiter(1, 1),
     } do
       local expected = ("calling '%s:with' on bad self (%s expected, got "):format(name, name:gsub("_", " "))
       assert.matches(expected .. "function; ", caught(object.with, run), 1, true)

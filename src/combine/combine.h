@@ -21,6 +21,9 @@ void sr_check_awaitable(lua_State *L, const char *function, int index, int arg);
 */
 int sr_push_call(lua_State *L, int index, bool owns);
 
+/* wait_in_generator(tasks, options): wait, under the name that the user of a generator knows. */
+int sr_l_wait_in_generator(lua_State *L);
+
 /* Each opens one file: its functions go into the table on top. */
 void sr_open_gather(lua_State *L);
 void sr_open_select(lua_State *L);

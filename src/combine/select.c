@@ -121,6 +121,7 @@ static bool on_wait_ended(SrJoin *join, const SrEnding *ending) {
 }
 
 static const SrJoinPolicy wait_policy = {SR_JOIN_KIND("wait"), on_wait_ended};
+static const SrJoinPolicy generator_policy = {SR_JOIN_KIND("generator"), on_wait_ended};
 
 static void on_wait_deadline(saros_timer *timer) {
   SrJoin *join = (SrJoin *)(void *)SR_CONTAINER(timer, SrBlock, timer);
@@ -165,23 +166,31 @@ static double check_timeout(lua_State *L) {
   return sr_check_deadline(L, "wait", -1, 2);
 }
 
-/* wait(tasks [, {timeout =, return_when =}]): done, pending. Waits, cancels nothing. */
-static int l_wait(lua_State *L) {
+static int wait_for_some(lua_State *L, const SrJoinPolicy *policy) {
   static const char *const known[] = {"timeout", "return_when", NULL};
   sr_check_table(L, "wait", 1, 1);
   sr_check_options(L, "wait", 2, 2, known);
   double seconds = check_timeout(L);
   When when = check_when(L);
-  SrTask *t = sr_check_wait(L, "wait");
-  sr_join_check(L, t, "wait", 1, false);
+  SrTask *t = sr_check_wait(L, policy->kind.name);
+  sr_join_check(L, t, policy->kind.name, 1, false);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   arrange(L);
-  SrJoin *join = sr_join_open(L, t, &wait_policy);
+  SrJoin *join = sr_join_open(L, t, policy);
   join->when = (uint8_t)when;
   join->spares = true;
   join->block.timer.on_fire = on_wait_deadline;
   sr_block_start(L, &join->block, seconds);
   return sr_join_run(L, join, k_wait);
+}
+
+/* wait(tasks [, {timeout =, return_when =}]): done, pending. Waits, cancels nothing. */
+static int l_wait(lua_State *L) {
+  return wait_for_some(L, &wait_policy);
+}
+
+int sr_l_wait_in_generator(lua_State *L) {
+  return wait_for_some(L, &generator_policy);
 }
 
 void sr_open_select(lua_State *L) {

@@ -133,13 +133,31 @@ void sr_debug_forgotten(lua_State *L) {
   if (sr_find_runtime(L)->debug) warn(lua_tostring(L, -1), "");
 }
 
+static void warn_collected(lua_State *L, const char *name, const char *place) {
+  lua_pushfstring(L, "%s opened at %s was closed by the collector: close it, or declare it as local x <close>", name,
+                  place);
+  warn(lua_tostring(L, -1), "");
+  lua_pop(L, 1);
+}
+
 void sr_foreign_collected(lua_State *L, const saros_resource *resource, const char *name) {
   if (!sr_find_runtime(L)->debug) return;
   sr_push_resource_place(L, resource);
-  lua_pushfstring(L, "%s opened at %s was closed by the collector: close it, or declare it as local x <close>", name,
-                  lua_tostring(L, -1));
-  warn(lua_tostring(L, -1), "");
-  lua_pop(L, 2);
+  warn_collected(L, name, lua_tostring(L, -1));
+  lua_pop(L, 1);
+}
+
+int sr_l_place(lua_State *L) {
+  SrScope scope;
+  if (!sr_rt(L)->debug) return 0;
+  sr_place(L, sr_rt(L), &scope);
+  sr_push_place(L, &scope);
+  return 1;
+}
+
+int sr_l_collected(lua_State *L) {
+  if (sr_rt(L)->debug) warn_collected(L, luaL_checkstring(L, 1), luaL_optstring(L, 2, "?"));
+  return 0;
 }
 
 /* --- switching it on -------------------------------------------------------- */

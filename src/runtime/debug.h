@@ -25,6 +25,10 @@ void sr_debug_forgotten(lua_State *L);
 /* The function behind saros.h. */
 void sr_foreign_collected(lua_State *L, const saros_resource *resource, const char *name);
 
+/* For what is made in Lua: place() gives where, in debug mode; collected(name, place) is for its __gc. */
+int sr_l_place(lua_State *L);
+int sr_l_collected(lua_State *L);
+
 /* debug(on or {slow = seconds}) */
 int sr_l_debug(lua_State *L);
 /* Reads SAROS_DEBUG. */
