@@ -197,6 +197,12 @@ describe("as_completed", function()
     assert.same({1}, seen)
   end))
 
+  it("lets the others run though there is nothing to wait for", inside(function()
+    support.starves_nobody(function()
+      for _ in async.as_completed{} do error "there is nothing" end
+    end)
+  end))
+
   it("refuses what is no list of awaitables, before anything runs", inside(function()
     local ran = false
     local function run() ran = true end

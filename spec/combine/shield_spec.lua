@@ -266,6 +266,17 @@ describe("shield", function()
       assert.equal(5, took)
     end))
 
+    it("has the reason of the cancellation from outside, in the tasks that it waits for, too", inside(function()
+      local reasons = {}
+      local function note() reasons[#reasons + 1] = support.is_cancelled(after(9)).reason end
+      local task = support.started(function()
+        async.shield(function() async.gather(note, note, function() async.shield(note, 1) end) end, 1)
+      end)
+      task:cancel("outside")
+      support.outcome(task)
+      assert.same({"outside", "outside", "outside"}, reasons)
+    end))
+
     it("has no limit with nil or math.huge", inside(function()
       for _, seconds in ipairs({math.huge, false}) do
         local task = cancelled_in(function() return async.shield(after(1e6, "result"), seconds or nil) end)
@@ -273,6 +284,10 @@ describe("shield", function()
       end
     end))
   end)
+
+  it("lets the others run though its body never waits", inside(function()
+    support.starves_nobody(function() assert.equal("ready", async.shield(function() return "ready" end)) end)
+  end))
 
   it("raises DeadlockError when it is given the caller itself", inside(function()
     support.raises("DeadlockError", async.shield, async.current_task())

@@ -271,7 +271,8 @@ describe("timeout", function()
         pcall(async.sleep, 2)
         support.complains("reschedule", scope.reschedule, scope, 5)
       end
-      support.complains("reschedule", scope.reschedule, scope, 5)
+      local err = support.raises("ClosedError", scope.reschedule, scope, 5)
+      assert.matches("timeout:reschedule", err.message, 1, true)
     end))
   end)
 

@@ -259,6 +259,10 @@ describe("wait_for", function()
     assert.equal("alive", task:await())
   end))
 
+  it("lets the others run though its body never waits", inside(function()
+    support.starves_nobody(function() assert.equal("ready", async.wait_for(function() return "ready" end, 1)) end)
+  end))
+
   it("raises DeadlockError when it is given the caller itself", inside(function()
     support.raises("DeadlockError", async.wait_for, async.current_task(), 1)
   end))

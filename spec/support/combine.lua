@@ -70,6 +70,17 @@ function support.complains(name, fn, ...)
   return message
 end
 
+--- Calling `fn` again and again, though it never really waits, must let the other tasks run.
+function support.starves_nobody(fn)
+  local ran = false
+  async.spawn(function() ran = true end)
+  for _ = 1, 1e5 do
+    fn()
+    if ran then return end
+  end
+  error("the other tasks never had a turn", 2)
+end
+
 --- A function that waits cannot be called here: neither outside of a run, nor in a coroutine of one's
 --- own, nor below a C function. `make` gives the function to be called.
 function support.needs_a_task(name, make)

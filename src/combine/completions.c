@@ -115,7 +115,7 @@ static int l_next(lua_State *L) {
   SrTask *t = sr_check_wait(L, "as_completed");
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   lua_settop(L, 1);
-  if (completions->given == completions->total) return lua_pushnil(L), 1;
+  if (completions->given == completions->total) return lua_pushnil(L), sr_return(L, t, 1);
   if (completions->given < completions->ended) return sr_return(L, t, give(L, completions));
   if (completions->host != NULL) {
     sr_push_error(L, "BusyError", "EBUSY", "as_completed: another task is waiting in this iterator");

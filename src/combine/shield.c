@@ -23,7 +23,7 @@ static int k_shield(lua_State *L, int status, lua_KContext ctx) {
   uint64_t serial = block->serial;
   int top = lua_gettop(L);
   bool forgotten = sr_block_close(L, block);
-  if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : top - SHIELD_HANDLER;
+  if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : sr_return(L, t, top - SHIELD_HANDLER);
   if (forgotten) sr_debug_forgotten(L);
   lua_settop(L, top);
   if (is_limit(L, t, serial)) sr_push_cancelled(L, t);

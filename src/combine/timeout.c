@@ -86,7 +86,10 @@ static int l_close(lua_State *L) {
 static int l_reschedule(lua_State *L) {
   SrBlock *block = alive(L, check_timeout(L, "timeout:reschedule"));
   double seconds = sr_check_deadline(L, "timeout:reschedule", 2, 1);
-  if (block == NULL) return luaL_error(L, "timeout:reschedule: the timeout is closed");
+  if (block == NULL) {
+    sr_push_error(L, "ClosedError", "ECLOSED", "timeout:reschedule: the timeout is closed");
+    return lua_error(L);
+  }
   if (block->expired) return luaL_error(L, "timeout:reschedule: the deadline has passed");
   if (!sr_block_deadline(block, seconds)) return luaL_error(L, "timeout:reschedule: not enough memory");
   return 0;
@@ -157,9 +160,10 @@ static int k_wait_for(lua_State *L, int status, lua_KContext ctx) {
   SrBlock *block = (SrBlock *)ctx;
   uint64_t serial = block->serial;
   double seconds = block->seconds;
+  SrTask *t = block->task;
   int top = lua_gettop(L);
   bool forgotten = sr_block_close(L, block);
-  if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : top - WAIT_HANDLER;
+  if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : sr_return(L, t, top - WAIT_HANDLER);
   if (forgotten) sr_debug_forgotten(L);
   lua_settop(L, top);
   return is_mine(L, top, serial) ? raise_timeout(L, seconds) : lua_error(L);

@@ -118,7 +118,9 @@ bool sr_scope_cancel_reason(lua_State *L, SrScope *scope, int index) {
   return sr_scope_cancel(scope);
 }
 
+/* A shield whose limit passed is cancelled for the reason that has waited outside. */
 void sr_scope_push_reason(lua_State *L, const SrScope *scope) {
+  while (scope->kind == SR_SCOPE_SHIELD && scope->parent->cause != NULL) scope = scope->parent->cause;
   sr_vault_get(L, &scope->cancelled);
 }
 
