@@ -72,6 +72,15 @@ describe("a redirect", function()
     assert.equal(server.url .. "/echo#there", http.get(redirect(302, "/echo%23there") .. "#here").url)
   end))
 
+  it("may bring credentials, which are sent and not shown", inside(function()
+    local to = server.other:gsub("//", "//user:secret@") .. "/echo"
+    local response = http.get(redirect(302, to) .. "#here")
+    assert.equal("Basic dXNlcjpzZWNyZXQ=", header(response:json(), "Authorization"))
+    assert.equal(server.other .. "/echo#here", response.url)
+    local err = error_of(redirect(302, to), { redirect = "error" })
+    assert.is_nil(err.message:match('redirected to "(.*)"'):find("secret", 1, true))
+  end))
+
   it("leads to http and https only", inside(function()
     for _, to in ipairs { "ftp://127.0.0.1/", "file:///etc/passwd", "javascript:1", "http://" } do
       assert.equal("EREDIRECT", error_of(redirect(302, to)).code)

@@ -56,6 +56,16 @@ describe("a response", function()
     assert.same({}, headers:get_all("X-Absent"))
   end))
 
+  it("keeps get_all to itself, whatever the server calls its headers, and names it in a misuse", inside(function()
+    local headers = raw("HTTP/1.1 200 OK\r\nget_all: 1\r\nContent-Length: 0\r\n\r\n").headers
+    assert.same({ "1" }, headers:get_all("get_all"))
+    for _, case in ipairs { { headers, 5 }, { headers }, { "x-a" } } do
+      local ok, err = pcall(headers.get_all, table.unpack(case))
+      assert.is_false(ok)
+      assert.matches("'headers:get_all'", err, 1, true)
+    end
+  end))
+
   it("gives its headers in order of arrival, repeats included", inside(function()
     local names = {}
     for name, value in pairs(http.get(server.url .. "/headers").headers) do

@@ -83,6 +83,35 @@ describe("a session", function()
     end
   end))
 
+  it("leaves its credentials out where a request names its own, or none, in a header", inside(function()
+    local session <close> = http.session { auth = { "u", "p" } }
+    for _, own in ipairs { "Token t", false } do
+      local found = false
+      for _, pair in ipairs(session:get(server.url .. "/echo", { headers = { authorization = own } }):json().headers) do
+        if pair[1]:lower() == "authorization" then found = pair[2] end
+      end
+      assert.equal(own, found)
+    end
+  end))
+
+  it("refuses headers that cannot be sent, when it is made and when they were changed", inside(function()
+    local ok, err = pcall(http.session, { headers = { ["a b"] = "1" } })
+    assert.is_false(ok)
+    assert.truthy(err:find("bad argument #1 to 'session' (invalid header name", 1, true), err)
+    local session <close> = http.session()
+    for _, changed in ipairs { 5, { ["a b"] = "1" } } do
+      session.headers = changed
+      ok, err = pcall(session.get, session, server.url .. "/echo")
+      assert.is_false(ok)
+      assert.matches("session:get", err, 1, true)
+    end
+  end))
+
+  it("does not show the userinfo of its base_url", inside(function()
+    local session <close> = http.session { base_url = server.url:gsub("//", "//user:secret@") }
+    assert.equal("Session: " .. server.url, tostring(session))
+  end))
+
   it("has headers that can be changed", inside(function()
     local session <close> = http.session()
     session.headers["X-Late"] = "1"

@@ -12,10 +12,14 @@ local NAMES, VALUES, PLACES = {}, {}, {}
 ---@class saros.Headers repeats joined by ", "; of set-cookie the first
 local Headers = {}
 
+local metatable = { __name = "Headers" }
+
 ---All values of one name, in order of arrival; an empty list if there is none.
 ---@param name string
 ---@return string[]
 function Headers:get_all(name)
+  if getmetatable(self) ~= metatable then misuse.self "headers:get_all" end
+  if type(name) ~= "string" then misuse.argument("headers:get_all", 1, "string expected, got " .. type(name)) end
   local values = {}
   for i, place in ipairs(rawget(self, PLACES)[name:lower()] or {}) do
     values[i] = rawget(self, VALUES)[place]
@@ -23,12 +27,10 @@ function Headers:get_all(name)
   return values
 end
 
-local metatable = { __name = "Headers" }
-
 function metatable.__index(self, name)
-  if type(name) ~= "string" then return nil end
+  if Headers[name] or type(name) ~= "string" then return Headers[name] end
   local places = rawget(self, PLACES)[name:lower()]
-  if not places then return Headers[name] end
+  if not places then return nil end
   local values = rawget(self, VALUES)
   if #places == 1 or name:lower() == "set-cookie" then return values[places[1]] end
   return table.concat(self:get_all(name), ", ")
@@ -72,30 +74,34 @@ end
 -- What the body decides; another opinion would let a server see two requests in one.
 local framing = { ["content-length"] = true, ["transfer-encoding"] = true }
 
+-- The options that have them are the only argument of `session`.
+local function refuse(caller, message, ...)
+  misuse.argument(caller, caller == "session" and 1 or 2, message:format(...))
+end
+
 local function check_value(caller, name, value)
   if type(value) == "number" then value = tostring(value) end
   if type(value) ~= "string" then
-    misuse.argument(caller, 2, ("header '%s': string, number, list of those or false expected, got %s")
-      :format(name, type(value)))
+    refuse(caller, "header '%s': string, number, list of those or false expected, got %s", name, type(value))
   end
   if value:find("[\r\n%z]") then
-    misuse.argument(caller, 2, ("header '%s': a value must not contain CR, LF or NUL"):format(name))
+    refuse(caller, "header '%s': a value must not contain CR, LF or NUL", name)
   end
   return value:match("^[ \t]*(.-)[ \t]*$")
 end
 
 local function check_name(caller, name, streamed)
   if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+%-.^_`|~]+$") then
-    misuse.argument(caller, 2, ("invalid header name %q"):format(tostring(name)))
+    refuse(caller, "invalid header name %q", tostring(name))
   end
   if streamed and name:lower() == "content-length" then return end
-  if framing[name:lower()] then misuse.argument(caller, 2, ("header '%s' is set from the body"):format(name)) end
+  if framing[name:lower()] then refuse(caller, "header '%s' is set from the body", name) end
 end
 
 -- The Content-Length of a streamed body is the caller's to know.
 local function check_length(caller, name, entry)
   if #entry == 0 or #entry == 1 and math.tointeger(tonumber(entry[1]:match "^%d+$")) then return end
-  misuse.argument(caller, 2, ("header '%s': a number of bytes expected"):format(name))
+  refuse(caller, "header '%s': a number of bytes expected", name)
 end
 
 ---Adds headers to `map` (lower-case name to a list that begins with the name as written); names
@@ -105,7 +111,6 @@ end
 ---@param given table<string, string|number|(string|number)[]|false>
 ---@param streamed? boolean the body is, and may have a Content-Length
 function headers.merge(caller, map, given, streamed)
-  misuse.check_type(caller, 2, given, "option 'headers'", "table")
   for name, value in pairs(given) do
     check_name(caller, name, streamed)
     local entry = { name = name }

@@ -37,6 +37,12 @@ function misuse.check_type(caller, position, value, what, types)
   misuse.argument(caller, position, ("%s: %s expected, got %s"):format(what, types, got))
 end
 
+---Raises a mistake that is not in an argument.
+---@param message string
+function misuse.raise(message)
+  error(message, user_level())
+end
+
 ---Raises what calling a method with "." instead of ":" deserves.
 ---@param method string
 function misuse.self(method)

@@ -193,12 +193,20 @@ local function first_of(name, given, defaults, otherwise)
   return value
 end
 
+-- A request with an Authorization header of its own, or that wants none, needs no default.
+local function names_authorization(given)
+  for name in pairs(given and given.headers or {}) do
+    if name:lower() == "authorization" then return true end
+  end
+  return false
+end
+
 local function make_plan(session, caller, verb, text, given)
   local defaults = session.defaults
   options.check_fetch(caller, given)
   local target = check_url(caller, text, defaults.base_url)
   local query = first_of("query", given, defaults, nil)
-  if query then target = check_url(caller, url.add_query(target, query)) end
+  if query then target = url.add_query(target, query) end
   local plan = { caller = caller, session = session, options = given, url = target, map = {} }
   if next(session.headers) ~= nil then headers.merge(caller, plan.map, session.headers) end
   if given and given.headers then
@@ -221,7 +229,7 @@ local function make_plan(session, caller, verb, text, given)
     plan.source, plan.body_length, plan.body = upload.text(plan.body), #plan.body, nil
   end
   local auth = given and given.auth
-  if auth == nil and not target.user then auth = defaults.auth end
+  if auth == nil and not target.user and not names_authorization(given) then auth = defaults.auth end
   return complete(plan, set_auth(plan.map, auth, target))
 end
 
@@ -236,8 +244,9 @@ local REMEMBERED_MAX = 256
 ---@param given? table     the options
 ---@return saros.http.Plan
 function request.plan(session, caller, verb, text, given)
-  local jar = session.cookies
-  local is_plain = given == nil and next(session.headers) == nil and not (jar and jar._count > 0)
+  local jar, shared = session.cookies, session.headers
+  if type(shared) ~= "table" then misuse.raise(caller .. ": the headers of the session are no table") end
+  local is_plain = given == nil and next(shared) == nil and not (jar and jar._count > 0)
   if not is_plain or type(text) ~= "string" then
     return make_plan(session, caller, verb, text, given)
   end
@@ -278,10 +287,8 @@ end
 ---@return string? reason
 function request.redirect(plan, status, location)
   local target, reason = url.parse(url.join(plan.url, location))
-  if not target then return nil, ("redirected to %q: %s"):format(location, reason) end
-  if target.fragment == "" and plan.url.fragment ~= "" then
-    target = url.parse(target.text .. plan.url.fragment)
-  end
+  if not target then return nil, ("redirected to %q: %s"):format(url.show(location), reason) end
+  target = url.keep_fragment(target, plan.url.fragment)
   local next_plan = copy(plan)
   local digest = plan.credentials
   next_plan.url, next_plan.map = target, copy(plan.map)
@@ -295,7 +302,7 @@ function request.redirect(plan, status, location)
     drop(next_plan.map, of_body)
   end
   if next_plan.source and not next_plan.source.repeatable then
-    return nil, ("redirected to %q, but the body cannot be sent again"):format(location)
+    return nil, ("redirected to %q, but the body cannot be sent again"):format(url.show(location))
   end
   if target.user then digest = set_auth(next_plan.map, nil, target) end
   return complete(next_plan, digest)

@@ -4,6 +4,7 @@
 local async = require "saros" -- first: core asks for the runtime's functions
 local core = require "saros.http.core"
 local cookies = require "saros.http.cookies"
+local headers = require "saros.http.headers"
 local misuse = require "saros.http.misuse"
 local options = require "saros.http.options"
 local request = require "saros.http.request"
@@ -38,7 +39,7 @@ end
 -- The plan that follows from a redirect; raises where none may follow.
 local function next_hop(plan, answer, location)
   if plan.redirect == "error" then
-    refuse_redirect(plan, answer, ("redirected to %q"):format(location))
+    refuse_redirect(plan, answer, ("redirected to %q"):format(url.show(location)))
   elseif #answer.history >= plan.max_redirects then
     refuse_redirect(plan, answer, ("more than %d redirects"):format(plan.max_redirects))
   end
@@ -143,7 +144,7 @@ metatable.__close = Session.close
 
 function metatable.__tostring(self)
   local base = self.defaults.base_url
-  return "Session" .. (base and ": " .. base or "")
+  return "Session" .. (base and ": " .. url.show(base) or "")
 end
 
 -- Upper-case HTTP_PROXY is ignored: a CGI server sets it from a request header.
@@ -181,6 +182,7 @@ function session.new(given, explicit)
   local defaults = copy(given)
   options.check_session(defaults)
   check_base(defaults.base_url)
+  headers.merge("session", {}, defaults.headers or {})
   local jar = explicit and defaults.cookies ~= false and cookies.new(defaults.base_url, defaults.cookies)
   return setmetatable({
     cookies = jar, headers = copy(defaults.headers), defaults = defaults, plans = {},

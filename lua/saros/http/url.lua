@@ -104,7 +104,7 @@ local function parse(text)
   local place = port == default_ports[scheme] and host or host .. ":" .. port
   local wire = scheme .. "://" .. place .. path .. query
   local user, password
-  if userinfo then
+  if userinfo and userinfo:find("[^:]") then
     user, password = userinfo:match("^([^:]*):?(.*)$")
     user, password = url.unescape(user), url.unescape(password)
   end
@@ -136,14 +136,41 @@ function url.parse(text)
   return parsed
 end
 
+-- The URL that the text is, for the user of another: a parsed URL's text does not tell them.
+local function for_user(text, base)
+  local parsed = {}
+  for key, value in pairs(url.parse(text)) do
+    parsed[key] = value
+  end
+  parsed.user, parsed.password = base.user, base.password
+  return parsed
+end
+
 ---The URL with more fields in its query, before the fragment.
 ---@param base saros.http.URL
 ---@param fields table<string, any>
----@return string
+---@return saros.http.URL
 function url.add_query(base, fields)
   local more = url.encode_fields(fields, "%20")
+  if more == "" then return base end
   local glue = base.query == "" and "?" or (base.query == "?" or base.query:sub(-1) == "&") and "" or "&"
-  return base.wire .. (more == "" and "" or glue .. more) .. base.fragment
+  return for_user(base.wire .. glue .. more .. base.fragment, base)
+end
+
+---The URL with the fragment of another, unless it has one.
+---@param base saros.http.URL
+---@param fragment string
+---@return saros.http.URL
+function url.keep_fragment(base, fragment)
+  if base.fragment ~= "" or fragment == "" then return base end
+  return for_user(base.text .. fragment, base)
+end
+
+---A reference as it can be shown: without userinfo.
+---@param reference string
+---@return string
+function url.show(reference)
+  return (reference:gsub("^(%a?[%w+.-]*:?//)[^/?#]*@", "%1"))
 end
 
 ---What a Location means, seen from the URL that sent it (RFC 3986, section 5.3).
