@@ -709,7 +709,8 @@ function Response:text() end
 ---@return any
 function Response:json() end
 
----What is there of the body, at most `n` bytes, after waiting for the first; nil at its end.
+---What is there of the body, at most `n` bytes, after waiting for the first; nil at its end. As in
+---`io`, `read(0)` gives "" while there is more.
 ---@async
 ---@param n? integer
 ---@return string?
@@ -724,7 +725,8 @@ function Response:chunks() end
 ---@return async fun(): string?
 function Response:lines() end
 
----Writes the body to a file, which is there when all has arrived, or not at all.
+---Writes the body, or what has not been read of it, to a file, which is there when all has arrived, or
+---not at all. It keeps the permissions of a file that was there before.
 ---@async
 ---@param path string
 ---@return integer size

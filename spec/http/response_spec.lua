@@ -208,6 +208,42 @@ describe("a response", function()
     assert.equal(0, session:stats().active)
   end))
 
+  it("tells by read(0) whether there is more, and loses nothing", inside(function()
+    for _, path in ipairs { "/big?bytes=100000", "/zeros?bytes=100000" } do
+      local response = http.get(server.url .. path)
+      assert.equal("", response:read(0))
+      assert.equal("", response:read(0))
+      local total = 0
+      for piece in response:chunks() do total = total + #piece end
+      assert.equal(100000, total)
+    end
+    assert.is_nil(http.get(server.url .. "/status/204"):read(0))
+  end))
+
+  it("takes any whole number of bytes, and no other", inside(function()
+    local response = http.get(server.url .. "/big?bytes=10")
+    for _, count in ipairs { -1, 1.5, 0 / 0, "3", true } do
+      local err = error_of(response.read, response, count)
+      assert.matches("bad argument #1 to 'response:read'", err, 1, true)
+    end
+    assert.equal(2, #response:read(2.0))
+    assert.equal(8, #response:read(math.huge))
+  end))
+
+  it("names the method that cannot wait, or that was called with a dot", inside(function()
+    local path = os.tmpname()
+    for _, method in ipairs { "text", "json", "read", "chunks", "lines", "save" } do
+      local response <close> = http.get(server.url .. "/hang-in-body")
+      local err = error_of(table.sort, { 1, 2 }, function()
+        local step = response[method](response, method == "save" and path or nil)
+        while step() do end -- luacheck: ignore 542
+      end)
+      assert.matches("response:" .. method .. ": cannot wait", err, 1, true)
+      assert.matches("'response:" .. method .. "'", error_of(response[method], {}), 1, true)
+    end
+    os.remove(path)
+  end))
+
   it("lets one task read at a time", inside(function()
     local response = http.get(server.url .. "/hang-in-body")
     response:read()

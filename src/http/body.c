@@ -137,12 +137,12 @@ static void check_reader(lua_State *L, SrTransfer *transfer, const char *functio
   lua_error(L);
 }
 
-/* transfer:read([limit]) gives bytes, nil at the end, or nil and the failure. [-2, +1|7, v] */
+/* transfer:read(limit or nil, function) gives bytes, nil at the end, or nil and the failure. [-3, +1|7, v] */
 static int l_read(lua_State *L) {
   SrTransfer *transfer = check_transfer(L, 1);
   lua_Integer limit = luaL_optinteger(L, 2, LUA_MAXINTEGER);
+  check_reader(L, transfer, luaL_checkstring(L, 3));
   lua_settop(L, 2);
-  check_reader(L, transfer, "read");
   int suspends = needs_task(transfer);
   if (suspends && sr_saros->cancelled(L)) return raise_cancelled(L, transfer);
   int count = push_piece(L, transfer, (size_t)limit);
@@ -153,8 +153,8 @@ static int l_read(lua_State *L) {
 }
 
 /*
-** transfer:read_all([raw]) gives all bytes, or nil and the failure; or false for a coded body, which
-** has to be read piece by piece, unless it is wanted as it came. [-2, +1|7, v]
+** transfer:read_all(raw, function) gives all bytes, or nil and the failure; or false for a coded body,
+** which has to be read piece by piece, unless it is wanted as it came. [-3, +1|7, v]
 */
 static int l_read_all(lua_State *L) {
   SrTransfer *transfer = check_transfer(L, 1);
@@ -162,7 +162,7 @@ static int l_read_all(lua_State *L) {
     lua_pushboolean(L, 0);
     return 1;
   }
-  check_reader(L, transfer, "text");
+  check_reader(L, transfer, luaL_checkstring(L, 3));
   if (transfer->open && sr_saros->cancelled(L)) return raise_cancelled(L, transfer);
   transfer->unbounded = 1;
   sr_transfer_resume(transfer);

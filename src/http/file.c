@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -32,18 +35,39 @@ static int push_failure(lua_State *L, int number) {
   return 3;
 }
 
-/* "path.XXXXXXXX.part", with the hexadecimal digits of a number nobody else has. */
+/*
+** "path.XXXXXXXX.part", with the hexadecimal digits of a number nobody else has. Where the name of the
+** file is as long as names may be, a part of it has to do.
+*/
 static const char *push_name(lua_State *L, const char *path) {
   unsigned number = 0;
-  char digits[16];
+  char ending[16];
+  const char *base = strrchr(path, '/');
+  size_t head = base != NULL ? (size_t)(base - path) + 1 : 0, length = strlen(path + head);
   uv_random(NULL, NULL, &number, sizeof number, 0, NULL);
-  snprintf(digits, sizeof digits, "%08x", number);
-  return lua_pushfstring(L, "%s.%s.part", path, digits);
+  int added = snprintf(ending, sizeof ending, ".%08x.part", number);
+  if (length > (size_t)(NAME_MAX - added) && length <= NAME_MAX) length = (size_t)(NAME_MAX - added);
+  lua_pushlstring(L, path, head + length);
+  lua_pushstring(L, ending);
+  lua_concat(L, 2);
+  return lua_tostring(L, -1);
+}
+
+int sr_file_target(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  struct stat info;
+  char real[PATH_MAX];
+  if (stat(path, &info) != 0 || realpath(path, real) == NULL) return 0;
+  lua_pushstring(L, S_ISREG(info.st_mode) ? "file" : S_ISDIR(info.st_mode) ? "directory" : "device");
+  lua_pushstring(L, real);
+  lua_pushinteger(L, (lua_Integer)(info.st_mode & 07777));
+  return 3;
 }
 
 int sr_file_create(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   mode_t mode = (mode_t)luaL_optinteger(L, 2, 0666);
+  int is_exact = !lua_isnoneornil(L, 2);
   lua_settop(L, 1);
   luaL_Stream *stream = lua_newuserdatauv(L, sizeof *stream, 0);
   stream->closef = NULL;
@@ -54,7 +78,7 @@ int sr_file_create(lua_State *L) {
     fd = open(push_name(L, path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0 && errno != EEXIST) return push_failure(L, errno);
   }
-  stream->f = fd < 0 ? NULL : fdopen(fd, "wb");
+  stream->f = fd < 0 || (is_exact && fchmod(fd, mode) != 0) ? NULL : fdopen(fd, "wb");
   if (stream->f == NULL) {
     int number = errno;
     if (fd >= 0) {

@@ -8,8 +8,14 @@
 #include <lua.h>
 
 /*
-** create(path [, mode]): makes a new file beside `path`, to be renamed to it. Returns the file, open
-** for writing, and its name; or nil, libuv's name of the error and its text. [-2, +2|3, m]
+** target(path): what stands at the path, links followed. Returns "file", "directory" or "device" (all that
+** is neither), its own path and its permissions; nothing if there is none. [-1, +0|3, m]
+*/
+int sr_file_target(lua_State *L);
+
+/*
+** create(path [, mode]): makes a new file beside `path`, to be renamed to it; a mode is its exact one.
+** Returns the file, open for writing, and its name; or nil, libuv's name of the error and its text. [-2, +2|3, m]
 */
 int sr_file_create(lua_State *L);
 

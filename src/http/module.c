@@ -27,6 +27,7 @@ int luaopen_saros_http_core(lua_State *L) {
                                        {"send", sr_exchange_send},
                                        {"upload", sr_upload_new},
                                        {"create", sr_file_create},
+                                       {"target", sr_file_target},
                                        {"error_name", sr_file_error_name},
                                        {"is_public_suffix", sr_suffix_is_public},
                                        {"date", sr_suffix_date},

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Files that are written whole or not at all: into a new file beside the one meant, which is then
--- renamed. However the writing ends, nothing else is left behind.
+-- renamed. However the writing ends, nothing else is left behind. A link stays one, and a file that was
+-- there keeps its permissions. What is no file (/dev/null, a pipe) cannot be replaced: it is written to.
 
 local async = require "saros"
 local core = require "saros.http.core"
@@ -32,7 +33,7 @@ end
 function Draft:keep()
   check("write", self.path, self.handle:close())
   self.handle = nil
-  check("rename", self.path, os.rename(self.name, self.path))
+  if self.name then check("rename", self.path, os.rename(self.name, self.target)) end
   self.name = nil
 end
 
@@ -43,11 +44,18 @@ end
 
 ---A file that will be `path` when it is kept, and is removed when it is closed before.
 ---@param path string
----@param mode? integer who may use it, all unless said otherwise
+---@param mode? integer who may use it; unless said otherwise who might use the one before, or all
 function file.draft(path, mode)
-  local handle, name, message = core.create(path, mode)
+  local kind, target, former = core.target(path)
+  if kind == "device" then
+    local handle, message, number = io.open(path, "wb")
+    check("open", path, handle, message, number)
+    return setmetatable({ path = path, handle = handle }, metatable)
+  end
+  if kind == "directory" then fail("open", path, "EISDIR", "Is a directory") end
+  local handle, name, message = core.create(target or path, mode or former)
   if not handle then fail("open", path, name, message) end
-  return setmetatable({ path = path, handle = handle, name = name }, metatable)
+  return setmetatable({ path = path, target = target or path, handle = handle, name = name }, metatable)
 end
 
 ---Opens a file to be read; its size besides, nil if it has none.

@@ -21,6 +21,8 @@ local WORTH_READING = 65536
 ---@field package _feeder? saros.http.Feeder of a streamed request
 ---@field package _text? string     the body, once read whole
 ---@field package _consumed? boolean read piece by piece
+---@field package _ended? boolean    read to its end so
+---@field package _ahead? string     what read(0) has found
 ---@field package _reported? integer what on_progress was told last
 local Response = {}
 
@@ -114,37 +116,58 @@ local function report(self)
   self._plan.on_progress(received, total, sent, sent)
 end
 
--- Gives a piece of the body; nil at the end.
-local function read(self, limit)
-  local data, name, code, message, detail, seconds = self._transfer:read(limit)
-  if not data then finish(self, name, code, message, detail, seconds) end
+-- Gives a piece of the body, for a function that its user knows as `caller`; nil at the end.
+local function read(self, caller, limit)
+  local ahead = self._ahead
+  if ahead then
+    self._ahead = nil
+    return ahead
+  end
+  local data, name, code, message, detail, seconds = self._transfer:read(limit, caller)
+  if not data then
+    finish(self, name, code, message, detail, seconds)
+    self._ended = true
+  end
   if self._plan.on_progress then report(self) end
   return data
 end
 
+local function fail_closed(self, message)
+  response.fail(self._plan, self, "ClosedError", "ECLOSED", message)
+end
+
 local function consume(self)
-  if self._text then response.fail(self._plan, self, "ClosedError", "ECLOSED", "the body has been read whole") end
+  if self._text then fail_closed(self, "the body has been read whole") end
   self._consumed = true
 end
 
 -- The whole body piece by piece: for one that is encoded, so that the others get their turns while it
 -- is decoded, and for one whose progress somebody wants to see.
-local function read_pieces(self)
+local function read_pieces(self, caller)
   local pieces = {}
   repeat
-    local piece = read(self)
+    local piece = read(self, caller)
     pieces[#pieces + 1] = piece
   until not piece
   return table.concat(pieces)
 end
 
-local function read_whole(self)
+local function read_whole(self, caller)
   local plan = self._plan
-  if plan.on_progress then return read_pieces(self) end
-  local data, name, code, message, detail, seconds = self._transfer:read_all()
-  if data == false then return read_pieces(self) end
+  if plan.on_progress then return read_pieces(self, caller) end
+  local data, name, code, message, detail, seconds = self._transfer:read_all(false, caller)
+  if data == false then return read_pieces(self, caller) end
   if not data or plan.source then finish(self, name, code, message, detail, seconds) end
   return data
+end
+
+local function text_of(self, caller)
+  local text = self._text
+  if text then return text end
+  if self._consumed then fail_closed(self, "the body has been read in pieces") end
+  text = read_whole(self, caller)
+  self._text = text
+  return text
 end
 
 ---The whole body, as it came. Can be called again.
@@ -152,37 +175,35 @@ end
 ---@return string
 function Response:text()
   check_self(self, "text")
-  local text = self._text
-  if text then return text end
-  if self._consumed then
-    response.fail(self._plan, self, "ClosedError", "ECLOSED", "the body has been read in pieces")
-  end
-  text = read_whole(self)
-  self._text = text
-  return text
+  return text_of(self, "response:text")
 end
 
 ---The body decoded from JSON. Can be called again.
 ---@async
 ---@return any
 function Response:json()
-  local text = Response.text(self)
+  check_self(self, "json")
+  local text = text_of(self, "response:json")
   local ok, value = pcall(require("saros.json").decode, text)
   if ok then return value end
   return response.fail(self._plan, self, "FetchError", "EJSON", value.message or tostring(value))
 end
 
----The bytes that are there, at most `n`, after waiting for the first; nil at the end.
+---The bytes that are there, at most `n`, after waiting for the first; nil at the end. As in `io`,
+---`read(0)` tells whether there are more.
 ---@async
 ---@param n? integer
 ---@return string?
 function Response:read(n)
   check_self(self, "read")
-  if n ~= nil and (math.type(n) ~= "integer" or n < 1) then
-    misuse.argument("response:read", 1, "integer of at least 1 expected")
+  if n == math.huge then n = nil end
+  if n ~= nil and (type(n) ~= "number" or not math.tointeger(n) or n < 0) then
+    misuse.argument("response:read", 1, "integer of at least 0 expected")
   end
   consume(self)
-  return read(self, n)
+  if n ~= 0 then return read(self, "response:read", n) end
+  self._ahead = read(self, "response:read", 1)
+  return self._ahead and ""
 end
 
 ---`for chunk in response:chunks() do`: pieces as they come. Leaving the loop closes the response.
@@ -192,7 +213,7 @@ function Response:chunks()
   check_self(self, "chunks")
   consume(self)
   return function()
-    return read(self)
+    return read(self, "response:chunks")
   end, nil, nil, self
 end
 
@@ -223,7 +244,7 @@ function Response:lines()
       return without_return(line)
     end
     check_line(#buffer - start + 1)
-    local data = read(self)
+    local data = read(self, "response:lines")
     if data then
       buffer = buffer:sub(start) .. data
       start, searched = 1, #buffer - #data + 1
@@ -245,15 +266,15 @@ function Response:save(path)
   if type(path) ~= "string" or path == "" or path:find "%z" then
     misuse.argument("response:save", 1, "the path of a file expected")
   end
-  local size = 0
-  if not self._text then consume(self) end
+  if self._ended and not self._text then fail_closed(self, "the body has been read") end
+  local size, text = 0, self._text
   local draft <close> = file.draft(path)
-  local text = self._text
-  local piece = text or read(self)
+  if not text then consume(self) end
+  local piece = text or read(self, "response:save")
   while piece do
     draft:write(piece)
     size = size + #piece
-    piece = not text and read(self) or nil
+    piece = not text and read(self, "response:save") or nil
   end
   draft:keep()
   return size
@@ -273,6 +294,7 @@ end
 ---Gives the slot back; what has not been read is dropped. Can be called again.
 function Response:close()
   check_self(self, "close")
+  self._ahead = nil
   self._transfer:close()
   if self._feeder then self._feeder:stop() end
 end
@@ -282,7 +304,7 @@ end
 function Response:discard()
   local transfer = self._transfer
   local length = transfer:length()
-  if not transfer:done() and length and length <= WORTH_READING then transfer:read_all(true) end
+  if not transfer:done() and length and length <= WORTH_READING then transfer:read_all(true, self._plan.caller) end
   self:close()
 end
 
