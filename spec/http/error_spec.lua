@@ -65,15 +65,16 @@ describe("a failed request", function()
     for _, text in ipairs {
       "hello\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
       "HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nhello!", "HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello",
-      "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+      "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello", "http/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
     } do
       assert.equal("EPROTO", error_of(raw, text).code, text)
     end
     assert.equal("hello", raw("HTTP/1.1 200 OK\r\nContent-Length: 5\r\ncontent-length: 5\r\n\r\nhello"):text())
   end))
 
-  it("says that headers without end are too large", inside(function()
+  it("says that headers without end are too large, and so is one", inside(function()
     assert.equal("ETOOLARGE", error_of(http.get, server.url .. "/endless-headers").code)
+    assert.equal("ETOOLARGE", error_of(http.get, server.url .. "/endless-headers?one=1").code)
   end))
 
   it("says that a proxy refuses, with its status", inside(function()

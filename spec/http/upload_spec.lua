@@ -104,7 +104,7 @@ describe("a streamed upload", function()
     for _, length in ipairs { 5, 7, 100 } do
       local options = { body = pieces { "one", "two" }, headers = { ["Content-Length"] = length } }
       local err = error_of(session.post, session, server.url .. "/echo", options)
-      assert.same({ "FetchError", "EINVAL" }, { err.name, err.code })
+      assert.same({ "FetchError", "EINVAL", server.url .. "/echo" }, { err.name, err.code, err.url })
       assert.equal(0, session:stats().active)
     end
     assert.truthy(others_end())

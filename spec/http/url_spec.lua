@@ -54,6 +54,17 @@ describe("url.join", function()
   end
 end)
 
+describe("url.proxy", function()
+  it("gives an http proxy the port of http", function()
+    assert.equal("http://proxy:80", url.proxy("http://proxy"))
+    assert.equal("HTTP://u:1@proxy:80/", url.proxy("HTTP://u:1@proxy:/"))
+    assert.equal("http://[::1]:80", url.proxy("[::1]"))
+    for _, text in ipairs { "http://proxy:3128", "https://proxy", "socks5://proxy" } do
+      assert.equal(text, url.proxy(text))
+    end
+  end)
+end)
+
 describe("url.encode_fields", function()
   it("sorts keys, repeats lists and escapes", function()
     assert.equal("a=1&a=2&b=%25+%2B", url.encode_fields({ b = "% +", a = { 1, 2 } }, "+"))

@@ -147,10 +147,12 @@ async def reset(x):
 
 
 async def endless_headers(x):
-    x.write("HTTP/1.1 200 OK\r\n")
+    """Headers without end, or one that has none."""
+    end = "" if x.query.get("one") else "\r\nX-More: "
+    x.write("HTTP/1.1 200 OK\r\nX-More: ")
     try:
         while True:
-            x.write("X-More: " + "x" * 1000 + "\r\n")
+            x.write("x" * 1000 + end)
             await x.writer.drain()
     except ConnectionError:
         pass

@@ -67,12 +67,16 @@ static const char *tls_code(CURLcode result) {
   }
 }
 
+static const char *connect_code(long number, const char *detail) {
+  return strstr(detail, "proxy scheme") != NULL ? "EPROXY" : system_code(number, "ECONNREFUSED");
+}
+
 static const char *plain_code(CURLcode result, long number, const char *detail, int has_head) {
   switch (result) {
   case CURLE_COULDNT_RESOLVE_HOST: return "ENOTFOUND";
   case CURLE_COULDNT_RESOLVE_PROXY:
   case CURLE_PROXY: return "EPROXY";
-  case CURLE_COULDNT_CONNECT: return system_code(number, "ECONNREFUSED");
+  case CURLE_COULDNT_CONNECT: return connect_code(number, detail);
   case CURLE_INTERFACE_FAILED: return system_code(number, "EADDRNOTAVAIL");
   case CURLE_OPERATION_TIMEDOUT: return "ETIMEDOUT";
   case CURLE_SEND_ERROR:
@@ -96,8 +100,19 @@ static unsigned char was_reused(CURL *easy, CURLcode result) {
   return opened == 0 || result == CURLE_SEND_FAIL_REWIND || result == CURLE_ABORTED_BY_CALLBACK;
 }
 
+/* libcurl calls a header that is longer than it wants a lack of memory: what fails once the answer has begun. */
+static int is_long_header(CURL *easy, CURLcode result, int has_head) {
+  curl_off_t begun = 0;
+  if (result != CURLE_OUT_OF_MEMORY || has_head) return 0;
+  return curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &begun) == CURLE_OK && begun > 0;
+}
+
 void sr_failure_curl(SrFailure *failure, CURL *easy, CURLcode result, const char *detail, int has_head) {
   long number = 0, connect_status = 0;
+  if (is_long_header(easy, result, has_head)) {
+    sr_failure_set(failure, "FetchError", "ETOOLARGE", "a response header is too large");
+    return;
+  }
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
   curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
   const char *code = tls_code(result);

@@ -62,12 +62,13 @@ static int look_at(SrHead *head, const char *line, size_t length) {
 const SrHeadFault *sr_head_add(SrHead *head, const char *line, size_t length) {
   static const SrHeadFault lengths = {"EPROTO", "contradictory Content-Length"};
   static const SrHeadFault size = {"ETOOLARGE", "the response headers are too large"};
+  static const SrHeadFault status = {"EPROTO", "the answer has no valid status line"};
   static const SrHeadFault memory = {"ENOMEM", "not enough memory"};
   if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) start(head, line, length);
   if (length == 0) return NULL;
   if (line[0] == '\r' || line[0] == '\n') {
     head->ended = 1;
-    return NULL;
+    return head->status >= 100 ? NULL : &status;
   }
   if (!look_at(head, line, length)) return &lengths;
   if (sr_buffer_length(&head->lines) + length > HEAD_BOUND) return &size;

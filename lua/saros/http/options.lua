@@ -92,10 +92,13 @@ local function check_auth(caller, name, value)
   if user and user:find(":", 1, true) then refuse(caller, "option 'auth': a user without ':' expected") end
 end
 
+local proxy_schemes = { http = true, https = true, socks5 = true, socks5h = true }
+
 local function check_proxy(caller, name, value)
   if value == false then return end
   misuse.check_type(caller, position(caller), value, "option 'proxy'", "string or false")
-  if not value:find("^https?://[^/]") and not value:find("^socks5h?://[^/]") or value:find("[%c%s]") then
+  local scheme = value:match("^(%a[%w]*)://[^/]")
+  if not proxy_schemes[(scheme or ""):lower()] or value:find("[%c%s]") then
     refuse(caller, "option '%s': an http, https or socks5 URL expected", name)
   end
 end

@@ -147,7 +147,7 @@ local function choose_proxy(plan)
   local given = plan.options
   local proxy = given and given.proxy
   if proxy == nil then proxy = plan.session.defaults.proxy end
-  plan.proxy, plan.no_proxy = proxy or nil, nil
+  plan.proxy, plan.no_proxy = proxy and url.proxy(proxy) or nil, nil
   if proxy ~= nil or plan.extras and plan.extras.unix_socket then return end
   local environment = plan.session.environment
   plan.proxy = plan.https and environment.https or environment.http

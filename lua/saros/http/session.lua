@@ -153,7 +153,8 @@ local function read_environment()
     local found = os.getenv(name)
     return found ~= "" and found or nil
   end
-  return { http = value "http_proxy", https = value "https_proxy", none = value "no_proxy" }
+  local plain, secure = value "http_proxy", value "https_proxy"
+  return { http = plain and url.proxy(plain), https = secure and url.proxy(secure), none = value "no_proxy" }
 end
 
 local function check_base(base)

@@ -6,6 +6,7 @@
 
 local async = require "saros"
 local core = require "saros.http.core"
+local response = require "saros.http.response"
 
 local upload = {}
 
@@ -24,10 +25,6 @@ local Feeder = {}
 
 local metatable = { __name = "Feeder", __index = Feeder }
 
-local function wrong(message, ...)
-  error(async.error { name = "FetchError", code = "EINVAL", message = message:format(...) }, 0)
-end
-
 -- The next piece that is not empty.
 local function next_piece(iterator)
   local piece
@@ -43,8 +40,11 @@ end
 
 -- Gives all the iterator has, or as much as the server wants. A length that was promised is kept: the
 -- last piece leaves only when it is known to be the last.
-local function give(self, iterator, source, on_progress)
-  local length, given = source.length, 0
+local function give(self, iterator, plan)
+  local on_progress, length, given = plan.on_progress, plan.source.length, 0
+  local function wrong(message, ...)
+    response.fail(plan, nil, "FetchError", "EINVAL", message:format(...))
+  end
   local piece = next_piece(iterator)
   while piece do
     local following
@@ -61,15 +61,15 @@ local function give(self, iterator, source, on_progress)
   self.pipe:finish()
 end
 
-local function feed(self, source, on_progress)
+local function feed(self, plan)
   local _pipe <close> = setmetatable({}, { __close = function(_, err)
     if err ~= nil then self.pipe:fail() end
   end })
   if not self.pipe:wait() then return end
   local ok, err = async.pcall(function()
-    local iterator, held = source.open()
+    local iterator, held = plan.source.open()
     local _held <close> = held
-    give(self, iterator, source, on_progress)
+    give(self, iterator, plan)
   end)
   if ok then return end
   self.failed, self.err = true, err
@@ -95,7 +95,7 @@ end
 ---@param again? boolean  it is sent for the second time
 function upload.send(pool, plan, started, again)
   local self <close> = setmetatable({ pipe = core.upload() }, metatable)
-  self.task = async.spawn(feed, self, plan.source, plan.on_progress):set_name("http upload")
+  self.task = async.spawn(feed, self, plan):set_name("http upload")
   local function conclude(transfer, name, code, message, detail, seconds, stale)
     if self.failed then
       if transfer then transfer:close() end

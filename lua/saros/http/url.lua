@@ -166,6 +166,18 @@ function url.keep_fragment(base, fragment)
   return for_user(base.text .. fragment, base)
 end
 
+---The URL of a proxy with its port, which libcurl takes to be 1080 where an http one has none.
+---@param text string
+---@return string
+function url.proxy(text)
+  local scheme, authority, rest = text:match("^(%a[%w+.-]*://)([^/?#]*)(.*)$")
+  if not scheme then
+    scheme, authority, rest = "http://", text:match("^([^/?#]*)(.*)$")
+  end
+  if scheme:lower() ~= "http://" or authority:find(":%d+$") then return text end
+  return scheme .. authority:gsub(":$", "") .. ":80" .. rest
+end
+
 ---A reference as it can be shown: without userinfo.
 ---@param reference string
 ---@return string
