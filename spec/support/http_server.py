@@ -9,17 +9,16 @@ import base64
 import hashlib
 import json
 import os
-import select
 import shutil
 import socket
 import ssl
 import struct
 import subprocess
-import sys
 import tempfile
-import threading
 import zlib
 from urllib.parse import parse_qs, unquote, urlsplit
+
+import lifeline
 
 LIFETIME = 600
 counts = {"connections": 0, "active": 0, "peak": 0}
@@ -347,18 +346,9 @@ def make_certificate(folder):
     return cert, key
 
 
-def leave_with_reader(folder):
-    """Ends the process when the other end of its output is closed."""
-    watch = select.poll()
-    watch.register(sys.stdout.fileno(), 0)
-    watch.poll(LIFETIME * 1000)
-    shutil.rmtree(folder, ignore_errors=True)
-    os._exit(0)
-
-
 async def main():
     folder = tempfile.mkdtemp(prefix="saros-spec-")
-    threading.Thread(target=leave_with_reader, args=(folder,), daemon=True).start()
+    lifeline.tie(lambda: shutil.rmtree(folder, ignore_errors=True), LIFETIME)
     cert, key = make_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)

@@ -1,0 +1,61 @@
+-- SPDX-License-Identifier: MIT
+-- Servers that nobody here wrote: each is started when it is first asked for, and ends when this process does.
+
+local background = require "spec.support.background"
+
+-- busted forgets the modules of one file before the next; the servers are to serve all of them.
+local registry = debug.getregistry()
+local KEY = "spec.support.real_servers"
+registry[KEY] = registry[KEY] or {}
+local started = registry[KEY]
+
+local function once(name, describe)
+  return function()
+    if not started[name] then
+      local places, pipe = background("real_servers.py " .. name)
+      started[name] = describe(places)
+      started[name].pipe = pipe
+    end
+    return started[name]
+  end
+end
+
+local function at(scheme, port)
+  return ("%s://127.0.0.1:%d"):format(scheme, port)
+end
+
+local real = {}
+
+---nginx, see nginx.conf: URLs of its ports (`plain`, `tls`, `h2`, ...), the Unix socket `unix`, the files of
+---the certificates (`ca`, `member` and `member_key`, `nobody` and `nobody_key`), and the size of /big.bin.
+---`mute` is the port of what accepts connections and never says a word, `full` that of what does not even accept.
+real.nginx = once("nginx", function(places)
+  local server = {}
+  for name, value in pairs(places) do
+    server[name] = value
+  end
+  for _, name in ipairs { "plain", "few", "impatient" } do
+    server[name] = at("http", places[name])
+  end
+  for _, name in ipairs { "tls", "h2", "tls12", "members", "expired", "few2" } do
+    server[name] = at("https", places[name])
+  end
+  server.big = math.tointeger(places.big)
+  return server
+end)
+
+---httpbin: its `url`.
+real.httpbin = once("httpbin", function(places)
+  return { url = at("http", places.port) }
+end)
+
+---tinyproxy, twice: the URLs of the proxies, `open` to all and `locked` (for user:secret). Both deny denied.invalid.
+real.tinyproxy = once("tinyproxy", function(places)
+  return {
+    open = at("http", places.open), locked = at("http", places.locked),
+    known = ("http://user:secret@127.0.0.1:%d"):format(places.locked),
+    wrong = ("http://user:wrong@127.0.0.1:%d"):format(places.locked),
+  }
+end)
+
+return real
