@@ -31,6 +31,8 @@ static void set_basics(SrChannel *channel) {
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, channel);
   curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, channel->hooks->on_progress);
   curl_easy_setopt(easy, CURLOPT_XFERINFODATA, channel);
+  curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, channel->hooks->on_traffic);
+  curl_easy_setopt(easy, CURLOPT_DEBUGDATA, channel);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_SIZE);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);

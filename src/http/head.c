@@ -19,7 +19,8 @@ static void start(SrHead *head, const char *line, size_t length) {
     head->status = head->status * 10 + (blank[i] - '0');
   head->length = -1;
   head->codings = (SrCodings){0};
-  head->ended = head->cookies = 0;
+  head->ended = head->cookies = head->chunked = 0;
+  head->framed = length > 5 && line[5] != '1'; /* HTTP/2 */
   sr_buffer_clear(&head->lines);
 }
 
@@ -43,6 +44,7 @@ static int add_length(SrHead *head, const char *value, size_t size) {
   while (i < size && strchr(" \t\r\n", value[i]) != NULL) i++;
   if (i < size || (head->length >= 0 && head->length != length)) return 0;
   head->length = length;
+  head->framed = 1;
   return 1;
 }
 
@@ -51,6 +53,7 @@ static int look_at(SrHead *head, const char *line, size_t length) {
   const char *value;
   char first = (char)(line[0] | 32);
   if (first == 's' && VALUE_OF("set-cookie:", line, length) != NULL) head->cookies = 1;
+  if (first == 't' && VALUE_OF("transfer-encoding:", line, length) != NULL) head->chunked = head->framed = 1;
   if (first != 'c') return 1;
   if ((value = VALUE_OF("content-encoding:", line, length)) != NULL)
     sr_codings_add(&head->codings, value, length - (size_t)(value - line));

@@ -15,6 +15,8 @@ typedef struct SrHead {
   int status;            /* 0 before the status line */
   int64_t length;        /* Content-Length, -1 without one */
   SrCodings codings;     /* Content-Encoding */
+  unsigned char chunked; /* Transfer-Encoding */
+  unsigned char framed;  /* the end of the body shows itself, not just by that of the connection */
   unsigned char ended;   /* an empty line has come */
   unsigned char cookies; /* there is a Set-Cookie */
   SrBuffer lines;        /* status line and header lines */

@@ -45,7 +45,7 @@ struct SrMulti {
   uv_timer_t timer;   /* libcurl's one timer; this struct is freed when it has closed */
   SrSocket **sockets; /* by descriptor */
   size_t capacity;    /* of sockets */
-  SrDone on_done;
+  const SrReports *reports;
   unsigned active;       /* easy handles in it */
   unsigned char kick;    /* libcurl asked to be run at once */
   unsigned char settles; /* sr_multi_settle is running */
@@ -161,9 +161,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *un
   SrMulti *multi = ctx;
   SrSocket *sock = find_socket(multi, fd);
   unsigned char events = 0;
-  (void)easy, (void)unused;
+  (void)unused;
   if (what & CURL_POLL_IN) events |= UV_READABLE;
   if (what & CURL_POLL_OUT) events |= UV_WRITABLE;
+  multi->reports->on_listening(easy, events & UV_READABLE);
   if (sock == NULL) {
     if (events == 0) return 0;
     sock = add_socket(multi, fd, 0);
@@ -199,7 +200,7 @@ static void report_done(SrMulti *multi) {
   CURLMsg *message;
   int left;
   while ((message = curl_multi_info_read(multi->curl, &left)) != NULL)
-    if (message->msg == CURLMSG_DONE) multi->on_done(message->easy_handle, message->data.result);
+    if (message->msg == CURLMSG_DONE) multi->reports->on_done(message->easy_handle, message->data.result);
 }
 
 /* After every call that may have moved a transfer: reports what has ended and runs what is due. */
@@ -246,7 +247,7 @@ long sr_multi_idle(const SrMulti *multi) {
 
 /* --- new, close ------------------------------------------------------------ */
 
-SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, SrDone on_done) {
+SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, const SrReports *reports) {
   SrMulti *multi = calloc(1, sizeof *multi);
   if (multi == NULL) return NULL;
   multi->curl = curl_multi_init();
@@ -256,7 +257,7 @@ SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, 
   }
   multi->saros = saros;
   multi->loop = loop;
-  multi->on_done = on_done;
+  multi->reports = reports;
   uv_timer_init(loop, &multi->timer);
   uv_unref((uv_handle_t *)&multi->timer);
   multi->timer.data = multi;

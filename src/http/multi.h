@@ -15,11 +15,16 @@
 
 typedef struct SrMulti SrMulti;
 
-/* A transfer has ended with `result`; its handle is still to be removed. */
-typedef void (*SrDone)(CURL *easy, CURLcode result);
+/* What a multi handle has to say about its transfers. */
+typedef struct SrReports {
+  /* It has ended with `result`; its handle is still to be removed. */
+  void (*on_done)(CURL *easy, CURLcode result);
+  /* Whether its socket is read; called from inside libcurl, when that may have changed. */
+  void (*on_listening)(CURL *easy, int listens);
+} SrReports;
 
 /* A multi handle on `loop` that keeps at most `idle_limit` connections. NULL: no memory. */
-SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, SrDone on_done);
+SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, const SrReports *reports);
 
 /* Closes all connections and frees it. No easy handle may be in it any more. */
 void sr_multi_close(SrMulti *multi);

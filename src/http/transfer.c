@@ -20,8 +20,8 @@
 /* A deadline counts as reached when the timer fires this much early. */
 #define TIMER_SLACK 0.0005
 
-/* How often a transfer is looked after that has an answer and does not send the rest. */
-#define POKE_INTERVAL 0.05
+/* A body this small has left before its answer comes: the system takes it at once. */
+#define SENT_AT_ONCE 16384
 
 /* A timer this late says that Lua code held the loop, not that the server was silent. */
 #define LATE 0.05
@@ -38,7 +38,23 @@ static void wake(SrTransfer *transfer, SrAwaited awaited) {
 static int is_whole(const SrTransfer *transfer) {
   const SrHead *head = &transfer->head;
   if (!transfer->head_done) return 0;
+  if (head->chunked && transfer->chunks.place == SR_CHUNK_END) return 1;
   return head->status == 204 || head->status == 304 || (head->length >= 0 && transfer->received >= head->length);
+}
+
+/* Whether its request has a body that may not have left when the answer comes. */
+static int may_be_sending(const SrTransfer *transfer) {
+  return transfer->plan->streamed || transfer->plan->body_length > SENT_AT_ONCE;
+}
+
+/* Nothing more comes and the body still leaves: otherwise libcurl would have reported the end. */
+static int is_answered(const SrTransfer *transfer) {
+  return is_whole(transfer) || (transfer->head_done && transfer->deaf && !transfer->paused);
+}
+
+/* Whether the end that has come is not that of the body. */
+static int is_cut(const SrTransfer *transfer) {
+  return (transfer->head.chunked || transfer->head.length >= 0) && !is_whole(transfer);
 }
 
 /* --- deadlines ------------------------------------------------------------- */
@@ -51,7 +67,6 @@ static int is_starved(const SrTransfer *transfer) {
 static double nearest_deadline(const SrTransfer *transfer) {
   double nearest = transfer->total_at;
   if (transfer->early) return 0;
-  if (transfer->stalled) nearest = fmin(nearest, transfer->poke_at);
   if (transfer->slot.state != SR_SLOT_HELD)
     nearest = fmin(nearest, transfer->pool_at);
   else if (!transfer->connected)
@@ -86,29 +101,47 @@ static void pass_deadline(SrTransfer *transfer, double now) {
 
 /* What libcurl still waits for when it is told to go on. */
 static int pauses(const SrTransfer *transfer) {
-  int starved = transfer->stalled || (transfer->upload != NULL && transfer->upload->starved);
+  int starved = transfer->upload != NULL && transfer->upload->starved;
   return (transfer->paused ? CURLPAUSE_RECV : 0) | (starved ? CURLPAUSE_SEND : 0);
 }
 
+static void touch(SrTransfer *transfer) {
+  if (transfer->plan->limits.read < HUGE_VAL) transfer->last_byte = sr_saros->now(transfer->pool->runtime);
+}
+
 /*
-** While sending is paused for good libcurl does not notice that the answer has ended with its
-** connection: so it is asked to go on, now and then.
+** Whatever the answer is, libcurl goes on sending until the end, or pauses for good. Nothing of it may
+** be called from its callbacks, so the timer does the rest.
 */
-static void poke(SrTransfer *transfer) {
-  transfer->stalled = 0;
+static void look_for_early_end(SrTransfer *transfer) {
+  int refused = transfer->upload != NULL && transfer->head.status >= 300;
+  if (transfer->early || !may_be_sending(transfer) || !(is_answered(transfer) || refused)) return;
+  transfer->early = 1;
+  sr_transfer_arm(transfer);
+}
+
+/* Of what had paused, only that which still has to stays so. It may have ended when this returns. */
+static void go_on(SrTransfer *transfer) {
+  if (transfer->plan->limits.read < HUGE_VAL) {
+    touch(transfer);
+    sr_transfer_arm(transfer);
+  }
   sr_multi_unpause(transfer->pool->multi, transfer->channel->easy, pauses(transfer));
-  if (transfer->open) sr_transfer_arm(transfer);
+  if (transfer->open && transfer->head_done) look_for_early_end(transfer);
 }
 
 /* The answer came before all of the request had left: the rest stays here. */
-static void stop_upload(SrTransfer *transfer) {
+static void stop_sending(SrTransfer *transfer) {
   transfer->early = 0;
-  sr_upload_stop(transfer->upload);
+  if (transfer->upload != NULL) sr_upload_stop(transfer->upload);
   transfer->upload = NULL;
-  if (is_whole(transfer))
-    sr_transfer_end(transfer);
-  else
-    poke(transfer);
+  if (!is_answered(transfer)) {
+    go_on(transfer);
+    if (transfer->open) sr_transfer_arm(transfer);
+    return;
+  }
+  if (is_cut(transfer)) sr_failure_set(&transfer->failure, "FetchError", "ETRUNCATED", "the body was cut short");
+  sr_transfer_end(transfer);
 }
 
 /* Deadlines move while the timer stands: what fires early is set again. */
@@ -116,11 +149,7 @@ static void on_fire(saros_timer *timer) {
   SrTransfer *transfer = owner_of(timer, timer);
   double now = sr_saros->now(transfer->pool->runtime) + TIMER_SLACK;
   if (transfer->early) {
-    stop_upload(transfer);
-    return;
-  }
-  if (transfer->stalled && transfer->poke_at <= now) {
-    poke(transfer);
+    stop_sending(transfer);
     return;
   }
   if (nearest_deadline(transfer) <= now && !grant_grace(transfer, now))
@@ -138,27 +167,12 @@ void sr_transfer_arm(SrTransfer *transfer) {
     sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
 }
 
-static void touch(SrTransfer *transfer) {
-  if (transfer->plan->limits.read < HUGE_VAL) transfer->last_byte = sr_saros->now(transfer->pool->runtime);
-}
-
 /* --- libcurl's callbacks --------------------------------------------------- */
 
 /* Ends the transfer from within a callback: libcurl reports the refusal as done, and this was the cause. */
 static size_t refuse(SrTransfer *transfer, const char *code, const char *message) {
   sr_failure_set(&transfer->failure, "FetchError", code, message);
   return 0;
-}
-
-/*
-** libcurl goes on sending until the end, or on an error status stops but stays paused. Nothing of
-** it may be called from here, so the timer does the rest.
-*/
-static void look_for_early_end(SrTransfer *transfer) {
-  if (transfer->upload == NULL || transfer->early) return;
-  if (!is_whole(transfer) && transfer->head.status < 300) return;
-  transfer->early = 1;
-  sr_transfer_arm(transfer);
 }
 
 /* The answer is there: what comes now is its body. */
@@ -213,12 +227,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
 
 static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
   SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
-  if (transfer->upload == NULL) {
-    transfer->stalled = 1;
-    transfer->poke_at = sr_saros->now(transfer->pool->runtime) + POKE_INTERVAL;
-    sr_transfer_arm(transfer);
-    return CURL_READFUNC_PAUSE;
-  }
+  if (transfer->upload == NULL) return CURL_READFUNC_PAUSE; /* it was stopped */
   touch(transfer);
   return sr_upload_take(transfer->upload, out, size * count);
 }
@@ -246,7 +255,17 @@ static int on_progress(void *ctx, curl_off_t to_come, curl_off_t received, curl_
   return 0;
 }
 
-const SrHooks sr_transfer_hooks = {on_head, on_body, on_wanted, on_connected, on_progress};
+static int on_traffic(CURL *easy, curl_infotype type, char *bytes, size_t length, void *ctx) {
+  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  (void)easy;
+  if (type == CURLINFO_DATA_IN && transfer != NULL && transfer->head_done && transfer->head.chunked) {
+    sr_chunks_scan(&transfer->chunks, bytes, length);
+    look_for_early_end(transfer);
+  }
+  return 0;
+}
+
+const SrHooks sr_transfer_hooks = {on_head, on_body, on_wanted, on_connected, on_progress, on_traffic};
 
 /* --- begin, launch, resume, end -------------------------------------------- */
 
@@ -259,10 +278,15 @@ void sr_transfer_begin(SrTransfer *transfer, SrPool *pool) {
   pool->transfers = transfer;
 }
 
-static void watch_upload(SrTransfer *transfer, SrChannel *channel) {
-  if (transfer->plan->limits.read == HUGE_VAL || channel->shape != SR_SHAPE_OTHER) return;
-  channel->watched = 1;
-  curl_easy_setopt(channel->easy, CURLOPT_NOPROGRESS, 0L);
+static void watch_upload(const SrTransfer *transfer, SrChannel *channel) {
+  if (may_be_sending(transfer)) {
+    channel->watched = 1;
+    curl_easy_setopt(channel->easy, CURLOPT_VERBOSE, 1L);
+  }
+  if (transfer->plan->limits.read < HUGE_VAL && channel->shape == SR_SHAPE_OTHER) {
+    channel->watched = 1;
+    curl_easy_setopt(channel->easy, CURLOPT_NOPROGRESS, 0L);
+  }
 }
 
 void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
@@ -276,15 +300,6 @@ void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
     sr_pool_give_channel(transfer->pool, channel);
     sr_transfer_fail(transfer, "FetchError", "ENOMEM", "libcurl refused the request");
   }
-}
-
-/* Of what had paused, only that which still has to stays so. */
-static void go_on(SrTransfer *transfer) {
-  if (transfer->plan->limits.read < HUGE_VAL) {
-    touch(transfer);
-    sr_transfer_arm(transfer);
-  }
-  sr_multi_unpause(transfer->pool->multi, transfer->channel->easy, pauses(transfer));
 }
 
 void sr_transfer_resume(SrTransfer *transfer) {
@@ -351,19 +366,43 @@ int sr_transfer_abort(saros_wait *wait) {
   return 1;
 }
 
-void sr_transfer_done(CURL *easy, CURLcode result) {
+static SrTransfer *transfer_on(CURL *easy) {
   SrChannel *channel = NULL;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &channel);
-  SrTransfer *transfer = channel->transfer;
+  return channel->transfer;
+}
+
+static void on_listening(CURL *easy, int listens) {
+  SrTransfer *transfer = transfer_on(easy);
+  if (transfer == NULL || !transfer->open) return;
+  transfer->deaf = !listens;
+  if (transfer->deaf && transfer->head_done) look_for_early_end(transfer);
+}
+
+/*
+** Whether it failed when all of the answer had come. A server that closes before it has read all of the
+** request resets the connection: where the body ends with that, this is an end as good as any.
+*/
+static int failed_late(const SrTransfer *transfer, CURLcode result) {
+  int has_body = transfer->plan->streamed || transfer->plan->body_length > 0;
+  if (is_whole(transfer)) return 1;
+  if (!transfer->head_done || transfer->head.framed || !has_body) return 0;
+  return result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR;
+}
+
+static void on_done(CURL *easy, CURLcode result) {
+  SrTransfer *transfer = transfer_on(easy);
   if (transfer == NULL) return;
   if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) finish_head(transfer);
-  if (transfer->upload != NULL && is_whole(transfer)) result = CURLE_OK; /* it wanted no more */
+  if (failed_late(transfer, result)) result = CURLE_OK;
   if (result != CURLE_OK)
-    sr_failure_curl(&transfer->failure, easy, result, channel->detail, transfer->head_done);
+    sr_failure_curl(&transfer->failure, easy, result, transfer->channel->detail, transfer->head_done);
   else if (!transfer->head_done)
     sr_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
   sr_transfer_end(transfer);
 }
+
+const SrReports sr_transfer_reports = {on_done, on_listening};
 
 void sr_transfer_granted(SrSlot *slot) {
   wake(owner_of(slot, slot), SR_AWAITS_SLOT);

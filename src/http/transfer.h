@@ -11,6 +11,7 @@
 #define SR_HTTP_TRANSFER_H
 
 #include "http/buffer.h"
+#include "http/chunks.h"
 #include "http/failure.h"
 #include "http/head.h"
 #include "http/pool.h"
@@ -42,8 +43,8 @@ typedef struct SrTransfer {
   unsigned char head_done;              /* the head of the final answer is there */
   unsigned char coded;                  /* the body has to be decoded, by who reads it */
   unsigned char undone;                 /* decoding it has failed */
-  unsigned char early;                  /* answered before the upload's end: the timer is to stop it */
-  unsigned char stalled;                /* and libcurl holds back, for there is nothing more to send */
+  unsigned char early;                  /* answered before the request's end: the timer is to stop that */
+  unsigned char deaf;                   /* libcurl does not read: it has paused, or the answer has ended */
   unsigned char paused;                 /* libcurl holds back: the buffer is full */
   unsigned char unbounded;              /* the reader wants all: no pausing */
   unsigned sends;                       /* how often the request went out */
@@ -51,10 +52,10 @@ typedef struct SrTransfer {
   curl_off_t decoded;                   /* and as they were read, if coded */
   curl_off_t sent;                      /* bytes of the request's body, as on_progress saw it */
   double total_at, pool_at, connect_at; /* deadlines on the runtime's clock */
-  double poke_at;                       /* when a stalled one is looked after */
   double started, head_at;              /* when the exchange began, when the head was there */
   double last_byte;                     /* when the latest byte came or left; kept for limits.read only */
   SrHead head;
+  SrChunks chunks;    /* of the answer; counted only while the request may be sent */
   SrBuffer body;      /* bytes nobody has read yet */
   SrDecoder *decoder; /* NULL until the first read of a coded body */
   SrFailure failure;
@@ -63,6 +64,7 @@ typedef struct SrTransfer {
 #define SR_TRANSFER_TYPE "saros.http.transfer"
 
 extern const SrHooks sr_transfer_hooks;
+extern const SrReports sr_transfer_reports;
 
 /* The transfer begins: it is the pool's and its deadlines run. */
 void sr_transfer_begin(SrTransfer *transfer, SrPool *pool);
@@ -90,9 +92,6 @@ void sr_transfer_fail(SrTransfer *transfer, const char *name, const char *code, 
 
 /* Of every await on a transfer: cancelling it, in whatever phase, ends the request and frees its slot at once. */
 int sr_transfer_abort(saros_wait *wait);
-
-/* libcurl's report that the transfer on `easy` has ended. */
-void sr_transfer_done(CURL *easy, CURLcode result);
 
 /* A slot has been granted to the transfer that contains it. */
 void sr_transfer_granted(SrSlot *slot);

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: MIT
+"""A server for the specs that keeps to no protocol, and the places around a server that a client meets.
+
+Prints one line of JSON with its ports and files, and serves until nobody reads its output any more:
+
+  script  HTTP: each request says in its query ("do", JSON) what happens on its connection, step by step
+  silent  accepts and never says a word
+  full    a listener whose queue is full: connecting takes for ever
+  socks   a SOCKS5 proxy; "guarded": one that wants user "user" and password "secret"
+  tunnel  an HTTP proxy that tunnels
+  mutual  TLS, for certificates that "ca" has signed only ("client", "client_key"; "stranger" has signed itself)
+  tls     HTTP as script, over TLS; "old": up to version 1.2
+  six     HTTP as script, on ::1 only
+
+Nothing here waits for time to pass: steps wait for each other.
+"""
+import asyncio
+import json
+import os
+import select
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from urllib.parse import parse_qs, urlsplit
+
+LIFETIME = 600
+ADDRESS = "127.0.0.1"
+events, counts, asked = {}, {}, []
+
+
+def event(name):
+    return events.setdefault(name, asyncio.Event())
+
+
+def reset(writer):
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def step(reader, writer, what, *values):
+    """True: the connection ends here."""
+    if what == "send":  # a text, so many times
+        for _ in range(values[1] if len(values) > 1 else 1):
+            writer.write(values[0].encode("latin-1"))
+            await writer.drain()
+    elif what == "read":  # so many bytes
+        await reader.readexactly(values[0])
+    elif what == "read_until":
+        await reader.readuntil(values[0].encode("latin-1"))
+    elif what == "read_all":
+        while await reader.read(65536):
+            pass
+    elif what == "wait":  # for an event
+        await event(values[0]).wait()
+    elif what == "set":
+        event(values[0]).set()
+    elif what == "count":
+        counts[values[0]] = counts.get(values[0], 0) + 1
+    elif what == "hang":
+        await asyncio.sleep(LIFETIME)
+    elif what == "reset":
+        reset(writer)
+        return True
+    elif what == "close":
+        return True
+    else:
+        raise ValueError(what)
+    return False
+
+
+def report(writer, value):
+    body = json.dumps(value).encode()
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+async def serve_script(reader, writer):
+    try:
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            parts = urlsplit(head.split(" ", 2)[1])
+            query = parse_qs(parts.query)
+            if parts.path == "/set":
+                event(query["event"][0]).set()
+                report(writer, True)
+            elif parts.path == "/wait":
+                await event(query["event"][0]).wait()
+                report(writer, True)
+            elif parts.path == "/count":
+                report(writer, counts.get(query["of"][0], 0))
+            elif parts.path == "/head":
+                report(writer, head)
+            elif parts.path == "/peer":
+                report(writer, writer.get_extra_info("peername")[0])
+            elif parts.path == "/asked":
+                report(writer, asked)
+                asked.clear()
+            else:
+                for values in json.loads(query["do"][0]):
+                    if await step(reader, writer, *values):
+                        return
+    except (ConnectionError, asyncio.IncompleteReadError, ValueError):
+        pass
+    finally:
+        writer.close()
+
+
+async def serve_silent(reader, writer):
+    try:
+        while await reader.read(65536):
+            pass
+    except ConnectionError:
+        pass
+    writer.close()
+
+
+async def pump(reader, writer):
+    try:
+        while True:
+            data = await reader.read(65536)
+            if not data:
+                break
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
+
+
+async def tunnel(reader, writer, port):
+    there_reader, there_writer = await asyncio.open_connection(ADDRESS, port)
+    await asyncio.gather(pump(reader, there_writer), pump(there_reader, writer))
+
+
+async def read_target(reader):
+    """Host and port of a SOCKS5 request; the host as it was named."""
+    _, _, _, kind = await reader.readexactly(4)
+    if kind == 3:
+        host = (await reader.readexactly((await reader.readexactly(1))[0])).decode()
+    elif kind == 1:
+        host = socket.inet_ntop(socket.AF_INET, await reader.readexactly(4))
+    else:
+        host = socket.inet_ntop(socket.AF_INET6, await reader.readexactly(16))
+    return host, struct.unpack("!H", await reader.readexactly(2))[0]
+
+
+async def check_user(reader, writer, methods):
+    if 2 not in methods:
+        writer.write(b"\x05\xff")
+        return False
+    writer.write(b"\x05\x02")
+    _, length = await reader.readexactly(2)
+    user = await reader.readexactly(length)
+    password = await reader.readexactly((await reader.readexactly(1))[0])
+    is_right = (user, password) == (b"user", b"secret")
+    writer.write(b"\x01\x00" if is_right else b"\x01\x01")
+    return is_right
+
+
+def socks(guarded):
+    async def serve(reader, writer):
+        try:
+            _, count = await reader.readexactly(2)
+            methods = await reader.readexactly(count)
+            if guarded:
+                if not await check_user(reader, writer, methods):
+                    return
+            else:
+                writer.write(b"\x05\x00")
+            host, port = await read_target(reader)
+            asked.append("%s:%d" % (host, port))
+            if host == "silent.invalid":
+                await reader.read()
+            elif host == "refused.invalid":
+                writer.write(b"\x05\x05\x00\x01" + bytes(6))
+            else:
+                writer.write(b"\x05\x00\x00\x01" + bytes(6))
+                await tunnel(reader, writer, port)
+        except (ConnectionError, asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            writer.close()
+    return serve
+
+
+async def serve_tunnel(reader, writer):
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        asked.append(head)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await tunnel(reader, writer, int(head.split(" ", 2)[1].rsplit(":", 1)[1]))
+    except (ConnectionError, asyncio.IncompleteReadError, OSError):
+        pass
+    finally:
+        writer.close()
+
+
+class Certificates:
+    def __init__(self, folder):
+        self.folder = folder
+        self.make("ca", "-subj", "/CN=authority")
+        self.make("server", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", *self.by_ca())
+        self.make("client", "-subj", "/CN=client", *self.by_ca())
+        self.make("stranger", "-subj", "/CN=stranger")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def by_ca(self):
+        return "-CA", self.path("ca.pem"), "-CAkey", self.path("ca.key")
+
+    def make(self, name, *arguments):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+             "2", "-keyout", self.path(name + ".key"), "-out", self.path(name + ".pem"), *arguments],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def context(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.path("server.pem"), self.path("server.key"))
+        return context
+
+
+def full_listener():
+    listener = socket.socket()
+    listener.bind((ADDRESS, 0))
+    listener.listen(0)
+    clients = [socket.socket() for _ in range(4)]
+    for client in clients:
+        client.setblocking(False)
+        client.connect_ex(listener.getsockname())
+    return listener, clients
+
+
+def leave_with_reader(folder):
+    """Ends the process when the other end of its output is closed."""
+    watch = select.poll()
+    watch.register(sys.stdout.fileno(), 0)
+    watch.poll(LIFETIME * 1000)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
+
+
+async def main():
+    folder = tempfile.mkdtemp(prefix="saros-spec-")
+    threading.Thread(target=leave_with_reader, args=(folder,), daemon=True).start()
+    certificates = Certificates(folder)
+    mutual, old = certificates.context(), certificates.context()
+    mutual.verify_mode = ssl.CERT_REQUIRED
+    mutual.load_verify_locations(certificates.path("ca.pem"))
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    listener, _clients = full_listener()
+    places = {name: certificates.path(file) for name, file in {
+        "ca": "ca.pem", "client": "client.pem", "client_key": "client.key", "stranger": "stranger.pem",
+        "stranger_key": "stranger.key"}.items()}
+    places["full"] = listener.getsockname()[1]
+    for name, handler, context in (
+            ("script", serve_script, None), ("silent", serve_silent, None), ("socks", socks(False), None),
+            ("guarded", socks(True), None), ("tunnel", serve_tunnel, None), ("mutual", serve_script, mutual),
+            ("tls", serve_script, certificates.context()), ("old", serve_script, old)):
+        server = await asyncio.start_server(handler, ADDRESS, 0, ssl=context)
+        places[name] = server.sockets[0].getsockname()[1]
+    try:
+        server = await asyncio.start_server(serve_script, "::1", 0)
+        places["six"] = server.sockets[0].getsockname()[1]
+    except OSError:
+        pass  # no IPv6 here
+    print(json.dumps(places), flush=True)
+    await asyncio.sleep(LIFETIME)
+
+
+asyncio.run(main())
