@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http/answer.h"
+
 /* Bytes of body that wait for a slow reader before the sender is held back. */
 #define BODY_BOUND 65536
 
@@ -19,9 +21,6 @@
 
 /* A deadline counts as reached when the timer fires this much early. */
 #define TIMER_SLACK 0.0005
-
-/* A body this small has left before its answer comes: the system takes it at once. */
-#define SENT_AT_ONCE 16384
 
 /* A timer this late says that Lua code held the loop, not that the server was silent. */
 #define LATE 0.05
@@ -32,29 +31,6 @@ static void wake(SrTransfer *transfer, SrAwaited awaited) {
   if (transfer->awaited != awaited || awaited == SR_AWAITS_NOTHING) return;
   transfer->awaited = SR_AWAITS_NOTHING;
   sr_saros->wake(&transfer->wait);
-}
-
-/* Whether all of the answer has come, as far as its head told how much that is. */
-static int is_whole(const SrTransfer *transfer) {
-  const SrHead *head = &transfer->head;
-  if (!transfer->head_done) return 0;
-  if (head->chunked && transfer->chunks.place == SR_CHUNK_END) return 1;
-  return head->status == 204 || head->status == 304 || (head->length >= 0 && transfer->received >= head->length);
-}
-
-/* Whether its request has a body that may not have left when the answer comes. */
-static int may_be_sending(const SrTransfer *transfer) {
-  return transfer->plan->streamed || transfer->plan->body_length > SENT_AT_ONCE;
-}
-
-/* Nothing more comes and the body still leaves: otherwise libcurl would have reported the end. */
-static int is_answered(const SrTransfer *transfer) {
-  return is_whole(transfer) || (transfer->head_done && transfer->deaf && !transfer->paused);
-}
-
-/* Whether the end that has come is not that of the body. */
-static int is_cut(const SrTransfer *transfer) {
-  return (transfer->head.chunked || transfer->head.length >= 0) && !is_whole(transfer);
 }
 
 /* --- deadlines ------------------------------------------------------------- */
@@ -115,7 +91,7 @@ static void touch(SrTransfer *transfer) {
 */
 static void look_for_early_end(SrTransfer *transfer) {
   int refused = transfer->upload != NULL && transfer->head.status >= 300;
-  if (transfer->early || !may_be_sending(transfer) || !(is_answered(transfer) || refused)) return;
+  if (transfer->early || !sr_answer_may_be_early(transfer) || !(sr_answer_is_over(transfer) || refused)) return;
   transfer->early = 1;
   sr_transfer_arm(transfer);
 }
@@ -135,12 +111,13 @@ static void stop_sending(SrTransfer *transfer) {
   transfer->early = 0;
   if (transfer->upload != NULL) sr_upload_stop(transfer->upload);
   transfer->upload = NULL;
-  if (!is_answered(transfer)) {
+  if (!sr_answer_is_over(transfer)) {
     go_on(transfer);
     if (transfer->open) sr_transfer_arm(transfer);
     return;
   }
-  if (is_cut(transfer)) sr_failure_set(&transfer->failure, "FetchError", "ETRUNCATED", "the body was cut short");
+  if (sr_answer_is_cut(transfer))
+    sr_failure_set(&transfer->failure, "FetchError", "ETRUNCATED", "the body was cut short");
   sr_transfer_end(transfer);
 }
 
@@ -279,7 +256,7 @@ void sr_transfer_begin(SrTransfer *transfer, SrPool *pool) {
 }
 
 static void watch_upload(const SrTransfer *transfer, SrChannel *channel) {
-  if (may_be_sending(transfer)) {
+  if (sr_answer_may_be_early(transfer)) {
     channel->watched = 1;
     curl_easy_setopt(channel->easy, CURLOPT_VERBOSE, 1L);
   }
@@ -379,22 +356,11 @@ static void on_listening(CURL *easy, int listens) {
   if (transfer->deaf && transfer->head_done) look_for_early_end(transfer);
 }
 
-/*
-** Whether it failed when all of the answer had come. A server that closes before it has read all of the
-** request resets the connection: where the body ends with that, this is an end as good as any.
-*/
-static int failed_late(const SrTransfer *transfer, CURLcode result) {
-  int has_body = transfer->plan->streamed || transfer->plan->body_length > 0;
-  if (is_whole(transfer)) return 1;
-  if (!transfer->head_done || transfer->head.framed || !has_body) return 0;
-  return result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR;
-}
-
 static void on_done(CURL *easy, CURLcode result) {
   SrTransfer *transfer = transfer_on(easy);
   if (transfer == NULL) return;
   if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) finish_head(transfer);
-  if (failed_late(transfer, result)) result = CURLE_OK;
+  if (sr_answer_survives(transfer, result)) result = CURLE_OK;
   if (result != CURLE_OK)
     sr_failure_curl(&transfer->failure, easy, result, transfer->channel->detail, transfer->head_done);
   else if (!transfer->head_done)
