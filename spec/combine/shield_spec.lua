@@ -268,7 +268,10 @@ describe("shield", function()
 
     it("has the reason of the cancellation from outside, in the tasks that it waits for, too", inside(function()
       local reasons = {}
-      local function note() reasons[#reasons + 1] = support.is_cancelled(after(9)).reason end
+      local function note()
+        local err = support.is_cancelled(after(9))
+        reasons[#reasons + 1] = err.reason
+      end
       local task = support.started(function()
         async.shield(function() async.gather(note, note, function() async.shield(note, 1) end) end, 1)
       end)

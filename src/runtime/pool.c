@@ -17,7 +17,7 @@ static bool push_new(lua_State *L) {
   return false;
 }
 
-bool sr_pool_take(lua_State *L, SrRuntime *rt) {
+bool sr_coroutine_take(lua_State *L, SrRuntime *rt) {
   if (rt->idle_count == 0) return push_new(L);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
   lua_rawgeti(L, -1, (lua_Integer)rt->idle_count);
@@ -48,7 +48,7 @@ static bool has_room(lua_State *L, SrRuntime *rt) {
   return rt->idle_capacity < LAST_SIZE && sr_protected(L, l_grow, 0, 0);
 }
 
-void sr_pool_give(lua_State *L, SrRuntime *rt) {
+void sr_coroutine_give(lua_State *L, SrRuntime *rt) {
   if (has_room(L, rt)) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
     lua_insert(L, -2);

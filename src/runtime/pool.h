@@ -11,8 +11,8 @@
 #include "runtime/runtime.h"
 
 /* Pushes a coroutine with an empty stack; false, and nothing is pushed, if there is no memory. [-0, +(0|1), -] */
-bool sr_pool_take(lua_State *L, SrRuntime *rt);
+bool sr_coroutine_take(lua_State *L, SrRuntime *rt);
 /* The coroutine on top goes back, or to the collector if there are enough. [-1, +0, -] */
-void sr_pool_give(lua_State *L, SrRuntime *rt);
+void sr_coroutine_give(lua_State *L, SrRuntime *rt);
 
 #endif

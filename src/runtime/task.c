@@ -254,7 +254,7 @@ int sr_l_body(lua_State *L) {
 
 /* Gives a new task its coroutine, which is pushed too, and returns how much its body takes; 0: no memory. [-0, +(0|1), -] */
 static int attach(lua_State *L, SrTask *t) {
-  if (!sr_pool_take(L, t->rt)) return 0;
+  if (!sr_coroutine_take(L, t->rt)) return 0;
   lua_State *co = lua_tothread(L, -1);
   t->co = co;
   lua_pushvalue(L, lua_upvalueindex(SR_UP_BODY));
@@ -310,7 +310,7 @@ void sr_step(lua_State *L, SrTask *t) {
     if (t->future.state == SR_RUNNING) refuse_yield(t, count);
     if (!t->is_anchored) anchor(L, t);
   } else if (status == LUA_OK)
-    sr_pool_give(L, rt);
+    sr_coroutine_give(L, rt);
   else
     crash(L, t, co);
 }
