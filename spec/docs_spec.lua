@@ -1,0 +1,78 @@
+-- SPDX-License-Identifier: MIT
+-- The examples of docs/http.md run as they stand; only the server is one on this machine, and so is the folder.
+
+local async = require "saros"
+local server = require("spec.support.real_servers").httpbin()
+
+local DOCUMENT = "docs/http.md"
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+--- The examples with the heading they stand below, and their lines in the document.
+local function examples(text)
+  local list, heading, code, first, number = {}, "", nil, 0, 0
+  for line in text:gmatch "([^\n]*)\n" do
+    number = number + 1
+    if line == "```" and code then
+      list[#list + 1] = {heading = heading, line = first, code = table.concat(code, "\n")}
+      code = nil
+    elseif code then
+      code[#code + 1] = line
+    elseif line == "```lua" then
+      code, first = {}, number
+    else
+      heading = line:match "^#+ (.*)" or heading
+    end
+  end
+  return list
+end
+
+--- What an example says that it prints: the text behind each arrow.
+local function promised(code)
+  local list = {}
+  for text in code:gmatch "%-%-> ([^\n]*)" do list[#list + 1] = text end
+  return list
+end
+
+local function run(example, folder)
+  local printed = {}
+  local function print(...)
+    local values = table.pack(...)
+    for i = 1, values.n do values[i] = tostring(values[i]) end
+    printed[#printed + 1] = table.concat(values, "  ")
+  end
+  local code = example.code:gsub("https://httpbin%.org", server.url):gsub("/tmp/", folder .. "-")
+  local environment = setmetatable({async = async, print = print}, {__index = _G})
+  async.run(assert(load(code, "=" .. DOCUMENT .. ":" .. example.line, "t", environment)))
+  return printed
+end
+
+describe("the document about HTTP", function()
+  local list = examples(read(DOCUMENT))
+  local path = os.tmpname()
+
+  teardown(function()
+    os.remove(path)
+    os.remove(path .. "-saros-example.bin")
+  end)
+
+  it("has examples", function()
+    assert.is_true(#list >= 10)
+  end)
+
+  for _, example in ipairs(list) do
+    it(("runs: %s, line %d"):format(example.heading, example.line), function()
+      local printed = run(example, path)
+      for _, text in ipairs(promised(example.code)) do
+        local found = false
+        for _, line in ipairs(printed) do found = found or line == text end
+        assert.is_true(found, ("%q was not printed, but:\n%s"):format(text, table.concat(printed, "\n")))
+      end
+    end)
+  end
+end)
