@@ -20,6 +20,9 @@ local LAZY = {
 for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do
   LAZY[name] = "saros.http"
 end
+for name in pairs(LAZY) do
+  async[name] = nil -- loaded again: what it has loaded by itself is, too
+end
 
 -- A script that never fetches must not pay for libcurl.
 setmetatable(async, {
