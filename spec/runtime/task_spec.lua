@@ -318,6 +318,25 @@ describe("awaiting what cannot end", function()
     for i = 1, 5 do assert.is_true(is_deadlock(ring[i]:error())) end
   end))
 
+  it("says of a cycle who waits for what, and where, all around", inside(function()
+    local c
+    local line = debug.getinfo(1, "l").currentline + 1
+    local a = async.spawn(function() return c:await() end):set_name("a")
+    local b = async.spawn(function() return async.gather(hang, a) end):set_name("b")
+    c = async.spawn(function() return async.wait_for(b, 5) end):set_name("c")
+    local err = caught(c.await, c)
+    assert.is_true(is_deadlock(err))
+    local cycle = {"'c' waits for task 'b'", "'b' waits for gather", "'a' waits for task 'c'"}
+    for i, text in ipairs(cycle) do
+      local place = ("task_spec.lua:%d"):format(line + 3 - i)
+      assert.equal(({"c", "b", "a"})[i], err.tasks[i].name)
+      assert.matches(place .. "$", err.tasks[i].where)
+      assert.matches(text, err.message, 1, true)
+      assert.matches(place, err.message, 1, true)
+    end
+    assert.equal(3, #err.tasks)
+  end))
+
   it("raises DeadlockError for a cycle through gather", inside(function()
     local first, second
     first = async.spawn(function() return async.gather(second) end)

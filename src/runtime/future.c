@@ -84,7 +84,7 @@ static void on_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   sr_wake(sr_task_of(waiter));
 }
 
-const SrKind sr_await_kind = {"task or future", abort_await, on_ended, false, NULL, NULL};
+const SrKind sr_await_kind = {"task", abort_await, on_ended, false, NULL, NULL};
 
 static int k_await(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
@@ -116,22 +116,20 @@ bool sr_waits_for(const SrTask *t, const SrTask *waiter) {
   return follow(t, waiter);
 }
 
-int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target) {
-  sr_push_name(L, t);
-  sr_push_name(L, target);
-  sr_push_error(L, "DeadlockError", "EDEADLK", "task '%s' would wait for task '%s', which goes on only after it",
-                lua_tostring(L, -2), lua_tostring(L, -1));
-  lua_createtable(L, 2, 0);
-  for (int i = 1; i <= 2; i++) {
-    lua_createtable(L, 0, 2);
-    lua_pushvalue(L, -5 + i - 1);
-    lua_setfield(L, -2, "name");
-    sr_push_where(L, i == 1 ? t : target);
-    lua_setfield(L, -2, "where");
-    lua_rawseti(L, -2, i);
-  }
-  lua_setfield(L, -2, "tasks");
-  return lua_error(L);
+static bool follow_and_note(const SrTask *t, const SrTask *waiter) {
+  t->rt->hops = 0;
+  if (!follow(t, waiter)) return false;
+  t->rt->via = t;
+  return true;
+}
+
+SrTask *sr_next_in_cycle(SrTask *t, SrTask *waiter) {
+  if (t->future.state != SR_PARKED) return NULL;
+  if (t->waiter.kind->joins && sr_scope_within(&waiter->scope, t->current)) return waiter;
+  if (t->waiter.kind->reaches != NULL)
+    return t->waiter.kind->reaches(t, waiter, follow_and_note) ? (SrTask *)t->rt->via : NULL;
+  SrFuture *target = t->waiter.kind->ended != NULL ? (SrFuture *)t->object : NULL;
+  return target != NULL && target->head.cls == &sr_task_class ? (SrTask *)target : NULL;
 }
 
 int sr_await(lua_State *L, SrFuture *target, const char *function) {

@@ -38,6 +38,7 @@ struct SrRuntime {
   unsigned in_turn;                /* those of the ready queue that have not had their step in this turn */
   unsigned runs;                   /* counts runs */
   unsigned hops;                   /* tasks looked at in the present search for a cycle */
+  const SrTask *via;               /* the one by way of which it was found */
   volatile sig_atomic_t interrupt; /* Ctrl-C came and has not been raised yet */
   SrClock clock;
   SrScope root;        /* of the run */

@@ -108,6 +108,8 @@ int sr_await(lua_State *L, SrFuture *target, const char *function);
 extern const SrKind sr_await_kind;
 /* Whether `t` ends only after `waiter` has. */
 bool sr_waits_for(const SrTask *t, const SrTask *waiter);
+/* The task that `t`, which waits for `waiter`, waits for itself; NULL if that is no task. */
+SrTask *sr_next_in_cycle(SrTask *t, SrTask *waiter);
 /* Raises the DeadlockError of task `t` that is about to wait for `target`. [-0, +0, v] */
 int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target);
 

@@ -43,6 +43,8 @@ int sr_l_handler(lua_State *L);
 void sr_push_task_line(lua_State *L, SrTask *t);
 /* tree() */
 int sr_l_tree(lua_State *L);
+/* Pushes {name, where, waits_for} of a task. [-0, +1, m] */
+void sr_push_waiting(lua_State *L, SrTask *t, const char *what);
 /* Pushes a DeadlockError about every task that waits. [-0, +1, m] */
 void sr_push_deadlock(lua_State *L, SrRuntime *rt);
 /* Pushes a TimeoutError about every task that waits in a test that takes too long. [-0, +1, m] */

@@ -21,7 +21,7 @@ static const char *state_name(const SrTask *t) {
 void sr_push_task_line(lua_State *L, SrTask *t) {
   int top = lua_gettop(L);
   sr_push_name(L, t);
-  lua_pushfstring(L, "%s: %s%s", lua_tostring(L, -1), state_name(t), t->scope.cause != NULL ? ", cancelled" : "");
+  lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), state_name(t));
   if (t->future.state == SR_PARKED) {
     sr_push_waits_for(L, t);
     lua_pushfstring(L, "%s for %s", lua_tostring(L, -2), lua_tostring(L, -1));
@@ -31,7 +31,8 @@ void sr_push_task_line(lua_State *L, SrTask *t) {
     lua_pushfstring(L, "%s at %s", lua_tostring(L, -2), lua_tostring(L, -1));
   }
   sr_push_place(L, &t->scope);
-  lua_pushfstring(L, "%s (spawned at %s)", lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_pushfstring(L, "%s%s (spawned at %s)", lua_tostring(L, -2), t->scope.cause != NULL ? ", cancelled" : "",
+                  lua_tostring(L, -1));
   lua_replace(L, top + 1);
   lua_settop(L, top + 1);
 }
@@ -91,19 +92,28 @@ int sr_l_tree(lua_State *L) {
 
 /* --- deadlock --------------------------------------------------------------- */
 
-/* Adds {name, where, waits_for} of a task to the list at -1, and its text to the buffer string at -2. */
-static void add_waiting(lua_State *L, SrTask *t, lua_Integer number) {
+void sr_push_waiting(lua_State *L, SrTask *t, const char *what) {
   lua_createtable(L, 0, 3);
   sr_push_name(L, t);
-  sr_push_where(L, t);
-  sr_push_waits_for(L, t);
-  lua_pushfstring(L, "%s%s'%s' waits for %s at %s", lua_tostring(L, -6), number == 1 ? "" : "; ", lua_tostring(L, -3),
-                  lua_tostring(L, -1), lua_tostring(L, -2));
-  lua_replace(L, -7);
-  lua_setfield(L, -4, "waits_for");
-  lua_setfield(L, -3, "where");
   lua_setfield(L, -2, "name");
-  lua_rawseti(L, -2, number);
+  sr_push_where(L, t);
+  lua_setfield(L, -2, "where");
+  lua_pushstring(L, what);
+  lua_setfield(L, -2, "waits_for");
+}
+
+/* Adds a task that waits for what the text on top says to the list below, and to the text below that. */
+static void add_waiting(lua_State *L, SrTask *t, lua_Integer number) {
+  int what = lua_gettop(L), list = what - 1, text = what - 2;
+  sr_push_waiting(L, t, lua_tostring(L, what));
+  lua_getfield(L, what + 1, "name");
+  lua_getfield(L, what + 1, "where");
+  lua_pushfstring(L, "%s%s'%s' waits for %s at %s", lua_tostring(L, text), number == 1 ? "" : "; ", lua_tostring(L, -2),
+                  lua_tostring(L, what), lua_tostring(L, -1));
+  lua_replace(L, text);
+  lua_settop(L, what + 1);
+  lua_rawseti(L, list, number);
+  lua_settop(L, list);
 }
 
 static void push_waiting(lua_State *L, SrRuntime *rt, const char *name, const char *code, const char *format) {
@@ -116,7 +126,9 @@ static void push_waiting(lua_State *L, SrRuntime *rt, const char *name, const ch
     lua_rawgeti(L, all, i);
     SrTask *t = sr_test_task(L, -1);
     lua_pop(L, 1);
-    if (t->future.state == SR_PARKED || t->future.state == SR_READY) add_waiting(L, t, ++waiting);
+    if (t->future.state != SR_PARKED && t->future.state != SR_READY) continue;
+    sr_push_waits_for(L, t);
+    add_waiting(L, t, ++waiting);
   }
   sr_push_error(L, name, code, format, lua_tostring(L, -2));
   lua_insert(L, -2);
@@ -127,6 +139,29 @@ static void push_waiting(lua_State *L, SrRuntime *rt, const char *name, const ch
 
 void sr_push_deadlock(lua_State *L, SrRuntime *rt) {
   push_waiting(L, rt, "DeadlockError", "EDEADLK", "nothing can wake the waiting tasks: %s");
+}
+
+/* Tasks of a cycle that are listed. */
+enum { MAX_LISTED = 100 };
+
+int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target) {
+  int top = lua_gettop(L);
+  lua_pushliteral(L, "");
+  lua_newtable(L);
+  sr_push_name(L, target);
+  lua_pushfstring(L, "task '%s'", lua_tostring(L, -1));
+  lua_remove(L, -2);
+  add_waiting(L, t, 1);
+  lua_Integer count = 1;
+  for (SrTask *at = target; at != NULL && at != t && count < MAX_LISTED; at = sr_next_in_cycle(at, t)) {
+    sr_push_waits_for(L, at);
+    add_waiting(L, at, ++count);
+  }
+  sr_push_error(L, "DeadlockError", "EDEADLK", "a cycle of tasks that wait for each other: %s",
+                lua_tostring(L, top + 1));
+  lua_pushvalue(L, top + 2);
+  lua_setfield(L, -2, "tasks");
+  return lua_error(L);
 }
 
 void sr_push_overtime(lua_State *L, SrRuntime *rt) {

@@ -232,10 +232,17 @@ void sr_give_up(SrTask *t) {
 }
 
 void sr_push_waits_for(lua_State *L, SrTask *t) {
+  SrTask *target = t->waiter.kind->ended != NULL ? (SrTask *)t->object : NULL;
   if (t->waiter.kind == &foreign_kind)
     lua_pushstring(L, ((saros_wait *)t->object)->kind->name);
-  else
+  else if (target == NULL)
     lua_pushstring(L, t->waiter.kind->name);
+  else if (target->future.head.cls == &sr_task_class) {
+    sr_push_name(L, target);
+    lua_pushfstring(L, "%s '%s'", t->waiter.kind->name, lua_tostring(L, -1));
+    lua_remove(L, -2);
+  } else
+    lua_pushliteral(L, "future");
 }
 
 /* --- saros.h ---------------------------------------------------------------- */

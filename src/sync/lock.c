@@ -4,6 +4,7 @@
 
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/trace.h"
 
 const SrClass sr_lock_class = {"lock"};
 
@@ -120,14 +121,21 @@ static int k_acquire(lua_State *L, int status, lua_KContext ctx) {
   return hold((SrPermit *)lua_touserdata(L, -1), (SrLock *)lua_touserdata(L, 1));
 }
 
+/* It would wait for itself. */
+static int raise_held(lua_State *L, SrTask *t, const char *function) {
+  sr_push_error(L, "DeadlockError", "EDEADLK", "%s: this task holds the lock already", function);
+  lua_createtable(L, 1, 0);
+  sr_push_waiting(L, t, "lock");
+  lua_rawseti(L, -2, 1);
+  lua_setfield(L, -2, "tasks");
+  return lua_error(L);
+}
+
 int sr_lock_acquire(lua_State *L, const char *function) {
   SrLock *lock = (SrLock *)lua_touserdata(L, 1);
   SrTask *t = sr_check_wait(L, function);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
-  if (lock->owner == t) {
-    sr_push_error(L, "DeadlockError", "EDEADLK", "%s: this task holds the lock already", function);
-    return lua_error(L);
-  }
+  if (lock->owner == t) return raise_held(L, t, function);
   SrPermit *permit = sr_push_permit(L, &permit_ops);
   if (lock->owner == NULL) {
     sr_lock_take(lock, t);
