@@ -488,6 +488,50 @@ describe("a task that swallows its cancellation for ever", function()
     assert.equal(3, #reports)
   end)
 
+  it("is one that starts itself anew, too", function()
+    local ways = {
+      spawn = function(again)
+        pcall(hang)
+        async.spawn(again, again)
+      end,
+      on_done = function(again)
+        async.spawn(hang):on_done(function() again(again) end)
+      end,
+      close = function(again)
+        local _ <close> = finally(function() async.spawn(again, again) end)
+        hang()
+      end,
+    }
+    for name, way in pairs(ways) do
+      local reports = reported(function()
+        assert.equal("result", async.run(function()
+          start(way, way)
+          return "result"
+        end))
+      end)
+      assert.is_true(#reports >= 1 and #reports <= 2, name .. ": " .. #reports)
+    end
+  end)
+
+  it("is none that starts many others while it cleans up", function()
+    local done = 0
+    local reports = reported(function()
+      async.run(function()
+        start(function()
+          pcall(hang)
+          async.shield(function()
+            for _ = 1, 3000 do
+              async.spawn(async.shield, turns, 1):await()
+              done = done + 1
+            end
+          end)
+        end)
+      end)
+    end)
+    assert.equal(3000, done)
+    assert.same({}, reports)
+  end)
+
   it("leaves a runtime that works", function()
     reported(function()
       async.run(function() start(stubborn) end)

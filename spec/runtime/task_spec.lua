@@ -823,6 +823,14 @@ describe("task:on_done", function()
     assert.equal(2, count)
   end))
 
+  it("runs the function as a task with the place of the one that has ended", inside(function()
+    local line = debug.getinfo(1, "l").currentline + 1
+    async.spawn(turns, 0):on_done(hang)
+    turns(3)
+    local called = async.all_tasks()[2]
+    assert.matches("spawned at [^ ]*task_spec.lua:" .. line .. "%]", called:traceback())
+  end))
+
   it("lets the function wait", inside(function()
     local log = {}
     local task = async.spawn(function() end)

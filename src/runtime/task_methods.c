@@ -70,12 +70,17 @@ static int l_set_name(lua_State *L) {
 
 /* --- spawn and friends ------------------------------------------------------ */
 
+/* At the end of a run a task that starts itself anew is the same as one that goes on: what it swallowed counts on. */
+static void count_on(SrTask *t, const SrTask *before) {
+  if (t->rt->is_closing && before != NULL) t->raised = before->raised + 1;
+}
+
 int sr_l_spawn(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
   sr_check_function(L, "spawn", 1, 1);
   int nargs = sr_check_args(L, "spawn", 1);
   if (!rt->is_running) return luaL_error(L, "spawn: no loop is running (call it inside async.run)");
-  sr_spawn(L, rt, &rt->root, 1, nargs);
+  count_on(sr_spawn(L, rt, &rt->root, 1, nargs), rt->current);
   return 1;
 }
 
@@ -216,7 +221,10 @@ static int l_call_back(lua_State *L) {
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, 1, i);
     lua_pushvalue(L, 2);
-    sr_spawn(L, t->rt, &t->rt->root, 3, 1);
+    SrTask *called = sr_spawn(L, t->rt, &t->rt->root, 3, 1);
+    called->scope.source = t->scope.source; /* no Lua code spawned it */
+    called->scope.line = t->scope.line;
+    count_on(called, t);
     lua_settop(L, 2);
   }
   return 0;
