@@ -29,8 +29,8 @@ local async = {}
 ---@field task? saros.Task      CancelledError: the task that was cancelled
 ---@field seconds? number       TimeoutError: how long the deadline was
 ---@field phase? "total"|"connect"|"read"|"pool" TimeoutError of an HTTP request
----@field errors? any[]         GroupError: every error, once each
----@field tasks? {name: string, where: string}[] DeadlockError: who waits, and where
+---@field errors? any[]         GroupError: every error, once each (with `n`, the length, where one is nil)
+---@field tasks? {name: string, where: string, waits_for: string}[] DeadlockError: who waits, where and for what
 ---@field syscall? string       SystemError
 ---@field path? string          SystemError
 ---@field dest? string          SystemError, where there are two paths

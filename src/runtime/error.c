@@ -13,7 +13,7 @@
 static const char meta_key, cause_key, names_key;
 
 /* The names of fields that are looked up where raising would do harm: as long as they exist that takes no memory. */
-static const char *const field_names[] = {"name", "message", "code", "task", "errors", NULL};
+static const char *const field_names[] = {"name", "message", "code", "task", "errors", "n", NULL};
 
 static void push_error_args(lua_State *L, const char *name, const char *code, const char *format, va_list args) {
   lua_createtable(L, 0, 6);
@@ -106,7 +106,20 @@ void sr_push_text(lua_State *L, int index) {
 
 /* --- GroupError ------------------------------------------------------------- */
 
+/* Where one of the errors is nil, the length of the list is no use: then it has `n`. */
+static void count_errors(lua_State *L, int errors, uint32_t count) {
+  bool has_nil = false;
+  for (uint32_t i = 1; i <= count && !has_nil; i++) {
+    has_nil = lua_rawgeti(L, errors, i) == LUA_TNIL;
+    lua_pop(L, 1);
+  }
+  if (!has_nil) return;
+  lua_pushinteger(L, (lua_Integer)count);
+  lua_setfield(L, errors, "n");
+}
+
 void sr_push_group_error(lua_State *L, int errors, uint32_t count) {
+  count_errors(L, errors, count);
   lua_rawgeti(L, errors, 1);
   sr_push_text(L, -1);
   const char *first = lua_tostring(L, -1);
@@ -129,10 +142,20 @@ static bool has_name(lua_State *L, int name) {
   return same;
 }
 
+/* How many errors the list on top has: see count_errors. Whatever else is there has none. */
+static lua_Integer count_listed(lua_State *L) {
+  if (!lua_istable(L, -1)) return 0;
+  lua_pushliteral(L, "n");
+  lua_rawget(L, -2);
+  lua_Integer count = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)lua_rawlen(L, -2);
+  lua_pop(L, 1);
+  return count;
+}
+
 /* Looks for the name at index 2 in the list of errors on top, depth first; leaves what it found, or nil, in its place. */
 static bool find_in(lua_State *L) {
   luaL_checkstack(L, 6, "GroupErrors nest too deeply");
-  lua_Integer count = lua_istable(L, -1) ? (lua_Integer)lua_rawlen(L, -1) : 0;
+  lua_Integer count = count_listed(L);
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, -1, i);
     if (sr_is_error(L, -1)) {
