@@ -323,6 +323,40 @@ print(err)
 ]])
   end)
 
+  it("is raised by run when main has ended, after the cleanup of the others", function()
+    assert.equal("cleaned\nInterruptError: interrupted\nfine\n", prints[[
+local ok, err = pcall(async.run, function()
+  async.spawn(async.shield, function()
+    async.sleep(0)
+    ctrl_c()
+    async.sleep(0.001)
+    print("cleaned")
+  end)
+  async.sleep(0)
+  return "result"
+end)
+print(err)
+print(async.run(function() return "fine" end))
+]])
+  end)
+
+  it("is raised by run when it was held back until main's end", function()
+    assert.equal("InterruptError: interrupted\n", prints[[
+local ok, err = pcall(async.run, function() return async.shield(ctrl_c) end)
+print(err)
+]])
+  end)
+
+  it("gives way to the error of main", function()
+    assert.equal("main's own\n", prints[[
+local ok, err = pcall(async.run, function()
+  async.shield(ctrl_c)
+  error({"main's own"})
+end)
+print(err[1])
+]])
+  end)
+
   it("comes anew in the next run", function()
     assert.equal("InterruptError: interrupted\nInterruptError: interrupted\n", prints[[
 for _ = 1, 2 do

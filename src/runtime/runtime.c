@@ -176,6 +176,13 @@ static void look_at_main(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* Whether Ctrl-C came and nothing was there to raise it in: main had its last await behind it, or had ended. */
+static bool take_late_interrupt(SrRuntime *rt) {
+  bool came = rt->interrupt;
+  rt->interrupt = 0;
+  return came;
+}
+
 static int run(lua_State *L, const char *function, bool is_testing) {
   SrRuntime *rt = sr_rt(L);
   sr_check_function(L, function, 1, 1);
@@ -190,9 +197,11 @@ static int run(lua_State *L, const char *function, bool is_testing) {
   else
     look_at_main(L);
   end_run(L, rt);
+  bool interrupted = take_late_interrupt(rt);
   if (status != LUA_OK) return lua_error(L);
   SrFuture *main_task = (SrFuture *)lua_touserdata(L, RUN_MAIN);
   if (main_task->status != SR_DONE) return raise_failure(L);
+  if (interrupted) return sr_push_error(L, "InterruptError", "EINTR", "interrupted"), lua_error(L);
   if (lua_isstring(L, RUN_LEFTOVERS)) return lua_error(L);
   return sr_push_results(L, main_task, RUN_MAIN, NULL);
 }
