@@ -643,7 +643,7 @@ function async.retry(fn, options) end
 ---@field timeout? number|false|saros.Timeouts  seconds for everything; false for none
 ---@field redirect? "follow"|"manual"|"error"
 ---@field max_redirects? integer  20 unless said otherwise
----@field retries? integer|saros.Retries  more attempts after a connection failure, of idempotent requests
+---@field retries? integer|saros.Retries|false  more attempts after a connection failure, of idempotent requests
 ---@field auth? saros.Auth|false
 ---@field cookies? table<string, string|number>  sent with this request
 ---@field max_body_size? integer  bytes of the decoded body

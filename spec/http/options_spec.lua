@@ -38,6 +38,14 @@ local refused = {
   ["an unknown version of TLS"] = { { tls_min = "1.0" }, "option 'tls_min'" },
   ["an unknown version of HTTP"] = { { http_version = "3" }, "option 'http_version'" },
   ["addresses with a line end"] = { { resolve = { ["a:1"] = "1\n2" } }, "option 'resolve'" },
+  ["a query of functions"] = { { query = { a = print } }, "option 'query': field 'a': string, number, boolean" },
+  ["a query with a record in it"] = { { query = { a = { b = 1 } } }, "option 'query': field 'a'" },
+  ["a form with lists in a list"] = { { form = { a = { { 1 } } } }, "option 'form': field 'a'" },
+  ["retries of another kind"] = { { retries = true }, "option 'retries'" },
+  ["retries without an attempt"] = { { retries = { attempts = 0.5 } }, "option 'retries.attempts': a whole number" },
+  ["retries at no time"] = { { retries = { delay = 0 / 0 } }, "option 'retries.delay': seconds expected" },
+  ["retries for statuses in words"] = { { retries = { statuses = { "busy" } } }, "option 'retries.statuses'" },
+  ["retries for methods by number"] = { { retries = { methods = { 5 } } }, "option 'retries.methods'" },
   ["options that are no table"] = { "GET", "options: table expected, got string" },
 }
 
@@ -77,8 +85,8 @@ describe("an option", function()
     session:close()
   end)
 
-  it("of a session is refused if it is unknown or of one request only", function()
-    for _, options in ipairs { { colour = 1 }, { body = "x" }, { method = "GET" }, { limit = 0 }, { limit = 1.5 },
+  it("of a session is refused if it is unknown or wrong", function()
+    for _, options in ipairs { { colour = 1 }, { body = 5 }, { method = 5 }, { multipart = { 5 } }, { limit = 0 }, { limit = 1.5 },
       { base_url = "ftp://x" }, { base_url = "http://x/?q" }, { limit_per_host = "2" } } do
       local ok, err = pcall(http.session, options)
       assert.is_false(ok)

@@ -44,6 +44,14 @@ describe("retries", function()
     assert.equal(1, http.get(times):json())
     url = moody(1)
     assert.equal("ECONNRESET", error_of(session.get, session, url, { retries = 0 }).code)
+    assert.equal("ECONNRESET", error_of(session.get, session, moody(9), { retries = false }).code)
+  end))
+
+  it("take a delay below zero for none", inside(function()
+    local before = async.now()
+    local policy = { attempts = 5, delay = -1, max_delay = -1 }
+    assert.equal(5, http.get(moody(4), { retries = policy }):json().attempt)
+    assert.truthy(async.now() - before < 0.5)
   end))
 
   it("repeat the body, too", inside(function()
@@ -134,7 +142,7 @@ describe("retries", function()
   end))
 
   it("are refused if they make no sense", inside(function()
-    for _, given in ipairs { -1, 1.5, "2", { attempts = 0 }, { delay = -1 }, { often = 1 }, { statuses = 503 } } do
+    for _, given in ipairs { -1, 1.5, "2", { attempts = 0 }, { delay = 0 / 0 }, { often = 1 }, { statuses = 503 } } do
       assert.truthy(error_of(http.get, server.url, { retries = given }):find("option 'retries", 1, true))
     end
   end))

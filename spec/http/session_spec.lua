@@ -83,6 +83,20 @@ describe("a session", function()
     end
   end))
 
+  it("may have a method and a body for requests that name none", inside(function()
+    local session <close> = http.session { base_url = server.url, method = "put", json = { a = 1 } }
+    local function sent(answer)
+      local request = answer:json()
+      return { request.method, request.body }
+    end
+    assert.same({ "PUT", '{"a":1}' }, sent(session:fetch("/echo")))
+    assert.same({ "POST", '{"a":1}' }, sent(session:post("/echo")))
+    assert.same({ "PUT", "own" }, sent(session:fetch("/echo", { body = "own" })))
+    assert.same({ "GET", "" }, sent(session:get("/echo")))
+    assert.same({ "DELETE", "" }, sent(session:fetch("/echo", { method = "DELETE" })))
+    assert.equal(200, session:head("/echo").status)
+  end))
+
   it("leaves its credentials out where a request names its own, or none, in a header", inside(function()
     local session <close> = http.session { auth = { "u", "p" } }
     for _, own in ipairs { "Token t", false } do

@@ -21,9 +21,14 @@ local PIECE = 65536
 
 local part_fields = { name = true, data = true, path = true, filename = true, content_type = true }
 
+-- Where the options stand among the arguments of a function.
+local function position(caller)
+  return caller == "session" and 1 or 2
+end
+
 local function check_part(caller, label, part, is_listed)
   local function refuse(message)
-    misuse.argument(caller, 2, ("option 'multipart': %s: %s"):format(label, message))
+    misuse.argument(caller, position(caller), ("option 'multipart': %s: %s"):format(label, message))
   end
   if not is_listed and (type(part) == "string" or type(part) == "number") then return end
   if type(part) ~= "table" then refuse(("string or table expected, got %s"):format(type(part))) end
@@ -44,11 +49,11 @@ end
 ---@param caller string
 ---@param given any
 function multipart.check(caller, given)
-  misuse.check_type(caller, 2, given, "option 'multipart'", "table")
+  misuse.check_type(caller, position(caller), given, "option 'multipart'", "table")
   local is_list = given[1] ~= nil
   for key, part in pairs(given) do
     if is_list ~= (math.type(key) == "integer") or not is_list and type(key) ~= "string" then
-      misuse.argument(caller, 2, "option 'multipart': either a list of parts or parts by their names expected")
+      misuse.argument(caller, position(caller), "option 'multipart': either a list of parts or parts by their names expected")
     end
     check_part(caller, is_list and "part " .. key or "'" .. key .. "'", part, is_list)
   end

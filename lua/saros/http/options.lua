@@ -113,24 +113,67 @@ local function check_resolve(caller, _, value)
   end
 end
 
+local function is_seconds(value)
+  return type(value) == "number" and value == value
+end
+
+-- A test for a list of these.
+local function list_of(is_item)
+  return function(value)
+    if type(value) ~= "table" then return false end
+    for i, item in pairs(value) do
+      if math.type(i) ~= "integer" or not is_item(item) then return false end
+    end
+    return true
+  end
+end
+
+-- The fields of `retries`: what each may be, in words and as a test. As far as possible as in async.retry.
 local retry_fields = {
-  attempts = "number", statuses = "table", methods = "table", delay = "number", factor = "number", max_delay = "number",
-  jitter = "number",
+  attempts = { "a whole number from 1, or math.huge", function(value)
+    return value == math.huge or type(value) == "number" and value >= 1 and math.tointeger(value) ~= nil
+  end },
+  statuses = { "a list of integers", list_of(function(item)
+    return type(item) == "number" and math.tointeger(item)
+  end) },
+  methods = { "a list of strings", list_of(function(item)
+    return type(item) == "string"
+  end) },
+  delay = { "seconds", is_seconds }, max_delay = { "seconds", is_seconds },
+  factor = { "a finite number from 0", function(value)
+    return is_seconds(value) and value >= 0 and value < math.huge
+  end },
+  jitter = { "a fraction from 0 to 1", function(value)
+    return is_seconds(value) and value >= 0 and value <= 1
+  end },
 }
 
 local function check_retries(caller, name, value)
+  if value == false then return end
   if type(value) ~= "table" then
     local whole = type(value) == "number" and math.tointeger(value)
     if whole and whole >= 0 then return end
-    refuse(caller, "option '%s': integer of at least 0, or a table expected", name)
+    refuse(caller, "option '%s': integer of at least 0, a table or false expected", name)
   end
   for field, item in pairs(value) do
-    local expected = retry_fields[field]
-    if not expected then refuse(caller, "option '%s': unknown field '%s'", name, tostring(field)) end
-    misuse.check_type(caller, position(caller), item, ("option '%s.%s'"):format(name, field), expected)
-    local least = field == "attempts" and 1 or 0
-    if expected == "number" and (item ~= item or item < least) then
-      refuse(caller, "option '%s.%s': a number not below %d expected", name, field, least)
+    local rule = retry_fields[field]
+    if not rule then refuse(caller, "option '%s': unknown field '%s'", name, tostring(field)) end
+    if not rule[2](item) then refuse(caller, "option '%s.%s': %s expected", name, field, rule[1]) end
+  end
+end
+
+local field_types = { string = true, number = true, boolean = true }
+
+-- Fields of a query or a form: text, or lists of it to be repeated.
+local function check_fields(caller, name, value)
+  misuse.check_type(caller, position(caller), value, ("option '%s'"):format(name), "table")
+  for key, item in pairs(value) do
+    local list = type(item) == "table" and item or { item }
+    for i, part in pairs(list) do
+      if math.type(i) ~= "integer" or not field_types[type(part)] then
+        refuse(caller, "option '%s': field '%s': string, number, boolean or list of those expected, got %s", name,
+          tostring(key), math.type(i) == "integer" and type(part) or "a table with other keys")
+      end
     end
   end
 end
@@ -145,8 +188,8 @@ end
 
 -- Every option of fetch; those of a session besides.
 local fetch_checks = {
-  method = of_type "string", headers = of_type "table", query = of_type "table",
-  body = check_body, form = of_type "table", json = function() end,
+  method = of_type "string", headers = of_type "table", query = check_fields,
+  body = check_body, form = check_fields, json = function() end,
   timeout = check_timeout, redirect = one_of("follow", "manual", "error"), max_redirects = count_from(0),
   auth = check_auth, proxy = check_proxy, verify = of_type "boolean", ca_file = text, ca_path = text,
   cert = text, key = text, tls_min = one_of("1.2", "1.3"), http_version = one_of("1.1", "2"),
@@ -156,9 +199,6 @@ local fetch_checks = {
 local session_checks = {
   base_url = of_type "string", limit = count_from(1), limit_per_host = count_from(1), keepalive = check_seconds,
 }
-
--- Options of one request that make no default for many.
-local of_one_request = { method = true, body = true, json = true, form = true, multipart = true }
 
 ---Checks the options of `fetch` and its like.
 ---@param caller string
@@ -177,7 +217,7 @@ end
 ---@param given table
 function options.check_session(given)
   for name, value in pairs(given) do
-    local check = session_checks[name] or not of_one_request[name] and fetch_checks[name]
+    local check = session_checks[name] or fetch_checks[name]
     if not check then refuse("session", "unknown option '%s'", tostring(name)) end
     check("session", name, value)
   end

@@ -82,10 +82,10 @@ local function check_url(caller, text, base)
   return parsed
 end
 
-local function choose_method(caller, verb, given, has_body)
+local function choose_method(caller, verb, given, otherwise, has_body)
   local method = given and given.method
   if method and verb then misuse.argument(caller, 2, "option 'method': the name of the function says it") end
-  method = verb or method or (has_body and "POST" or "GET")
+  method = verb or method or otherwise or (has_body and "POST" or "GET")
   if upper[method:lower()] then method = method:upper() end
   if not method:find("^[%w!#$%%&'*+%-.^_`|~]+$") or method == "CONNECT" then
     misuse.argument(caller, 2, ("option 'method': invalid method %q"):format(method))
@@ -130,6 +130,14 @@ local function set_body(plan, given)
     plan.body_length = plan.source and plan.source.length
     headers.default(plan.map, "Content-Type", content_type)
   end
+end
+
+-- The table with the options that say what the body is: the request's own, or those of its session where
+-- the request has none, and no method of which nobody expects one.
+local function options_of_body(caller, verb, given, defaults)
+  if given and chosen_body(caller, given) then return given end
+  local method = verb or given and given.method
+  return (not method or with_body[method:upper()]) and defaults or {}
 end
 
 -- `{user, password}`, a URL's userinfo or a bearer token: a header. Digest is libcurl's affair.
@@ -212,8 +220,8 @@ local function make_plan(session, caller, verb, text, given)
   if given and given.headers then
     headers.merge(caller, plan.map, given.headers, given.body ~= nil and type(given.body) ~= "string")
   end
-  if given then set_body(plan, given) end
-  plan.method = choose_method(caller, verb, given, (plan.body or plan.source) ~= nil)
+  set_body(plan, options_of_body(caller, verb, given, defaults))
+  plan.method = choose_method(caller, verb, given, defaults.method, (plan.body or plan.source) ~= nil)
   if not plan.body and not plan.source and with_body[plan.method] then plan.body = "" end
 
   plan.cookies = given and given.cookies
@@ -254,6 +262,7 @@ function request.plan(session, caller, verb, text, given)
   local plan = plans and plans[text]
   if plan then return plan end
   plan = make_plan(session, caller, verb, text, nil)
+  if plan.source then return plan end
   if not plans or plans.count == REMEMBERED_MAX then
     plans = { count = 0 }
     session.plans[caller] = plans

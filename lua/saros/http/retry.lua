@@ -40,8 +40,8 @@ function retry.policy(given)
   local fields = type(given) == "table" and given or { attempts = given + 1, statuses = {} }
   return {
     attempts = fields.attempts or 3, statuses = set_of(fields.statuses or { 429, 502, 503, 504 }),
-    methods = fields.methods and set_of(fields.methods) or idempotent, delay = fields.delay or 0.1,
-    factor = fields.factor or 2, max_delay = fields.max_delay or 30, jitter = fields.jitter or 0,
+    methods = fields.methods and set_of(fields.methods) or idempotent, delay = math.max(fields.delay or 0.1, 0),
+    factor = fields.factor or 2, max_delay = math.max(fields.max_delay or 30, 0), jitter = fields.jitter or 0,
   }
 end
 
