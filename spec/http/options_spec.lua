@@ -86,7 +86,8 @@ describe("an option", function()
   end)
 
   it("of a session is refused if it is unknown or wrong", function()
-    for _, options in ipairs { { colour = 1 }, { body = 5 }, { method = 5 }, { multipart = { 5 } }, { limit = 0 }, { limit = 1.5 },
+    for _, options in ipairs { { colour = 1 }, { body = 5 }, { method = 5 }, { multipart = { 5 } },
+      { limit = 0 }, { limit = 1.5 },
       { base_url = "ftp://x" }, { base_url = "http://x/?q" }, { limit_per_host = "2" } } do
       local ok, err = pcall(http.session, options)
       assert.is_false(ok)

@@ -53,7 +53,8 @@ function multipart.check(caller, given)
   local is_list = given[1] ~= nil
   for key, part in pairs(given) do
     if is_list ~= (math.type(key) == "integer") or not is_list and type(key) ~= "string" then
-      misuse.argument(caller, position(caller), "option 'multipart': either a list of parts or parts by their names expected")
+      misuse.argument(caller, position(caller),
+        "option 'multipart': either a list of parts or parts by their names expected")
     end
     check_part(caller, is_list and "part " .. key or "'" .. key .. "'", part, is_list)
   end
@@ -137,7 +138,7 @@ end
 
 -- An iterator over the segments, and what closes the file that it may have open.
 local function open(segments)
-  local position, handle = 0, nil
+  local index, handle = 0, nil
   local closer = setmetatable({}, { __close = function()
     if handle then handle:close() end
   end })
@@ -148,8 +149,8 @@ local function open(segments)
       handle:close()
       handle = nil
     end
-    position = position + 1
-    local segment = segments[position]
+    index = index + 1
+    local segment = segments[index]
     if type(segment) ~= "table" then return segment end
     handle = file.open(segment.path)
     return step()
