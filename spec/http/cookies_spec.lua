@@ -124,7 +124,8 @@ describe("the cookie jar of a session", function()
     local session <close> = new_session()
     local base = at("example.com", "https")
     set(session, base,
-      "__Secure-a=1; Path=/\n__Host-b=1; Path=/; Secure; Domain=example.com\n__Host-c=1; Secure; Path=/x")
+      "__Secure-a=1; Path=/\n__Host-b=1; Path=/; Secure; Domain=example.com\n__Host-c=1; Secure; Path=/x"
+        .. "\n__Host-d=1; Secure")
     assert.same({}, session.cookies:all())
     set(session, base, "__Secure-a=1; Path=/; Secure\n__Host-b=1; Path=/; Secure")
     assert.equal(2, #session.cookies:all())
@@ -143,6 +144,8 @@ describe("the cookie jar of a session", function()
     assert.equal("e=1; f=1", sent(session, server.url))
     session.cookies:set("f", "x", { domain = "127.0.0.1", expires = os.time() - 1 })
     assert.equal("e=1", sent(session, server.url))
+    set(session, server.url, "e=; Path=/; Expires=Thu, 01-Jan-70 00:00:01 GMT")
+    assert.is_nil(sent(session, server.url))
   end))
 
   it("takes nothing broken, nor more than its fill", inside(function()
@@ -196,8 +199,33 @@ describe("the cookie jar of a session", function()
     assert.is_nil(sent(session, server.url))
   end))
 
+  it("renews what the program began with, and is overruled by it", inside(function()
+    local session <close> = http.session { base_url = server.url, cookies = { sid = "guest", lang = "de" } }
+    set(session, server.url, "sid=known; Path=/")
+    assert.equal("lang=de; sid=known", sent(session, server.url))
+    assert.equal("known", session.cookies:get "sid")
+    session.cookies:set("sid", "mine")
+    assert.equal("lang=de; sid=mine", sent(session, server.url))
+    assert.equal("mine", session.cookies:get "sid")
+  end))
+
+  it("keeps a cookie that is to last for ever to the end of the calendar", inside(function()
+    local jar = http.session().cookies
+    for name, seconds in pairs { a = math.huge, b = 1e300 } do
+      jar:set(name, "1", { max_age = seconds })
+    end
+    assert.same({ 253402300799, 253402300799 }, { jar:all()[1].expires, jar:all()[2].expires })
+    jar:set("a", "1", { expires = -math.huge })
+    assert.equal(1, #jar:all())
+  end))
+
   it("refuses what cannot be sent", inside(function()
     local jar = http.session().cookies
+    for _, attributes in ipairs { { domain = "" }, { domain = "http://x/" }, { path = "x" }, { path = "" },
+      { expires = 0 / 0 }, { max_age = 0 / 0 } } do
+      assert.truthy(error_of(jar.set, jar, "a", "b", attributes):find("bad argument #3 to 'cookies:set'", 1, true))
+    end
+    assert.truthy(error_of(jar.get, jar, "a", 5):find("bad argument #2 to 'cookies:get'", 1, true))
     for _, case in ipairs { { "a;b", "x" }, { "", "x" }, { 7, "x" }, { "a", "x;y" }, { "a", "x\r\ny" }, { "a", {} },
       { "a", "b", { colour = "red" } }, { "a", "b", { path = "a\nb" } }, { "a", "b", "c" } } do
       assert.truthy(error_of(jar.set, jar, table.unpack(case)):find("bad argument #%d to 'cookies:set'"))

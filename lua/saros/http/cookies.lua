@@ -31,6 +31,7 @@ local DOMAIN_MAX, JAR_MAX = 180, 3000
 ---@field package _lists table<string, saros.Cookie[]> by domain, origin or EVERYWHERE
 ---@field _count integer of all cookies
 ---@field package _order integer of the latest
+---@field package _stamp integer of what was put in last, renewed or not
 ---@field package _origin? string where cookies without a domain go
 local Jar = {}
 
@@ -82,6 +83,8 @@ end
 -- Puts a cookie in, in place of the one it renews; an expired one only takes that out.
 local function put(self, cookie)
   local key = key_of(cookie)
+  self._stamp = self._stamp + 1
+  cookie.stamp = self._stamp
   local list = self._lists[key] or {}
   local index = position_of(list, cookie)
   if index then
@@ -146,6 +149,20 @@ local function sent_before(a, b)
   return a.order < b.order
 end
 
+-- A cookie of the program's without a domain and one of the server's are the same to their reader: of
+-- those with one name the kind goes that was set last.
+local function without_renewed(found)
+  local latest, kept = {}, {}
+  for _, cookie in ipairs(found) do
+    local other = latest[cookie.name]
+    if not other or other.stamp < cookie.stamp then latest[cookie.name] = cookie end
+  end
+  for _, cookie in ipairs(found) do
+    if not cookie.domain == not latest[cookie.name].domain then kept[#kept + 1] = cookie end
+  end
+  return kept
+end
+
 local function matching(self, target)
   local found, domain = {}, target.host
   collect(self, target.host, target, false, found)
@@ -156,6 +173,7 @@ local function matching(self, target)
   end
   collect(self, target.origin, target, false, found)
   collect(self, EVERYWHERE, target, false, found)
+  found = without_renewed(found)
   table.sort(found, sent_before)
   return found
 end
@@ -221,18 +239,26 @@ end
 function Jar:get(name, host)
   check_self(self, "get")
   misuse.check_type("cookies:get", 1, name, "name", "string")
-  host = host and host:lower():gsub("^%a+://", ""):gsub("[/:].*$", "")
-  local value
+  if host ~= nil then misuse.check_type("cookies:get", 2, host, "host", "string") end
+  host = host and host:lower():gsub("^%a+://", "")
+  host = host and (host:match "^%[.-%]" or host:match "^[^/:]*")
+  local latest
   for _, cookie in ipairs(alive(self)) do
     if cookie.name == name and (not host or not cookie.domain or domain_matches(host, cookie.domain)) then
-      value = cookie.value
+      if not latest or latest.stamp < cookie.stamp then latest = cookie end
     end
   end
-  return value
+  return latest and latest.value
 end
 
 local attribute_types = {
   domain = "string", path = "string", expires = "number", max_age = "number", secure = "boolean", http_only = "boolean",
+}
+
+-- What an attribute may not be, and what it should.
+local attribute_faults = {
+  domain = { "^$", "/", "%s", expected = "a host name" }, path = { "^[^/]", "^$", expected = "a path from '/' on" },
+  expires = { "nan", expected = "seconds" }, max_age = { "nan", expected = "seconds" },
 }
 
 local function check_attributes(given)
@@ -244,8 +270,16 @@ local function check_attributes(given)
     if expected == "string" and value:find("[%c;]") then
       misuse.argument("cookies:set", 3, ("attribute '%s': without ';' and control characters expected"):format(name))
     end
+    for _, fault in ipairs(attribute_faults[name] or {}) do
+      if tostring(value):find(fault) then
+        misuse.argument("cookies:set", 3, ("attribute '%s': %s expected"):format(name, attribute_faults[name].expected))
+      end
+    end
   end
 end
+
+-- The end of the year 9999, after which dates have no form that others understand.
+local LATEST = 253402300799
 
 ---Sets a cookie. Without a domain it goes to the origin of the session's base_url, or to every host;
 ---a domain is that host and those below it.
@@ -262,7 +296,7 @@ function Jar:set(name, value, given)
   put(self, {
     name = name, value = tostring(value), domain = domain, origin = not domain and self._origin or nil,
     host_only = domain ~= nil and is_address(domain) ~= nil, path = given.path or "/", secure = given.secure or false,
-    http_only = given.http_only or false, expires = expires and math.floor(expires),
+    http_only = given.http_only or false, expires = expires and math.floor(math.max(0, math.min(expires, LATEST))),
   })
 end
 
@@ -350,7 +384,7 @@ end
 ---@return saros.Cookies
 function cookies.new(base_url, given)
   local origin = base_url and url.parse(base_url).origin
-  local jar = setmetatable({ _lists = {}, _count = 0, _order = 0, _origin = origin }, metatable)
+  local jar = setmetatable({ _lists = {}, _count = 0, _order = 0, _stamp = 0, _origin = origin }, metatable)
   local names = {}
   for name in pairs(given or {}) do
     names[#names + 1] = name

@@ -52,7 +52,7 @@ local function expiry(found)
     seconds = tonumber(seconds)
     return seconds <= 0 and 0 or math.tointeger(os.time() + math.min(seconds, 4000000000) // 1)
   end
-  return found.expires and core.date(found.expires)
+  return found.expires and core.date((found.expires:gsub("(%a%a%a[- ])70(%D)", "%11970%2"))) -- libcurl's 70 is 2070
 end
 
 -- Whether the host may set a cookie for this domain, and whether that is then for itself only.
@@ -68,7 +68,7 @@ local function keeps_promise(cookie, found)
   local name = cookie.name:lower()
   if name:sub(1, 9) == "__secure-" then return cookie.secure end
   if name:sub(1, 7) ~= "__host-" then return true end
-  return cookie.secure and cookie.host_only and cookie.path == "/" and (found.domain or "") == ""
+  return cookie.secure and cookie.host_only and found.path == "/" and (found.domain or "") == ""
 end
 
 ---The cookie of a Set-Cookie header, or nil if it is none the server may set.
