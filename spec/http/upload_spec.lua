@@ -92,6 +92,18 @@ describe("a streamed upload", function()
     assert.equal(300000, http.post(server.url .. "/count", { body = read }):json().bytes)
   end))
 
+  it("comes from a queue, or from what iterates over one", inside(function()
+    for _, form in ipairs { "queue", "items" } do
+      local queue = async.queue()
+      async.spawn(function()
+        for _, piece in ipairs { "one", "two" } do queue:put(piece) end
+        queue:close()
+      end)
+      local body = form == "queue" and queue or queue:items()
+      assert.equal("onetwo", http.post(server.url .. "/echo", { body = body }):json().body)
+    end
+  end))
+
   it("has the Content-Length the caller knows", inside(function()
     local options = { body = pieces { "one", "two" }, headers = { ["content-length"] = 6 } }
     local request = http.post(server.url .. "/echo", options):json()

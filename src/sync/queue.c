@@ -239,13 +239,20 @@ static int l_next(lua_State *L) {
   return get(L, "queue:items");
 }
 
-/* queue:items(): for v in queue:items() do */
+/* The same for an iterator that knows its queue. */
+static int l_next_item(lua_State *L) {
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_COUNT + 1));
+  return get(L, "queue:items");
+}
+
+/* queue:items(): for v in queue:items() do. It needs no state, so it can be handed on (as the body of a request). */
 static int l_items(lua_State *L) {
   check_queue(L, "queue:items");
-  lua_getmetatable(L, 1);
-  lua_getfield(L, -1, "__call");
+  for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, lua_upvalueindex(i));
   lua_pushvalue(L, 1);
-  return 2;
+  lua_pushcclosure(L, l_next_item, SR_UP_COUNT + 1);
+  return 1;
 }
 
 /* queue:try_get(): an item, or nil if there is none */

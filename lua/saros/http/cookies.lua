@@ -158,7 +158,7 @@ local function without_renewed(found)
     if not other or other.stamp < cookie.stamp then latest[cookie.name] = cookie end
   end
   for _, cookie in ipairs(found) do
-    if not cookie.domain == not latest[cookie.name].domain then kept[#kept + 1] = cookie end
+    if (cookie.domain == nil) == (latest[cookie.name].domain == nil) then kept[#kept + 1] = cookie end
   end
   return kept
 end
