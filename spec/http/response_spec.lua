@@ -291,3 +291,20 @@ describe("a response", function()
     assert.equal("GET", first:json().method)
   end))
 end)
+
+describe("a response that a test leaves unread", function()
+  local testing = require "saros.testing"
+
+  it("is no failure if it arrives at once: whether it has already is not the test's to know", function()
+    testing.run(function()
+      assert.equal(200, http.get(server.url .. "/drip?count=2&gap=0.01").status)
+    end)
+  end)
+
+  it("is named if it holds its connection", function()
+    local err = error_of(testing.run, function()
+      assert.equal(200, http.get(server.url .. "/big?bytes=10000000").status)
+    end)
+    assert.matches("left over at the end of the test:\n\thandle http response opened at [^\n]*response_spec.lua:%d+", err)
+  end)
+end)

@@ -16,6 +16,9 @@ enum {
 /* ... and this much time, in nanoseconds. */
 static const int64_t POLL_INTERVAL = 100000;
 
+/* How long a test waits at its end for what closes by itself, in nanoseconds of real time. */
+static const int64_t LINGER = 100000000;
+
 /* --- handles ---------------------------------------------------------------- */
 
 static void on_signal(uv_async_t *async) {
@@ -291,6 +294,25 @@ void sr_loop_turn(lua_State *L, SrRuntime *rt) {
   if (rt->main_task == NULL) return;
   if (rt->is_testing && rt->limit != 0) check_limit(L, rt);
   poll(L, rt);
+}
+
+static bool has_named_resource(const SrRuntime *rt) {
+  const saros_resource *resource = rt->resources;
+  while (resource != NULL && resource->name == NULL) resource = resource->next;
+  return resource != NULL;
+}
+
+void sr_loop_linger(SrRuntime *rt) {
+  int64_t until = (int64_t)uv_hrtime() + LINGER;
+  uv_timer_t *timer = &rt->poller->timer;
+  while (has_named_resource(rt) && uv_loop_alive(rt->loop)) {
+    int64_t left = until - (int64_t)uv_hrtime();
+    if (left <= 0) return;
+    uv_update_time(rt->loop);
+    uv_timer_start(timer, on_timer, (uint64_t)(left / 1000000 + 1), 0);
+    uv_run(rt->loop, UV_RUN_ONCE);
+    uv_timer_stop(timer);
+  }
 }
 
 /* --- the end of a run ------------------------------------------------------- */

@@ -17,6 +17,8 @@ void sr_loop_close(SrRuntime *rt);
 
 /* One turn: runs every task that is ready now, then looks at timers and I/O; waits for them if no task is ready. */
 void sr_loop_turn(lua_State *L, SrRuntime *rt);
+/* A test has ended: lets I/O close what it is about to close by itself (a small body that nobody has read). No Lua. */
+void sr_loop_linger(SrRuntime *rt);
 /* Cancels every task and runs until none is left; who does not end is closed by force. */
 void sr_loop_wind_down(lua_State *L, SrRuntime *rt);
 /* Closes every task by force. */

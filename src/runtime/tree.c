@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/loop.h"
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
@@ -190,6 +191,7 @@ void sr_push_leftovers(lua_State *L, SrRuntime *rt) {
     sr_push_task_line(L, t);
     add_text(L, "task", lua_tostring(L, -1));
   }
+  if (count == 0) sr_loop_linger(rt);
   for (const saros_resource *resource = rt->resources; resource != NULL; resource = resource->next) {
     if (resource->name == NULL) continue;
     any = true;
