@@ -175,6 +175,19 @@ describe("a request", function()
     assert.equal(place, header(http.get("http://" .. place .. "/echo", options):json(), "Host"))
   end))
 
+  it("goes to an address named by resolve alone: those after it do not follow", inside(function()
+    local session <close> = http.session()
+    local place = "name.invalid:" .. server.port
+    local url = "http://" .. place .. "/echo"
+    assert.equal(200, session:get(url, { resolve = { [place] = "127.0.0.1" } }).status)
+    for _, options in ipairs { {}, { resolve = { [place] = "127.0.0.2" } } } do
+      local ok, err = pcall(session.get, session, url, options)
+      assert.is_false(ok)
+      assert.equal(options.resolve and "ECONNREFUSED" or "ENOTFOUND", err.code)
+    end
+    assert.equal(200, session:get(url, { resolve = { [place] = "127.0.0.1,127.0.0.2" } }).status)
+  end))
+
   it("goes through a proxy", inside(function()
     local request = http.get("http://name.invalid/echo", { proxy = server.url }):json()
     assert.equal("http://name.invalid/echo", request.target)

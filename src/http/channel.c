@@ -97,7 +97,6 @@ static CURLcode load_extras(SrChannel *channel, const SrExtras *extras) {
   if (extras->tls_min != 0) curl_easy_setopt(easy, CURLOPT_SSLVERSION, extras->tls_min);
   if (extras->digest) curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_DIGEST);
   if (extras->http1) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-  if (extras->resolve != NULL) curl_easy_setopt(easy, CURLOPT_RESOLVE, extras->resolve);
   return result;
 }
 
@@ -128,12 +127,25 @@ static CURLcode load_proxy(SrChannel *channel, const SrPlan *plan) {
   return curl_easy_setopt(channel->easy, CURLOPT_PROXY, plan->proxy != NULL ? plan->proxy : "");
 }
 
+/*
+** What libcurl is told to resolve so it remembers for all: requests to come would go the same way. To
+** connect elsewhere is for one request, on a connection of its own kind; but not to several addresses, nor
+** through a proxy, which libcurl would then make a tunnel.
+*/
+static void load_addresses(SrChannel *channel, const SrPlan *plan) {
+  if (plan->extras.connect_to != NULL && plan->proxy == NULL)
+    curl_easy_setopt(channel->easy, CURLOPT_CONNECT_TO, plan->extras.connect_to);
+  else
+    curl_easy_setopt(channel->easy, CURLOPT_RESOLVE, plan->extras.resolve);
+}
+
 const char *sr_channel_load(SrChannel *channel, const SrPlan *plan) {
   CURL *easy = channel->easy;
   CURLcode result = CURLE_OK;
   if (plan->extras.id != channel->extras || plan->extras.resolve != NULL || channel->watched) {
     reset(channel);
     result = load_extras(channel, &plan->extras);
+    if (plan->extras.resolve != NULL) load_addresses(channel, plan);
     channel->extras = plan->extras.id;
   }
   channel->detail[0] = '\0';

@@ -61,6 +61,7 @@ static void read_extras(lua_State *L, int table, SrExtras *extras) {
   extras->http1 = field_true(L, table, "http1");
   extras->id = (lua_Integer)field_number(L, table, "id");
   read_list(L, table, "resolve", &extras->resolve);
+  read_list(L, table, "connect_to", &extras->connect_to);
 }
 
 int sr_plan_compile(lua_State *L) {
@@ -103,7 +104,8 @@ static int l_gc(lua_State *L) {
   SrPlan *plan = luaL_checkudata(L, 1, PLAN_TYPE);
   curl_slist_free_all(plan->headers);
   curl_slist_free_all(plan->extras.resolve);
-  plan->headers = plan->extras.resolve = NULL;
+  curl_slist_free_all(plan->extras.connect_to);
+  plan->headers = plan->extras.resolve = plan->extras.connect_to = NULL;
   return 0;
 }
 

@@ -33,11 +33,12 @@ typedef enum SrText {
 typedef struct SrExtras {
   lua_Integer id; /* equal ids are equal extras; 0 for none */
   const char *texts[SR_TEXT_COUNT];
-  struct curl_slist *resolve; /* "+host:port:address" */
-  long tls_min;               /* for CURLOPT_SSLVERSION */
-  unsigned char unverified;   /* certificates are not looked at */
-  unsigned char digest;       /* digest authentication */
-  unsigned char http1;        /* not HTTP/2 */
+  struct curl_slist *resolve;    /* "+host:port:address" */
+  struct curl_slist *connect_to; /* "host:port:address:", the same for this request alone; not through a proxy */
+  long tls_min;                  /* for CURLOPT_SSLVERSION */
+  unsigned char unverified;      /* certificates are not looked at */
+  unsigned char digest;          /* digest authentication */
+  unsigned char http1;           /* not HTTP/2 */
 } SrExtras;
 
 typedef struct SrPlan {

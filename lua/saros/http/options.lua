@@ -261,6 +261,18 @@ local function resolve_lines(map)
   return lines
 end
 
+-- The same as places to connect to; nil if there is one with several addresses.
+local function connect_lines(map)
+  local lines = {}
+  for place, address in pairs(map) do
+    if address:find(",", 1, true) then return nil end
+    if address:find(":", 1, true) and address:sub(1, 1) ~= "[" then address = "[" .. address .. "]" end
+    lines[#lines + 1] = place .. ":" .. address .. ":"
+  end
+  table.sort(lines)
+  return lines
+end
+
 ---The connection options of `given` over those of `defaults`, for saros.http.core.
 ---@param given? table
 ---@param defaults? table   made by this function
@@ -279,7 +291,9 @@ function options.extras(given, defaults, digest)
   for name, value in next, given or {} do
     if is_extra[name] then extras[name] = value end
   end
-  if given and given.resolve then extras.resolve = resolve_lines(given.resolve) end
+  if given and given.resolve then
+    extras.resolve, extras.connect_to = resolve_lines(given.resolve), connect_lines(given.resolve)
+  end
   if given and given.local_address then extras.interface = "host!" .. given.local_address end
   extras.http1, extras.unverified = extras.http_version == "1.1", extras.verify == false
   if digest then extras.digest, extras.user, extras.password = true, digest.user, digest.password end
