@@ -26,21 +26,21 @@ end
 
 local real = {}
 
----nginx, see nginx.conf: URLs of its ports (`plain`, `tls`, `h2`, ...), the Unix socket `unix`, the files of
----the certificates (`ca`, `member` and `member_key`, `nobody` and `nobody_key`), and the size of /big.bin.
----`mute` is the port of what accepts connections and never says a word, `full` that of what does not even accept.
+---nginx, see nginx.conf: URLs of its ports (`plain`, `tls`, `h2`, ...), the Unix socket `unix`, its `folder`,
+---the sizes of /big.bin and /huge.bin, and the files of the certificates: authorities `ca` and `stranger`, clients
+---`member` and `nobody` of theirs, with `member_key` and `nobody_key`. `mute` is the URL of what accepts connections
+---and never says a word, `full` that of what does not even accept.
 real.nginx = once("nginx", function(places)
   local server = {}
   for name, value in pairs(places) do
-    server[name] = value
+    server[name] = type(value) == "number" and math.tointeger(value) or value
   end
-  for _, name in ipairs { "plain", "few", "impatient" } do
+  for _, name in ipairs { "plain", "few", "impatient", "mute", "full" } do
     server[name] = at("http", places[name])
   end
-  for _, name in ipairs { "tls", "h2", "tls12", "members", "expired", "few2" } do
+  for _, name in ipairs { "tls", "h2", "tls12", "members", "expired", "few2", "some2" } do
     server[name] = at("https", places[name])
   end
-  server.big = math.tointeger(places.big)
   return server
 end)
 

@@ -120,7 +120,7 @@ def give_up():
 
 # ---- nginx ---------------------------------------------------------------------------------------
 
-SIZE_OF_BIG = 64 << 20
+SIZES = {"big": 64 << 20, "huge": 512 << 20}
 
 
 def make_files():
@@ -130,8 +130,9 @@ def make_files():
     write("files/hello.txt", "hello from nginx\n")
     write("files/gone.html", "<p>it was here once</p>\n")
     write("files/lines.txt", "".join("line %06d\n" % i for i in range(100000)))
-    with open(place("files/big.bin"), "wb") as file:
-        file.truncate(SIZE_OF_BIG)  # with holes: it takes no room
+    for name, size in SIZES.items():
+        with open(place("files/%s.bin" % name), "wb") as file:
+            file.truncate(size)  # with holes: it takes no room
     write("passwords", "user:{PLAIN}secret\n")
 
 
@@ -167,7 +168,7 @@ async def nginx():
     make_files()
     make_certificates()
     sockets = {name: listener() for name in
-               ("plain", "tls", "h2", "tls12", "members", "expired", "few", "few2", "impatient")}
+               ("plain", "tls", "h2", "tls12", "members", "expired", "few", "few2", "some2", "impatient")}
     mute = await asyncio.start_server(swallow, "127.0.0.1", 0, backlog=2048)
     ports = {name: port_of(sock) for name, sock in sockets.items()}
     ports["mute"] = port_of(mute.sockets[0])
@@ -187,8 +188,8 @@ async def nginx():
     for sock in sockets.values():
         sock.close()
     full, held = full_listener()
-    tell({**ports, "full": port_of(full), "unix": place("nginx.sock"), "folder": folder, "big": SIZE_OF_BIG,
-          **{name: place(name + ".pem") for name in ("ca", "member", "nobody")},
+    tell({**ports, "full": port_of(full), "unix": place("nginx.sock"), "folder": folder, **SIZES,
+          **{name: place(name + ".pem") for name in ("ca", "stranger", "member", "nobody")},
           **{name + "_key": place(name + ".key") for name in ("member", "nobody")}})
     await asyncio.sleep(LIFETIME)
     del held

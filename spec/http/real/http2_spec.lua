@@ -1,0 +1,174 @@
+-- SPDX-License-Identifier: MIT
+-- The client against nginx: what only HTTP/2 has.
+
+local async = require "saros"
+local http = require "saros.http"
+local server = require("spec.support.real_servers").nginx()
+local tasks = require "spec.support.tasks"
+
+local inside, caught = tasks.inside, tasks.caught
+local url = server.h2
+
+local function session_of(options)
+  options = options or {}
+  options.ca_file = server.ca
+  return http.session(options)
+end
+
+local function numbers(count)
+  local list = {}
+  for i = 1, count do list[i] = i end
+  return list
+end
+
+local function size_of(response)
+  local size = 0
+  for chunk in response:chunks() do size = size + #chunk end
+  return size
+end
+
+describe("HTTP/2 with nginx", function()
+  it("is chosen over TLS unless 1.1 is wanted, and not without", inside(function()
+    for wish, version in pairs { [false] = "2", ["2"] = "2", ["1.1"] = "1.1" } do
+      local session <close> = session_of { http_version = wish or nil }
+      local response = session:get(url .. "/facts")
+      assert.same({ version, version == "2" and "HTTP/2.0" or "HTTP/1.1" },
+        { response.http_version, response:json().protocol })
+    end
+    assert.equal("1.1", http.get(server.plain .. "/facts", { http_version = "2" }).http_version)
+    assert.equal("1.1", http.get(server.tls .. "/facts", { http_version = "2", ca_file = server.ca }).http_version)
+  end))
+
+  it("has phrases for its statuses, and headers that are found in any case", inside(function()
+    local response = http.get(url .. "/hello.txt", { ca_file = server.ca })
+    assert.same({ "OK", "text/plain" }, { response.reason, response.headers["Content-Type"] })
+    assert.equal("Not Found", http.get(url .. "/nowhere", { ca_file = server.ca }).reason)
+  end))
+
+  it("carries all requests that start at once over one connection", inside(function()
+    local session <close> = session_of()
+    local answers = async.map(numbers(100), function()
+      return session:get(url .. "/facts"):json().connection
+    end)
+    for i = 2, 100 do assert.equal(answers[1], answers[i]) end
+    local stats = session:stats()
+    assert.same({ 100, 1, 99, 1 }, { stats.requests, stats.connections, stats.reused, stats.idle })
+  end))
+
+  it("counts requests where it limits, not connections", inside(function()
+    local session <close> = session_of { limit = 5 }
+    session:get(url .. "/facts"):text()
+    local peak = 0
+    async.map(numbers(30), function()
+      local response = session:get(url .. "/slowly/hello.txt")
+      peak = math.max(peak, session:stats().active)
+      return response:text()
+    end)
+    assert.truthy(peak <= 5)
+    local held = {}
+    for i = 1, 5 do held[i] = session:get(url .. "/slowly/big.bin") end
+    local waiter = async.spawn(session.get, session, url .. "/facts")
+    tasks.turns()
+    local stats = session:stats()
+    assert.same({ 5, 1, 1 }, { stats.active, stats.waiting, stats.connections })
+    held[3]:close()
+    assert.equal(200, waiter:await().status)
+  end))
+
+  it("has more requests than a connection takes wait their turn, or go over another", inside(function()
+    local session <close> = session_of { limit = 300 }
+    local sizes = async.map(numbers(300), function()
+      return #session:get(url .. "/hello.txt"):text()
+    end)
+    for i = 1, 300 do assert.equal(17, sizes[i]) end
+    assert.equal(0, session:stats().failed)
+  end))
+
+  it("brings several large bodies side by side, each whole", inside(function()
+    local session <close> = session_of { timeout = 120 }
+    local wanted = session:get(url .. "/lines.txt"):text()
+    local seen = {}
+    local results = async.map(numbers(6), function(i)
+      local response = session:get(url .. (i % 2 == 0 and "/lines.txt" or "/big.bin"))
+      if i % 2 == 1 then return size_of(response) end
+      local parts = {}
+      for chunk in response:chunks() do
+        parts[#parts + 1] = chunk
+        seen[#seen + 1] = i
+        async.sleep(0)
+      end
+      return table.concat(parts)
+    end)
+    for i = 1, 6 do assert.truthy(results[i] == (i % 2 == 1 and server.big or wanted)) end
+    local changes = 0
+    for i = 2, #seen do changes = changes + (seen[i] ~= seen[i - 1] and 1 or 0) end
+    assert.truthy(changes > 2, "one body after the other")
+    assert.equal(1, session:stats().connections)
+  end))
+
+  it("loses one request and keeps the others, and the connection", inside(function()
+    local session <close> = session_of { timeout = 120 }
+    local wanted = session:get(url .. "/lines.txt"):text()
+    local readers = {}
+    for i = 1, 12 do
+      readers[i] = async.spawn(function()
+        local response <close> = session:get(url .. (i % 3 == 0 and "/big.bin" or "/lines.txt"))
+        if i % 3 ~= 0 then return response:text() end
+        if i % 2 == 0 then tasks.hang() end
+        return size_of(response)
+      end)
+    end
+    while session:stats().requests < 13 do async.sleep(0) end
+    for i = 3, 12, 3 do
+      readers[i]:cancel()
+      assert.equal("CancelledError", caught(readers[i].await, readers[i]).name)
+      async.sleep(0.001)
+    end
+    for i = 1, 12 do
+      if i % 3 ~= 0 then assert.truthy(readers[i]:await() == wanted) end
+    end
+    assert.equal(200, session:get(url .. "/facts").status)
+    assert.same({ 1, 0 }, { session:stats().connections, session:stats().active })
+  end))
+
+  it("carries uploads beside downloads", inside(function()
+    local session <close> = session_of { timeout = 120, base_url = url }
+    local sizes = async.map(numbers(8), function(i)
+      if i % 2 == 0 then return size_of(session:get "/big.bin") end
+      local name, left = "/store/beside" .. i, 40
+      local function piece()
+        left = left - 1
+        async.sleep(0)
+        return left >= 0 and ("x"):rep(50000) or nil
+      end
+      local options = { body = piece, headers = { ["Content-Length"] = 2000000 } }
+      if i % 4 == 1 then options = { body = ("x"):rep(2000000) } end
+      local response = session:put(name, options)
+      assert.same({ true, "2" }, { response.ok, response.http_version })
+      return #session:get(name):text()
+    end)
+    for i = 1, 8 do assert.equal(i % 2 == 0 and server.big or 2000000, sizes[i]) end
+    assert.equal(1, session:stats().connections)
+  end))
+
+  it("goes on elsewhere when the server says goodbye", inside(function()
+    local session <close> = session_of()
+    local seen = {}
+    for i = 1, 9 do seen[i] = session:get(server.few2 .. "/facts"):json().number end
+    assert.same({ 1, 2, 3, 1, 2, 3, 1, 2, 3 }, seen)
+    assert.equal(3, session:stats().connections)
+  end))
+
+  it("sends again what the server left undone when it said goodbye", inside(function()
+    for _, method in ipairs { "get", "put", "delete", "options" } do
+      local session <close> = session_of()
+      local answers = async.map(numbers(30), function()
+        return session[method](session, server.some2 .. "/facts"):json().method
+      end)
+      for i = 1, 30 do assert.equal(method:upper(), answers[i]) end
+      local stats = session:stats()
+      assert.same({ 0, 0 }, { stats.failed, stats.active })
+      assert.truthy(stats.connections > 1)
+    end
+  end))
+end)
