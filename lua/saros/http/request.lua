@@ -158,7 +158,7 @@ local function choose_proxy(plan)
   plan.proxy, plan.no_proxy = proxy and url.proxy(proxy) or nil, nil
   if proxy ~= nil or plan.extras and plan.extras.unix_socket then return end
   local environment = plan.session.environment
-  plan.proxy = plan.https and environment.https or environment.http
+  plan.proxy = environment[plan.url.scheme]
   plan.no_proxy = plan.proxy and environment.none
 end
 
