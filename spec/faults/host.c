@@ -7,8 +7,9 @@
 ** FILE returns a table of functions; the one of that NAME is the scenario. MODE says what happens in
 ** its n-th run:
 **
-**   once     the n-th request for memory fails, be it Lua's or that of saros' C code
+**   once     the n-th request for memory fails, be it Lua's or that of C code: saros' and of the libraries it uses
 **   forever  so does every one after it, until the scenario has returned
+**   foreign  the n-th request of C code fails, those of Lua do not count
 **   close    lua_close is called at the n-th instruction of Lua code
 **   collect  a full collection takes place at every STEP-th instruction; once only
 **   frantic  the collector works all the time, in small steps and large amounts; once only
@@ -20,8 +21,10 @@
 ** Prints "ok" and the last n, or what went wrong in which n; a run may take so many SECONDS.
 */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <link.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <lualib.h>
 #include <saros.h>
 #include <setjmp.h>
@@ -35,9 +38,9 @@
 
 /* --- faults ----------------------------------------------------------------- */
 
-typedef enum Mode { ONCE, FOREVER, CLOSE, COLLECT, FRANTIC, YOUNG } Mode;
+typedef enum Mode { ONCE, FOREVER, FOREIGN, CLOSE, COLLECT, FRANTIC, YOUNG } Mode;
 
-static const char *const mode_names[] = {"once", "forever", "close", "collect", "frantic", "young"};
+static const char *const mode_names[] = {"once", "forever", "foreign", "close", "collect", "frantic", "young"};
 
 static Mode mode;
 static bool armed;      /* the scenario runs */
@@ -48,7 +51,7 @@ static size_t retried;  /* the size whose request has just failed: Lua collects 
 static long step;
 
 static bool strikes(size_t size) {
-  if (!armed || mode > FOREVER) return false;
+  if (!armed || mode > FOREIGN) return false;
   requests++;
   if (has_struck && mode == FOREVER) return true;
   bool is_retry = retried == size;
@@ -72,23 +75,26 @@ static void *l_alloc(void *ud, void *block, size_t old_size, size_t new_size) {
     lua_bytes -= old_size;
     return NULL;
   }
-  if (new_size > old_size && strikes(new_size)) return NULL;
+  if (mode != FOREIGN && new_size > old_size && strikes(new_size)) return NULL;
   void *moved = realloc(block, new_size);
   if (moved == NULL) return NULL;
   lua_bytes += new_size - old_size;
   return moved;
 }
 
-/* --- memory of saros' C code ------------------------------------------------ */
+/* --- memory of C code -------------------------------------------------------- */
 
 /*
-** The calls that saros makes end up here, as symbols of the program go before those of libraries.
-** The caller tells them from the calls of everybody else.
+** All calls end up here, as symbols of the program go before those of libraries. The caller tells those of
+** saros and its libraries from the calls of everybody else.
 */
-enum { MAX_BLOCKS = 1 << 16 };
+enum { MAX_BLOCKS = 1 << 16, MAX_MODULES = 8 };
 
-static uintptr_t module_start, module_end; /* where saros' code is */
-static void *blocks[MAX_BLOCKS];           /* what it holds: a hash table */
+static const char *const module_names[] = {"saros/core.so", "saros/http/core.so", "libcurl.so",
+                                           "libz.so",       "libbrotlidec.so",    "libzstd.so"};
+static struct { uintptr_t start, end; } modules[MAX_MODULES]; /* where their code is */
+static int module_count;
+static void *blocks[MAX_BLOCKS]; /* what it holds: a hash table */
 static long block_count;
 
 static void **find_block(const void *block) {
@@ -118,7 +124,10 @@ static void forget_block(void *block) {
 }
 
 static bool is_module(const void *caller) {
-  return (uintptr_t)caller >= module_start && (uintptr_t)caller < module_end;
+  uintptr_t place = (uintptr_t)caller;
+  for (int i = 0; i < module_count; i++)
+    if (place >= modules[i].start && place < modules[i].end) return true;
+  return false;
 }
 
 /* The functions that these take the place of. The sanitizer has its own names for them. */
@@ -149,21 +158,37 @@ void *realloc(void *block, size_t size) {
   return note_block(REAL(realloc)(block, size));
 }
 
+char *strdup(const char *text) {
+  size_t size = strlen(text) + 1;
+  bool is_counted = is_module(__builtin_return_address(0));
+  if (is_counted && strikes(size)) return NULL;
+  char *copy = REAL(malloc)(size);
+  if (copy == NULL) return NULL;
+  memcpy(copy, text, size);
+  return is_counted ? note_block(copy) : copy;
+}
+
 void free(void *block) {
   if (block_count > 0) forget_block(block);
   REAL(free)(block);
 }
 
-static int find_module(struct dl_phdr_info *info, size_t size, void *unused) {
+static bool is_named(const char *path) {
+  for (size_t i = 0; i < sizeof module_names / sizeof module_names[0]; i++)
+    if (strstr(path, module_names[i]) != NULL) return true;
+  return false;
+}
+
+static int find_modules(struct dl_phdr_info *info, size_t size, void *unused) {
   (void)size, (void)unused;
-  if (strstr(info->dlpi_name, "saros/core.so") == NULL) return 0;
-  for (int i = 0; i < info->dlpi_phnum; i++) {
+  for (int i = 0; i < info->dlpi_phnum && is_named(info->dlpi_name); i++) {
     const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-    if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X)) continue;
-    module_start = info->dlpi_addr + segment->p_vaddr;
-    module_end = module_start + segment->p_memsz;
+    if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X) || module_count == MAX_MODULES) continue;
+    modules[module_count].start = info->dlpi_addr + segment->p_vaddr;
+    modules[module_count].end = modules[module_count].start + segment->p_memsz;
+    module_count++;
   }
-  return 1;
+  return 0;
 }
 
 /* --- reports ---------------------------------------------------------------- */
@@ -237,10 +262,21 @@ static void run_scenario(lua_State *L, bool with_fault) {
   if (status == LUA_OK) return;
   if (!with_fault)
     fail("does not work after it", luaL_tolstring(L, -1, NULL));
-  else if (!is_memory_error(L) || !has_struck || mode > FOREVER)
+  else if (!is_memory_error(L) || !has_struck || mode > FOREIGN)
     fail("another error", lua_tostring(L, -1));
   lua_settop(L, 1);
 }
+
+static int count_descriptors(void) {
+  DIR *folder = opendir("/proc/self/fd");
+  int count = 0;
+  if (folder == NULL) return 0;
+  while (readdir(folder) != NULL) count++;
+  closedir(folder);
+  return count;
+}
+
+static int descriptors; /* open before; 0: those left by this run are what libraries open once */
 
 static void check_nothing_left(uv_loop_t *loop) {
   char text[64];
@@ -252,6 +288,8 @@ static void check_nothing_left(uv_loop_t *loop) {
     uv_run(loop, UV_RUN_DEFAULT);
     if (uv_loop_close(loop) != 0) fail("a handle is left on the host's loop", "");
   }
+  if (descriptors == 0) descriptors = count_descriptors();
+  if (count_descriptors() > descriptors) fail("descriptors are left", "");
   if (block_count > 0) {
     snprintf(text, sizeof text, "%ld", block_count);
     fail("blocks of C code are left", text);
@@ -280,7 +318,8 @@ static bool run_once(char **names, uv_loop_t *loop) {
     check_nothing_left(loop);
     return true;
   }
-  dl_iterate_phdr(find_module, NULL);
+  module_count = 0;
+  dl_iterate_phdr(find_modules, NULL);
   run_scenario(L, true);
   bool again = mode == CLOSE ? countdown <= 0 : has_struck;
   lua_sethook(L, NULL, 0, 0);
@@ -311,9 +350,12 @@ int main(int argc, char **argv) {
 #endif
   unsigned seconds = (unsigned)atoi(argv[4]);
   step = atol(argv[5]);
-  run_number = argc > 6 ? atol(argv[6]) : 1;
   long last = argc > 7 ? atol(argv[7]) : INT32_MAX;
   uv_loop_t loop;
+  run_number = LONG_MAX; /* no fault: what is opened once is opened */
+  alarm(seconds);
+  run_once(&argv[2], has_loop ? &loop : NULL);
+  run_number = argc > 6 ? atol(argv[6]) : 1;
   for (; failed < 5; run_number += step) {
     alarm(seconds);
     if (!run_once(&argv[2], has_loop ? &loop : NULL) || run_number + step > last) break;

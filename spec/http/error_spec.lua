@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local http = require "saros.http"
+local script = require "spec.support.script"
 local server = require "spec.support.http_server"()
 
 local function inside(fn)
@@ -60,6 +61,23 @@ describe("a failed request", function()
     assert.equal("ECONNRESET", error_of(raw, "HTTP/1.1 200 OK\r\nContent-Le").code)
     assert.equal("ECONNRESET", error_of(raw, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n").code)
   end))
+
+  it("says that the system has no descriptor left, and works when it has", function()
+    local result = script(([[
+      async.run(function()
+        local http = require "saros.http"
+        http.get("%s/echo"):text()
+        local files = {}
+        repeat files[#files + 1] = io.open "/dev/null" until not io.open "/dev/null"
+        local ok, err = pcall(http.get, "%s/echo")
+        print(ok, err.name, err.code)
+        for _, file in ipairs(files) do file:close() end
+        collectgarbage()
+        print(http.get("%s/echo").status)
+      end)
+    ]]):format(server.url, server.other, server.other), { descriptors = 64 })
+    assert.equal("false\tFetchError\tEMFILE\n200\n", result.out, result.err)
+  end)
 
   it("says that the answer is not HTTP, or contradicts itself", inside(function()
     for _, text in ipairs {

@@ -15,7 +15,8 @@
 /* What libcurl reads at once: half of what a response buffers before it pauses. */
 #define RECEIVE_SIZE 32768L
 
-static void set_basics(SrChannel *channel) {
+/* The texts are copied, for which there may be no memory. */
+static CURLcode set_basics(SrChannel *channel) {
   CURL *easy = channel->easy;
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a cancelled lookup is left behind, not joined */
@@ -34,25 +35,26 @@ static void set_basics(SrChannel *channel) {
   curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, channel->hooks->on_traffic);
   curl_easy_setopt(easy, CURLOPT_DEBUGDATA, channel);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_SIZE);
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* we do it, see decoder.h */
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* the URL comes normalised */
-  curl_easy_setopt(easy, CURLOPT_PROXY, "");      /* the environment is read by the Lua side */
-  curl_easy_setopt(easy, CURLOPT_USERAGENT, "saros/" SAROS_VERSION);
   if (channel->max_idle >= 0) curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, channel->max_idle);
   if (channel->max_idle == 0) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+  CURLcode result = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* the Lua side knows of proxies */
+  if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_USERAGENT, "saros/" SAROS_VERSION);
+  return result;
 }
 
 /* The next equip sets the sockets' owner again. */
-static void reset(SrChannel *channel) {
+static CURLcode reset(SrChannel *channel) {
   curl_easy_reset(channel->easy);
-  channel->multi = NULL;
+  channel->outlet.multi = NULL;
   channel->extras = 0;
   channel->shape = SR_SHAPE_GET;
   channel->proxied = channel->watched = channel->headed = channel->https = 0;
-  set_basics(channel);
+  return set_basics(channel);
 }
 
 SrChannel *sr_channel_new(const SrHooks *hooks, long max_idle) {
@@ -65,8 +67,9 @@ SrChannel *sr_channel_new(const SrHooks *hooks, long max_idle) {
   }
   channel->hooks = hooks;
   channel->max_idle = max_idle;
-  set_basics(channel);
-  return channel;
+  if (set_basics(channel) == CURLE_OK) return channel;
+  sr_channel_free(channel);
+  return NULL;
 }
 
 void sr_channel_free(SrChannel *channel) {
@@ -123,7 +126,8 @@ static CURLcode load_method(SrChannel *channel, const SrPlan *plan) {
 static CURLcode load_proxy(SrChannel *channel, const SrPlan *plan) {
   if (plan->proxy == NULL && !channel->proxied) return CURLE_OK;
   channel->proxied = plan->proxy != NULL;
-  curl_easy_setopt(channel->easy, CURLOPT_NOPROXY, plan->no_proxy != NULL ? plan->no_proxy : "");
+  CURLcode result = curl_easy_setopt(channel->easy, CURLOPT_NOPROXY, plan->no_proxy != NULL ? plan->no_proxy : "");
+  if (result != CURLE_OK) return result;
   return curl_easy_setopt(channel->easy, CURLOPT_PROXY, plan->proxy != NULL ? plan->proxy : "");
 }
 
@@ -132,23 +136,23 @@ static CURLcode load_proxy(SrChannel *channel, const SrPlan *plan) {
 ** connect elsewhere is for one request, on a connection of its own kind; but not to several addresses, nor
 ** through a proxy, which libcurl would then make a tunnel.
 */
-static void load_addresses(SrChannel *channel, const SrPlan *plan) {
+static CURLcode load_addresses(SrChannel *channel, const SrPlan *plan) {
   if (plan->extras.connect_to != NULL && plan->proxy == NULL)
-    curl_easy_setopt(channel->easy, CURLOPT_CONNECT_TO, plan->extras.connect_to);
-  else
-    curl_easy_setopt(channel->easy, CURLOPT_RESOLVE, plan->extras.resolve);
+    return curl_easy_setopt(channel->easy, CURLOPT_CONNECT_TO, plan->extras.connect_to);
+  return curl_easy_setopt(channel->easy, CURLOPT_RESOLVE, plan->extras.resolve);
 }
 
-const char *sr_channel_load(SrChannel *channel, const SrPlan *plan) {
+CURLcode sr_channel_load(SrChannel *channel, const SrPlan *plan) {
   CURL *easy = channel->easy;
   CURLcode result = CURLE_OK;
   if (plan->extras.id != channel->extras || plan->extras.resolve != NULL || channel->watched) {
-    reset(channel);
-    result = load_extras(channel, &plan->extras);
-    if (plan->extras.resolve != NULL) load_addresses(channel, plan);
+    result = reset(channel);
+    if (result == CURLE_OK) result = load_extras(channel, &plan->extras);
+    if (result == CURLE_OK && plan->extras.resolve != NULL) result = load_addresses(channel, plan);
     channel->extras = plan->extras.id;
   }
   channel->detail[0] = '\0';
+  channel->outlet.refusal = 0;
   if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_URL, plan->url);
   if (result == CURLE_OK) result = load_method(channel, plan);
   if (result == CURLE_OK) result = load_proxy(channel, plan);
@@ -161,7 +165,7 @@ const char *sr_channel_load(SrChannel *channel, const SrPlan *plan) {
     channel->https = plan->https;
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)plan->https);
   }
-  return result == CURLE_OK ? NULL : curl_easy_strerror(result);
+  return result;
 }
 
 void sr_channel_unload(SrChannel *channel) {

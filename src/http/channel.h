@@ -28,7 +28,7 @@ struct SrChannel {
   CURL *easy;
   void *transfer; /* in flight on it, NULL while idle */
   const SrHooks *hooks;
-  SrMulti *multi;     /* whose sockets it opens */
+  SrOutlet outlet;    /* of its sockets */
   SrChannel *next;    /* in the pool's list of idle ones */
   lua_Integer extras; /* the id of the rare options set on it, 0 for none */
   long max_idle;      /* seconds a connection may have idled and be used again, -1: libcurl's choice, 0: none */
@@ -44,8 +44,8 @@ struct SrChannel {
 SrChannel *sr_channel_new(const SrHooks *hooks, long max_idle);
 void sr_channel_free(SrChannel *channel);
 
-/* Puts a request on the channel, which then points into the plan. NULL, or what libcurl refused. */
-const char *sr_channel_load(SrChannel *channel, const SrPlan *plan);
+/* Puts a request on the channel, which then points into the plan. After a failure it is of no more use. */
+CURLcode sr_channel_load(SrChannel *channel, const SrPlan *plan);
 
 /* The transfer is over: nothing of it stays on the channel. */
 void sr_channel_unload(SrChannel *channel);

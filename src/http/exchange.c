@@ -86,15 +86,17 @@ static int launch(lua_State *L, SrTransfer *transfer) {
     sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
     return push_outcome(L, transfer);
   }
-  const char *refusal = sr_channel_load(channel, transfer->plan);
-  if (refusal != NULL) {
-    sr_pool_give_channel(pool, channel);
-    sr_transfer_fail(transfer, "FetchError", "EINVAL", refusal);
+  CURLcode refusal = sr_channel_load(channel, transfer->plan);
+  if (refusal != CURLE_OK) {
+    sr_channel_free(channel);
+    int memory = refusal == CURLE_OUT_OF_MEMORY;
+    const char *message = memory ? "not enough memory" : curl_easy_strerror(refusal);
+    sr_transfer_fail(transfer, "FetchError", memory ? "ENOMEM" : "EINVAL", message);
     return push_outcome(L, transfer);
   }
-  if (channel->multi != pool->multi) {
-    channel->multi = pool->multi;
-    sr_multi_equip(pool->multi, channel->easy);
+  if (channel->outlet.multi != pool->multi) {
+    channel->outlet.multi = pool->multi;
+    sr_multi_equip(&channel->outlet, channel->easy);
   }
   transfer->connect_at = sr_saros->now(pool->runtime) + transfer->plan->limits.connect;
   sr_transfer_launch(transfer, channel);

@@ -107,13 +107,19 @@ static int is_long_header(CURL *easy, CURLcode result, int has_head) {
   return curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &begun) == CURLE_OK && begun > 0;
 }
 
-void sr_failure_curl(SrFailure *failure, CURL *easy, CURLcode result, const char *detail, int has_head) {
+void sr_failure_curl(SrFailure *failure, const SrChannel *channel, CURLcode result, int has_head) {
+  CURL *easy = channel->easy;
+  const char *detail = channel->detail;
   long number = 0, connect_status = 0;
   if (is_long_header(easy, result, has_head)) {
     sr_failure_set(failure, "FetchError", "ETOOLARGE", "a response header is too large");
     return;
   }
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+  if (result == CURLE_COULDNT_CONNECT && channel->outlet.refusal != 0) { /* it had no socket to try with */
+    number = channel->outlet.refusal;
+    detail = strerror((int)number);
+  }
   curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
   const char *code = tls_code(result);
   if (code == NULL) code = plain_code(result, number, detail, has_head);
@@ -122,6 +128,7 @@ void sr_failure_curl(SrFailure *failure, CURL *easy, CURLcode result, const char
     failure->status = connect_status;
   }
   failure->stale = !has_head && strcmp(code, "ECONNRESET") == 0 && was_reused(easy, result);
+  if (strcmp(code, "ENOMEM") == 0) detail = "not enough memory";
   if (result == CURLE_ABORTED_BY_CALLBACK) detail = "the connection was closed, and the request must not be sent twice";
   sr_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));
 }

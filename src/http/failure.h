@@ -5,8 +5,9 @@
 #ifndef SR_HTTP_FAILURE_H
 #define SR_HTTP_FAILURE_H
 
-#include <curl/curl.h>
 #include <lua.h>
+
+#include "http/channel.h"
 
 typedef struct SrFailure {
   const char *name;    /* of the Error object, "FetchError"; NULL while nothing has failed */
@@ -24,8 +25,8 @@ void sr_failure_set(SrFailure *failure, const char *name, const char *code, cons
 /* Records that a deadline passed. */
 void sr_failure_timeout(SrFailure *failure, const char *phase, double seconds);
 
-/* Records libcurl's verdict on `easy`; `detail` is its own text, `has_head` whether the answer had begun. */
-void sr_failure_curl(SrFailure *failure, CURL *easy, CURLcode result, const char *detail, int has_head);
+/* Records libcurl's verdict on the transfer of a channel; `has_head`: the answer had begun. */
+void sr_failure_curl(SrFailure *failure, const SrChannel *channel, CURLcode result, int has_head);
 
 /* nil, name, code, message, phase or status, seconds, stale [-0, +7, m] */
 int sr_failure_push(lua_State *L, const SrFailure *failure);

@@ -17,6 +17,7 @@
 */
 #include "http/multi.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,9 +47,11 @@ struct SrMulti {
   SrSocket **sockets; /* by descriptor */
   size_t capacity;    /* of sockets */
   const SrReports *reports;
+  void *owner;           /* theirs */
   unsigned active;       /* easy handles in it */
   unsigned char kick;    /* libcurl asked to be run at once */
-  unsigned char settles; /* sr_multi_settle is running */
+  unsigned char settles; /* settle is running */
+  unsigned char failed;  /* there was no memory for a socket that libcurl waits for */
 };
 
 /* --- sockets --------------------------------------------------------------- */
@@ -98,13 +101,14 @@ static void close_socket(SrSocket *sock) {
   sock->multi->saros->close((uv_handle_t *)&sock->poll, on_socket_closed);
 }
 
+static void act(SrMulti *multi, curl_socket_t fd, int flags);
 static void settle(SrMulti *multi);
 static void set_polls(SrSocket *sock, unsigned char events);
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
   SrSocket *sock = poll->data;
   SrMulti *multi = sock->multi;
-  int flags = 0, running;
+  int flags = 0;
   if (status < 0) { /* libuv has stopped it; bytes may wait before the error, so libcurl is to read and see */
     events = UV_READABLE | UV_WRITABLE;
     set_polls(sock, sock->wants);
@@ -116,7 +120,7 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   }
   if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
-  curl_multi_socket_action(multi->curl, sock->fd, flags, &running);
+  act(multi, sock->fd, flags);
   settle(multi);
 }
 
@@ -141,14 +145,15 @@ static void set_wants(SrSocket *sock, unsigned char events) {
 /* --- libcurl's callbacks: none of them calls libcurl ----------------------- */
 
 static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address) {
+  SrOutlet *outlet = ctx;
   (void)purpose;
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  outlet->refusal = fd < 0 ? errno : 0;
   if (fd < 0) return CURL_SOCKET_BAD;
-  if (add_socket(ctx, fd, 1) == NULL) {
-    close(fd);
-    return CURL_SOCKET_BAD;
-  }
-  return fd;
+  if (add_socket(outlet->multi, fd, 1) != NULL) return fd;
+  outlet->refusal = ENOMEM;
+  close(fd);
+  return CURL_SOCKET_BAD;
 }
 
 static int on_close(void *ctx, curl_socket_t fd) {
@@ -168,7 +173,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *un
   if (sock == NULL) {
     if (events == 0) return 0;
     sock = add_socket(multi, fd, 0);
-    if (sock == NULL) return -1;
+    if (sock == NULL) { /* to tell libcurl would end the multi handle for good */
+      multi->failed = 1;
+      return 0;
+    }
   }
   if (what == CURL_POLL_REMOVE && !sock->live)
     close_socket(sock);
@@ -196,6 +204,14 @@ static int on_timeout(CURLM *curl, long milliseconds, void *ctx) {
 
 /* --- running it ------------------------------------------------------------ */
 
+static void act(SrMulti *multi, curl_socket_t fd, int flags) {
+  int running;
+  CURLMcode result = curl_multi_socket_action(multi->curl, fd, flags, &running);
+  if (result == CURLM_OK && !multi->failed) return;
+  multi->failed = 0;
+  multi->reports->on_failure(multi->owner);
+}
+
 static void report_done(SrMulti *multi) {
   CURLMsg *message;
   int left;
@@ -205,13 +221,12 @@ static void report_done(SrMulti *multi) {
 
 /* After every call that may have moved a transfer: reports what has ended and runs what is due. */
 static void settle(SrMulti *multi) {
-  int running;
   if (multi->settles) return;
   multi->settles = 1;
   report_done(multi);
   for (int round = 0; multi->kick && round < MAX_ROUNDS; round++) {
     multi->kick = 0;
-    curl_multi_socket_action(multi->curl, CURL_SOCKET_TIMEOUT, 0, &running);
+    act(multi, CURL_SOCKET_TIMEOUT, 0);
     report_done(multi);
   }
   if (multi->kick) uv_timer_start(&multi->timer, on_timer, 0, 0);
@@ -247,7 +262,7 @@ long sr_multi_idle(const SrMulti *multi) {
 
 /* --- new, close ------------------------------------------------------------ */
 
-SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, const SrReports *reports) {
+SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, const SrReports *reports, void *owner) {
   SrMulti *multi = calloc(1, sizeof *multi);
   if (multi == NULL) return NULL;
   multi->curl = curl_multi_init();
@@ -258,6 +273,7 @@ SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, 
   multi->saros = saros;
   multi->loop = loop;
   multi->reports = reports;
+  multi->owner = owner;
   uv_timer_init(loop, &multi->timer);
   uv_unref((uv_handle_t *)&multi->timer);
   multi->timer.data = multi;
@@ -270,11 +286,11 @@ SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, 
   return multi;
 }
 
-void sr_multi_equip(SrMulti *multi, CURL *easy) {
+void sr_multi_equip(SrOutlet *outlet, CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, multi);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, outlet);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, multi);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, outlet->multi);
 }
 
 static void on_multi_closed(uv_handle_t *timer) {

@@ -17,6 +17,8 @@ typedef struct SrMulti SrMulti;
 
 /* What a multi handle has to say about its transfers. */
 typedef struct SrReports {
+  /* libcurl ran out of memory and does not say for whom: none of the transfers can be relied upon. */
+  void (*on_failure)(void *owner);
   /* It has ended with `result`; its handle is still to be removed. */
   void (*on_done)(CURL *easy, CURLcode result);
   /* Whether its socket is read; called from inside libcurl, when that may have changed. */
@@ -24,13 +26,19 @@ typedef struct SrReports {
 } SrReports;
 
 /* A multi handle on `loop` that keeps at most `idle_limit` connections. NULL: no memory. */
-SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, const SrReports *reports);
+SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, const SrReports *reports, void *owner);
 
 /* Closes all connections and frees it. No easy handle may be in it any more. */
 void sr_multi_close(SrMulti *multi);
 
-/* Makes the sockets of `easy` ours; once for each multi the handle is used with. */
-void sr_multi_equip(SrMulti *multi, CURL *easy);
+/* Where an easy handle gets its sockets from. */
+typedef struct SrOutlet {
+  SrMulti *multi;
+  int refusal; /* the errno with which the system refused the latest one; 0 if it did not */
+} SrOutlet;
+
+/* Makes the sockets of `easy` those of the outlet's multi, once for each. */
+void sr_multi_equip(SrOutlet *outlet, CURL *easy);
 
 /* Starts the transfer of `easy` at once. It may have ended when this returns. False: no memory. */
 int sr_multi_add(SrMulti *multi, CURL *easy);

@@ -67,7 +67,7 @@ void sr_pool_attach(lua_State *L, SrPool *pool) {
   }
   if (pool->multi != NULL || loop == NULL) return;
   long idle_limit = pool->slots.limit < INT_MAX ? (long)pool->slots.limit : 1000L;
-  pool->multi = sr_multi_new(sr_saros, loop, idle_limit, &sr_transfer_reports);
+  pool->multi = sr_multi_new(sr_saros, loop, idle_limit, &sr_transfer_reports, pool);
   if (pool->multi == NULL) luaL_error(L, "not enough memory");
 }
 

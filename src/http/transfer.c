@@ -349,6 +349,19 @@ static SrTransfer *transfer_on(CURL *easy) {
   return channel->transfer;
 }
 
+/* Each end may bring others about: so from the first one again. */
+static void on_failure(void *owner) {
+  SrTransfer *transfer = ((SrPool *)owner)->transfers;
+  while (transfer != NULL) {
+    if (transfer->channel == NULL) {
+      transfer = transfer->next;
+      continue;
+    }
+    sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
+    transfer = ((SrPool *)owner)->transfers;
+  }
+}
+
 static void on_listening(CURL *easy, int listens) {
   SrTransfer *transfer = transfer_on(easy);
   if (transfer == NULL || !transfer->open) return;
@@ -362,13 +375,13 @@ static void on_done(CURL *easy, CURLcode result) {
   if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) finish_head(transfer);
   if (sr_answer_survives(transfer, result)) result = CURLE_OK;
   if (result != CURLE_OK)
-    sr_failure_curl(&transfer->failure, easy, result, transfer->channel->detail, transfer->head_done);
+    sr_failure_curl(&transfer->failure, transfer->channel, result, transfer->head_done);
   else if (!transfer->head_done)
     sr_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
   sr_transfer_end(transfer);
 }
 
-const SrReports sr_transfer_reports = {on_done, on_listening};
+const SrReports sr_transfer_reports = {on_failure, on_done, on_listening};
 
 void sr_transfer_granted(SrSlot *slot) {
   wake(owner_of(slot, slot), SR_AWAITS_SLOT);

@@ -133,6 +133,11 @@ static int l_sent(lua_State *L) {
   return 1;
 }
 
+/* The block that gives the body is left, by an error or well. [-2, +0, v] */
+static int l_close(lua_State *L) {
+  return lua_isnoneornil(L, 2) ? 0 : l_fail(L);
+}
+
 static int l_gc(lua_State *L) {
   SrUpload *upload = check_upload(L);
   if (upload->transfer != NULL) upload->transfer->upload = NULL;
@@ -141,6 +146,7 @@ static int l_gc(lua_State *L) {
 }
 
 int sr_upload_new(lua_State *L) {
+  sr_saros->check(L, luaL_checkstring(L, 1));
   SrUpload *upload = lua_newuserdatauv(L, sizeof *upload, 0);
   *upload = (SrUpload){0};
   luaL_setmetatable(L, UPLOAD_TYPE);
@@ -155,5 +161,7 @@ void sr_upload_open(lua_State *L) {
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, l_gc);
   lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, l_close);
+  lua_setfield(L, -2, "__close");
   lua_pop(L, 1);
 }

@@ -35,7 +35,7 @@ size_t sr_upload_take(SrUpload *upload, char *out, size_t size);
 /* The transfer wants no more bytes. */
 void sr_upload_stop(SrUpload *upload);
 
-/* upload() [-0, +1, m] */
+/* upload(caller), where that may wait [-1, +1, v] */
 int sr_upload_new(lua_State *L);
 
 /* Registers the metatable. [-0, +0, m] */

@@ -62,9 +62,7 @@ local function give(self, iterator, plan)
 end
 
 local function feed(self, plan)
-  local _pipe <close> = setmetatable({}, { __close = function(_, err)
-    if err ~= nil then self.pipe:fail() end
-  end })
+  local _pipe <close> = self.pipe -- fails if this does
   if not self.pipe:wait() then return end
   local ok, err = async.pcall(function()
     local iterator, held = plan.source.open()
@@ -76,9 +74,9 @@ local function feed(self, plan)
   self.pipe:fail()
 end
 
--- Cancels the task and waits for its cleanup.
+-- Cancels the task, if it came to that, and waits for its cleanup.
 function metatable.__close(self)
-  if not self.kept then self.task:close() end
+  if self.task and not self.kept then self.task:close() end
 end
 
 ---The response has ended, or is of no use any more: so is the body.
@@ -94,8 +92,10 @@ end
 ---@param started? number
 ---@param again? boolean  it is sent for the second time
 function upload.send(pool, plan, started, again)
-  local self <close> = setmetatable({ pipe = core.upload() }, metatable)
+  local self <close> = setmetatable({ pipe = core.upload(plan.caller) }, metatable)
   self.task = async.spawn(feed, self, plan):set_name("http upload")
+  async.sleep(0) -- it begins; if it could not, the request would wait for it
+  if self.task:done() then self.task:await() end
   local function conclude(transfer, name, code, message, detail, seconds, stale)
     if self.failed then
       if transfer then transfer:close() end
