@@ -43,7 +43,7 @@ static CURLcode set_basics(SrChannel *channel) {
   if (channel->max_idle == 0) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
   CURLcode result = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* the Lua side knows of proxies */
-  if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_USERAGENT, "saros/" SAROS_VERSION);
+  if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
   return result;
 }
 
@@ -127,6 +127,8 @@ static CURLcode load_proxy(SrChannel *channel, const SrPlan *plan) {
   if (plan->proxy == NULL && !channel->proxied) return CURLE_OK;
   channel->proxied = plan->proxy != NULL;
   CURLcode result = curl_easy_setopt(channel->easy, CURLOPT_NOPROXY, plan->no_proxy != NULL ? plan->no_proxy : "");
+  if (result == CURLE_OK)
+    result = curl_easy_setopt(channel->easy, CURLOPT_USERAGENT, plan->proxy != NULL ? SR_USER_AGENT : NULL);
   if (result != CURLE_OK) return result;
   return curl_easy_setopt(channel->easy, CURLOPT_PROXY, plan->proxy != NULL ? plan->proxy : "");
 }
@@ -154,6 +156,7 @@ CURLcode sr_channel_load(SrChannel *channel, const SrPlan *plan) {
   channel->detail[0] = '\0';
   channel->outlet.refusal = 0;
   if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_URL, plan->url);
+  curl_easy_setopt(easy, CURLOPT_CURLU, plan->parsed);
   if (result == CURLE_OK) result = load_method(channel, plan);
   if (result == CURLE_OK) result = load_proxy(channel, plan);
   if (plan->headers != NULL) {
@@ -170,6 +173,7 @@ CURLcode sr_channel_load(SrChannel *channel, const SrPlan *plan) {
 
 void sr_channel_unload(SrChannel *channel) {
   channel->transfer = NULL;
+  curl_easy_setopt(channel->easy, CURLOPT_CURLU, NULL);
   if (!channel->headed) return;
   channel->headed = 0;
   curl_easy_setopt(channel->easy, CURLOPT_HTTPHEADER, NULL);

@@ -9,6 +9,9 @@
 #include "http/multi.h"
 #include "http/plan.h"
 
+/* Requests have it among their lines; libcurl needs to know it only for CONNECT. */
+#define SR_USER_AGENT "saros/" SAROS_VERSION
+
 typedef struct SrChannel SrChannel;
 
 /* The callbacks of every channel; their context is the SrChannel. */

@@ -41,5 +41,7 @@ int luaopen_saros_http_core(lua_State *L) {
   luaL_newlib(L, functions);
   lua_pushstring(L, sr_codec_names());
   lua_setfield(L, -2, "encodings");
+  lua_pushliteral(L, SR_USER_AGENT);
+  lua_setfield(L, -2, "user_agent");
   return 1;
 }

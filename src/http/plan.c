@@ -45,6 +45,14 @@ static void read_list(lua_State *L, int table, const char *name, struct curl_sli
   lua_pop(L, 1);
 }
 
+/* What libcurl cannot take apart it is given as text, and says why. */
+static CURLU *parse_url(const char *url) {
+  CURLU *parsed = curl_url();
+  if (parsed == NULL || curl_url_set(parsed, CURLUPART_URL, url, CURLU_PATH_AS_IS) == CURLUE_OK) return parsed;
+  curl_url_cleanup(parsed);
+  return NULL;
+}
+
 static void read_extras(lua_State *L, int table, SrExtras *extras) {
   static const char *const texts[SR_TEXT_COUNT] = {
       [SR_TEXT_CA_FILE] = "ca_file",     [SR_TEXT_CA_PATH] = "ca_path",
@@ -74,6 +82,7 @@ int sr_plan_compile(lua_State *L) {
   plan->caller = field_string(L, 1, "caller", NULL);
   plan->key = field_string(L, 1, "key", NULL);
   plan->url = field_string(L, 1, "wire_url", NULL);
+  plan->parsed = parse_url(plan->url);
   plan->method = field_string(L, 1, "method", NULL);
   plan->body = field_string(L, 1, "body", &plan->body_length);
   plan->proxy = field_string(L, 1, "proxy", NULL);
@@ -102,6 +111,8 @@ const SrPlan *sr_plan_check(lua_State *L, int index) {
 
 static int l_gc(lua_State *L) {
   SrPlan *plan = luaL_checkudata(L, 1, PLAN_TYPE);
+  curl_url_cleanup(plan->parsed);
+  plan->parsed = NULL;
   curl_slist_free_all(plan->headers);
   curl_slist_free_all(plan->extras.resolve);
   curl_slist_free_all(plan->extras.connect_to);

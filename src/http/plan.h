@@ -45,6 +45,7 @@ typedef struct SrPlan {
   const char *caller; /* the function the user called */
   const char *key;    /* what limit_per_host counts by */
   const char *url;
+  CURLU *parsed; /* the same taken apart, so that libcurl need not for each request; NULL: libcurl refuses it */
   const char *method;
   const char *body; /* NULL for none */
   size_t body_length;

@@ -165,6 +165,7 @@ end
 -- A part of an encoded body could not be decoded, so for one of a range none is asked for.
 local accept_any = core.encodings and "Accept-Encoding: " .. core.encodings
 local accept_none = "Accept-Encoding: identity"
+local user_agent = "User-Agent: " .. core.user_agent
 
 -- The header lines: those of the map, and what goes without saying.
 local function set_lines(plan)
@@ -172,6 +173,7 @@ local function set_lines(plan)
   local cookie = not map.cookie and cookies.header(plan.session.cookies, plan.url, plan.cookies)
   if cookie then table.insert(lines, "Cookie: " .. cookie) end
   if not map["accept-encoding"] then table.insert(lines, map.range and accept_none or accept_any) end
+  if not map["user-agent"] then table.insert(lines, user_agent) end
   if plan.body or plan.source then
     local large = plan.source or #plan.body >= EXPECT_THRESHOLD
     if not map["content-type"] then table.insert(lines, "Content-Type:") end
