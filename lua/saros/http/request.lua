@@ -245,6 +245,7 @@ end
 
 -- What is asked for without options is asked for again: such plans are remembered.
 local REMEMBERED_MAX = 256
+local next = next
 
 ---Makes the plan of a request, or raises an argument error.
 ---@param session saros.Session

@@ -19,8 +19,7 @@ local WORTH_READING = 65536
 ---@field package _plan saros.http.Plan
 ---@field package _head string
 ---@field package _feeder? saros.http.Feeder of a streamed request
----@field package _text? string     the body, once read whole
----@field package _consumed? boolean read piece by piece
+---@field package _body string|boolean the body, once read whole; true: read piece by piece; false: not yet
 ---@field package _ended? boolean    read to its end so
 ---@field package _ahead? string     what read(0) has found
 ---@field package _reported? integer what on_progress was told last
@@ -46,8 +45,10 @@ local lazy = {
 local metatable = { __name = "Response" }
 
 function metatable.__index(self, name)
+  local method = Response[name]
+  if method then return method end
   local make = lazy[name]
-  if not make then return Response[name] end
+  if not make then return nil end
   local value = make(self)
   rawset(self, name, value)
   return value
@@ -68,12 +69,13 @@ local response = {}
 ---@param feeder? saros.http.Feeder
 ---@return saros.Response
 function response.new(plan, transfer, status, head, elapsed, history, feeder)
-  local self = setmetatable({
+  local self = { -- eight fields: with a ninth Lua would make room for sixteen
     status = status, ok = status >= 200 and status <= 299, url = plan.url.text, elapsed = elapsed,
-    _transfer = transfer, _plan = plan, _head = head, _feeder = feeder,
-  }, metatable)
-  if history then rawset(self, "history", history) end
-  return self
+    _transfer = transfer, _plan = plan, _head = head, _body = false,
+  }
+  if history then self.history = history end
+  if feeder then self._feeder = feeder end
+  return setmetatable(self, metatable)
 end
 
 ---Raises what saros.http.core reported: name, code, message, phase or proxy status, seconds.
@@ -92,6 +94,9 @@ function response.fail(plan, answer, name, code, message, detail, seconds)
   fields.message = ("%s %s: %s"):format(plan.method, target.text, message)
   error(async.error(fields), 0)
 end
+
+-- In every request, so not looked up by name.
+local getmetatable = getmetatable
 
 local function check_self(self, method)
   if getmetatable(self) ~= metatable then misuse.self("response:" .. method) end
@@ -137,8 +142,8 @@ local function fail_closed(self, message)
 end
 
 local function consume(self)
-  if self._text then fail_closed(self, "the body has been read whole") end
-  self._consumed = true
+  if type(self._body) == "string" then fail_closed(self, "the body has been read whole") end
+  self._body = true
 end
 
 -- The whole body piece by piece: for one that is encoded, so that the others get their turns while it
@@ -162,12 +167,14 @@ local function read_whole(self, caller)
 end
 
 local function text_of(self, caller)
-  local text = self._text
-  if text then return text end
-  if self._consumed then fail_closed(self, "the body has been read in pieces") end
-  text = read_whole(self, caller)
-  self._text = text
-  return text
+  local body = self._body
+  if body == true then
+    fail_closed(self, "the body has been read in pieces")
+  elseif not body then
+    body = read_whole(self, caller)
+    self._body = body
+  end
+  return body
 end
 
 ---The whole body, as it came. Can be called again.
@@ -266,8 +273,9 @@ function Response:save(path)
   if type(path) ~= "string" or path == "" or path:find "%z" then
     misuse.argument("response:save", 1, "the path of a file expected")
   end
-  if self._ended and not self._text then fail_closed(self, "the body has been read") end
-  local size, text = 0, self._text
+  local text = type(self._body) == "string" and self._body
+  if self._ended and not text then fail_closed(self, "the body has been read") end
+  local size = 0
   local draft <close> = file.draft(path)
   if not text then consume(self) end
   local piece = text or read(self, "response:save")

@@ -50,8 +50,8 @@ local function next_hop(plan, answer, location)
 end
 
 -- Raises a failure as core reported it, or wraps the answer.
-local function outcome(self, plan, history, feeder, transfer, status, head, elapsed, has_cookies, ...)
-  if not transfer then response.fail(plan, nil, status, head, elapsed, has_cookies, ...) end
+local function outcome(self, plan, history, feeder, transfer, status, head, elapsed, has_cookies, seconds)
+  if not transfer then response.fail(plan, nil, status, head, elapsed, has_cookies, seconds) end
   local answer = response.new(plan, transfer, status, head, elapsed, history, feeder)
   if has_cookies and self.cookies then
     cookies.take(self.cookies, plan.url, answer.headers:get_all "set-cookie")
@@ -84,6 +84,9 @@ local function follow(self, plan, answer)
   return answer
 end
 
+-- In every request, so not looked up by name.
+local getmetatable = getmetatable
+
 ---Performs a request for a function that its user knows as `caller`.
 ---@async
 ---@param self saros.Session
@@ -93,6 +96,7 @@ end
 ---@param given? table
 ---@return saros.Response
 function session.perform(self, caller, method, target, given)
+  if getmetatable(self) ~= metatable then misuse.self(caller) end
   local plan = request.plan(self, caller, method, target, given)
   local answer
   if plan.source or plan.retries then
@@ -114,7 +118,6 @@ end
 ---@param given? table
 ---@return saros.Response
 function Session:fetch(target, given)
-  check_self(self, "fetch")
   return session.perform(self, "session:fetch", nil, target, given)
 end
 
@@ -122,7 +125,6 @@ for _, verb in ipairs(session.verbs) do
   local caller, method = "session:" .. verb, verb:upper()
   ---@async
   Session[verb] = function(self, target, given)
-    check_self(self, verb)
     return session.perform(self, caller, method, target, given)
   end
 end
