@@ -12,8 +12,8 @@
 
 #include "http/transfer.h"
 
-/* What one read decodes at most. */
-#define DECODED_PIECE 32768
+/* What one read gives unless more is asked for, and decodes at most: small enough to stay in a cache. */
+#define PIECE 32768
 
 static const saros_kind body_kind = {"http body", sr_transfer_abort};
 
@@ -74,7 +74,7 @@ static int push_undone(lua_State *L, SrTransfer *transfer, const char *code, con
 }
 
 static int push_decoded(lua_State *L, SrTransfer *transfer, size_t limit) {
-  char bytes[DECODED_PIECE];
+  char bytes[PIECE];
   size_t count;
   if (transfer->undone) return push_end(L, transfer);
   if (transfer->decoder == NULL) transfer->decoder = sr_decoder_new(&transfer->head.codings);
@@ -111,7 +111,7 @@ static int k_read(lua_State *L, int status, lua_KContext ctx) {
   SrTransfer *transfer = (SrTransfer *)ctx;
   (void)status;
   if (sr_saros->aborted(L)) return sr_saros->raise(L);
-  int count = push_piece(L, transfer, (size_t)luaL_optinteger(L, 2, LUA_MAXINTEGER));
+  int count = push_piece(L, transfer, (size_t)luaL_optinteger(L, 2, PIECE));
   if (count == 0 && sr_saros->cancelled(L)) return raise_cancelled(L, transfer);
   if (count == 0) return park(L, transfer, SR_AWAITS_DATA, k_read);
   sr_transfer_resume(transfer);
@@ -140,7 +140,7 @@ static void check_reader(lua_State *L, SrTransfer *transfer, const char *functio
 /* transfer:read(limit or nil, function) gives bytes, nil at the end, or nil and the failure. [-3, +1|7, v] */
 static int l_read(lua_State *L) {
   SrTransfer *transfer = check_transfer(L, 1);
-  lua_Integer limit = luaL_optinteger(L, 2, LUA_MAXINTEGER);
+  lua_Integer limit = luaL_optinteger(L, 2, PIECE);
   check_reader(L, transfer, luaL_checkstring(L, 3));
   lua_settop(L, 2);
   int suspends = needs_task(transfer);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* What libcurl reads at once: half of what a response buffers before it pauses. */
-#define RECEIVE_SIZE 32768L
+#define RECEIVE_SIZE 65536L
 
 /* The texts are copied, for which there may be no memory. */
 static CURLcode set_basics(SrChannel *channel) {

@@ -14,7 +14,7 @@
 #include "http/answer.h"
 
 /* Bytes of body that wait for a slow reader before the sender is held back. */
-#define BODY_BOUND 65536
+#define BODY_BOUND 131072
 
 /* What a Content-Length may make us reserve at once. */
 #define RESERVE_BOUND 67108864
@@ -283,7 +283,7 @@ void sr_transfer_resume(SrTransfer *transfer) {
   if (transfer->unbounded && transfer->head.length > 0 && transfer->head.length <= RESERVE_BOUND && transfer->open)
     sr_buffer_reserve(&transfer->body, (size_t)(transfer->head.length - transfer->received));
   if (!transfer->paused || transfer->channel == NULL) return;
-  if (!transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND) return;
+  if (!transfer->unbounded && sr_buffer_length(&transfer->body) > 0) return; /* each pause costs a copy, so few */
   transfer->paused = 0;
   go_on(transfer);
 }
