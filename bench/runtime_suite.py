@@ -33,8 +33,8 @@ ROWS = [
     Row("sleepers", "sleepers, wall time", SECONDS, "1.15 x floor's time", {"floor": 1 / 1.15}),
     Row("queue", "queue of 128", MILLIONS, "1.3 x luv", {"luv": 1.3}),
     Row("semaphore", "semaphore of 10", MILLIONS, "ahead of Go", {"go": 1, "go/1": 1}),
-    # Absolute in the issue (0.04 s and 0.15 s where asyncio takes 0.5 and 1.25): asyncio, which
-    # nobody here wrote by hand, carries that over to other machines.
+    # Set as 0.04 s and 0.15 s on a machine where asyncio takes 0.5 and 1.25: asyncio, which nobody
+    # here wrote by hand, carries that over to others.
     Row("gather", "gather 6 x 6", SECONDS, "12.5 x asyncio", {"asyncio": 0.5 / 0.04}),
     Row("gather_sleep", "gather, leaf 50 ms", SECONDS, "8.3 x asyncio", {"asyncio": 1.25 / 0.15}),
     Row("start", "start and end", MILLISECONDS, "as luv (within 5 %)", {"luv": 1 / 1.05}),
