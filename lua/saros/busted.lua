@@ -89,19 +89,28 @@ local function find_lazy_setup(core)
   return require "busted.block"(setmetatable({ context = context }, { __index = core })).lazySetup
 end
 
+--- What was put down for the spec file that the element is in, or nil.
+local function runner_of(core, files, element)
+  while element and not files[element] do
+    element = core.context.parent(element)
+  end
+  return files[element]
+end
+
+--- Each file has to ask anew, also if busted keeps the modules of the one before.
+local function forget_at_end_of_file()
+  busted.subscribe({ "file", "end" }, function()
+    package.loaded["saros.busted"] = nil
+    return nil, true
+  end)
+end
+
 --- Replaces `safe`. Gives a table: by spec file, the function `run` that its blocks go through, and the functions that
 --- stay outside.
 local function hook(core)
   local files = setmetatable({}, { __mode = "k" })
   local plain_safe, lazy_setup = core.safe, find_lazy_setup(core)
   local is_inside, has_failed = false, false
-
-  local function runner_of(element)
-    while element and not files[element] do
-      element = core.context.parent(element)
-    end
-    return files[element]
-  end
 
   local function is_for_loop(kind, element)
     return not is_inside and KINDS[kind] and kind == element.descriptor
@@ -120,7 +129,7 @@ local function hook(core)
   end
 
   function core.safe(kind, fn, element)
-    local runner = is_for_loop(kind, element) and runner_of(element)
+    local runner = is_for_loop(kind, element) and runner_of(core, files, element)
     if not runner or runner.outside[element.run] then
       return (is_inside and safe or plain_safe)(kind, fn, element) -- a tail call: no place in a report is ours
     end
@@ -133,16 +142,14 @@ local function hook(core)
     end, kind, fn, element))
   end
 
-  -- Each file has to ask anew, also if busted keeps the modules of the one before.
-  busted.subscribe({ "file", "end" }, function()
-    package.loaded["saros.busted"] = nil
-    return nil, true
-  end)
   return files
 end
 
 local core = find_core()
-core.saros_files = core.saros_files or hook(core)
+if not core.saros_files then
+  core.saros_files = hook(core)
+  forget_at_end_of_file()
+end
 core.saros_files[present_file(core.context)] = { run = run, outside = outside }
 
 return M
