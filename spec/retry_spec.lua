@@ -2,7 +2,7 @@
 local async = require "saros"
 local support = require "spec.support.combine"
 
-local inside = support.inside
+local outside = require("saros.busted").outside
 
 --- A function that fails so many times, with "error 1", "error 2" ..., and then returns these; and the
 --- list of the seconds, from now on, at which it was called.
@@ -16,7 +16,7 @@ local function failing(times, ...)
 end
 
 describe("retry", function()
-  it("returns all results of a function that succeeds, called once and without arguments", inside(function()
+  it("returns all results of a function that succeeds, called once and without arguments", function()
     local arguments
     local results = table.pack(async.retry(function(...)
       arguments = select("#", ...)
@@ -24,31 +24,31 @@ describe("retry", function()
     end))
     assert.same({1, nil, 3, nil, n = 4}, results)
     assert.equal(0, arguments)
-  end))
+  end)
 
-  it("calls it again, after a pause, until it succeeds", inside(function()
+  it("calls it again, after a pause, until it succeeds", function()
     local fn, calls = failing(2, "value", nil)
     assert.same({"value", nil, n = 2}, table.pack(async.retry(fn)))
     assert.same({0, 0.5, 1.5}, calls)
-  end))
+  end)
 
-  it("gives up after so many attempts, three if nothing is said, with the last error", inside(function()
+  it("gives up after so many attempts, three if nothing is said, with the last error", function()
     local fn, calls = failing(9)
     assert.equal("error 3", support.failure(async.retry, fn))
     assert.same({0, 0.5, 1.5}, calls)
     fn, calls = failing(9)
     assert.equal("error 1", support.failure(async.retry, fn, {attempts = 1}))
     assert.same({0}, calls)
-  end))
+  end)
 
-  it("raises the last error unchanged, whatever it is", inside(function()
+  it("raises the last error unchanged, whatever it is", function()
     for _, err in ipairs({{code = 7}, 42, false, async.error{name = "X"}}) do
       assert.equal(err, support.failure(async.retry, function() error(err) end, {delay = 0}))
     end
     assert.is_nil((support.failure(async.retry, function() error(nil) end)))
-  end))
+  end)
 
-  it("lets the pauses grow by a factor, up to a maximum", inside(function()
+  it("lets the pauses grow by a factor, up to a maximum", function()
     local fn, calls = failing(6)
     async.retry(fn, {attempts = 7, delay = 1, factor = 3, max_delay = 10})
     assert.same({0, 1, 4, 13, 23, 33, 43}, calls)
@@ -58,9 +58,9 @@ describe("retry", function()
     fn, calls = failing(2)
     async.retry(fn, {delay = 60})
     assert.same({0, 30, 60}, calls)
-  end))
+  end)
 
-  it("does not pause with a delay of zero or less, but lets others have a turn", inside(function()
+  it("does not pause with a delay of zero or less, but lets others have a turn", function()
     local fn, calls = failing(2)
     local turns = 0
     local other = async.spawn(function() turns = turns + 1 end)
@@ -69,15 +69,15 @@ describe("retry", function()
     assert.equal(1, turns)
     other:await()
     async.retry(failing(2), {delay = -math.huge, factor = 0})
-  end))
+  end)
 
-  it("may go on for ever", inside(function()
+  it("may go on for ever", function()
     local fn, calls = failing(500, "at last")
     assert.equal("at last", async.retry(fn, {attempts = math.huge, factor = 1}))
     assert.equal(501, #calls)
-  end))
+  end)
 
-  it("shortens the pauses by a random part, at most the fraction `jitter`", inside(function()
+  it("shortens the pauses by a random part, at most the fraction `jitter`", function()
     local different = {}
     for _ = 1, 50 do
       local fn, calls = failing(1)
@@ -91,10 +91,10 @@ describe("retry", function()
       async.retry(fn, {delay = 100, max_delay = 1, jitter = 1})
       assert(calls[2] >= 0 and calls[2] <= 1)
     end
-  end))
+  end)
 
   describe("with `when`", function()
-    it("asks before each new attempt whether there shall be one", inside(function()
+    it("asks before each new attempt whether there shall be one", function()
       local asked = {}
       local fn, calls = failing(9)
       local err = support.failure(async.retry, fn, {
@@ -107,18 +107,18 @@ describe("retry", function()
       assert.equal("error 3", err)
       assert.same({{"error 1", 1, n = 2}, {"error 2", 2, n = 2}, {"error 3", 3, n = 2}}, asked)
       assert.equal(3, #calls)
-    end))
+    end)
 
-    it("does not ask after the last attempt", inside(function()
+    it("does not ask after the last attempt", function()
       local asked = 0
       support.failure(async.retry, failing(9), {attempts = 2, when = function()
         asked = asked + 1
         return true
       end})
       assert.equal(1, asked)
-    end))
+    end)
 
-    it("raises its errors, and lets it wait", inside(function()
+    it("raises its errors, and lets it wait", function()
       local err = {}
       assert.equal(err, support.failure(async.retry, failing(9), {when = function() error(err) end}))
       local fn, calls = failing(1)
@@ -127,7 +127,7 @@ describe("retry", function()
         return true
       end})
       assert.same({0, 1.5}, calls)
-    end))
+    end)
   end)
 
   describe("that is cancelled", function()
@@ -143,25 +143,25 @@ describe("retry", function()
       end})
     end
 
-    it("in the function does not call it again, and asks nobody", inside(function()
+    it("in the function does not call it again, and asks nobody", function()
       local counts = {}
       local task = retrying(counts, function() async.sleep(math.huge) end)
       task:cancel("why")
       local status, err = support.outcome(task)
       assert.same({"cancelled", "why"}, {status, err.reason})
       assert.same({calls = 1, asked = 0}, counts)
-    end))
+    end)
 
-    it("in a pause does not call it again", inside(function()
+    it("in a pause does not call it again", function()
       local counts = {}
       local task = retrying(counts, function() error "oops" end)
       async.sleep(0.5)
       task:cancel()
       assert.equal("cancelled", (support.outcome(task)))
       assert.same({calls = 1, asked = 1}, counts)
-    end))
+    end)
 
-    it("while the function swallows that and fails with another error, does not call it again", inside(function()
+    it("while the function swallows that and fails with another error, does not call it again", function()
       local counts = {}
       local task = retrying(counts, function()
         pcall(async.sleep, math.huge)
@@ -170,34 +170,34 @@ describe("retry", function()
       task:cancel()
       assert.equal("cancelled", (support.outcome(task)))
       assert.equal(1, counts.calls)
-    end))
+    end)
 
-    it("before the call never calls it", inside(function()
+    it("before the call never calls it", function()
       local called = false
       local task = async.spawn(async.retry, function() called = true end)
       task:cancel()
       assert.equal("cancelled", (support.outcome(task)))
       assert.is_false(called)
-    end))
+    end)
 
-    it("by a deadline raises TimeoutError", inside(function()
+    it("by a deadline raises TimeoutError", function()
       local fn, calls = failing(99)
       support.raises("TimeoutError", async.wait_for, function()
         async.retry(fn, {attempts = 99, factor = 1})
       end, 1.2)
       assert.same({0, 0.5, 1}, calls)
-    end))
+    end)
 
-    it("keeps the result of an attempt that succeeds nevertheless", inside(function()
+    it("keeps the result of an attempt that succeeds nevertheless", function()
       local task = support.started(async.retry, function()
         pcall(async.sleep, math.huge)
         return "value"
       end)
       task:cancel()
       assert.equal("value", task:await())
-    end))
+    end)
 
-    it("by a group of its own is not called again: that is its own cancellation", inside(function()
+    it("by a group of its own is not called again: that is its own cancellation", function()
       local calls = 0
       support.raises("CancelledError", async.retry, function()
         calls = calls + 1
@@ -206,10 +206,10 @@ describe("retry", function()
         async.sleep(1)
       end)
       assert.equal(1, calls)
-    end))
+    end)
   end)
 
-  it("does retry after a deadline within the function, and after the cancellation of another task", inside(function()
+  it("does retry after a deadline within the function, and after the cancellation of another task", function()
     local calls = 0
     assert.equal(2, async.retry(function()
       calls = calls + 1
@@ -225,18 +225,18 @@ describe("retry", function()
       end
       return calls
     end))
-  end))
+  end)
 
-  it("does not retry after Ctrl-C", inside(function()
+  it("does not retry after Ctrl-C", function()
     local calls = 0
     support.raises("InterruptError", async.retry, function()
       calls = calls + 1
       error(async.error{name = "InterruptError", code = "EINTR"})
     end)
     assert.equal(1, calls)
-  end))
+  end)
 
-  it("refuses unknown options and bad values before anything has happened", inside(function()
+  it("refuses unknown options and bad values before anything has happened", function()
     local called = false
     local function fn() called = true end
     local function refuses(pattern, options)
@@ -259,17 +259,17 @@ describe("retry", function()
     support.refuses(1, "retry", async.retry)
     support.refuses(1, "retry", async.retry, {})
     assert.is_false(called)
-  end))
+  end)
 
-  it("takes whole numbers that are written as floats", inside(function()
+  it("takes whole numbers that are written as floats", function()
     local fn, calls = failing(1)
     async.retry(fn, {attempts = 2.0})
     assert.equal(2, #calls)
-  end))
+  end)
 
-  it("needs a task that can wait, before it calls anything", function()
+  it("needs a task that can wait, before it calls anything", outside(function()
     support.needs_a_task("retry", function()
       return function() async.retry(function() error "was called" end) end
     end)
-  end)
+  end))
 end)

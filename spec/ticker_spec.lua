@@ -2,7 +2,7 @@
 local async = require "saros"
 local support = require "spec.support.combine"
 
-local inside = support.inside
+local outside = require("saros.busted").outside
 
 --- The first `count` ticks as {number, seconds since the beginning}; `body(number)` is the loop's body.
 local function ticks(ticker, count, body)
@@ -16,36 +16,36 @@ local function ticks(ticker, count, body)
 end
 
 describe("ticker", function()
-  it("ticks at a fixed rate, for the first time after one interval, and counts", inside(function()
+  it("ticks at a fixed rate, for the first time after one interval, and counts", function()
     assert.same({{1, 1}, {2, 2}, {3, 3}}, ticks(async.ticker(1), 3))
     assert.same({{1, 0.25}, {2, 0.5}}, ticks(async.ticker(0.25), 2))
-  end))
+  end)
 
-  it("does not drift: the time that the body takes does not count", inside(function()
+  it("does not drift: the time that the body takes does not count", function()
     assert.same({{1, 1}, {2, 2}, {3, 3}, {4, 4}}, ticks(async.ticker(1), 4, function() async.sleep(0.7) end))
     local last = ticks(async.ticker(0.1), 10000, function() async.sleep(0.03) end)[10000]
     assert.same({10000, 1000}, last)
-  end))
+  end)
 
-  it("merges late ticks into one, which comes at once and has the number of the latest", inside(function()
+  it("merges late ticks into one, which comes at once and has the number of the latest", function()
     assert.same({{1, 1}, {3, 3.5}, {4, 4}, {5, 5}}, ticks(async.ticker(1), 4, function(n)
       if n == 1 then async.sleep(2.5) end
     end))
-  end))
+  end)
 
-  it("gives a single late tick at once, under its own number", inside(function()
+  it("gives a single late tick at once, under its own number", function()
     assert.same({{1, 1}, {2, 2.5}, {3, 3}}, ticks(async.ticker(1), 3, function(n)
       if n == 1 then async.sleep(1.5) end
     end))
-  end))
+  end)
 
-  it("begins with the loop, not when it is made", inside(function()
+  it("begins with the loop, not when it is made", function()
     local ticker = async.ticker(1)
     async.sleep(10.5)
     assert.same({{1, 1}, {2, 2}}, ticks(ticker, 2))
-  end))
+  end)
 
-  it("lets others have a turn though its loop is always late", inside(function()
+  it("lets others have a turn though its loop is always late", function()
     local stop = false
     async.spawn(function() stop = true end)
     for _ in async.ticker(1e-9) do
@@ -54,9 +54,9 @@ describe("ticker", function()
       while async.now() == before and not stop do async.sleep(1e-9) end
     end
     assert.is_true(stop)
-  end))
+  end)
 
-  it("can be cancelled while it waits for a tick, and leaves nothing behind", inside(function()
+  it("can be cancelled while it waits for a tick, and leaves nothing behind", function()
     local seen = {}
     local task = support.started(function()
       for n in async.ticker(1) do seen[#seen + 1] = n end
@@ -65,9 +65,9 @@ describe("ticker", function()
     task:cancel()
     assert.equal("cancelled", (support.outcome(task)))
     assert.same({1, 2}, seen)
-  end))
+  end)
 
-  it("raises in a cancelled scope though a tick is late", inside(function()
+  it("raises in a cancelled scope though a tick is late", function()
     local task = support.started(function()
       local ticker = async.ticker(1)
       ticker()
@@ -79,17 +79,17 @@ describe("ticker", function()
     task:cancel()
     local _, err = support.outcome(task)
     assert.is_nil(err)
-  end))
+  end)
 
-  it("is cut off by a deadline", inside(function()
+  it("is cut off by a deadline", function()
     local count = 0
     support.raises("TimeoutError", async.wait_for, function()
       for _ in async.ticker(1) do count = count + 1 end
     end, 3.5)
     assert.equal(3, count)
-  end))
+  end)
 
-  it("keeps to its rate on the real clock", function()
+  it("keeps to its rate on the real clock", outside(function()
     async.run(function()
       local start = async.now()
       for n in async.ticker(0.01) do
@@ -97,7 +97,7 @@ describe("ticker", function()
         if n >= 5 then break end
       end
     end)
-  end)
+  end))
 
   it("refuses what is no interval", function()
     for _, interval in ipairs({0, -1, 0 / 0, "1", {}, false}) do
@@ -106,7 +106,7 @@ describe("ticker", function()
     support.refuses(1, "ticker", async.ticker)
   end)
 
-  it("names the user's own line where it is misused", function()
+  it("names the user's own line where it is misused", outside(function()
     local line = debug.getinfo(1, "l").currentline + 2
     local message = support.failure(function()
       for _ in async.ticker(1) do assert(true) end
@@ -115,9 +115,9 @@ describe("ticker", function()
     line = debug.getinfo(1, "l").currentline + 1
     message = support.failure(function() async.ticker(0) end)
     assert.matches("^[^:]*ticker_spec%.lua:" .. line .. ": ", message)
-  end)
+  end))
 
-  it("can be made outside of a run, but needs a task to wait in", function()
+  it("can be made outside of a run, but needs a task to wait in", outside(function()
     support.needs_a_task("ticker", function() return async.ticker(1) end)
-  end)
+  end))
 end)

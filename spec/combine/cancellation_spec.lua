@@ -3,7 +3,9 @@ local async = require "saros"
 local testing = require "saros.testing"
 local support = require "spec.support.combine"
 
-local inside, after = support.inside, support.after
+local outside = require("saros.busted").outside
+
+local after = support.after
 
 --- Calls that wait: each entry makes one.
 local waits = {
@@ -61,7 +63,7 @@ local waits = {
 
 describe("in a cancelled scope", function()
   for name, make in pairs(waits) do
-    it(name .. " raises CancelledError, again and again", inside(function()
+    it(name .. " raises CancelledError, again and again", function()
       local busy = async.spawn(async.sleep, math.huge)
       local task = async.spawn(function()
         local call = table.pack(make(busy))
@@ -72,10 +74,10 @@ describe("in a cancelled scope", function()
       assert.equal("saw it", task:await())
       assert.is_false(busy:done())
       busy:close()
-    end))
+    end)
   end
 
-  it("a pcall that swallows the cancellation cannot lose it", inside(function()
+  it("a pcall that swallows the cancellation cannot lose it", function()
     local task = support.started(function()
       pcall(async.sleep, math.huge)
       pcall(async.sleep, math.huge)
@@ -84,9 +86,9 @@ describe("in a cancelled scope", function()
     task:cancel("why")
     local status, err = support.outcome(task)
     assert.same({"cancelled", "why"}, {status, err.reason})
-  end))
+  end)
 
-  it("async.pcall lets the cancellation pass at once", inside(function()
+  it("async.pcall lets the cancellation pass at once", function()
     local reached = false
     local task = support.started(function()
       async.pcall(async.sleep, math.huge)
@@ -95,9 +97,9 @@ describe("in a cancelled scope", function()
     task:cancel()
     assert.equal("cancelled", (support.outcome(task)))
     assert.is_false(reached)
-  end))
+  end)
 
-  it("scopes that are opened there are cancelled, too", inside(function()
+  it("scopes that are opened there are cancelled, too", function()
     local count = 0
     local task = support.started(function()
       pcall(async.sleep, math.huge)
@@ -111,9 +113,9 @@ describe("in a cancelled scope", function()
     task:cancel()
     support.outcome(task)
     assert.equal(2, count)
-  end))
+  end)
 
-  it("tasks that are spawned are not, they belong to the run", inside(function()
+  it("tasks that are spawned are not, they belong to the run", function()
     local child
     local task = support.started(function()
       pcall(async.sleep, math.huge)
@@ -122,11 +124,11 @@ describe("in a cancelled scope", function()
     task:cancel()
     support.outcome(task)
     assert.equal("fine", child:await())
-  end))
+  end)
 end)
 
 describe("cancellation", function()
-  it("of an inner scope does not reach the outer one", inside(function()
+  it("of an inner scope does not reach the outer one", function()
     local outer <close> = async.timeout(9)
     pcall(function()
       local _ <close> = async.timeout(1)
@@ -134,18 +136,18 @@ describe("cancellation", function()
     end)
     async.sleep(1)
     assert.is_false(outer:expired())
-  end))
+  end)
 
-  it("of a task lets the result pass that it has already", inside(function()
+  it("of a task lets the result pass that it has already", function()
     local task = support.started(function()
       local other = async.current_task()
       other:cancel()
       return "result"
     end)
     assert.same({"done", "result"}, {task:status(), task:result()})
-  end))
+  end)
 
-  it("before the start of a task lets it run to its first await", inside(function()
+  it("before the start of a task lets it run to its first await", function()
     local log = {}
     local task = async.spawn(function()
       log[#log + 1] = "started"
@@ -158,9 +160,9 @@ describe("cancellation", function()
     local quick = async.spawn(function() return "result" end)
     quick:cancel()
     assert.equal("result", quick:await())
-  end))
+  end)
 
-  it("of the awaited task arrives as an ordinary error; who awaits is not cancelled", inside(function()
+  it("of the awaited task arrives as an ordinary error; who awaits is not cancelled", function()
     local target = support.started(async.sleep, math.huge)
     local waiter = support.started(function()
       local err = support.raises("CancelledError", target.await, target)
@@ -171,24 +173,24 @@ describe("cancellation", function()
     local err = waiter:await()
     assert.equal(target, err.task)
     assert.equal("why", err.reason)
-  end))
+  end)
 
-  it("of the awaited task makes who awaits fail, not cancelled, if nobody catches it", inside(function()
+  it("of the awaited task makes who awaits fail, not cancelled, if nobody catches it", function()
     local target = support.started(async.sleep, math.huge)
     local waiter = support.started(target.await, target)
     target:cancel()
     assert.equal("failed", (support.outcome(waiter)))
-  end))
+  end)
 
-  it("of who awaits does not cancel the awaited task", inside(function()
+  it("of who awaits does not cancel the awaited task", function()
     local target = async.spawn(after(5, "result"))
     local waiter = support.started(target.await, target)
     waiter:cancel()
     assert.equal("cancelled", (support.outcome(waiter)))
     assert.equal("result", target:await())
-  end))
+  end)
 
-  it("that is swallowed in a loop gets in nobody's way", inside(function()
+  it("that is swallowed in a loop gets in nobody's way", function()
     local stop, turns = false, 0
     local stubborn = support.started(function()
       while not stop do pcall(async.sleep, math.huge) end
@@ -202,9 +204,9 @@ describe("cancellation", function()
     assert.equal(10, turns)
     stop = true
     assert.equal("ended", stubborn:await())
-  end))
+  end)
 
-  it("that is swallowed in a loop lets timers and the clock go on", function()
+  it("that is swallowed in a loop lets timers and the clock go on", outside(function()
     async.run(function()
       local stop = false
       local stubborn = async.spawn(function()
@@ -215,9 +217,9 @@ describe("cancellation", function()
       stop = true
       stubborn:await()
     end)
-  end)
+  end))
 
-  it("that is swallowed for ever is ended by force at the end of run, and reported", function()
+  it("that is swallowed for ever is ended by force at the end of run, and reported", outside(function()
     local reports = support.reported(async.run, function()
       async.spawn(function()
         while true do pcall(async.sleep, math.huge) end
@@ -226,9 +228,9 @@ describe("cancellation", function()
     end)
     assert.equal(1, #reports)
     assert.matches("stubborn", tostring(reports[1]), 1, true)
-  end)
+  end))
 
-  it("comes to a task once it has left its shield, whichever await is next", inside(function()
+  it("comes to a task once it has left its shield, whichever await is next", function()
     local queue, log = async.queue(), {}
     queue:put("item")
     local task = support.started(function()
@@ -239,5 +241,5 @@ describe("cancellation", function()
     task:cancel()
     support.outcome(task)
     assert.same({"item"}, log)
-  end))
+  end)
 end)

@@ -3,7 +3,9 @@ local async = require "saros"
 local testing = require "saros.testing"
 local support = require "spec.support.combine"
 
-local inside, others = support.inside, support.others
+local outside = require("saros.busted").outside
+
+local others = support.others
 
 --- A function for map that takes a second, and a record of how many of it run at once.
 local function counted()
@@ -19,20 +21,20 @@ local function counted()
 end
 
 describe("map", function()
-  it("calls the function with item and index and returns the first results in order, with n", inside(function()
+  it("calls the function with item and index and returns the first results in order, with n", function()
     local results = async.map({"a", "b", "c"}, function(...)
       local item, index = ...
       async.sleep(3 - index)
       return item .. index .. select("#", ...), "more"
     end)
     assert.same({"a12", "b22", "c32", n = 3}, results)
-  end))
+  end)
 
-  it("counts results that are nil", inside(function()
+  it("counts results that are nil", function()
     assert.same({nil, 2, nil, n = 3}, async.map({1, 2, 3}, function(item) return item == 2 and item or nil end))
-  end))
+  end)
 
-  it("takes items of all kinds as they are", inside(function()
+  it("takes items of all kinds as they are", function()
     local function never() error "an item is not called" end
     local task = async.spawn(async.sleep, 1)
     local items = {false, never, task, setmetatable({}, {__call = never})}
@@ -40,35 +42,35 @@ describe("map", function()
     for i = 1, 4 do assert.equal(items[i], results[i][1]) end
     assert.is_false(task:done())
     task:await()
-  end))
+  end)
 
-  it("gives an empty list for an empty one", inside(function()
+  it("gives an empty list for an empty one", function()
     local function never() error "there is no item" end
     local options = {return_errors = true, limit = 2, on_progress = never}
     assert.same({n = 0}, async.map({}, never))
     local results, errors = async.map({}, never, options)
     assert.same({{n = 0}, {n = 0}}, {results, errors})
-  end))
+  end)
 
-  it("runs all at once without a limit", inside(function()
+  it("runs all at once without a limit", function()
     local fn, record = counted()
     assert.equal(1, support.seconds(async.map, {1, 2, 3, 4, 5}, fn))
     assert.equal(5, record.peak)
-  end))
+  end)
 
-  it("runs at most `limit` at a time, and as many", inside(function()
+  it("runs at most `limit` at a time, and as many", function()
     local fn, record = counted()
     assert.equal(3, support.seconds(async.map, {1, 2, 3, 4, 5}, fn, {limit = 2}))
     assert.equal(2, record.peak)
-  end))
+  end)
 
-  it("takes the items in order", inside(function()
+  it("takes the items in order", function()
     local fn, record = counted()
     async.map({5, 3, 4, 1, 2}, fn, {limit = 2})
     assert.same({5, 3, 4, 1, 2}, record.started)
-  end))
+  end)
 
-  it("starts the next item as soon as one is done", inside(function()
+  it("starts the next item as soon as one is done", function()
     local starts = {}
     local before = async.now()
     async.map({3, 1, 1, 1}, function(seconds)
@@ -76,19 +78,19 @@ describe("map", function()
       async.sleep(seconds)
     end, {limit = 2})
     assert.same({0, 0, 1, 2}, starts)
-  end))
+  end)
 
-  it("runs one after the other with a limit of 1", inside(function()
+  it("runs one after the other with a limit of 1", function()
     local fn, record = counted()
     assert.same({1, 2, 3, n = 3}, async.map({1, 2, 3}, fn, {limit = 1}))
     assert.equal(1, record.peak)
-  end))
+  end)
 
-  it("takes a limit above the number of items", inside(function()
+  it("takes a limit above the number of items", function()
     assert.same({1, n = 1}, async.map({1}, function(item) return item end, {limit = math.maxinteger}))
-  end))
+  end)
 
-  it("goes through many items with a small limit", inside(function()
+  it("goes through many items with a small limit", function()
     local items = {}
     for i = 1, 3000 do items[i] = i end
     local results = async.map(items, function(item)
@@ -96,9 +98,9 @@ describe("map", function()
       return -item
     end, {limit = 3})
     for i = 1, 3000 do assert(results[i] == -i) end
-  end))
+  end)
 
-  it("raises the first error as it is, when the running ones are joined; the rest never starts", inside(function()
+  it("raises the first error as it is, when the running ones are joined; the rest never starts", function()
     local err, log, started = {}, {}, {}
     local function fn(item)
       started[#started + 1] = item
@@ -109,9 +111,9 @@ describe("map", function()
     assert.same({1, 3}, log)
     assert.same({1, 2, 3}, started)
     assert.equal(0, others())
-  end))
+  end)
 
-  it("returns results and errors, both with n, with return_errors", inside(function()
+  it("returns results and errors, both with n, with return_errors", function()
     local err = {}
     local results, errors = async.map({1, 2, 3}, function(item)
       async.sleep(1)
@@ -120,16 +122,16 @@ describe("map", function()
     end, {limit = 1, return_errors = true})
     assert.same({10, nil, 30, n = 3}, results)
     assert.same({nil, err, nil, n = 3}, errors)
-  end))
+  end)
 
-  it("goes on after failures, as many as there may be", inside(function()
+  it("goes on after failures, as many as there may be", function()
     local items = {}
     for i = 1, 100 do items[i] = i end
     local _, errors = async.map(items, function(item) error(item, 0) end, {limit = 2, return_errors = true})
     for i = 1, 100 do assert(errors[i] == i) end
-  end))
+  end)
 
-  it("takes the cancellation of an item as its failure, not as that of the caller", inside(function()
+  it("takes the cancellation of an item as its failure, not as that of the caller", function()
     local caller = support.started(function()
       local err = support.raises("CancelledError", async.map, {1}, function()
         async.current_task():cancel()
@@ -140,32 +142,32 @@ describe("map", function()
       return "went on"
     end)
     assert.equal("went on", caller:await())
-  end))
+  end)
 
-  it("tells on_progress how many are finished", inside(function()
+  it("tells on_progress how many are finished", function()
     local told = {}
     async.map({3, 1, 2}, async.sleep, {on_progress = function(...) told[#told + 1] = {...} end})
     assert.same({{1, 3}, {2, 3}, {3, 3}}, told)
-  end))
+  end)
 
-  it("tells on_progress when each ends, not later", inside(function()
+  it("tells on_progress when each ends, not later", function()
     local times, before = {}, async.now()
     async.map({2, 1, 4}, async.sleep, {on_progress = function()
       times[#times + 1] = math.floor(async.now() - before + 0.5)
     end})
     assert.same({1, 2, 4}, times)
-  end))
+  end)
 
-  it("counts failed items as finished with return_errors", inside(function()
+  it("counts failed items as finished with return_errors", function()
     local told = {}
     async.map({1, 2, 3}, function(item) if item < 3 then error "oops" end end, {
       limit = 1, return_errors = true,
       on_progress = function(finished, total) told[#told + 1] = finished .. "/" .. total end,
     })
     assert.same({"1/3", "2/3", "3/3"}, told)
-  end))
+  end)
 
-  it("cancels and joins what runs when the caller is cancelled, and starts no more", inside(function()
+  it("cancels and joins what runs when the caller is cancelled, and starts no more", function()
     local log, started = {}, 0
     local caller = support.started(async.map, {1, 2, 3, 4}, function(item)
       started = started + 1
@@ -175,31 +177,31 @@ describe("map", function()
     assert.equal("cancelled", (support.outcome(caller)))
     assert.same({1, 2}, log)
     assert.equal(2, started)
-  end))
+  end)
 
-  it("starts nothing in a cancelled scope", inside(function()
+  it("starts nothing in a cancelled scope", function()
     local started = false
     local caller = async.spawn(async.map, {1}, function() started = true end)
     caller:cancel()
     assert.equal("cancelled", (support.outcome(caller)))
     assert.is_false(started)
-  end))
+  end)
 
-  it("delivers the results when the caller is cancelled in the turn in which the last item ended", inside(function()
+  it("delivers the results when the caller is cancelled in the turn in which the last item ended", function()
     local future = async.future()
     local caller = support.started(function() return async.map({1, 2}, function() return (future:await()) end) end)
     future:set("x")
     async.spawn(function() caller:cancel() end)
     assert.same({"x", "x", n = 2}, caller:await())
-  end))
+  end)
 
-  it("has looked at the errors it returns", function()
+  it("has looked at the errors it returns", outside(function()
     assert.same({}, support.reported(testing.run, function()
       async.map({1, 2}, function() error "oops" end, {return_errors = true})
     end))
-  end)
+  end))
 
-  it("refuses wrong arguments before anything runs", inside(function()
+  it("refuses wrong arguments before anything runs", function()
     local ran = false
     local function fn() ran = true end
     support.refuses(1, "map", async.map, nil, fn)
@@ -214,11 +216,11 @@ describe("map", function()
     support.refuses(3, "map", async.map, {1}, fn, {on_progress = 1})
     async.sleep(0)
     assert.is_false(ran)
-  end))
+  end)
 
-  it("needs a task that can wait", function()
+  it("needs a task that can wait", outside(function()
     support.needs_a_task("map", function()
       return function() return async.map({1}, print) end
     end)
-  end)
+  end))
 end)

@@ -3,7 +3,9 @@ local async = require "saros"
 local testing = require "saros.testing"
 local support = require "spec.support.combine"
 
-local inside, after, failing = support.inside, support.after, support.failing
+local outside = require("saros.busted").outside
+
+local after, failing = support.after, support.failing
 
 --- Tasks that take so many seconds each.
 local function sleepers(...)
@@ -20,16 +22,16 @@ local function finish(...)
 end
 
 describe("wait", function()
-  it("returns done and pending, and waits for all unless told otherwise", inside(function()
+  it("returns done and pending, and waits for all unless told otherwise", function()
     local tasks = sleepers(3, 1, 2)
     local done, pending
     assert.equal(3, support.seconds(function() done, pending = async.wait(tasks) end))
     assert.same({tasks, {}}, {done, pending})
     local again = async.wait(tasks, {return_when = "all"})
     assert.same(tasks, again)
-  end))
+  end)
 
-  it("takes futures and tasks", inside(function()
+  it("takes futures and tasks", function()
     local future, task = async.future(), async.spawn(after(2))
     async.spawn(function()
       async.sleep(1)
@@ -40,9 +42,9 @@ describe("wait", function()
     assert.equal(future, done[1])
     assert.equal(task, pending[1])
     task:await()
-  end))
+  end)
 
-  it("returns when the first is completed, with lists in the order of the input", inside(function()
+  it("returns when the first is completed, with lists in the order of the input", function()
     local tasks = sleepers(4, 1, 3, 1, 2)
     local done, pending
     local took = support.seconds(function()
@@ -55,16 +57,16 @@ describe("wait", function()
     assert.equal(tasks[5], pending[#pending])
     assert.equal(5, #done + #pending)
     finish(pending)
-  end))
+  end)
 
-  it("takes a failure for a completion", inside(function()
+  it("takes a failure for a completion", function()
     local tasks = {async.spawn(after(2)), async.spawn(failing(1, "oops"))}
     local done, pending = async.wait(tasks, {return_when = "first_completed"})
     assert.equal(tasks[2], done[1])
     finish(pending)
-  end))
+  end)
 
-  it("returns at the first error", inside(function()
+  it("returns at the first error", function()
     local tasks = {async.spawn(after(1)), async.spawn(failing(2, "oops")), async.spawn(after(3))}
     local done, pending
     assert.equal(2, support.seconds(function() done, pending = async.wait(tasks, {return_when = "first_error"}) end))
@@ -72,37 +74,37 @@ describe("wait", function()
     assert.equal(tasks[1], done[1])
     assert.equal(tasks[2], done[2])
     finish(pending)
-  end))
+  end)
 
-  it("returns at once if one had failed before and it waits for the first error", inside(function()
+  it("returns at once if one had failed before and it waits for the first error", function()
     local failed, waiting = support.started(failing(0, "oops")), async.spawn(after(5))
     local done, pending = async.wait({waiting, failed}, {return_when = "first_error"})
     assert.equal(failed, done[1])
     assert.equal(waiting, pending[1])
     finish(pending)
-  end))
+  end)
 
-  it("waits for all when it waits for the first error and there is none", inside(function()
+  it("waits for all when it waits for the first error and there is none", function()
     local tasks = sleepers(1, 3, 2)
     assert.equal(3, support.seconds(async.wait, tasks, {return_when = "first_error"}))
-  end))
+  end)
 
-  it("takes no cancellation for an error", inside(function()
+  it("takes no cancellation for an error", function()
     local cancelled, slow = async.spawn(after(9)), async.spawn(after(2))
     async.spawn(function() cancelled:cancel() end)
     local done = async.wait({cancelled, slow}, {return_when = "first_error"})
     assert.equal(2, #done)
-  end))
+  end)
 
-  it("raises nothing for failed and cancelled tasks", inside(function()
+  it("raises nothing for failed and cancelled tasks", function()
     local tasks = {async.spawn(failing(1, "oops")), async.spawn(async.sleep, math.huge)}
     async.spawn(function() tasks[2]:cancel() end)
     local done, pending = async.wait(tasks)
     assert.same({2, 0}, {#done, #pending})
     assert.equal("oops", tasks[1]:error())
-  end))
+  end)
 
-  it("returns what is there when the time is up, and cancels nothing", inside(function()
+  it("returns what is there when the time is up, and cancels nothing", function()
     local tasks = sleepers(1, 5)
     local done, pending
     assert.equal(2, support.seconds(function() done, pending = async.wait(tasks, {timeout = 2}) end))
@@ -110,13 +112,13 @@ describe("wait", function()
     assert.equal(tasks[2], pending[1])
     assert.equal(2, tasks[2]:await())
     assert.is_false(tasks[2]:cancelled())
-  end))
+  end)
 
-  it("returns in time if all are done before the time is up", inside(function()
+  it("returns in time if all are done before the time is up", function()
     assert.equal(1, support.seconds(async.wait, sleepers(1), {timeout = 9}))
-  end))
+  end)
 
-  it("looks once with a timeout of zero or less", inside(function()
+  it("looks once with a timeout of zero or less", function()
     local done_task, slow = support.started(after(0)), async.spawn(after(5))
     for _, seconds in ipairs({0, -1}) do
       local done, pending = async.wait({slow, done_task}, {timeout = seconds})
@@ -124,25 +126,25 @@ describe("wait", function()
       assert.equal(slow, pending[1])
     end
     finish({slow})
-  end))
+  end)
 
-  it("takes math.huge for no timeout", inside(function()
+  it("takes math.huge for no timeout", function()
     assert.equal(7, support.seconds(async.wait, sleepers(7), {timeout = math.huge}))
-  end))
+  end)
 
-  it("returns two empty lists for an empty one", inside(function()
+  it("returns two empty lists for an empty one", function()
     assert.same({{}, {}}, {async.wait({})})
-  end))
+  end)
 
-  it("does not suspend when there is nothing to wait for", inside(function()
+  it("does not suspend when there is nothing to wait for", function()
     local done, turns = support.started(after(0)), 0
     local other = async.spawn(function() turns = turns + 1 end)
     async.wait({done})
     assert.equal(0, turns)
     other:await()
-  end))
+  end)
 
-  it("can be repeated until none is pending", inside(function()
+  it("can be repeated until none is pending", function()
     local order, pending = {}, sleepers(3, 1, 2)
     while #pending > 0 do
       local done
@@ -150,50 +152,50 @@ describe("wait", function()
       for _, task in ipairs(done) do order[#order + 1] = task:result() end
     end
     assert.same({2, 3, 1}, order)
-  end))
+  end)
 
-  it("leaves the tasks alone when the caller is cancelled", inside(function()
+  it("leaves the tasks alone when the caller is cancelled", function()
     local tasks = sleepers(1, 2)
     local caller = support.started(async.wait, tasks)
     caller:cancel()
     assert.equal("cancelled", (support.outcome(caller)))
     assert.same({1, 2}, {tasks[1]:await(), tasks[2]:await()})
-  end))
+  end)
 
-  it("leaves the tasks alone when it runs into a deadline", inside(function()
+  it("leaves the tasks alone when it runs into a deadline", function()
     local tasks = sleepers(2)
     support.raises("TimeoutError", async.wait_for, function() async.wait(tasks) end, 1)
     assert.equal(1, tasks[1]:await())
-  end))
+  end)
 
-  it("delivers the lists when the caller is cancelled in the turn in which the last one ended", inside(function()
+  it("delivers the lists when the caller is cancelled in the turn in which the last one ended", function()
     local future = async.future()
     local caller = support.started(async.wait, {future})
     future:set()
     caller:cancel()
     assert.equal(future, caller:await()[1])
-  end))
+  end)
 
-  it("raises in a cancelled scope", inside(function()
+  it("raises in a cancelled scope", function()
     local future = async.future()
     future:set()
     local caller = async.spawn(function() support.is_cancelled(async.wait, {future}) end)
     caller:cancel()
     caller:await()
-  end))
+  end)
 
-  it("has looked at the failures", function()
+  it("has looked at the failures", outside(function()
     assert.same({}, support.reported(testing.run, function()
       async.wait({async.spawn(failing(0, "oops"))})
       async.wait({support.started(failing(0, "oops"))})
     end))
-  end)
-
-  it("raises DeadlockError when it is given the caller itself", inside(function()
-    support.raises("DeadlockError", async.wait, {async.current_task()})
   end))
 
-  it("refuses functions and whatever else is neither task nor future", inside(function()
+  it("raises DeadlockError when it is given the caller itself", function()
+    support.raises("DeadlockError", async.wait, {async.current_task()})
+  end)
+
+  it("refuses functions and whatever else is neither task nor future", function()
     local ran = false
     support.refuses(1, "wait", async.wait, {function() ran = true end})
     support.refuses(1, "wait", async.wait, {5})
@@ -201,9 +203,9 @@ describe("wait", function()
     support.refuses(1, "wait", async.wait, async.future())
     async.sleep(0)
     assert.is_false(ran)
-  end))
+  end)
 
-  it("refuses wrong options", inside(function()
+  it("refuses wrong options", function()
     local list = {async.future()}
     support.refuses(2, "wait", async.wait, list, 5)
     support.refuses(2, "wait", async.wait, list, {timeout = "soon"})
@@ -211,20 +213,20 @@ describe("wait", function()
     support.refuses(2, "wait", async.wait, list, {return_when = "never"})
     support.refuses(2, "wait", async.wait, list, {return_when = 1})
     support.refuses(2, "wait", async.wait, list, {time_out = 1})
-  end))
+  end)
 
-  it("needs a task that can wait", function()
+  it("needs a task that can wait", outside(function()
     local future = async.future()
     support.needs_a_task("wait", function()
       return function() return async.wait({future}) end
     end)
-  end)
+  end))
 
-  it("is over at once if what stands first has ended, whatever else is pending", inside(function()
+  it("is over at once if what stands first has ended, whatever else is pending", function()
     local settled, future = async.future(), async.future()
     local task = async.spawn(async.sleep, 5)
     settled:set(1)
     for _, item in ipairs{future, task} do async.wait({settled, item}, {return_when = "first_completed"}) end
     task:close()
-  end))
+  end)
 end)

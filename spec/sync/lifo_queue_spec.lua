@@ -4,7 +4,7 @@ local async = require "saros"
 local testing = require "saros.testing"
 local support = require "spec.support.combine"
 
-local inside = support.inside
+local outside = require("saros.busted").outside
 
 --- Puts these into the queue.
 local function fill(queue, ...)
@@ -20,21 +20,21 @@ local function drain(queue)
 end
 
 describe("lifo_queue", function()
-  it("gives the newest item first", inside(function()
+  it("gives the newest item first", function()
     local queue = fill(async.lifo_queue(), 1, 2, 3)
     assert.equal(3, queue:get())
     fill(queue, 4, 5)
     assert.same({5, 4, 2, 1}, drain(queue))
-  end))
+  end)
 
-  it("gives an item to the getter that waits longest", inside(function()
+  it("gives an item to the getter that waits longest", function()
     local queue = async.lifo_queue()
     local one, two = support.started(queue.get, queue), support.started(queue.get, queue)
     fill(queue, "a", "b")
     assert.same({"a", "b"}, {one:await(), two:await()})
-  end))
+  end)
 
-  it("that is full admits putters in order of arrival; what they put is the newest then", inside(function()
+  it("that is full admits putters in order of arrival; what they put is the newest then", function()
     local queue = fill(async.lifo_queue(2), "a", "b")
     local c, d = support.started(queue.put, queue, "c"), support.started(queue.put, queue, "d")
     assert.equal("b", queue:get())
@@ -43,9 +43,9 @@ describe("lifo_queue", function()
     assert.equal("c", queue:get())
     d:await()
     assert.same({"d", "a"}, drain(queue))
-  end))
+  end)
 
-  it("can be closed, joined and iterated like every queue", inside(function()
+  it("can be closed, joined and iterated like every queue", function()
     local queue, seen = fill(async.lifo_queue(3), 1, 2, 3), {}
     assert.same({3, 3, true}, {queue:size(), queue:maxsize(), queue:full()})
     local joiner, putter = support.started(queue.join, queue), support.started(queue.put, queue, 4)
@@ -58,15 +58,15 @@ describe("lifo_queue", function()
     joiner:await()
     assert.same({3, 2, 1}, seen)
     assert.is_nil(queue:get())
-  end))
+  end)
 
-  it("takes false as an item, and refuses nil", inside(function()
+  it("takes false as an item, and refuses nil", function()
     local queue = fill(async.lifo_queue(), true, false)
     assert.same({false, true}, drain(queue))
     support.refuses(1, "put", queue.put, queue, nil)
-  end))
+  end)
 
-  it("keeps the item of a getter that was cancelled before, and has delivered it after", inside(function()
+  it("keeps the item of a getter that was cancelled before, and has delivered it after", function()
     local queue = async.lifo_queue()
     local before, after = support.started(queue.get, queue), support.started(queue.get, queue)
     before:cancel()
@@ -75,9 +75,9 @@ describe("lifo_queue", function()
     assert.equal("cancelled", (support.outcome(before)))
     assert.equal(1, after:await())
     assert.is_true(queue:empty())
-  end))
+  end)
 
-  it("keeps the item that a getter closed by force has not taken, as the next one", function()
+  it("keeps the item that a getter closed by force has not taken, as the next one", outside(function()
     for _, make in ipairs({async.lifo_queue, async.queue}) do
       for _, getters in ipairs({1, 2}) do
         local queue, count = make(), getters == 1 and 17 or 1
@@ -97,9 +97,9 @@ describe("lifo_queue", function()
         assert.same({1, count}, {items[1], #items})
       end
     end
-  end)
+  end))
 
-  it("does not hold on to what was taken", inside(function()
+  it("does not hold on to what was taken", function()
     local queue, weak = async.lifo_queue(), setmetatable({}, {__mode = "v"})
     for i = 1, 20 do
       weak[i] = {}
@@ -108,7 +108,7 @@ describe("lifo_queue", function()
     drain(queue)
     collectgarbage()
     assert.is_nil(next(weak))
-  end))
+  end)
 
   it("refuses a maxsize that is none", function()
     for _, maxsize in ipairs({0, -1, 1.5, "many", {}, false}) do

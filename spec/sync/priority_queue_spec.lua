@@ -4,7 +4,7 @@ local async = require "saros"
 local testing = require "saros.testing"
 local support = require "spec.support.combine"
 
-local inside = support.inside
+local outside = require("saros.busted").outside
 
 local function by_priority(a, b) return a.priority < b.priority end
 
@@ -38,33 +38,33 @@ local function numbers(seed)
 end
 
 describe("priority_queue", function()
-  it("gives the least item first", inside(function()
+  it("gives the least item first", function()
     assert.same({1, 2, 3, 4, 5}, drain(fill(async.priority_queue(), 4, 1, 5, 3, 2)))
     assert.same({"a", "b", "c"}, drain(fill(async.priority_queue(), "c", "a", "b")))
-  end))
+  end)
 
-  it("compares by `<`, so by __lt where there is one", inside(function()
+  it("compares by `<`, so by __lt where there is one", function()
     local meta = {__lt = by_priority}
     local queue = async.priority_queue()
     for i, priority in ipairs({2, 1, 3}) do queue:put(setmetatable(item(priority, i), meta)) end
     assert.equal("2 1 3", names(drain(queue)))
-  end))
+  end)
 
-  it("compares by `less` where that is given", inside(function()
+  it("compares by `less` where that is given", function()
     local queue = async.priority_queue(nil, function(a, b) return a > b end)
     assert.is_nil(queue:maxsize())
     assert.same({5, 4, 3, 2, 1}, drain(fill(queue, 4, 1, 5, 3, 2)))
-  end))
+  end)
 
-  it("gives items of equal priority in order of arrival", inside(function()
+  it("gives items of equal priority in order of arrival", function()
     local queue = async.priority_queue(nil, by_priority)
     fill(queue, item(2, "a"), item(1, "b"), item(2, "c"), item(1, "d"), item(2, "e"), item(1, "f"))
     assert.equal("b d f a c e", names(drain(queue)))
     for i = 1, 100 do queue:put(item(0, i)) end
     for i = 1, 100 do assert(queue:get().name == i) end
-  end))
+  end)
 
-  it("keeps the order of many items, put and taken in turns", inside(function()
+  it("keeps the order of many items, put and taken in turns", function()
     local random, queue, model = numbers(3), async.priority_queue(nil, by_priority), {}
     for number = 1, 3000 do
       if random(5) <= 3 or #model == 0 then
@@ -79,16 +79,16 @@ describe("priority_queue", function()
       assert(#model == queue:size())
     end
     assert.equal(names(model), names(drain(queue)))
-  end))
+  end)
 
-  it("gives an item to the getter that waits, whatever its priority", inside(function()
+  it("gives an item to the getter that waits, whatever its priority", function()
     local queue = async.priority_queue()
     local one, two = support.started(queue.get, queue), support.started(queue.get, queue)
     fill(queue, 9, 1)
     assert.same({9, 1}, {one:await(), two:await()})
-  end))
+  end)
 
-  it("that is full admits putters in order of arrival; what they put takes its place by priority", inside(function()
+  it("that is full admits putters in order of arrival; what they put takes its place by priority", function()
     local queue = fill(async.priority_queue(2), 5, 6)
     local low, high = support.started(queue.put, queue, 7), support.started(queue.put, queue, 1)
     assert.is_false(queue:try_put(0))
@@ -98,9 +98,9 @@ describe("priority_queue", function()
     assert.equal(6, queue:get())
     high:await()
     assert.same({1, 7}, drain(queue))
-  end))
+  end)
 
-  it("can be closed, joined and iterated like every queue", inside(function()
+  it("can be closed, joined and iterated like every queue", function()
     local queue, seen = fill(async.priority_queue(), 3, 1, 2), {}
     local joiner = support.started(queue.join, queue)
     queue:close()
@@ -113,17 +113,17 @@ describe("priority_queue", function()
     joiner:await()
     assert.same({1, 2, 3}, seen)
     assert.is_nil(queue:get())
-  end))
+  end)
 
-  it("takes false as an item, and refuses nil", inside(function()
+  it("takes false as an item, and refuses nil", function()
     local queue = async.priority_queue(nil, function(a, b) return a and not b end)
     assert.same({true, false}, drain(fill(queue, false, true)))
     support.refuses(1, "put", queue.put, queue, nil)
     support.refuses(1, "try_put", queue.try_put, queue)
-  end))
+  end)
 
   describe("whose `less` fails", function()
-    it("raises that from put, as it is, and has not taken the item", inside(function()
+    it("raises that from put, as it is, and has not taken the item", function()
       local err = {}
       local queue = async.priority_queue(nil, function(a, b)
         if a == "bad" or b == "bad" then error(err) end
@@ -138,16 +138,16 @@ describe("priority_queue", function()
         queue:task_done()
       end
       queue:join()
-    end))
+    end)
 
-    it("raises what `<` says of items that cannot be compared", inside(function()
+    it("raises what `<` says of items that cannot be compared", function()
       local queue = fill(async.priority_queue(), {})
       assert.matches("attempt to compare", support.failure(queue.put, queue, {}))
       assert.matches("attempt to compare", support.failure(queue.put, queue, 1))
       assert.equal(1, #drain(queue))
-    end))
+    end)
 
-    it("raises that from get, and has given nothing away", inside(function()
+    it("raises that from get, and has given nothing away", function()
       local fails = false
       local queue = async.priority_queue(nil, function(a, b)
         if fails then error("oops", 0) end
@@ -160,9 +160,9 @@ describe("priority_queue", function()
       assert.equal(5, queue:size())
       fails = false
       assert.same({1, 2, 3, 4, 5}, drain(queue))
-    end))
+    end)
 
-    it("at any comparison whatever leaves all items in it, in order", inside(function()
+    it("at any comparison whatever leaves all items in it, in order", function()
       local random, countdown = numbers(5), math.huge
       local queue = async.priority_queue(nil, function(a, b)
         countdown = countdown - 1
@@ -191,9 +191,9 @@ describe("priority_queue", function()
         return a.name < b.name
       end)
       assert.equal(names(expected), names(drain(queue)))
-    end))
+    end)
 
-    it("for the item of a waiting putter, raises there and not in the getter; the next is admitted", inside(function()
+    it("for the item of a waiting putter, raises there and not in the getter; the next is admitted", function()
       local queue = fill(async.priority_queue(2), 1, 2)
       local bad, good = support.started(queue.put, queue, {}), support.started(queue.put, queue, 3)
       assert.equal(1, queue:get())
@@ -204,19 +204,19 @@ describe("priority_queue", function()
       assert.same({2, 3}, drain(queue))
       for _ = 1, 3 do queue:task_done() end
       queue:join()
-    end))
+    end)
 
-    it("for the only putter that waits, leaves room behind", inside(function()
+    it("for the only putter that waits, leaves room behind", function()
       local queue = fill(async.priority_queue(2), 1, 2)
       local bad = support.started(queue.put, queue, {})
       assert.equal(1, queue:get())
       assert.equal("failed", (support.outcome(bad)))
       assert.is_true(queue:try_put(0))
       assert.same({0, 2}, drain(queue))
-    end))
+    end)
   end)
 
-  it("complains when `less` uses the queue, and stays as it was", inside(function()
+  it("complains when `less` uses the queue, and stays as it was", function()
     local queue, use
     queue = async.priority_queue(nil, function(a, b)
       if use then use() end
@@ -234,16 +234,16 @@ describe("priority_queue", function()
     end
     support.complains("changed", queue.get, queue)
     assert.same({0, 2, 3, 4}, drain(queue))
-  end))
+  end)
 
-  it("does not let `less` wait", inside(function()
+  it("does not let `less` wait", function()
     local queue = fill(async.priority_queue(nil, function() async.sleep(1) end), 1)
     support.complains("sleep", queue.put, queue, 2)
     assert.equal(1, queue:size())
-  end))
+  end)
 
   describe("whose waiter is cancelled", function()
-    it("keeps the item that was for it, or has delivered it", inside(function()
+    it("keeps the item that was for it, or has delivered it", function()
       local queue = async.priority_queue()
       local before, after = support.started(queue.get, queue), support.started(queue.get, queue)
       before:cancel()
@@ -252,9 +252,9 @@ describe("priority_queue", function()
       assert.equal("cancelled", (support.outcome(before)))
       assert.equal(1, after:await())
       assert.is_true(queue:empty())
-    end))
+    end)
 
-    it("does not take the item that it would put, or has taken it once", inside(function()
+    it("does not take the item that it would put, or has taken it once", function()
       local queue = fill(async.priority_queue(1), 5)
       local before, after = support.started(queue.put, queue, 1), support.started(queue.put, queue, 2)
       before:cancel()
@@ -263,10 +263,10 @@ describe("priority_queue", function()
       assert.equal("cancelled", (support.outcome(before)))
       assert.equal("done", (support.outcome(after)))
       assert.same({2}, drain(queue))
-    end))
+    end)
   end)
 
-  it("neither loses nor doubles an item, whoever is cancelled when", inside(function()
+  it("neither loses nor doubles an item, whoever is cancelled when", function()
     local random = numbers(42)
     for round = 1, 30 do
       local queue, put, got, tasks = async.priority_queue(round % 3 + 1), {}, {}, {}
@@ -297,9 +297,9 @@ describe("priority_queue", function()
       table.sort(got)
       assert.same(put, got)
     end
-  end))
+  end)
 
-  it("keeps the item that a getter closed by force has not taken, before its equals", function()
+  it("keeps the item that a getter closed by force has not taken, before its equals", outside(function()
     for _, fails in ipairs({false, true}) do
       local queue = async.priority_queue(nil, function(a, b)
         if fails then error "oops" end
@@ -325,9 +325,9 @@ describe("priority_queue", function()
         assert.equal("c a b", names(drain(queue)))
       end
     end
-  end)
+  end))
 
-  it("does not hold on to what was taken", inside(function()
+  it("does not hold on to what was taken", function()
     local queue, weak = async.priority_queue(nil, by_priority), setmetatable({}, {__mode = "v"})
     for i = 1, 20 do
       weak[i] = item(i % 3, i)
@@ -337,7 +337,7 @@ describe("priority_queue", function()
     collectgarbage()
     assert.is_nil(next(weak))
     assert.is_true(queue:empty())
-  end))
+  end)
 
   it("refuses a maxsize, or a less, that is none", function()
     for _, maxsize in ipairs({0, -1, 1.5, "many", {}, false}) do
@@ -348,9 +348,9 @@ describe("priority_queue", function()
     end
   end)
 
-  it("can be made and used without waiting outside of a run", function()
+  it("can be made and used without waiting outside of a run", outside(function()
     local queue = async.priority_queue(2)
     assert.same({true, true, false}, {queue:try_put(2), queue:try_put(1), queue:try_put(0)})
     assert.same({1, 2}, {queue:try_get(), queue:try_get()})
-  end)
+  end))
 end)

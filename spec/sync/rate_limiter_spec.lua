@@ -3,7 +3,7 @@ local async = require "saros"
 local testing = require "saros.testing"
 local support = require "spec.support.combine"
 
-local inside = support.inside
+local outside = require("saros.busted").outside
 
 --- The seconds at which so many acquires in a row return, from now on.
 local function grants(limiter, count)
@@ -16,11 +16,11 @@ local function grants(limiter, count)
 end
 
 describe("rate_limiter", function()
-  it("lets n pass at once and the next when the first is a period old", inside(function()
+  it("lets n pass at once and the next when the first is a period old", function()
     assert.same({0, 0, 0, 1, 1, 1, 2}, grants(async.rate_limiter(3, 1), 7))
-  end))
+  end)
 
-  it("counts in a window that slides", inside(function()
+  it("counts in a window that slides", function()
     local limiter, start, times = async.rate_limiter(2, 10), async.now(), {}
     for i, pause in ipairs({0, 4, 0, 0, 0, 0}) do
       async.sleep(pause)
@@ -28,9 +28,9 @@ describe("rate_limiter", function()
       times[i] = math.floor(async.now() - start + 0.5)
     end
     assert.same({0, 4, 10, 14, 20, 24}, times)
-  end))
+  end)
 
-  it("never lets more than n pass in any stretch as long as the period", inside(function()
+  it("never lets more than n pass in any stretch as long as the period", function()
     local limiter, times, seed = async.rate_limiter(5, 3), {}, 11
     local function random(n)
       seed = (seed * 1103515245 + 12345) % 2 ^ 31
@@ -42,15 +42,15 @@ describe("rate_limiter", function()
       times[i] = async.now()
     end
     for i = 6, #times do assert(times[i] - times[i - 5] > 3 - 1e-6) end
-  end))
+  end)
 
-  it("has no credit from an idle time", inside(function()
+  it("has no credit from an idle time", function()
     local limiter = async.rate_limiter(2, 1)
     async.sleep(100)
     assert.same({0, 0, 1, 1}, grants(limiter, 4))
-  end))
+  end)
 
-  it("keeps a window of many grants", inside(function()
+  it("keeps a window of many grants", function()
     local limiter = async.rate_limiter(1000, 1)
     assert.equal(0, support.seconds(function()
       for _ = 1, 500 do limiter:acquire() end
@@ -58,9 +58,9 @@ describe("rate_limiter", function()
     async.sleep(0.5)
     local times = grants(limiter, 1001)
     assert.same({0, 0.5, 0.5, 1}, {times[500], times[501], times[1000], times[1001]})
-  end))
+  end)
 
-  it("serves who waits in order: nobody overtakes", inside(function()
+  it("serves who waits in order: nobody overtakes", function()
     local limiter, log, tasks = async.rate_limiter(1, 1), {}, {}
     limiter:acquire()
     for i = 1, 3 do
@@ -73,9 +73,9 @@ describe("rate_limiter", function()
     log[#log + 1] = "main"
     async.wait(tasks)
     assert.same({1, 2, 3, "main"}, log)
-  end))
+  end)
 
-  it("does not suspend while there is room, but lets others have a turn now and then", inside(function()
+  it("does not suspend while there is room, but lets others have a turn now and then", function()
     local limiter, turns = async.rate_limiter(1e9, 1), 0
     local other = async.spawn(function() turns = turns + 1 end)
     limiter:acquire()
@@ -86,31 +86,31 @@ describe("rate_limiter", function()
     end
     assert.equal(1, turns)
     other:await()
-  end))
+  end)
 
-  it("without a period, or with one below zero, has no limit", inside(function()
+  it("without a period, or with one below zero, has no limit", function()
     assert.same({0, 0, 0, 0}, grants(async.rate_limiter(1, 0), 4))
     assert.same({0, 0, 0, 0}, grants(async.rate_limiter(1, -1), 4))
-  end))
+  end)
 
-  it("with an endless period never lets another pass", inside(function()
+  it("with an endless period never lets another pass", function()
     local limiter = async.rate_limiter(2, math.huge)
     assert.same({0, 0}, grants(limiter, 2))
     support.raises("TimeoutError", async.wait_for, function() limiter:acquire() end, 1e6)
     support.raises("DeadlockError", limiter.acquire, limiter)
-  end))
+  end)
 
   describe("whose waiter is cancelled", function()
-    it("lets the next one pass in its place", inside(function()
+    it("lets the next one pass in its place", function()
       local limiter = async.rate_limiter(1, 1)
       limiter:acquire()
       local one, two = support.started(limiter.acquire, limiter), support.started(limiter.acquire, limiter)
       one:cancel()
       assert.equal(1, support.seconds(two.await, two))
       assert.equal("cancelled", (support.outcome(one)))
-    end))
+    end)
 
-    it("keeps no timer when it was the only one", inside(function()
+    it("keeps no timer when it was the only one", function()
       do
         local limiter = async.rate_limiter(1, 1000)
         limiter:acquire()
@@ -121,9 +121,9 @@ describe("rate_limiter", function()
       end
       collectgarbage()
       async.sleep(2000)
-    end))
+    end)
 
-    it("in the turn in which it may pass, after that, has passed", inside(function()
+    it("in the turn in which it may pass, after that, has passed", function()
       local limiter = async.rate_limiter(1, 1)
       limiter:acquire()
       local passed, task
@@ -139,32 +139,32 @@ describe("rate_limiter", function()
       assert.equal("cancelled", (support.outcome(task)))
       assert.same({1, 2}, grants(limiter, 2))
       assert.is_true(passed)
-    end))
+    end)
 
-    it("by a deadline uses nothing up", inside(function()
+    it("by a deadline uses nothing up", function()
       local limiter = async.rate_limiter(1, 2)
       limiter:acquire()
       support.raises("TimeoutError", async.wait_for, function() limiter:acquire() end, 1)
       assert.same({1, 3}, grants(limiter, 2))
-    end))
+    end)
 
-    it("before the call uses nothing up", inside(function()
+    it("before the call uses nothing up", function()
       local limiter = async.rate_limiter(1, 1)
       local task = async.spawn(limiter.acquire, limiter)
       task:cancel()
       assert.equal("cancelled", (support.outcome(task)))
       assert.same({0}, grants(limiter, 1))
-    end))
+    end)
   end)
 
   describe("with", function()
-    it("calls the function when it may pass, and returns its results", inside(function()
+    it("calls the function when it may pass, and returns its results", function()
       local limiter = async.rate_limiter(1, 1)
       assert.same({1, nil, 3, n = 3}, table.pack(limiter:with(function(...) return ... end, 1, nil, 3)))
       assert.equal(1, support.seconds(limiter.with, limiter, function() end))
-    end))
+    end)
 
-    it("raises its error as it is, and never calls it when it is cancelled before", inside(function()
+    it("raises its error as it is, and never calls it when it is cancelled before", function()
       local limiter, err, called = async.rate_limiter(1, 1), {}, false
       assert.equal(err, support.failure(limiter.with, limiter, function() error(err) end))
       local task = support.started(limiter.with, limiter, function() called = true end)
@@ -172,10 +172,10 @@ describe("rate_limiter", function()
       assert.equal("cancelled", (support.outcome(task)))
       assert.is_false(called)
       support.refuses(1, "with", limiter.with, limiter, 5)
-    end))
+    end)
   end)
 
-  it("can be made outside of a run, and goes on in the next one", function()
+  it("can be made outside of a run, and goes on in the next one", outside(function()
     local limiter = async.rate_limiter(1, 3600)
     for _ = 1, 2 do -- the first clock has been ahead of the second
       testing.run(function()
@@ -184,15 +184,15 @@ describe("rate_limiter", function()
       end)
     end
     async.run(function() assert.equal(0, support.seconds(limiter.acquire, limiter)) end)
-  end)
+  end))
 
-  it("keeps to its period on the real clock", function()
+  it("keeps to its period on the real clock", outside(function()
     async.run(function()
       local limiter, start = async.rate_limiter(1, 0.02), async.now()
       for _ = 1, 4 do limiter:acquire() end
       assert.is_true(async.now() - start >= 0.06)
     end)
-  end)
+  end))
 
   it("refuses numbers that are none", function()
     for _, n in ipairs({0, -1, 1.5, "many", {}, false}) do
@@ -205,10 +205,10 @@ describe("rate_limiter", function()
     support.refuses(2, "rate_limiter", async.rate_limiter, 1)
   end)
 
-  it("needs a task that can wait", function()
+  it("needs a task that can wait", outside(function()
     local limiter = async.rate_limiter(1, 1)
     support.needs_a_task("rate_limiter:acquire", function()
       return function() return limiter:acquire() end
     end)
-  end)
+  end))
 end)

@@ -3,6 +3,8 @@ local async = require "saros"
 local testing = require "saros.testing"
 local support = require "spec.support.combine"
 
+local outside = require("saros.busted").outside
+
 local inside, after = support.inside, support.after
 
 --- A task that acquires and, once it has, says its name in the list and holds on until `go` is set.
@@ -15,7 +17,7 @@ local function holder(semaphore, log, name, go)
 end
 
 describe("semaphore", function()
-  it("gives as many permits as it has", inside(function()
+  it("gives as many permits as it has", function()
     local semaphore = async.semaphore(2)
     assert.equal(2, semaphore:available())
     local one, two = semaphore:acquire(), semaphore:acquire()
@@ -24,9 +26,9 @@ describe("semaphore", function()
     assert.equal(1, semaphore:available())
     two:release()
     assert.equal(2, semaphore:available())
-  end))
+  end)
 
-  it("never lets more in than it has permits, and loses none", inside(function()
+  it("never lets more in than it has permits, and loses none", function()
     local semaphore, running, peak, total = async.semaphore(3), 0, 0, 0
     async.task_group(function(group)
       for i = 1, 50 do
@@ -40,9 +42,9 @@ describe("semaphore", function()
       end
     end)
     assert.same({3, 50, 3}, {peak, total, semaphore:available()})
-  end))
+  end)
 
-  it("takes a permit back once, by release or at the end of a block", inside(function()
+  it("takes a permit back once, by release or at the end of a block", function()
     local semaphore = async.semaphore(2)
     do
       local permit <close> = semaphore:acquire()
@@ -56,17 +58,17 @@ describe("semaphore", function()
       error "oops"
     end)
     assert.equal(2, semaphore:available())
-  end))
+  end)
 
-  it("does not suspend while there are permits", inside(function()
+  it("does not suspend while there are permits", function()
     local semaphore, turns = async.semaphore(1), 0
     local other = async.spawn(function() turns = turns + 1 end)
     semaphore:acquire():release()
     assert.equal(0, turns)
     other:await()
-  end))
+  end)
 
-  it("takes a permit back without its handle, as in asyncio", inside(function()
+  it("takes a permit back without its handle, as in asyncio", function()
     local semaphore = async.semaphore(1)
     semaphore:acquire()
     semaphore:release()
@@ -76,24 +78,24 @@ describe("semaphore", function()
     semaphore:release()
     waiter:await():release()
     assert.equal(1, semaphore:available())
-  end))
+  end)
 
-  it("raises when more is released than was acquired, and keeps its count", inside(function()
+  it("raises when more is released than was acquired, and keeps its count", function()
     local semaphore = async.semaphore(1)
     support.complains("semaphore:release", semaphore.release, semaphore)
     semaphore:acquire():release()
     support.complains("semaphore:release", semaphore.release, semaphore)
     assert.equal(1, semaphore:available())
-  end))
+  end)
 
-  it("lets another task release a permit", inside(function()
+  it("lets another task release a permit", function()
     local semaphore = async.semaphore(1)
     local permit = semaphore:acquire()
     async.spawn(function() permit:release() end):await()
     assert.equal(1, semaphore:available())
-  end))
+  end)
 
-  it("serves who waits in order", inside(function()
+  it("serves who waits in order", function()
     local semaphore, log = async.semaphore(1), {}
     local permit = semaphore:acquire()
     local tasks = {}
@@ -101,9 +103,9 @@ describe("semaphore", function()
     permit:release()
     async.wait(tasks)
     assert.same({1, 2, 3, 4, 5}, log)
-  end))
+  end)
 
-  it("hands a permit over at the moment of release: nobody overtakes", inside(function()
+  it("hands a permit over at the moment of release: nobody overtakes", function()
     local semaphore, log = async.semaphore(1), {}
     local permit = semaphore:acquire()
     local first = holder(semaphore, log, "first")
@@ -114,9 +116,9 @@ describe("semaphore", function()
     log[#log + 1] = "main"
     assert.same({"first", "main"}, log)
     first:await()
-  end))
+  end)
 
-  it("gives a permit or nil when it is tried", inside(function()
+  it("gives a permit or nil when it is tried", function()
     local semaphore = async.semaphore(1)
     local permit = semaphore:try_acquire()
     assert.is_nil(semaphore:try_acquire())
@@ -126,9 +128,9 @@ describe("semaphore", function()
       assert.equal(0, semaphore:available())
     end
     assert.equal(1, semaphore:available())
-  end))
+  end)
 
-  it("forgets a waiter that is cancelled; the next one is served", inside(function()
+  it("forgets a waiter that is cancelled; the next one is served", function()
     local semaphore, log = async.semaphore(1), {}
     local permit = semaphore:acquire()
     local first, second, third = holder(semaphore, log, 1), holder(semaphore, log, 2), holder(semaphore, log, 3)
@@ -138,9 +140,9 @@ describe("semaphore", function()
     async.wait({first, third})
     assert.same({1, 3}, log)
     assert.equal(1, semaphore:available())
-  end))
+  end)
 
-  it("gives nothing to a waiter that was cancelled in the turn of the release", inside(function()
+  it("gives nothing to a waiter that was cancelled in the turn of the release", function()
     local semaphore, log = async.semaphore(1), {}
     local permit = semaphore:acquire()
     local first, second = holder(semaphore, log, 1), holder(semaphore, log, 2)
@@ -150,9 +152,9 @@ describe("semaphore", function()
     second:await()
     assert.same({2}, log)
     assert.equal(1, semaphore:available())
-  end))
+  end)
 
-  it("delivers a permit that was given before the cancellation; it is not lost", inside(function()
+  it("delivers a permit that was given before the cancellation; it is not lost", function()
     local semaphore, log = async.semaphore(1), {}
     local permit = semaphore:acquire()
     local first, second = holder(semaphore, log, 1, async.event()), holder(semaphore, log, 2)
@@ -162,9 +164,9 @@ describe("semaphore", function()
     second:await()
     assert.same({1, 2}, log)
     assert.equal(1, semaphore:available())
-  end))
+  end)
 
-  it("wakes as many as there are releases, cancelled ones in between or not", inside(function()
+  it("wakes as many as there are releases, cancelled ones in between or not", function()
     local semaphore, log, go = async.semaphore(3), {}, async.event()
     local permits = {semaphore:acquire(), semaphore:acquire(), semaphore:acquire()}
     local tasks = {}
@@ -178,9 +180,9 @@ describe("semaphore", function()
     async.wait(tasks)
     assert.same({2, 4, 5, 6}, log)
     assert.equal(3, semaphore:available())
-  end))
+  end)
 
-  it("keeps its permits when waiters run into deadlines", inside(function()
+  it("keeps its permits when waiters run into deadlines", function()
     local semaphore, timed_out, served = async.semaphore(2), 0, 0
     async.task_group(function(group)
       for i = 1, 20 do
@@ -200,17 +202,17 @@ describe("semaphore", function()
     assert.equal(20, timed_out + served)
     assert(timed_out > 0 and served > 2)
     assert.equal(2, semaphore:available())
-  end))
+  end)
 
-  it("takes nothing in a cancelled scope", inside(function()
+  it("takes nothing in a cancelled scope", function()
     local semaphore = async.semaphore(1)
     local task = async.spawn(function() semaphore:acquire() end)
     task:cancel()
     assert.equal("cancelled", (support.outcome(task)))
     assert.equal(1, semaphore:available())
-  end))
+  end)
 
-  it("forgets many waiters that are cancelled at once", inside(function()
+  it("forgets many waiters that are cancelled at once", function()
     local semaphore = async.semaphore(1)
     local permit = semaphore:acquire()
     local tasks = {}
@@ -220,9 +222,9 @@ describe("semaphore", function()
     async.wait(tasks)
     permit:release()
     assert.equal(1, semaphore:available())
-  end))
+  end)
 
-  it("lets others have a turn though a task never really waits for it", inside(function()
+  it("lets others have a turn though a task never really waits for it", function()
     local semaphore, stop = async.semaphore(1), false
     async.spawn(function() stop = true end)
     for _ = 1, 1e6 do
@@ -230,18 +232,18 @@ describe("semaphore", function()
       semaphore:acquire():release()
     end
     assert.is_true(stop)
-  end))
+  end)
 
-  it("gives permits that can be closed like everything else, twice as well", inside(function()
+  it("gives permits that can be closed like everything else, twice as well", function()
     local semaphore = async.semaphore(1)
     local permit = semaphore:acquire()
     permit:close()
     permit:close()
     assert.equal(1, semaphore:available())
-  end))
+  end)
 
   describe("with", function()
-    it("calls the function with the arguments, holding a permit, and returns its results", inside(function()
+    it("calls the function with the arguments, holding a permit, and returns its results", function()
       local semaphore = async.semaphore(1)
       local results = table.pack(semaphore:with(function(...)
         assert.equal(0, semaphore:available())
@@ -249,40 +251,40 @@ describe("semaphore", function()
       end, 1, nil, 3, nil))
       assert.same({4, 1, nil, 3, nil, n = 5}, results)
       assert.equal(1, semaphore:available())
-    end))
+    end)
 
-    it("gives the permit back after an error, which passes as it is", inside(function()
+    it("gives the permit back after an error, which passes as it is", function()
       local semaphore, err = async.semaphore(1), {}
       assert.equal(err, support.failure(semaphore.with, semaphore, function() error(err) end))
       assert.equal(1, semaphore:available())
-    end))
+    end)
 
-    it("gives the permit back when it is cancelled in the function", inside(function()
+    it("gives the permit back when it is cancelled in the function", function()
       local semaphore = async.semaphore(1)
       local task = support.started(semaphore.with, semaphore, async.sleep, math.huge)
       task:cancel()
       assert.equal("cancelled", (support.outcome(task)))
       assert.equal(1, semaphore:available())
-    end))
+    end)
 
-    it("does not call the function when it is cancelled while it waits", inside(function()
+    it("does not call the function when it is cancelled while it waits", function()
       local semaphore, called = async.semaphore(1), false
       local permit <close> = semaphore:acquire()
       local task = support.started(semaphore.with, semaphore, function() called = true end)
       task:cancel()
       assert.equal("cancelled", (support.outcome(task)))
       assert.is_false(called)
-    end))
+    end)
 
-    it("refuses what is no function, before it takes a permit", inside(function()
+    it("refuses what is no function, before it takes a permit", function()
       local semaphore = async.semaphore(1)
       support.refuses(1, "with", semaphore.with, semaphore)
       support.refuses(1, "with", semaphore.with, semaphore, 5)
       assert.equal(1, semaphore:available())
-    end))
+    end)
   end)
 
-  it("can be made, tried and released outside of a run", function()
+  it("can be made, tried and released outside of a run", outside(function()
     local semaphore = async.semaphore(2)
     local permit = semaphore:try_acquire()
     assert.equal(1, semaphore:available())
@@ -290,7 +292,7 @@ describe("semaphore", function()
     assert.equal(2, semaphore:available())
     inside(function() semaphore:with(after(1)) end)()
     assert.equal(2, semaphore:available())
-  end)
+  end))
 
   it("refuses what is no positive integer", function()
     for _, n in ipairs({0, -1, 1.5, 0 / 0, "many", false, {}}) do
@@ -299,10 +301,10 @@ describe("semaphore", function()
     support.refuses(1, "semaphore", async.semaphore)
   end)
 
-  it("needs a task that can wait", function()
+  it("needs a task that can wait", outside(function()
     local semaphore = async.semaphore(1)
     support.needs_a_task("semaphore:acquire", function()
       return function() return semaphore:acquire() end
     end)
-  end)
+  end))
 end)
