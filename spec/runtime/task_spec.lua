@@ -31,6 +31,26 @@ describe("spawn", function()
     assert.same({1, 2, 3, 4, 5}, order)
   end))
 
+  it("takes as many arguments as a call does, also in a group and for main", function()
+    local values = {}
+    for i = 1, 1000 do values[i] = i % 7 ~= 0 and i or nil end
+    local function same(...)
+      async.sleep(0)
+      assert.equal(1000, select("#", ...))
+      for i, value in pairs(values) do assert.equal(value, (select(i, ...))) end
+      return select(-3, ...)
+    end
+    assert.same({n = 3, 998, 999, 1000}, table.pack(async.run(function(...)
+      async.spawn(same, ...):await()
+      async.task_group(function(group) group:spawn(same, table.unpack(values, 1, 1000)) end)
+      return same(...)
+    end, table.unpack(values, 1, 1000))))
+    local function fail(...) error(select("#", ...) .. " arguments") end
+    local message = caught(async.run, fail, table.unpack(values, 1, 1000))
+    assert.matches("1000 arguments", message, 1, true)
+    assert.not_matches("[C]: in ?", message, 1, true)
+  end)
+
   it("starts tasks behind those that were ready before", inside(function()
     local order = {}
     async.spawn(function()

@@ -132,7 +132,7 @@ static Block *alive(lua_State *L, const char *function) {
 static int l_spawn(lua_State *L) {
   Block *group = alive(L, "group:spawn");
   sr_check_function(L, "group:spawn", 2, 1);
-  int nargs = sr_check_args(L, "group:spawn", 2);
+  int nargs = sr_pack_args(L, 2);
   if (group == NULL) {
     sr_push_error(L, "ClosedError", "ECLOSED", "group:spawn: the group has been left");
     return lua_error(L);

@@ -186,7 +186,7 @@ static bool take_late_interrupt(SrRuntime *rt) {
 static int run(lua_State *L, const char *function, bool is_testing) {
   SrRuntime *rt = sr_rt(L);
   sr_check_function(L, function, 1, 1);
-  int nargs = sr_check_args(L, function, 1);
+  int nargs = sr_pack_args(L, 1);
   if (rt->is_running) return luaL_error(L, "%s: a loop is running already (call the function, or spawn it)", function);
   sr_push_function(L, l_loop);
   lua_insert(L, 1);

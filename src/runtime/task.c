@@ -16,12 +16,6 @@ enum { BODY_TASK = 1, BODY_HANDLER, BODY_FUNCTION, BODY_RESULTS = BODY_FUNCTION 
 
 /* --- spawn ------------------------------------------------------------------ */
 
-int sr_check_args(lua_State *L, const char *function, int first) {
-  int count = lua_gettop(L) - first;
-  if (count > SR_MAX_ARGS) sr_arg_error(L, function, SR_MAX_ARGS + 2, "too many arguments");
-  return count;
-}
-
 SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int nargs) {
   uint32_t slot;
   SrTask *t = (SrTask *)lua_newuserdatauv(L, sizeof(SrTask), nargs + 1);

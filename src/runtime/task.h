@@ -70,8 +70,11 @@ static inline SrFuture *sr_test_future(lua_State *L, int arg) {
 */
 SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int nargs);
 enum { SR_MAX_ARGS = 250 };
-/* The number of arguments after `first`; raises if there are too many. [-0, +0, v] */
-int sr_check_args(lua_State *L, const char *function, int first);
+/*
+** The number of arguments after the function at `first`, up to the top. More than a task can take are packed
+** into a function that has none and calls that one. [-0, +0, m]
+*/
+int sr_pack_args(lua_State *L, int first);
 
 /* Pushes the handle of a task that has not ended. [-0, +1, -] */
 void sr_push_task(lua_State *L, const SrTask *t);

@@ -70,6 +70,33 @@ static int l_set_name(lua_State *L) {
 
 /* --- spawn and friends ------------------------------------------------------ */
 
+static int k_unpacked(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return lua_gettop(L);
+}
+
+/* Calls the function that is its first upvalue with the arguments in the second, as many as the third says. */
+static int l_unpacked(lua_State *L) {
+  int count = (int)lua_tointeger(L, lua_upvalueindex(3));
+  lua_settop(L, 0);
+  luaL_checkstack(L, count + LUA_MINSTACK, "too many arguments");
+  lua_pushvalue(L, lua_upvalueindex(1));
+  for (int i = 1; i <= count; i++) lua_rawgeti(L, lua_upvalueindex(2), i);
+  lua_callk(L, count, LUA_MULTRET, 0, k_unpacked);
+  return k_unpacked(L, LUA_OK, 0);
+}
+
+int sr_pack_args(lua_State *L, int first) {
+  int count = lua_gettop(L) - first;
+  if (count <= SR_MAX_ARGS) return count;
+  lua_createtable(L, count, 0);
+  lua_insert(L, first + 1);
+  for (int i = count; i >= 1; i--) lua_rawseti(L, first + 1, i);
+  lua_pushinteger(L, count);
+  lua_pushcclosure(L, l_unpacked, 3);
+  return 0;
+}
+
 /* At the end of a run a task that starts itself anew is the same as one that goes on: what it swallowed counts on. */
 static void count_on(SrTask *t, const SrTask *before) {
   if (t->rt->is_closing && before != NULL) t->raised = before->raised + 1;
@@ -78,7 +105,7 @@ static void count_on(SrTask *t, const SrTask *before) {
 int sr_l_spawn(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
   sr_check_function(L, "spawn", 1, 1);
-  int nargs = sr_check_args(L, "spawn", 1);
+  int nargs = sr_pack_args(L, 1);
   if (!rt->is_running) return luaL_error(L, "spawn: no loop is running (call it inside async.run)");
   count_on(sr_spawn(L, rt, &rt->root, 1, nargs), rt->current);
   return 1;

@@ -111,9 +111,10 @@ void sr_push_stack(lua_State *L, lua_State *co, int level) {
   luaL_traceback(L, co, NULL, level);
   size_t length;
   const char *text = lua_tolstring(L, -1, &length);
-  size_t cut = sizeof bottom - 1;
-  if (length < cut || strcmp(text + length - cut, bottom) != 0) return;
-  lua_pushlstring(L, text, length - cut);
+  size_t all = length, cut = sizeof bottom - 1;
+  while (length >= cut && memcmp(text + length - cut, bottom, cut) == 0) length -= cut;
+  if (length == all) return;
+  lua_pushlstring(L, text, length);
   lua_remove(L, -2);
 }
 
