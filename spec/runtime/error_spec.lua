@@ -200,6 +200,23 @@ describe("a GroupError", function()
     assert.equal(first, group_error(failing(first), failing(second)):find("QuotaError"))
   end))
 
+  it("finds what stands behind a group, and what lies very deep", function()
+    local leaf, last = async.error{name = "Leaf"}, async.error{name = "Last"}
+    local err = leaf
+    for _ = 1, 1e5 do err = async.error{name = "GroupError", traceback = "", errors = {err, "a string"}} end
+    local root = async.error{name = "GroupError", errors = {err, last}}
+    assert.equal(leaf, root:find("Leaf"))
+    assert.equal(last, root:find("Last"))
+    assert.is_nil(root:find("QuotaError"))
+  end)
+
+  it("comes to an end though a group contains itself", function()
+    local err = async.error{name = "GroupError"}
+    err.errors = {async.error{name = "GroupError", errors = {err}}, async.error{name = "QuotaError"}}
+    assert.equal(err.errors[2], err:find("QuotaError"))
+    assert.is_nil(err:find("Leaf"))
+  end)
+
   it("finds nothing where there is nothing of that name", inside(function()
     assert.is_nil(group_error(failing("QuotaError"), failing{name = "QuotaError"}):find("QuotaError"))
   end))

@@ -152,33 +152,65 @@ static lua_Integer count_listed(lua_State *L) {
   return count;
 }
 
-/* Looks for the name at index 2 in the list of errors on top, depth first; leaves what it found, or nil, in its place. */
-static bool find_in(lua_State *L) {
-  luaL_checkstack(L, 6, "GroupErrors nest too deeply");
+/* The frame of find: (error, name, lists that are being looked through, lists that have been, the present list). */
+enum { FIND_NAME = 2, FIND_TRAIL, FIND_SEEN, FIND_LIST };
+
+/* Puts the list of the error on top in the place of the present one; returns its length, 0 if it has been seen. */
+static lua_Integer enter_list(lua_State *L) {
+  lua_pushliteral(L, "errors");
+  lua_rawget(L, -2);
+  lua_replace(L, FIND_LIST);
+  lua_settop(L, FIND_LIST);
   lua_Integer count = count_listed(L);
-  for (lua_Integer i = 1; i <= count; i++) {
-    lua_rawgeti(L, -1, i);
-    if (sr_is_error(L, -1)) {
-      if (has_name(L, 2)) return lua_replace(L, -2), true;
-      lua_pushliteral(L, "errors");
-      lua_rawget(L, -2);
-      if (find_in(L)) return lua_replace(L, -3), lua_pop(L, 1), true;
-      lua_pop(L, 1);
+  if (count == 0) return 0;
+  lua_pushvalue(L, FIND_LIST);
+  bool is_new = lua_rawget(L, FIND_SEEN) == LUA_TNIL;
+  lua_pushvalue(L, FIND_LIST);
+  lua_pushboolean(L, true);
+  lua_rawset(L, FIND_SEEN);
+  lua_settop(L, FIND_LIST);
+  return is_new ? count : 0;
+}
+
+/* Depth first, and not recursive: nobody says how deep the errors nest, or that they do not contain themselves. */
+static int find_in(lua_State *L) {
+  lua_Integer depth = 0, index = 0, count = enter_list(L);
+  for (;;) {
+    if (index < count) {
+      lua_rawgeti(L, FIND_LIST, ++index);
+      if (!sr_is_error(L, -1)) {
+        lua_pop(L, 1);
+        continue;
+      }
+      if (has_name(L, FIND_NAME)) return 1;
+      lua_pushvalue(L, FIND_LIST);
+      lua_rawseti(L, FIND_TRAIL, ++depth);
+      lua_pushinteger(L, index);
+      lua_rawseti(L, FIND_TRAIL, -depth);
+      index = 0;
+      count = enter_list(L);
+      continue;
     }
-    lua_pop(L, 1);
+    if (depth == 0) return lua_pushnil(L), 1;
+    lua_rawgeti(L, FIND_TRAIL, -depth);
+    index = lua_tointeger(L, -1);
+    lua_rawgeti(L, FIND_TRAIL, depth--);
+    lua_replace(L, FIND_LIST);
+    lua_settop(L, FIND_LIST);
+    count = count_listed(L);
   }
-  return false;
 }
 
 /* error:find(name): the first error of that name below a GroupError, in all depths, or nil. */
 static int l_find(lua_State *L) {
   if (!sr_is_error(L, 1)) return luaL_error(L, "calling 'find' on bad self (Error expected)");
   if (lua_type(L, 2) != LUA_TSTRING) return sr_type_error(L, "error:find", 2, 1, "string");
-  lua_settop(L, 2);
-  lua_pushliteral(L, "errors");
-  lua_rawget(L, 1);
-  if (!find_in(L)) lua_pushnil(L);
-  return 1;
+  lua_settop(L, FIND_NAME);
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushnil(L);
+  lua_pushvalue(L, 1);
+  return find_in(L);
 }
 
 /* --- Lua functions ---------------------------------------------------------- */
