@@ -752,7 +752,7 @@ function Response:close() end
 function async.session(options) end
 
 ---@class saros.Session
----@field headers table<string, string|number|(string|number)[]>  sent with every request; can be changed
+---@field headers table<string, string|number|(string|number)[]|false>  sent with every request; can be changed
 ---@field cookies saros.Cookies|false
 local Session = {}
 

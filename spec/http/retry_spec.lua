@@ -141,6 +141,17 @@ describe("retries", function()
     assert.equal(2, http.get(server.url .. "/redirect/302?to=" .. to, { retries = 1 }):json().attempt)
   end))
 
+  it("do not go on, nor pause, once the session is closed", inside(function()
+    local session = http.session { retries = { delay = 20 } }
+    local task = async.spawn(session.get, session, (moody(9)))
+    async.sleep(0.05)
+    local before = async.now()
+    session:close()
+    local err = error_of(task.await, task)
+    assert.equal("ClosedError", err.name)
+    assert.truthy(async.now() - before < 5)
+  end))
+
   it("are refused if they make no sense", inside(function()
     for _, given in ipairs { -1, 1.5, "2", { attempts = 0 }, { delay = 0 / 0 }, { often = 1 }, { statuses = 503 } } do
       assert.truthy(error_of(http.get, server.url, { retries = given }):find("option 'retries", 1, true))

@@ -91,7 +91,8 @@ function retry.send(send, session, plan, history, started)
       return outcome
     end
     if ok then outcome:discard() end
-    async.sleep(seconds)
+    session.closing = session.closing or async.future()
+    async.wait({ session.closing }, { timeout = seconds }) -- the next attempt says that the session is closed
   end
 end
 

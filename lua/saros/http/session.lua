@@ -25,6 +25,7 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---@field package plans table          of requests without options, by function and URL
 ---@field package environment table    the proxies it names
 ---@field package pool userdata
+---@field package closing? saros.Future set by close, for requests that pause between two attempts
 local Session = {}
 
 local metatable = { __name = "Session", __index = Session }
@@ -140,6 +141,7 @@ end
 function Session:close()
   check_self(self, "close")
   self.pool:close()
+  if self.closing then self.closing:set() end
 end
 
 metatable.__close = Session.close
