@@ -167,6 +167,13 @@ describe("a response", function()
     assert.same({ "ETOOLARGE", 1048576 }, { err.code, err.limit })
   end))
 
+  it("takes a line of just 1 MiB, however it ends", inside(function()
+    for _, ending in ipairs { "\n", "\r\n", "" } do
+      local response = http.post(server.url .. "/same", { body = ("x"):rep(1048576) .. ending })
+      for line in response:lines() do assert.equal(1048576, #line) end
+    end
+  end))
+
   it("raises ClosedError for text after it has been read in pieces, and the other way round", inside(function()
     local response = http.get(server.url .. "/echo")
     response:read(1)

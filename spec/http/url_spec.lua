@@ -34,6 +34,8 @@ describe("url.parse", function()
     assert.equal("/.a/..b", url.parse("http://h/.a/..b").path)
     assert.equal("/a%20b/%C3%A4", url.parse("http://h/a b/ä").path)
     assert.equal("?q=%20", url.parse("http://h?q= ").query)
+    assert.equal("/%22%3C%3E%5C%5E%60%7B%7C%7D", url.parse('http://h/"<>\\^`{|}').path)
+    assert.equal("/!$&'()*+,-.:;=@[]_~%2f%", url.parse("http://h/!$&'()*+,-.:;=@[]_~%2f%").path)
   end)
 end)
 

@@ -267,6 +267,10 @@ async def count(x):
     x.answer_json({"bytes": len(x.body), "headers": x.headers})
 
 
+async def same(x):
+    x.answer(200, x.body)
+
+
 async def connect(x):
     x.answer(403, "no tunnel")
     return "close"
@@ -278,7 +282,8 @@ ROUTES = {
     "raw": head_only_then, "close": close, "reset": reset, "endless-headers": endless_headers,
     "once-per-connection": once_per_connection, "times": times, "hold": hold, "report": report,
     "headers": headers, "digest": digest,
-    "early": early, "set-cookies": set_cookies, "moody": moody, "count": count, "encoded": encoded, "zeros": zeros,
+    "early": early, "set-cookies": set_cookies, "moody": moody, "count": count, "same": same,
+    "encoded": encoded, "zeros": zeros,
 }
 
 

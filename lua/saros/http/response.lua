@@ -245,21 +245,23 @@ function Response:lines()
   local function next_line()
     local stop = buffer:find("\n", searched, true)
     if stop then
-      local line = buffer:sub(start, stop - 1)
+      local line = without_return(buffer:sub(start, stop - 1))
       start, searched = stop + 1, stop + 1
       check_line(#line)
-      return without_return(line)
+      return line
     end
-    check_line(#buffer - start + 1)
+    check_line(#buffer - start) -- the last byte may be a return
     local data = read(self, "response:lines")
     if data then
       buffer = buffer:sub(start) .. data
       start, searched = 1, #buffer - #data + 1
       return next_line()
     end
-    local rest = buffer:sub(start)
+    local rest = without_return(buffer:sub(start))
+    local is_over = start > #buffer
     buffer, start, searched = "", 1, 1
-    return rest ~= "" and without_return(rest) or nil
+    check_line(#rest)
+    return not is_over and rest or nil
   end
   return next_line, nil, nil, self
 end

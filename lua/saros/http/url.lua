@@ -98,7 +98,7 @@ local function parse(text)
   port = host and (port == "" and default_ports[scheme] or math.tointeger(tonumber(port)))
   if not port or port < 1 or port > 65535 then return nil, "a URL without a valid host and port" end
 
-  rest = rest:gsub("[^\33-\126]", escape_byte)
+  rest = rest:gsub("[^\33-\126]", escape_byte):gsub('["<>\\^`{|}]', escape_byte)
   local path, query, fragment = rest:match("^([^?#]*)(%??[^#]*)(#?.*)$")
   path = normalise(path == "" and "/" or path)
   local place = port == default_ports[scheme] and host or host .. ":" .. port
