@@ -7,7 +7,8 @@ local testing = {}
 
 --- Runs fn(...) as `async.run` does, on a virtual clock: it stands still while tasks run, and jumps to
 --- the next deadline when all of them wait and no real I/O is pending. A task, handle or timer that is
---- left over when fn returns is a failure that names it.
+--- left over when fn returns is a failure that names it. What I/O is about to close by itself (a small
+--- response that was not read) gets a moment to do so.
 ---@async
 ---@param fn function
 ---@return any ...  what fn returns
