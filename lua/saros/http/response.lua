@@ -106,7 +106,7 @@ end
 local function finish(self, name, ...)
   local feeder = self._feeder
   if feeder then
-    feeder:stop()
+    feeder:join()
     if feeder.failed then error(feeder.err, 0) end
   end
   if name then response.fail(self._plan, self, name, ...) end

@@ -79,9 +79,15 @@ function metatable.__close(self)
   if self.task and not self.kept then self.task:close() end
 end
 
----The response has ended, or is of no use any more: so is the body.
+---The response is of no use any more: so is the body.
 function Feeder:stop()
   self.task:cancel()
+end
+
+---The response has ended: so has the body, cleanup included.
+---@async
+function Feeder:join()
+  if not self.task:done() then self.task:close() end
 end
 
 ---Sends a request whose body is streamed. Gives what core.send gives, the feeder before it. Where
