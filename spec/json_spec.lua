@@ -44,10 +44,14 @@ describe("json.decode", function()
     assert.same({ "float", "float", "integer" }, { math.type(value[3]), math.type(value[6]), math.type(value[7]) })
   end)
 
+  it("leaves sentences alone that end in a number", function()
+    assert.same({ "No 1.", "-.5", "2.e" }, json.decode '["No 1.", "-.5", "2.e"]')
+  end)
+
   it("refuses what is broken", function()
     for _, text in ipairs {
       "", " ", "{", "[1,", "[1 2]", "{a: 1}", "nul", "NaN", "Infinity", "0x10", "01", '"', '"\\x"', "[1.0, 2", "1.0.0",
-      '{"a": 1.0,}', "[1e5, nan]", "--1", '"abc',
+      '{"a": 1.0,}', "[1e5, nan]", "--1", '"abc', "1.", "[-1.]", "1.e5", "-.5", ".5", "1.0e",
     } do
       fails(json.decode, text)
     end

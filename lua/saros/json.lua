@@ -39,15 +39,24 @@ local MARK = ("number %p %s "):format({}, os.time())
 local MANY_DIGITS = ("%d"):rep(16)
 
 local function is_plain(text)
-  return not (text:find("%d%.0") or text:find("%d[eE]") or text:find(MANY_DIGITS))
+  return not (text:find("%d%.0") or text:find("%d[eE]") or text:find(MANY_DIGITS) or text:find("%d%.%D")
+    or text:find("-.", 1, true) or text:byte(-1) == 46)
+end
+
+-- Whether JSON has numbers of this form; cjson, which asks C, takes "1." and "-.5".
+local function is_number(token)
+  local rest = token:match("^%-?%d+(.*)$")
+  rest = rest and rest:gsub("^%.%d+", "")
+  return rest and (rest == "" or rest:find("^[eE][+-]?%d+$") ~= nil)
 end
 
 local function mark_number(token)
+  if not is_number(token) then return "." .. token end -- which cjson refuses
   local number = tonumber(token)
   local whole = number and number % 1 == 0
   local is_float = token:find("[.eE]")
   if not whole or not is_float and #token < 16 then return token end
-  if not token:find("^%-?%d+%.?%d*[eE]?[+-]?%d*$") or token:find("^%-?0%d") then return token end
+  if token:find("^%-?0%d") then return token end -- broken, too
   return '"' .. MARK .. token .. '"'
 end
 
@@ -56,7 +65,7 @@ local function mark_numbers(text)
   local parts, position = {}, 1
   while true do
     local quote = text:find('"', position, true)
-    parts[#parts + 1] = text:sub(position, (quote or 0) - 1):gsub("%-?%d[%d.eE+-]*", mark_number)
+    parts[#parts + 1] = text:sub(position, (quote or 0) - 1):gsub("%-?%.?%d[%d.eE+-]*", mark_number)
     if not quote then break end
     local stop = quote
     repeat
