@@ -36,6 +36,7 @@ describe("a failed request", function()
 
   it("says that a Unix socket is not there", inside(function()
     assert.equal("ENOENT", error_of(http.get, "http://h/", { unix_socket = "/nonexistent/socket" }).code)
+    assert.equal("ENAMETOOLONG", error_of(http.get, "http://h/", { unix_socket = "/" .. ("x"):rep(300) }).code)
   end))
 
   it("says that a certificate is not trusted", inside(function()

@@ -73,7 +73,7 @@ static const char *connect_code(long number, const char *detail) {
 
 static const char *plain_code(CURLcode result, long number, const char *detail, int has_head) {
   switch (result) {
-  case CURLE_COULDNT_RESOLVE_HOST: return "ENOTFOUND";
+  case CURLE_COULDNT_RESOLVE_HOST: return strstr(detail, "path too long") != NULL ? "ENAMETOOLONG" : "ENOTFOUND";
   case CURLE_COULDNT_RESOLVE_PROXY:
   case CURLE_PROXY: return "EPROXY";
   case CURLE_COULDNT_CONNECT: return connect_code(number, detail);
