@@ -124,5 +124,7 @@ describe("a timeout", function()
     assert.equal("slow", session:get(server.url .. "/slow?seconds=0.2", { timeout = { total = false } }):text())
     local options = { timeout = { total = 5, read = 0.1 } }
     assert.equal("read", timeout_of(session.get, session, server.url .. "/hang", options).phase)
+    local hasty <close> = http.session { timeout = { total = 0.1, read = 0.1 } }
+    assert.equal("slow", hasty:get(server.url .. "/slow?seconds=0.2", { timeout = false }):text())
   end))
 end)

@@ -230,11 +230,15 @@ local function normal_seconds(value)
   return math.max(value, 0)
 end
 
----Writes the limits of all phases over those in `limits`; a number stands for the total alone.
+---Writes the limits of all phases over those in `limits`; a number stands for the total alone, false
+---takes back every limit.
 ---@param limits table<string, number>
 ---@param timeout? number|table<string, number|false>|false
 function options.merge_timeout(limits, timeout)
   if timeout == nil then return end
+  for phase in pairs(timeout == false and phases or {}) do
+    limits[phase] = nil
+  end
   if type(timeout) ~= "table" then
     limits.total = normal_seconds(timeout)
     return
