@@ -67,6 +67,12 @@ describe("a redirect", function()
     assert.equal("moved", http.get(server.url .. "/redirect/302"):text())
   end))
 
+  it("leads to the first of several places", inside(function()
+    local raw = ("HTTP/1.1 302 Found\r\nLocation: %s\r\nLocation: /nowhere\r\nContent-Length: 0\r\n\r\n")
+      :format(server.url .. "/echo")
+    assert.equal(200, http.get(server.url .. "/raw", { query = { raw = raw } }).status)
+  end))
+
   it("keeps a fragment unless it brings one", inside(function()
     assert.equal(server.url .. "/echo#here", http.get(redirect(302, "/echo") .. "#here").url)
     assert.equal(server.url .. "/echo#there", http.get(redirect(302, "/echo%23there") .. "#here").url)

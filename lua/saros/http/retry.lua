@@ -47,7 +47,7 @@ end
 
 -- What the answer says about when to come back, in seconds.
 local function retry_after(answer)
-  local value = answer.headers["retry-after"]
+  local value = answer.headers:get_all("retry-after")[1]
   if not value then return nil end
   local seconds = tonumber(value:match "^%d+$")
   local date = not seconds and core.date(value)

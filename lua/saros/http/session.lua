@@ -71,16 +71,21 @@ local function send(self, plan, history, started)
   return send_once(self, plan, history, started)
 end
 
+-- Where a redirect leads; of several places, which a server had better not name, to the first.
+local function location_of(answer)
+  return redirects[answer.status] and answer.headers:get_all("location")[1]
+end
+
 -- From a first answer that is a redirect to the last one.
 local function follow(self, plan, answer)
   local started = async.now() - answer.elapsed
-  local location = answer.headers.location
+  local location = location_of(answer)
   while location do
     plan = next_hop(plan, answer, location)
     local history = table.move(answer.history, 1, #answer.history, 1, {})
     history[#history + 1] = answer
     answer = send(self, plan, history, started)
-    location = redirects[answer.status] and answer.headers.location
+    location = location_of(answer)
   end
   return answer
 end
