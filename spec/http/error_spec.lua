@@ -114,6 +114,15 @@ describe("a failure after the headers", function()
     ["a chunked body cut in a chunk"] = { chunked .. "8\r\nsome", "ETRUNCATED" },
     ["a chunked body of garbage"] = { chunked .. "4\r\nsome\r\nxyz", "EPROTO" },
   }
+  it("is a reset if that is what came, over TLS too", inside(function()
+    for _, base in ipairs { server.url, server.tls } do
+      local response = http.get(base .. "/reset?late=1", { ca_file = server.ca })
+      assert.equal("begin", response:read())
+      assert.equal("ECONNRESET", error_of(response.text, http.get(base .. "/reset?late=1", { ca_file = server.ca })).code)
+      assert.equal("ECONNRESET", error_of(response.read, response).code)
+    end
+  end))
+
   for what, case in pairs(broken) do
     it("is raised by text: " .. what, inside(function()
       local response = raw(case[1])

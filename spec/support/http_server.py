@@ -141,6 +141,11 @@ async def close(x):
 
 
 async def reset(x):
+    """At once, or in the middle of a body."""
+    if "late" in x.query:
+        x.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin")
+        await x.writer.drain()
+        await asyncio.sleep(0.05)
     x.reset()
     return "close"
 

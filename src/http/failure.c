@@ -35,16 +35,18 @@ static const char *system_code(long number, const char *otherwise) {
 
 /*
 ** libcurl keeps the errno of a connection attempt that failed before another succeeded, and that of
-** former transfers: only one that its text speaks of belongs to this failure.
+** former transfers, and over TLS none at all: the one its text speaks of belongs to this failure. 0 for none.
 */
-static int is_transport_error(long number, const char *detail) {
-  if (number <= 0 || strstr(detail, strerror((int)number)) == NULL) return 0;
-  return number == ECONNRESET || number == EPIPE || number == ETIMEDOUT || number == EHOSTUNREACH ||
-         number == ENETUNREACH || number == ENETDOWN || number == ECONNABORTED;
+static int transport_error(const char *detail) {
+  static const int errors[] = {ECONNRESET, EPIPE, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ENETDOWN, ECONNABORTED};
+  for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+    if (strstr(detail, strerror(errors[i])) != NULL) return errors[i];
+  return 0;
 }
 
-static const char *transport_code(long number, const char *detail, int has_head) {
-  if (is_transport_error(number, detail)) return number == EPIPE ? "ECONNRESET" : system_code(number, "ECONNRESET");
+static const char *transport_code(const char *detail, int has_head) {
+  int number = transport_error(detail);
+  if (number != 0) return number == EPIPE ? "ECONNRESET" : system_code(number, "ECONNRESET");
   if (!has_head) return "ECONNRESET";
   return strstr(detail, "chunked") != NULL ? "EPROTO" : "ETRUNCATED";
 }
@@ -80,7 +82,7 @@ static const char *plain_code(CURLcode result, long number, const char *detail, 
   case CURLE_INTERFACE_FAILED: return system_code(number, "EADDRNOTAVAIL");
   case CURLE_OPERATION_TIMEDOUT: return "ETIMEDOUT";
   case CURLE_SEND_ERROR:
-  case CURLE_RECV_ERROR: return transport_code(number, detail, has_head);
+  case CURLE_RECV_ERROR: return transport_code(detail, has_head);
   case CURLE_GOT_NOTHING:
   case CURLE_SEND_FAIL_REWIND:
   case CURLE_ABORTED_BY_CALLBACK: return "ECONNRESET";
