@@ -744,7 +744,7 @@ function Response:close() end
 ---@field cookies? table<string, string|number>|false  for base_url, or every host; false: no jar
 ---@field limit? integer           requests under way at a time; 100 unless said otherwise
 ---@field limit_per_host? integer  the same for each scheme, host and port
----@field keepalive? number|false  seconds for which an unused connection is kept
+---@field keepalive? number|boolean  seconds for which an unused connection is kept; false: not at all
 
 ---Requests that share connections and defaults: `local session <close> = async.session{...}`.
 ---@param options? saros.SessionOptions

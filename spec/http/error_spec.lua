@@ -116,9 +116,10 @@ describe("a failure after the headers", function()
   }
   it("is a reset if that is what came, over TLS too", inside(function()
     for _, base in ipairs { server.url, server.tls } do
-      local response = http.get(base .. "/reset?late=1", { ca_file = server.ca })
+      local url, options = base .. "/reset?late=1", { ca_file = server.ca }
+      local response = http.get(url, options)
       assert.equal("begin", response:read())
-      assert.equal("ECONNRESET", error_of(response.text, http.get(base .. "/reset?late=1", { ca_file = server.ca })).code)
+      assert.equal("ECONNRESET", error_of(response.text, http.get(url, options)).code)
       assert.equal("ECONNRESET", error_of(response.read, response).code)
     end
   end))

@@ -41,10 +41,12 @@ describe("a session", function()
       stats.waiting, stats.failed })
   end))
 
-  it("does not keep it with keepalive = false", inside(function()
-    local session <close> = http.session { keepalive = false }
-    assert.equal(1, session:get(server.url .. "/echo"):json().number)
-    assert.equal(1, session:get(server.url .. "/echo"):json().number)
+  it("does not keep it with keepalive = false, and does with true", inside(function()
+    for keepalive, number in pairs { [false] = 1, [true] = 2 } do
+      local session <close> = http.session { keepalive = keepalive }
+      assert.equal(1, session:get(server.url .. "/echo"):json().number)
+      assert.equal(number, session:get(server.url .. "/echo"):json().number)
+    end
   end))
 
   it("joins paths to its base_url with one slash", inside(function()

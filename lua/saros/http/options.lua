@@ -197,7 +197,10 @@ local fetch_checks = {
   multipart = check_multipart, retries = check_retries, cookies = check_cookies, on_progress = of_type "function",
 }
 local session_checks = {
-  base_url = of_type "string", limit = count_from(1), limit_per_host = count_from(1), keepalive = check_seconds,
+  base_url = of_type "string", limit = count_from(1), limit_per_host = count_from(1),
+  keepalive = function(caller, name, value)
+    if value ~= true then check_seconds(caller, name, value) end
+  end,
 }
 
 ---Checks the options of `fetch` and its like.
