@@ -129,6 +129,14 @@ describe("saving a response", function()
     assert.equal("onetwothree", content(path))
   end))
 
+  it("says that there is no space, found out at the first byte or at the last", inside(function()
+    for _, bytes in ipairs { 10, 1000000 } do
+      local response = http.get(server.url .. "/big?bytes=" .. bytes)
+      local err = error_of(response.save, response, "/dev/full")
+      assert.same({ "SystemError", "ENOSPC", "/dev/full" }, { err.name, err.code, err.path })
+    end
+  end))
+
   it("writes to a pipe, which it does not replace", inside(function()
     os.execute(("cd '%s' && mkfifo pipe"):format(folder))
     local reader <close> = io.popen(("cat '%s/pipe'"):format(folder))

@@ -31,8 +31,9 @@ end
 
 ---The file is complete: it takes its place.
 function Draft:keep()
-  check("write", self.path, self.handle:close())
-  self.handle = nil
+  local handle = self.handle
+  self.handle = nil -- closed whether that succeeds or not
+  check("write", self.path, handle:close())
   if self.name then check("rename", self.path, os.rename(self.name, self.target)) end
   self.name = nil
 end
