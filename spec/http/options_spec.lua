@@ -31,6 +31,7 @@ local refused = {
   ["a negative number of redirects"] = { { max_redirects = -1 }, "option 'max_redirects'" },
   ["credentials without a user"] = { { auth = {} }, "option 'auth'" },
   ["credentials with a line end"] = { { auth = { bearer = "a\r\nb" } }, "option 'auth'" },
+  ["a token to be digested"] = { { auth = { bearer = "t", digest = true } }, "option 'auth': either bearer or digest" },
   ["a user with a colon"] = { { auth = { "a:b", "c" } }, "without ':'" },
   ["a proxy of an unknown kind"] = { { proxy = "ftp://x/" }, "option 'proxy'" },
   ["a file name with a NUL"] = { { ca_file = "a\0b" }, "option 'ca_file'" },

@@ -89,6 +89,7 @@ local function check_auth(caller, name, value)
   end
   local user = value[1] or value.user
   if not value.bearer and not user then refuse(caller, "option 'auth': user and password, or bearer expected") end
+  if value.bearer and value.digest then refuse(caller, "option 'auth': either bearer or digest expected") end
   if user and user:find(":", 1, true) then refuse(caller, "option 'auth': a user without ':' expected") end
 end
 
