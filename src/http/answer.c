@@ -4,11 +4,8 @@
 */
 #include "http/answer.h"
 
-/* A body this small has left before its answer comes: the system takes it at once. */
-#define SENT_AT_ONCE 16384
-
 int sr_answer_may_be_early(const SrTransfer *transfer) {
-  return transfer->plan->streamed || transfer->plan->body_length > SENT_AT_ONCE;
+  return transfer->plan->streamed || transfer->plan->body_length > SR_SENT_AT_ONCE;
 }
 
 int sr_answer_is_whole(const SrTransfer *transfer) {

@@ -53,7 +53,7 @@ static CURLcode reset(SrChannel *channel) {
   channel->outlet.multi = NULL;
   channel->extras = 0;
   channel->shape = SR_SHAPE_GET;
-  channel->proxied = channel->watched = channel->headed = channel->https = 0;
+  channel->proxied = channel->watched = channel->headed = channel->waits = 0;
   return set_basics(channel);
 }
 
@@ -163,10 +163,10 @@ CURLcode sr_channel_load(SrChannel *channel, const SrPlan *plan) {
     channel->headed = 1;
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, plan->headers);
   }
-  if (plan->https != channel->https) {
-    /* To wait for a connection that may carry many; on http all would queue up behind the first. */
-    channel->https = plan->https;
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)plan->https);
+  unsigned char waits = plan->https && !plan->alone; /* on http all would queue up behind the first */
+  if (waits != channel->waits) {
+    channel->waits = waits;
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)waits);
   }
   return result;
 }

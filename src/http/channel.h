@@ -38,7 +38,7 @@ struct SrChannel {
   SrShape shape;
   unsigned char proxied; /* a proxy is set */
   unsigned char headed;  /* header lines of the present plan are set */
-  unsigned char https;   /* the URL is one */
+  unsigned char waits;   /* for a connection that may carry many */
   unsigned char watched; /* on_progress or on_traffic is called */
   char detail[CURL_ERROR_SIZE];
 };

@@ -81,7 +81,8 @@ static int k_head(lua_State *L, int status, lua_KContext ctx) {
 /* The slot is held: the request leaves. */
 static int launch(lua_State *L, SrTransfer *transfer) {
   SrPool *pool = transfer->pool;
-  SrChannel *channel = sr_pool_take_channel(pool);
+  SrMulti *multi = sr_pool_multi(pool, transfer->plan->alone);
+  SrChannel *channel = multi != NULL ? sr_pool_take_channel(pool) : NULL;
   if (channel == NULL) {
     sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
     return push_outcome(L, transfer);
@@ -94,8 +95,8 @@ static int launch(lua_State *L, SrTransfer *transfer) {
     sr_transfer_fail(transfer, "FetchError", memory ? "ENOMEM" : "EINVAL", message);
     return push_outcome(L, transfer);
   }
-  if (channel->outlet.multi != pool->multi) {
-    channel->outlet.multi = pool->multi;
+  if (channel->outlet.multi != multi) {
+    channel->outlet.multi = multi;
     sr_multi_equip(&channel->outlet, channel->easy);
   }
   transfer->connect_at = sr_saros->now(pool->runtime) + transfer->plan->limits.connect;

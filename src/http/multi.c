@@ -262,7 +262,8 @@ long sr_multi_idle(const SrMulti *multi) {
 
 /* --- new, close ------------------------------------------------------------ */
 
-SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, const SrReports *reports, void *owner) {
+SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, int multiplexes,
+                      const SrReports *reports, void *owner) {
   SrMulti *multi = calloc(1, sizeof *multi);
   if (multi == NULL) return NULL;
   multi->curl = curl_multi_init();
@@ -283,6 +284,7 @@ SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, 
   curl_multi_setopt(multi->curl, CURLMOPT_TIMERDATA, multi);
   curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS, idle_limit);
   curl_multi_setopt(multi->curl, CURLMOPT_MAX_CONCURRENT_STREAMS, 100L);
+  if (!multiplexes) curl_multi_setopt(multi->curl, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
   return multi;
 }
 

@@ -25,8 +25,12 @@ typedef struct SrReports {
   void (*on_listening)(CURL *easy, int listens);
 } SrReports;
 
-/* A multi handle on `loop` that keeps at most `idle_limit` connections. NULL: no memory. */
-SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, const SrReports *reports, void *owner);
+/*
+** A multi handle on `loop` that keeps at most `idle_limit` connections, each for as many requests at a
+** time as its server takes, or for one only. NULL: no memory.
+*/
+SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, int multiplexes,
+                      const SrReports *reports, void *owner);
 
 /* Closes all connections and frees it. No easy handle may be in it any more. */
 void sr_multi_close(SrMulti *multi);

@@ -72,6 +72,15 @@ static void read_extras(lua_State *L, int table, SrExtras *extras) {
   read_list(L, table, "connect_to", &extras->connect_to);
 }
 
+/*
+** libcurl 7.88 loses data of streams on one HTTP/2 connection: what another one has received when an
+** upload of unknown length ends, and an answer that comes with a reset, as one does before the end of its
+** request. It also takes a busy connection of HTTP/1.1 for one that carries many, if the host has such, too.
+*/
+static unsigned char is_alone(const SrPlan *plan) {
+  return plan->https && (plan->extras.http1 || plan->streamed || plan->body_length > SR_SENT_AT_ONCE);
+}
+
 int sr_plan_compile(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -96,6 +105,7 @@ int sr_plan_compile(lua_State *L) {
   plan->https = field_true(L, 1, "https");
   read_list(L, 1, "headers", &plan->headers);
   if (lua_getfield(L, 1, "extras") == LUA_TTABLE) read_extras(L, 3, &plan->extras);
+  plan->alone = is_alone(plan);
   lua_settop(L, 2);
   lua_rawseti(L, 1, 1);
   return 0;

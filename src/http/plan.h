@@ -16,6 +16,9 @@ typedef struct SrLimits {
   double total, connect, read, pool;
 } SrLimits;
 
+/* A body no larger has left before its answer comes: system and server take it at once. */
+#define SR_SENT_AT_ONCE 8192
+
 /* Options of a connection that are text for libcurl. */
 typedef enum SrText {
   SR_TEXT_CA_FILE,
@@ -57,6 +60,7 @@ typedef struct SrPlan {
   unsigned sends; /* how often it may go out */
   unsigned char https;
   unsigned char streamed; /* the body comes from an upload */
+  unsigned char alone;    /* wants a connection that nobody else uses at the same time */
   SrExtras extras;
 } SrPlan;
 

@@ -3,7 +3,7 @@
 ** The pool userdata, see pool.h.
 **
 ** Order of taking apart, at the end of a run, on close and by the collector alike:
-** transfers (they hold channels and slots), then the multi handle with its sockets,
+** transfers (they hold channels and slots), then the multi handles with their sockets,
 ** then idle channels. None of it touches Lua, so the runtime may do it at any moment.
 */
 #include "http/pool.h"
@@ -30,7 +30,8 @@ static void drop_transfers(SrPool *pool, const char *message) {
 
 static void detach(SrPool *pool) {
   if (pool->multi != NULL) sr_multi_close(pool->multi);
-  pool->multi = NULL;
+  if (pool->lone != NULL) sr_multi_close(pool->lone);
+  pool->multi = pool->lone = NULL;
   pool->attached = 0;
   sr_saros->resource_close(&pool->resource);
 }
@@ -65,10 +66,15 @@ void sr_pool_attach(lua_State *L, SrPool *pool) {
     sr_saros->resource_open(L, &pool->resource);
     pool->attached = 1;
   }
-  if (pool->multi != NULL || loop == NULL) return;
+  if (loop != NULL && sr_pool_multi(pool, 0) == NULL) luaL_error(L, "not enough memory");
+}
+
+SrMulti *sr_pool_multi(SrPool *pool, int alone) {
+  SrMulti **multi = alone ? &pool->lone : &pool->multi;
   long idle_limit = pool->slots.limit < INT_MAX ? (long)pool->slots.limit : 1000L;
-  pool->multi = sr_multi_new(sr_saros, loop, idle_limit, &sr_transfer_reports, pool);
-  if (pool->multi == NULL) luaL_error(L, "not enough memory");
+  uv_loop_t *loop = sr_saros->loop(pool->runtime);
+  if (*multi == NULL) *multi = sr_multi_new(sr_saros, loop, idle_limit, !alone, &sr_transfer_reports, pool);
+  return *multi;
 }
 
 SrChannel *sr_pool_take_channel(SrPool *pool) {
@@ -154,6 +160,12 @@ static int l_gc(lua_State *L) {
   return 0;
 }
 
+static unsigned long long idle_connections(const SrPool *pool) {
+  long count = pool->multi != NULL ? sr_multi_idle(pool->multi) : 0;
+  if (pool->lone != NULL) count += sr_multi_idle(pool->lone);
+  return (unsigned long long)count;
+}
+
 static void set_count(lua_State *L, const char *name, unsigned long long count) {
   lua_pushinteger(L, (lua_Integer)count);
   lua_setfield(L, -2, name);
@@ -165,7 +177,7 @@ static int l_stats(lua_State *L) {
   lua_createtable(L, 0, 8);
   set_count(L, "active", pool->slots.held);
   set_count(L, "waiting", pool->slots.waiting);
-  set_count(L, "idle", pool->multi != NULL ? (unsigned long long)sr_multi_idle(pool->multi) : 0);
+  set_count(L, "idle", idle_connections(pool));
   set_count(L, "requests", pool->requests);
   set_count(L, "connections", pool->connections);
   set_count(L, "reused", pool->reused);

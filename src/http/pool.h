@@ -3,7 +3,7 @@
 ** A pool: connections, limits and idle channels of one session.
 **
 ** It is a Lua userdata that lives as long as its session; what belongs to a loop
-** (the multi handle, its sockets) is made at first use in a run and closed at its end.
+** (the multi handles, their sockets) is made at first use in a run and closed at its end.
 */
 #ifndef SR_HTTP_POOL_H
 #define SR_HTTP_POOL_H
@@ -17,6 +17,7 @@ typedef struct SrPool {
   saros_resource resource; /* open while `attached` */
   saros_runtime *runtime;
   SrMulti *multi;               /* NULL until the first request of a run */
+  SrMulti *lone;                /* the same, for plans that are `alone` */
   struct SrTransfer *transfers; /* all that wait or run */
   SrChannel *idle_channels;
   unsigned idle_count; /* of idle_channels */
@@ -40,7 +41,10 @@ SrPool *sr_pool_check(lua_State *L, int index);
 /* Makes the pool part of the present run. Raises without memory. [-0, +0, m] */
 void sr_pool_attach(lua_State *L, SrPool *pool);
 
-/* An idle channel whose sockets belong to the pool's multi, NULL: no memory. */
+/* The multi handle that a request goes to, of an attached pool. NULL: no memory. */
+SrMulti *sr_pool_multi(SrPool *pool, int alone);
+
+/* An idle channel, NULL: no memory. */
 SrChannel *sr_pool_take_channel(SrPool *pool);
 void sr_pool_give_channel(SrPool *pool, SrChannel *channel);
 

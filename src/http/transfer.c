@@ -102,7 +102,7 @@ static void go_on(SrTransfer *transfer) {
     touch(transfer);
     sr_transfer_arm(transfer);
   }
-  sr_multi_unpause(transfer->pool->multi, transfer->channel->easy, pauses(transfer));
+  sr_multi_unpause(transfer->channel->outlet.multi, transfer->channel->easy, pauses(transfer));
   if (transfer->open && transfer->head_done) look_for_early_end(transfer);
 }
 
@@ -272,7 +272,7 @@ void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
   transfer->pool->requests++;
   watch_upload(transfer, channel);
   sr_transfer_arm(transfer);
-  if (transfer->open && !sr_multi_add(transfer->pool->multi, channel->easy)) {
+  if (transfer->open && !sr_multi_add(channel->outlet.multi, channel->easy)) {
     transfer->channel = NULL; /* it is in no multi: nothing to remove */
     sr_pool_give_channel(transfer->pool, channel);
     sr_transfer_fail(transfer, "FetchError", "ENOMEM", "libcurl refused the request");
@@ -302,7 +302,7 @@ static void give_channel_back(SrTransfer *transfer) {
   curl_easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &opened);
   pool->connections += (unsigned long long)opened;
   if (opened == 0 && transfer->connected) pool->reused++;
-  sr_multi_remove(pool->multi, channel->easy);
+  sr_multi_remove(channel->outlet.multi, channel->easy);
   sr_pool_give_channel(pool, channel);
 }
 

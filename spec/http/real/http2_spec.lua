@@ -131,9 +131,9 @@ describe("HTTP/2 with nginx", function()
     assert.same({ 1, 0 }, { session:stats().connections, session:stats().active })
   end))
 
-  it("carries uploads beside downloads", inside(function()
+  it("carries uploads beside downloads, all of them whole", inside(function()
     local session <close> = session_of { timeout = 120, base_url = url }
-    local sizes = async.map(numbers(8), function(i)
+    local sizes = async.map(numbers(12), function(i)
       if i % 2 == 0 then return size_of(session:get "/big.bin") end
       local name, left = "/store/beside" .. i, 40
       local function piece()
@@ -141,14 +141,42 @@ describe("HTTP/2 with nginx", function()
         async.sleep(0)
         return left >= 0 and ("x"):rep(50000) or nil
       end
-      local options = { body = piece, headers = { ["Content-Length"] = 2000000 } }
-      if i % 4 == 1 then options = { body = ("x"):rep(2000000) } end
+      local length = i % 4 == 1 and 2000000 or nil
+      local options = { body = piece, headers = { ["Content-Length"] = length } }
+      if i % 3 == 1 then options = { body = ("x"):rep(2000000) } end
       local response = session:put(name, options)
       assert.same({ true, "2" }, { response.ok, response.http_version })
       return #session:get(name):text()
     end)
-    for i = 1, 8 do assert.equal(i % 2 == 0 and server.big or 2000000, sizes[i]) end
-    assert.equal(1, session:stats().connections)
+    for i = 1, 12 do assert.equal(i % 2 == 0 and server.big or 2000000, sizes[i]) end
+  end))
+
+  it("brings every answer that comes before the end of its request", inside(function()
+    local session <close> = session_of { limit = 20, base_url = url }
+    async.map(numbers(120), function(i)
+      local left = 3
+      local function piece()
+        left = left - 1
+        return left >= 0 and ("x"):rep(20000) or nil
+      end
+      local response = session:post("/facts", { body = i % 2 == 0 and piece or ("x"):rep(60000) })
+      assert.same({ 200, "POST" }, { response.status, response:json().method })
+    end)
+    assert.same({ 0, 0 }, { session:stats().failed, session:stats().active })
+  end))
+
+  it("does not mix requests that want 1.1 with others", inside(function()
+    local session <close> = session_of { base_url = url }
+    local old <close> = session:get("/big.bin", { http_version = "1.1" })
+    local new <close> = session:get "/big.bin"
+    assert.same({ "1.1", "2" }, { old.http_version, new.http_version })
+    for _ = 1, 3 do
+      local response = session:get("/facts", { timeout = 20 })
+      assert.same({ "2", "HTTP/2.0" }, { response.http_version, response:json().protocol })
+      response = session:get("/facts", { timeout = 20, http_version = "1.1" })
+      assert.same({ "1.1", "HTTP/1.1" }, { response.http_version, response:json().protocol })
+    end
+    assert.same({ server.big, server.big }, { size_of(old), size_of(new) })
   end))
 
   it("goes on elsewhere when the server says goodbye", inside(function()
