@@ -40,6 +40,11 @@ static int is_starved(const SrTransfer *transfer) {
   return transfer->upload != NULL && transfer->upload->starved && !transfer->head_done;
 }
 
+/* The connection has ended without an answer: as long as there is something to send libcurl does not tell. */
+static int is_deserted(const SrTransfer *transfer) {
+  return transfer->connected && transfer->deaf && is_starved(transfer);
+}
+
 static double nearest_deadline(const SrTransfer *transfer) {
   double nearest = transfer->total_at;
   if (transfer->early) return 0;
@@ -106,9 +111,13 @@ static void go_on(SrTransfer *transfer) {
   if (transfer->open && transfer->head_done) look_for_early_end(transfer);
 }
 
+static void end_deserted(SrTransfer *transfer) {
+  sr_failure_curl(&transfer->failure, transfer->channel, CURLE_GOT_NOTHING, 0);
+  sr_transfer_end(transfer);
+}
+
 /* The answer came before all of the request had left: the rest stays here. */
 static void stop_sending(SrTransfer *transfer) {
-  transfer->early = 0;
   if (transfer->upload != NULL) sr_upload_stop(transfer->upload);
   transfer->upload = NULL;
   if (!sr_answer_is_over(transfer)) {
@@ -125,7 +134,13 @@ static void stop_sending(SrTransfer *transfer) {
 static void on_fire(saros_timer *timer) {
   SrTransfer *transfer = owner_of(timer, timer);
   double now = sr_saros->now(transfer->pool->runtime) + TIMER_SLACK;
-  if (transfer->early) {
+  int early = transfer->early;
+  transfer->early = 0;
+  if (is_deserted(transfer)) {
+    end_deserted(transfer);
+    return;
+  }
+  if (early && transfer->head_done) {
     stop_sending(transfer);
     return;
   }
@@ -367,6 +382,9 @@ static void on_listening(CURL *easy, int listens) {
   if (transfer == NULL || !transfer->open) return;
   transfer->deaf = !listens;
   if (transfer->deaf && transfer->head_done) look_for_early_end(transfer);
+  if (!is_deserted(transfer)) return;
+  transfer->early = 1;
+  sr_transfer_arm(transfer);
 }
 
 static void on_done(CURL *easy, CURLcode result) {

@@ -43,7 +43,7 @@ typedef struct SrTransfer {
   unsigned char head_done;              /* the head of the final answer is there */
   unsigned char coded;                  /* the body has to be decoded, by who reads it */
   unsigned char undone;                 /* decoding it has failed */
-  unsigned char early;                  /* answered before the request's end: the timer is to stop that */
+  unsigned char early;                  /* answered, or deserted, before the request's end: the timer stops that */
   unsigned char deaf;                   /* libcurl does not read: it has paused, or the answer has ended */
   unsigned char paused;                 /* libcurl holds back: the buffer is full */
   unsigned char unbounded;              /* the reader wants all: no pausing */

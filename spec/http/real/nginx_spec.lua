@@ -223,6 +223,17 @@ describe("nginx", function()
     assert.equal(0, session:stats().failed)
   end))
 
+  it("loses patience with a body that does not come", inside(function()
+    local session <close> = http.session { limit = 1 }
+    local closed = false
+    local err = caught(session.put, session, server.impatient .. "/store/never", { timeout = 30, body = function()
+      local _held <close> = tasks.finally(function() closed = true end)
+      async.sleep(100)
+    end })
+    assert.same({ "FetchError", "ECONNRESET", true }, { err.name, err.code, closed })
+    assert.equal(200, session:get(server.impatient .. "/facts").status)
+  end))
+
   it("is given up when it does not answer, or does not even accept", inside(function()
     local err = caught(http.get, server.plain .. "/mute", { timeout = { read = 0.1 } })
     assert.same({ "TimeoutError", "read" }, { err.name, err.phase })
