@@ -223,15 +223,19 @@ describe("nginx", function()
     assert.equal(0, session:stats().failed)
   end))
 
-  it("loses patience with a body that does not come", inside(function()
+  it("loses patience with a body that does not come, or does not go on", inside(function()
     local session <close> = http.session { limit = 1 }
-    local closed = false
-    local err = caught(session.put, session, server.impatient .. "/store/never", { timeout = 30, body = function()
-      local _held <close> = tasks.finally(function() closed = true end)
-      async.sleep(100)
-    end })
-    assert.same({ "FetchError", "ECONNRESET", true }, { err.name, err.code, closed })
-    assert.equal(200, session:get(server.impatient .. "/facts").status)
+    for _, first in ipairs { false, "begin" } do
+      local closed, given = false, false
+      local err = caught(session.put, session, server.impatient .. "/store/never", { timeout = 30, body = function()
+        local _held <close> = tasks.finally(function(_, err) closed = err ~= nil end)
+        if given or not first then async.sleep(100) end
+        given = true
+        return first
+      end })
+      assert.same({ "FetchError", "ECONNRESET", true }, { err.name, err.code, closed })
+      assert.equal(200, session:get(server.impatient .. "/facts").status)
+    end
   end))
 
   it("is given up when it does not answer, or does not even accept", inside(function()
