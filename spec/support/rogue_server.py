@@ -5,12 +5,13 @@ Prints one line of JSON with its ports and files, and serves until nobody reads 
 
   script  HTTP: each request says in its query ("do", JSON) what happens on its connection, step by step
   silent  accepts and never says a word
-  full    a listener whose queue is full: connecting takes for ever
+  full    a listener whose queue is full: connecting takes for ever; on 127.0.0.2 and ::1 that port is as script
   socks   a SOCKS5 proxy; "guarded": one that wants user "user" and password "secret"
   tunnel  an HTTP proxy that tunnels
-  mutual  TLS, for certificates that "ca" has signed only ("client", "client_key"; "stranger" has signed itself)
+  mutual  TLS 1.2, for certificates that "ca" has signed only ("client", "client_key"; "stranger" has signed itself)
+  alerts  TLS 1.3, for the same; but no more than a handshake
   tls     HTTP as script, over TLS; "old": up to version 1.2
-  six     HTTP as script, on ::1 only
+  six     HTTP as script, on ::1 only; null where there is no IPv6
 
 Nothing here waits for time to pass: steps wait for each other.
 """
@@ -227,6 +228,19 @@ class Certificates:
         return context
 
 
+def serve_alerts(listener, context):
+    """Shakes hands; what it has to say of that has arrived when it closes."""
+    while True:
+        sock = context.wrap_socket(listener.accept()[0], server_side=True, do_handshake_on_connect=False)
+        try:
+            sock.do_handshake()
+        except OSError:
+            pass
+        while os.read(sock.fileno(), 65536):
+            pass
+        sock.close()
+
+
 def full_listener():
     listener = socket.socket()
     listener.bind((ADDRESS, 0))
@@ -254,11 +268,17 @@ async def main():
     mutual, old = certificates.context(), certificates.context()
     mutual.verify_mode = ssl.CERT_REQUIRED
     mutual.load_verify_locations(certificates.path("ca.pem"))
-    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    old.maximum_version = mutual.maximum_version = ssl.TLSVersion.TLSv1_2
+    alerts = certificates.context()
+    alerts.verify_mode = ssl.CERT_REQUIRED
+    alerts.load_verify_locations(certificates.path("ca.pem"))
+    alerting = socket.create_server((ADDRESS, 0))
+    threading.Thread(target=serve_alerts, args=(alerting, alerts), daemon=True).start()
     listener, _clients = full_listener()
     places = {name: certificates.path(file) for name, file in {
         "ca": "ca.pem", "client": "client.pem", "client_key": "client.key", "stranger": "stranger.pem",
         "stranger_key": "stranger.key"}.items()}
+    places["alerts"] = alerting.getsockname()[1]
     places["full"] = listener.getsockname()[1]
     for name, handler, context in (
             ("script", serve_script, None), ("silent", serve_silent, None), ("socks", socks(False), None),
@@ -266,11 +286,13 @@ async def main():
             ("tls", serve_script, certificates.context()), ("old", serve_script, old)):
         server = await asyncio.start_server(handler, ADDRESS, 0, ssl=context)
         places[name] = server.sockets[0].getsockname()[1]
+    await asyncio.start_server(serve_script, "127.0.0.2", places["full"])
     try:
         server = await asyncio.start_server(serve_script, "::1", 0)
         places["six"] = server.sockets[0].getsockname()[1]
+        await asyncio.start_server(serve_script, "::1", places["full"])
     except OSError:
-        pass  # no IPv6 here
+        places["six"] = None
     print(json.dumps(places), flush=True)
     await asyncio.sleep(LIFETIME)
 

@@ -9,11 +9,21 @@
 */
 #include "http/channel.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* What libcurl reads at once: half of what a response buffers before it pauses. */
 #define RECEIVE_SIZE 65536L
+
+/* How long a name that was looked up is remembered: as long as libcurl does. */
+#define DNS_SECONDS 60L
+
+/* A limit for connecting that is longer than this, in seconds, is none. */
+#define MAX_PATIENCE 86400
+
+/* How much later libcurl's limit for connecting comes than ours, in seconds. */
+#define PATIENCE_EXTRA 0.25
 
 /* The texts are copied, for which there may be no memory. */
 static CURLcode set_basics(SrChannel *channel) {
@@ -52,6 +62,7 @@ static CURLcode reset(SrChannel *channel) {
   curl_easy_reset(channel->easy);
   channel->outlet.multi = NULL;
   channel->extras = 0;
+  channel->patience = 0;
   channel->shape = SR_SHAPE_GET;
   channel->proxied = channel->watched = channel->headed = channel->waits = 0;
   return set_basics(channel);
@@ -126,6 +137,9 @@ static CURLcode load_method(SrChannel *channel, const SrPlan *plan) {
 static CURLcode load_proxy(SrChannel *channel, const SrPlan *plan) {
   if (plan->proxy == NULL && !channel->proxied) return CURLE_OK;
   channel->proxied = plan->proxy != NULL;
+  /* Waiting for the address of a SOCKS proxy, libcurl takes that of the host, if it has one. */
+  int socks = plan->proxy != NULL && strncmp(plan->proxy, "socks", 5) == 0;
+  curl_easy_setopt(channel->easy, CURLOPT_DNS_CACHE_TIMEOUT, socks && plan->extras.resolve == NULL ? 0L : DNS_SECONDS);
   CURLcode result = curl_easy_setopt(channel->easy, CURLOPT_NOPROXY, plan->no_proxy != NULL ? plan->no_proxy : "");
   if (result == CURLE_OK)
     result = curl_easy_setopt(channel->easy, CURLOPT_USERAGENT, plan->proxy != NULL ? SR_USER_AGENT : NULL);
@@ -144,6 +158,18 @@ static CURLcode load_addresses(SrChannel *channel, const SrPlan *plan) {
   return curl_easy_setopt(channel->easy, CURLOPT_RESOLVE, plan->extras.resolve);
 }
 
+/*
+** Connecting is given up by a timer of ours. libcurl has to know of the limit, though, as it tries the next
+** of a host's addresses when half of the time has passed; its own limit comes a little later.
+*/
+static void load_patience(SrChannel *channel, const SrLimits *limits) {
+  double seconds = fmin(limits->connect, limits->total);
+  long patience = seconds < MAX_PATIENCE ? (long)((seconds + PATIENCE_EXTRA) * 1000) : 0;
+  if (patience == channel->patience) return;
+  channel->patience = patience;
+  curl_easy_setopt(channel->easy, CURLOPT_CONNECTTIMEOUT_MS, patience);
+}
+
 CURLcode sr_channel_load(SrChannel *channel, const SrPlan *plan) {
   CURL *easy = channel->easy;
   CURLcode result = CURLE_OK;
@@ -154,6 +180,7 @@ CURLcode sr_channel_load(SrChannel *channel, const SrPlan *plan) {
     channel->extras = plan->extras.id;
   }
   channel->detail[0] = '\0';
+  load_patience(channel, &plan->limits);
   channel->outlet.refusal = 0;
   if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_URL, plan->url);
   curl_easy_setopt(easy, CURLOPT_CURLU, plan->parsed);

@@ -35,6 +35,7 @@ struct SrChannel {
   SrChannel *next;    /* in the pool's list of idle ones */
   lua_Integer extras; /* the id of the rare options set on it, 0 for none */
   long max_idle;      /* seconds a connection may have idled and be used again, -1: libcurl's choice, 0: none */
+  long patience;      /* CURLOPT_CONNECTTIMEOUT_MS, 0 for libcurl's own */
   SrShape shape;
   unsigned char proxied; /* a proxy is set */
   unsigned char headed;  /* header lines of the present plan are set */

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "http/deadline.h"
 #include "http/transfer.h"
 
 enum { POOL = 1, PLAN = 2, UPLOAD = 3, TRANSFER = 4 };
@@ -99,7 +100,7 @@ static int launch(lua_State *L, SrTransfer *transfer) {
     channel->outlet.multi = multi;
     sr_multi_equip(&channel->outlet, channel->easy);
   }
-  transfer->connect_at = sr_saros->now(pool->runtime) + transfer->plan->limits.connect;
+  sr_deadline_begin(transfer);
   sr_transfer_launch(transfer, channel);
   if (transfer->head_done || !transfer->open) return sr_saros->ready(L, push_outcome(L, transfer));
   return park(L, transfer, SR_AWAITS_HEAD, &head_kind, k_head);

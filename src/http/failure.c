@@ -44,7 +44,13 @@ static int transport_error(const char *detail) {
   return 0;
 }
 
+/* A server with TLS 1.3 refuses the client's certificate when the client is done with the handshake. */
+static int is_alert(const char *detail) {
+  return strstr(detail, "SSL") != NULL && strstr(detail, " alert ") != NULL;
+}
+
 static const char *transport_code(const char *detail, int has_head) {
+  if (is_alert(detail)) return "ETLS";
   int number = transport_error(detail);
   if (number != 0) return number == EPIPE ? "ECONNRESET" : system_code(number, "ECONNRESET");
   if (!has_head) return "ECONNRESET";
@@ -71,6 +77,20 @@ static const char *tls_code(CURLcode result) {
 
 static const char *connect_code(long number, const char *detail) {
   return strstr(detail, "proxy scheme") != NULL ? "EPROXY" : system_code(number, "ECONNREFUSED");
+}
+
+/* With SOCKS libcurl speaks of hosts where it means the proxy. */
+static int is_of_proxy(const SrPlan *plan, const char *detail) {
+  static const char words[] = "Could not resolve host: ";
+  if (plan->proxy == NULL || strncmp(detail, words, sizeof words - 1) != 0) return 0;
+  return strstr(plan->proxy, detail + sizeof words - 1) != NULL && strstr(plan->key, detail + sizeof words - 1) == NULL;
+}
+
+/* And of the proxy where it could not look up the host for it. */
+static int is_of_host(CURL *easy) {
+  long reason = CURLPX_OK;
+  curl_easy_getinfo(easy, CURLINFO_PROXY_ERROR, &reason);
+  return reason == CURLPX_RESOLVE_HOST;
 }
 
 static const char *plain_code(CURLcode result, long number, const char *detail, int has_head) {
@@ -109,7 +129,7 @@ static int is_long_header(CURL *easy, CURLcode result, int has_head) {
   return curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &begun) == CURLE_OK && begun > 0;
 }
 
-void sr_failure_curl(SrFailure *failure, const SrChannel *channel, CURLcode result, int has_head) {
+void sr_failure_curl(SrFailure *failure, const SrChannel *channel, const SrPlan *plan, CURLcode result, int has_head) {
   CURL *easy = channel->easy;
   const char *detail = channel->detail;
   long number = 0, connect_status = 0;
@@ -125,6 +145,8 @@ void sr_failure_curl(SrFailure *failure, const SrChannel *channel, CURLcode resu
   curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
   const char *code = tls_code(result);
   if (code == NULL) code = plain_code(result, number, detail, has_head);
+  if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(plan, detail)) code = "EPROXY";
+  if (result == CURLE_PROXY && is_of_host(easy)) code = "ENOTFOUND";
   if (connect_status != 0 && connect_status / 100 != 2) {
     code = "EPROXY";
     failure->status = connect_status;

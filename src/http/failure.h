@@ -25,8 +25,8 @@ void sr_failure_set(SrFailure *failure, const char *name, const char *code, cons
 /* Records that a deadline passed. */
 void sr_failure_timeout(SrFailure *failure, const char *phase, double seconds);
 
-/* Records libcurl's verdict on the transfer of a channel; `has_head`: the answer had begun. */
-void sr_failure_curl(SrFailure *failure, const SrChannel *channel, CURLcode result, int has_head);
+/* Records libcurl's verdict on the transfer of a plan on a channel; `has_head`: the answer had begun. */
+void sr_failure_curl(SrFailure *failure, const SrChannel *channel, const SrPlan *plan, CURLcode result, int has_head);
 
 /* nil, name, code, message, phase or status, seconds, stale [-0, +7, m] */
 int sr_failure_push(lua_State *L, const SrFailure *failure);

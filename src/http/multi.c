@@ -251,6 +251,16 @@ void sr_multi_unpause(SrMulti *multi, CURL *easy, int still) {
   settle(multi);
 }
 
+/* Only a change makes libcurl look at it. */
+void sr_multi_nudge(SrMulti *multi, CURL *easy) {
+  curl_off_t took = 0;
+  curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &took);
+  if (took > 0) return;
+  curl_easy_pause(easy, CURLPAUSE_RECV);
+  curl_easy_pause(easy, CURLPAUSE_CONT);
+  settle(multi);
+}
+
 long sr_multi_idle(const SrMulti *multi) {
   long count = 0;
   for (size_t fd = 0; fd < multi->capacity; fd++) {

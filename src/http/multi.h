@@ -53,6 +53,9 @@ void sr_multi_remove(SrMulti *multi, CURL *easy);
 /* Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this returns. */
 void sr_multi_unpause(SrMulti *multi, CURL *easy, int still);
 
+/* Has a transfer that is not connected go on, though it waits for nothing. It may have ended when this returns. */
+void sr_multi_nudge(SrMulti *multi, CURL *easy);
+
 /* Connections open and used by no request. */
 long sr_multi_idle(const SrMulti *multi);
 

@@ -10,20 +10,16 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "http/answer.h"
+#include "http/deadline.h"
 
 /* Bytes of body that wait for a slow reader before the sender is held back. */
 #define BODY_BOUND 131072
 
 /* What a Content-Length may make us reserve at once. */
 #define RESERVE_BOUND 67108864
-
-/* A deadline counts as reached when the timer fires this much early. */
-#define TIMER_SLACK 0.0005
-
-/* A timer this late says that Lua code held the loop, not that the server was silent. */
-#define LATE 0.05
 
 #define owner_of(pointer, member) ((SrTransfer *)((char *)(pointer)-offsetof(SrTransfer, member)))
 
@@ -33,51 +29,11 @@ static void wake(SrTransfer *transfer, SrAwaited awaited) {
   sr_saros->wake(&transfer->wait);
 }
 
-/* --- deadlines ------------------------------------------------------------- */
-
-/* The server waits for bytes that our side has not given yet. */
-static int is_starved(const SrTransfer *transfer) {
-  return transfer->upload != NULL && transfer->upload->starved && !transfer->head_done;
-}
+/* --- the timer ------------------------------------------------------------- */
 
 /* The connection has ended without an answer: as long as there is something to send libcurl does not tell. */
 static int is_deserted(const SrTransfer *transfer) {
-  return transfer->connected && transfer->deaf && is_starved(transfer);
-}
-
-static double nearest_deadline(const SrTransfer *transfer) {
-  double nearest = transfer->total_at;
-  if (transfer->early) return 0;
-  if (transfer->slot.state != SR_SLOT_HELD)
-    nearest = fmin(nearest, transfer->pool_at);
-  else if (!transfer->connected)
-    nearest = fmin(nearest, transfer->connect_at);
-  else if (!transfer->paused && !is_starved(transfer))
-    nearest = fmin(nearest, transfer->last_byte + transfer->plan->limits.read);
-  return nearest;
-}
-
-/* Bytes or a connection may have come while Lua code held the loop: they get one look at the sockets. */
-static int grant_grace(SrTransfer *transfer, double now) {
-  double *deadline = transfer->connected ? &transfer->last_byte : &transfer->connect_at;
-  double allowed = transfer->connected ? transfer->plan->limits.read : 0;
-  if (transfer->total_at <= now || transfer->slot.state != SR_SLOT_HELD) return 0;
-  if (now - (*deadline + allowed) < LATE) return 0;
-  *deadline = now - allowed;
-  return 1;
-}
-
-static void pass_deadline(SrTransfer *transfer, double now) {
-  const SrLimits *limits = &transfer->plan->limits;
-  if (transfer->total_at <= now)
-    sr_failure_timeout(&transfer->failure, "total", limits->total);
-  else if (transfer->slot.state != SR_SLOT_HELD)
-    sr_failure_timeout(&transfer->failure, "pool", limits->pool);
-  else if (!transfer->connected)
-    sr_failure_timeout(&transfer->failure, "connect", limits->connect);
-  else
-    sr_failure_timeout(&transfer->failure, "read", limits->read);
-  sr_transfer_end(transfer);
+  return transfer->connected && transfer->deaf && sr_transfer_is_starved(transfer);
 }
 
 /* What libcurl still waits for when it is told to go on. */
@@ -112,7 +68,7 @@ static void go_on(SrTransfer *transfer) {
 }
 
 static void end_deserted(SrTransfer *transfer) {
-  sr_failure_curl(&transfer->failure, transfer->channel, CURLE_GOT_NOTHING, 0);
+  sr_failure_curl(&transfer->failure, transfer->channel, transfer->plan, CURLE_GOT_NOTHING, 0);
   sr_transfer_end(transfer);
 }
 
@@ -130,10 +86,16 @@ static void stop_sending(SrTransfer *transfer) {
   sr_transfer_end(transfer);
 }
 
+static void on_looked_up(void *owner, int again) {
+  SrTransfer *transfer = owner;
+  if (again) transfer->failure.code = "EAI_AGAIN";
+  sr_transfer_end(transfer);
+}
+
 /* Deadlines move while the timer stands: what fires early is set again. */
 static void on_fire(saros_timer *timer) {
   SrTransfer *transfer = owner_of(timer, timer);
-  double now = sr_saros->now(transfer->pool->runtime) + TIMER_SLACK;
+  double now = sr_saros->now(transfer->pool->runtime);
   int early = transfer->early;
   transfer->early = 0;
   if (is_deserted(transfer)) {
@@ -144,15 +106,23 @@ static void on_fire(saros_timer *timer) {
     stop_sending(transfer);
     return;
   }
-  if (nearest_deadline(transfer) <= now && !grant_grace(transfer, now))
-    pass_deadline(transfer, now);
+  if (transfer->lookup != NULL) {
+    on_looked_up(transfer, 1);
+    return;
+  }
+  if (sr_deadline_nudges(transfer, now)) {
+    sr_multi_nudge(transfer->pool->multi, transfer->channel->easy);
+    if (!transfer->open) return;
+  }
+  if (sr_deadline_passes(transfer, now))
+    sr_transfer_end(transfer);
   else
     sr_transfer_arm(transfer);
 }
 
 void sr_transfer_arm(SrTransfer *transfer) {
   saros_runtime *runtime = transfer->pool->runtime;
-  double nearest = nearest_deadline(transfer);
+  double nearest = sr_deadline_nearest(transfer);
   if (nearest == HUGE_VAL)
     sr_saros->timer_stop(runtime, &transfer->timer);
   else if (!sr_saros->timer_start(runtime, &transfer->timer, nearest - sr_saros->now(runtime)))
@@ -338,6 +308,8 @@ void sr_transfer_end(SrTransfer *transfer) {
   sr_saros->resource_close(&transfer->resource);
   leave_pool(transfer);
   give_channel_back(transfer);
+  if (transfer->lookup != NULL) sr_lookup_drop(transfer->lookup);
+  transfer->lookup = NULL;
   if (transfer->upload != NULL) sr_upload_stop(transfer->upload);
   transfer->upload = NULL;
   sr_slot_release(&transfer->pool->slots, &transfer->slot);
@@ -347,6 +319,7 @@ void sr_transfer_end(SrTransfer *transfer) {
 
 void sr_transfer_fail(SrTransfer *transfer, const char *name, const char *code, const char *message) {
   if (!transfer->open) return;
+  if (transfer->lookup != NULL) sr_failure_free(&transfer->failure); /* it was not to be final */
   sr_failure_set(&transfer->failure, name, code, message);
   sr_transfer_end(transfer);
 }
@@ -387,16 +360,31 @@ static void on_listening(CURL *easy, int listens) {
   sr_transfer_arm(transfer);
 }
 
+/* True: the failure waits for the answer. */
+static int look_up(SrTransfer *transfer) {
+  const char *place = transfer->plan->key, *name = strstr(place, "://") + 3;
+  if (transfer->failure.code == NULL || strcmp(transfer->failure.code, "ENOTFOUND") != 0) return 0;
+  uv_loop_t *loop = sr_saros->loop(transfer->pool->runtime);
+  transfer->lookup = sr_lookup_start(loop, name, (size_t)(strrchr(name, ':') - name), on_looked_up, transfer);
+  if (transfer->lookup == NULL) return 0;
+  give_channel_back(transfer);
+  sr_deadline_look_up(transfer);
+  sr_transfer_arm(transfer);
+  return 1;
+}
+
 static void on_done(CURL *easy, CURLcode result) {
   SrTransfer *transfer = transfer_on(easy);
   if (transfer == NULL) return;
   if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) finish_head(transfer);
   if (sr_answer_survives(transfer, result)) result = CURLE_OK;
-  if (result != CURLE_OK)
-    sr_failure_curl(&transfer->failure, transfer->channel, result, transfer->head_done);
+  if (result == CURLE_OPERATION_TIMEDOUT) /* before our own timer came to it */
+    sr_deadline_fail_connecting(transfer);
+  else if (result != CURLE_OK)
+    sr_failure_curl(&transfer->failure, transfer->channel, transfer->plan, result, transfer->head_done);
   else if (!transfer->head_done)
     sr_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
-  sr_transfer_end(transfer);
+  if (!look_up(transfer)) sr_transfer_end(transfer);
 }
 
 const SrReports sr_transfer_reports = {on_failure, on_done, on_listening};

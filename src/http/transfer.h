@@ -14,6 +14,7 @@
 #include "http/chunks.h"
 #include "http/failure.h"
 #include "http/head.h"
+#include "http/lookup.h"
 #include "http/pool.h"
 #include "http/upload.h"
 
@@ -34,6 +35,7 @@ typedef struct SrTransfer {
   SrPool *pool;
   const SrPlan *plan;             /* anchored by the userdata */
   SrChannel *channel;             /* while under way, else NULL */
+  SrLookup *lookup;               /* of a name that was not found, else NULL */
   SrUpload *upload;               /* gives the body while it is wanted, else NULL; anchored by the userdata */
   struct SrTransfer *prev, *next; /* in the pool's list, while `open` */
   SrAwaited awaited;
@@ -52,6 +54,7 @@ typedef struct SrTransfer {
   curl_off_t decoded;                   /* and as they were read, if coded */
   curl_off_t sent;                      /* bytes of the request's body, as on_progress saw it */
   double total_at, pool_at, connect_at; /* deadlines on the runtime's clock */
+  double nudge_at;                      /* while connecting: when libcurl is run next; with `lookup`: its end */
   double started, head_at;              /* when the exchange began, when the head was there */
   double last_byte;                     /* when the latest byte came or left; kept for limits.read only */
   SrHead head;
@@ -65,6 +68,11 @@ typedef struct SrTransfer {
 
 extern const SrHooks sr_transfer_hooks;
 extern const SrReports sr_transfer_reports;
+
+/* The server waits for bytes that our side has not given yet. */
+static inline int sr_transfer_is_starved(const SrTransfer *transfer) {
+  return transfer->upload != NULL && transfer->upload->starved && !transfer->head_done;
+}
 
 /* The transfer begins: it is the pool's and its deadlines run. */
 void sr_transfer_begin(SrTransfer *transfer, SrPool *pool);

@@ -1,0 +1,172 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local http = require "saros.http"
+local rogue = require "spec.support.rogue_server"()
+local server = require "spec.support.http_server"()
+
+local function inside(fn)
+  return function()
+    async.run(fn)
+  end
+end
+
+local function error_of(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  assert.truthy(async.is_error(err), tostring(err))
+  return err
+end
+
+-- A URL of a name, and the options that give it these addresses.
+local function named(name, port, path, addresses)
+  local place = ("%s:%d"):format(name, port)
+  return "http://" .. place .. path, { resolve = { [place] = addresses } }
+end
+
+describe("a host of several addresses", function()
+  local function peer(addresses, timeout)
+    local url, options = named("several.invalid", rogue.ports.full, "/peer", addresses)
+    options.timeout = timeout
+    local session <close> = http.session()
+    local before = async.now()
+    local answer = session:get(url, options):json()
+    return answer, async.now() - before
+  end
+
+  it("is reached at the one that listens", inside(function()
+    local url, options = named("several.invalid", server.port, "/echo", "127.0.0.2,127.0.0.1")
+    assert.equal("GET", http.get(url, options):json().method)
+    if rogue.ports.six then
+      url, options = named("several.invalid", rogue.ports.six, "/peer", "127.0.0.1,[::1]")
+      assert.equal("::1", http.get(url, options):json())
+      url, options = named("several.invalid", server.port, "/echo", "[::1],127.0.0.1")
+      assert.equal("GET", http.get(url, options):json().method)
+    end
+  end))
+
+  it("is reached though the first of them never answers, long before the timeout", inside(function()
+    if rogue.ports.six then
+      local answer, took = peer("127.0.0.1,[::1]", { connect = 10 })
+      assert.equal("::1", answer)
+      assert.truthy(took < 2, took)
+    end
+  end))
+
+  it("is reached within the connect timeout though they are of one family", inside(function()
+    for _, timeout in ipairs { 1, { connect = 1 } } do
+      local answer, took = peer("127.0.0.1,127.0.0.2", timeout)
+      assert.equal("127.0.0.1", answer) -- our own
+      assert.truthy(took > 0.4 and took < 1, took)
+    end
+  end))
+
+  it("is not reached where none of them answers", inside(function()
+    local err = error_of(peer, "127.0.0.1,127.0.0.1", { connect = 0.3 })
+    assert.same({ "TimeoutError", "connect", 0.3 }, { err.name, err.phase, err.seconds })
+    local url, options = named("several.invalid", 1, "/", "127.0.0.1,127.0.0.2")
+    assert.equal("ECONNREFUSED", error_of(http.get, url, options).code)
+  end))
+end)
+
+describe("local_address", function()
+  it("is where the connection comes from", inside(function()
+    assert.equal("127.0.0.9", http.get(rogue:at("script", "/peer"), { local_address = "127.0.0.9" }):json())
+  end))
+
+  it("is an error if it is not ours", inside(function()
+    local err = error_of(http.get, rogue:at("script", "/peer"), { local_address = "192.0.2.77" })
+    assert.same({ "FetchError", "EADDRNOTAVAIL" }, { err.name, err.code })
+  end))
+end)
+
+describe("unix_socket", function()
+  it("keeps its connection, and shares it with no other place", inside(function()
+    local session <close> = http.session { unix_socket = server.unix, base_url = server.url }
+    local first, second = session:get("/echo"):json(), session:get("/echo"):json()
+    assert.same({ 1, 2 }, { first.number, second.number })
+    assert.equal(1, session:get("/echo", { unix_socket = server.unix .. "" }):json().number - 2)
+    local plain <close> = http.session()
+    assert.equal(200, plain:get(server.url .. "/echo", { unix_socket = server.unix }).status)
+    assert.equal(200, plain:get(server.url .. "/echo").status)
+    assert.equal(2, plain:stats().connections)
+  end))
+
+  it("is an error where nobody listens", inside(function()
+    local path = os.tmpname()
+    local err = error_of(http.get, "http://h/", { unix_socket = path })
+    os.remove(path)
+    assert.same({ "FetchError", "ECONNREFUSED" }, { err.name, err.code })
+    assert.equal("ENOENT", error_of(http.get, "http://h/", { unix_socket = path }).code)
+  end))
+end)
+
+describe("a server that asks for a certificate", function()
+  local ports = rogue.ports
+
+  local function ask(options)
+    options.ca_file = ports.ca
+    options.timeout = 10
+    local session <close> = http.session()
+    return session:get(rogue:at("mutual", "/head", "https"), options):json()
+  end
+
+  it("answers who has one that it trusts", inside(function()
+    assert.truthy(ask { cert = ports.client, key = ports.client_key }:find("GET /head", 1, true))
+  end))
+
+  it("refuses who has none, or one that it does not trust", inside(function()
+    for _, options in ipairs { {}, { cert = ports.stranger, key = ports.stranger_key } } do
+      local err = error_of(ask, options)
+      assert.same({ "FetchError", "ETLS" }, { err.name, err.code })
+      options.ca_file = ports.ca
+      err = error_of(http.get, rogue:at("alerts", "/", "https"), options)
+      assert.same({ "FetchError", "ETLS" }, { err.name, err.code })
+    end
+  end))
+
+  it("is not asked with a certificate that is not there, or does not fit its key", inside(function()
+    for _, options in ipairs {
+      { cert = "/nonexistent", key = ports.client_key }, { cert = ports.client, key = "/nonexistent" },
+      { cert = ports.client, key = ports.stranger_key },
+    } do
+      local err = error_of(ask, options)
+      assert.same({ "FetchError", "ETLS" }, { err.name, err.code })
+    end
+  end))
+
+  it("is not asked over a connection that was made with another certificate", inside(function()
+    local session <close> = http.session { ca_file = ports.ca }
+    local url = rogue:at("mutual", "/head", "https")
+    assert.equal(200, session:get(url, { cert = ports.client, key = ports.client_key }).status)
+    assert.equal("ETLS", error_of(session.get, session, url).code)
+  end))
+
+  it("is trusted only with its authority", inside(function()
+    local url = rogue:at("tls", "/head", "https")
+    assert.equal("ETLS", error_of(http.get, url).code)
+    assert.equal("ETLS", error_of(http.get, url, { ca_file = ports.stranger }).code)
+    assert.equal(200, http.get(url, { verify = false }).status)
+    assert.equal("ETLS", error_of(http.get, url).code)
+  end))
+end)
+
+describe("tls_min", function()
+  it("refuses a server that is older", inside(function()
+    local url, ca = rogue:at("old", "/head", "https"), rogue.ports.ca
+    assert.equal(200, http.get(url, { ca_file = ca, tls_min = "1.2" }).status)
+    assert.equal("ETLS", error_of(http.get, url, { ca_file = ca, tls_min = "1.3" }).code)
+    assert.equal(200, http.get(rogue:at("tls", "/head", "https"), { ca_file = ca, tls_min = "1.3" }).status)
+  end))
+end)
+
+describe("http_version", function()
+  it("is a wish that a server need not grant", inside(function()
+    for _, version in ipairs { "1.1", "2" } do
+      for _, url in ipairs { rogue:at("script", "/head"), rogue:at("tls", "/head", "https") } do
+        local response = http.get(url, { http_version = version, ca_file = rogue.ports.ca })
+        assert.same({ 200, "1.1" }, { response.status, response.http_version })
+        assert.is_nil(response:json():lower():find "\nupgrade:")
+      end
+    end
+  end))
+end)

@@ -1,0 +1,91 @@
+-- SPDX-License-Identifier: MIT
+local script = require "spec.support.script"
+local toolchain = require "spec.embed.toolchain"
+
+describe("a name that is not found", function()
+  local workshop, resolver
+
+  setup(function()
+    workshop = toolchain.open()
+    resolver = workshop:compile("spec/support/resolver.c", "resolver.so")
+  end)
+
+  teardown(function()
+    if workshop then workshop:close() end
+  end)
+
+  -- Prints of each request what it came to.
+  local function run(source)
+    local preload = ((os.getenv "LD_PRELOAD" or "") .. " " .. resolver):match "^%s*(.*)"
+    local result = script([[
+      local http = require "saros.http"
+      local function try(url, options)
+        local ok, err = pcall(http.get, url, options)
+        print(ok, err.name, err.code)
+      end
+      ]] .. source, { env = { LD_PRELOAD = preload } })
+    assert.equal(0, result.code, result.err)
+    return result.out
+  end
+
+  it("does not exist, or could not be asked for", function()
+    assert.equal("false\tFetchError\tENOTFOUND\nfalse\tFetchError\tEAI_AGAIN\n", run [[
+      async.run(function()
+        try "http://none.invalid/"
+        try "http://again.invalid/"
+      end)
+    ]])
+  end)
+
+  it("is the proxy's fault if it is the proxy's", function()
+    assert.equal(("false\tFetchError\tEPROXY\n"):rep(3), run [[
+      async.run(function()
+        for _, proxy in ipairs { "http://again.invalid:1", "https://none.invalid:1", "socks5://none.invalid:1" } do
+          try("http://other.invalid/", { proxy = proxy })
+        end
+      end)
+    ]])
+  end)
+
+  it("is asked for no longer than the request may take, nor for long", function()
+    assert.equal("false\tFetchError\tEAI_AGAIN\ntrue\n", run [[
+      async.run(function()
+        local before = async.now()
+        try("http://mute.invalid/", { timeout = 0.05 })
+        print(async.now() - before < 0.8)
+      end)
+    ]])
+    assert.equal("false\tFetchError\tEAI_AGAIN\ntrue\n", run [[
+      async.run(function()
+        local before = async.now()
+        try "http://mute.invalid/"
+        print(async.now() - before < 5)
+      end)
+    ]])
+  end)
+
+  it("is asked for by nobody once the request is cancelled, its session closed, or the run over", function()
+    assert.equal("0\nECLOSED\ntrue\n", run [[
+      local before
+      async.run(function()
+        local session = http.session { timeout = false }
+        local function start()
+          local task = async.spawn(session.get, session, "http://mute.invalid/")
+          async.sleep(0.05)
+          return task
+        end
+        local task = start()
+        task:cancel()
+        print(session:stats().active)
+        async.wait { task }
+        task = start()
+        session:close()
+        print(select(2, pcall(task.await, task)).code)
+        async.spawn(http.get, "http://mute.invalid/", { timeout = false })
+        async.sleep(0.05)
+        before = os.time()
+      end)
+      print(os.time() - before < 3)
+    ]])
+  end)
+end)

@@ -1,0 +1,145 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local http = require "saros.http"
+local rogue = require "spec.support.rogue_server"()
+local server = require "spec.support.http_server"()
+
+local function inside(fn)
+  return function()
+    async.run(fn)
+  end
+end
+
+local function error_of(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  assert.truthy(async.is_error(err), tostring(err))
+  return err
+end
+
+-- Both ways to say it: by whom the host's name is looked up.
+local function socks(name, scheme, user)
+  return ("%s://%s127.0.0.1:%d"):format(scheme or "socks5", user and user .. "@" or "", rogue.ports[name])
+end
+
+describe("a SOCKS5 proxy", function()
+  it("carries requests, and its connection is kept", inside(function()
+    local session <close> = http.session { proxy = socks "socks" }
+    assert.same({ 1, 2 }, {
+      session:get(server.url .. "/echo"):json().number, session:get(server.url .. "/echo"):json().number,
+    })
+    assert.same({ "127.0.0.1:" .. server.port }, rogue:asked())
+    assert.equal(1, session:stats().connections)
+  end))
+
+  it("is given the name of the host by socks5h, its address by socks5", inside(function()
+    local place = "name.invalid:" .. server.port
+    local url = "http://" .. place .. "/echo"
+    assert.equal("GET", http.get(url, { proxy = socks("socks", "socks5h") }):json().method)
+    assert.same({ place }, rogue:asked())
+    local options = { proxy = socks "socks", resolve = { [place] = "127.0.0.1" } }
+    assert.equal("GET", http.get(url, options):json().method)
+    assert.same({ "127.0.0.1:" .. server.port }, rogue:asked())
+  end))
+
+  it("carries TLS and uploads", inside(function()
+    local options = { proxy = socks "socks", ca_file = server.ca, body = ("x"):rep(300000) }
+    assert.equal(300000, http.post(server.tls .. "/count", options):json().bytes)
+  end))
+
+  it("gets user and password, unescaped, and they show up nowhere", inside(function()
+    for _, user in ipairs { "user:secret", "us%65r:%73ecret" } do
+      local response = http.get(server.url .. "/echo", { proxy = socks("guarded", nil, user) })
+      assert.equal(200, response.status)
+      assert.is_nil(response:text():find "[Aa]uthorization")
+    end
+    local err = error_of(http.get, "http://refused.invalid/", { proxy = socks("guarded", "socks5h", "user:secret") })
+    assert.is_nil(tostring(err):find("secret", 1, true))
+  end))
+
+  it("that refuses is an EPROXY", inside(function()
+    local url = server.url .. "/echo"
+    for _, proxy in ipairs { socks "guarded", socks("guarded", nil, "user:wrong") } do
+      local err = error_of(http.get, url, { proxy = proxy })
+      assert.same({ "FetchError", "EPROXY", url }, { err.name, err.code, err.url })
+    end
+    local err = error_of(http.get, "http://refused.invalid/", { proxy = socks("socks", "socks5h") })
+    assert.same({ "FetchError", "EPROXY" }, { err.name, err.code })
+  end))
+
+  it("that is not there is an error of connecting, or of its name", inside(function()
+    assert.equal("ECONNREFUSED", error_of(http.get, server.url, { proxy = "socks5://127.0.0.1:1" }).code)
+    assert.equal("EPROXY", error_of(http.get, server.url, { proxy = "socks5://nowhere.invalid:1" }).code)
+  end))
+
+  it("is looked for at its own address, though that of the host is known", inside(function()
+    local session <close> = http.session()
+    assert.equal(200, session:get(server.url .. "/echo").status)
+    local err = error_of(session.get, session, server.url .. "/echo", { proxy = "socks5://nowhere.invalid:1" })
+    assert.equal("EPROXY", err.code)
+  end))
+
+  it("that never answers costs the connect timeout", inside(function()
+    local options = { proxy = socks("socks", "socks5h"), timeout = { connect = 0.1 } }
+    local err = error_of(http.get, "http://silent.invalid/", options)
+    assert.same({ "TimeoutError", "connect" }, { err.name, err.phase })
+    err = error_of(http.get, server.url, { proxy = socks "silent", timeout = { connect = 0.1 } })
+    assert.same({ "TimeoutError", "connect" }, { err.name, err.phase })
+  end))
+
+  it("that goes down on the way is an error", inside(function()
+    local err = error_of(http.get, "https://127.0.0.1:1/", { proxy = socks "socks" }) -- it cannot connect
+    assert.truthy(err.name == "FetchError", tostring(err))
+  end))
+end)
+
+describe("an HTTP proxy", function()
+  local function proxy(user)
+    return ("http://%s127.0.0.1:%d"):format(user and user .. "@" or "", rogue.ports.tunnel)
+  end
+
+  it("tunnels TLS, with its credentials for itself alone", inside(function()
+    rogue:asked()
+    local options = {
+      proxy = proxy "user:secret", ca_file = rogue.ports.ca, headers = { Authorization = "mine" }, cookies = { a = "1" },
+    }
+    local head = http.get(rogue:at("tls", "/head", "https"), options):json()
+    local asked = rogue:asked()[1]
+    assert.truthy(asked:find("Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=", 1, true), asked)
+    for _, secret in ipairs { "Authorization: mine", "Cookie", "Accept-Encoding" } do
+      assert.is_nil(asked:gsub("Proxy%-Authorization", ""):find(secret, 1, true), asked)
+    end
+    assert.is_nil(head:find "[Pp]roxy")
+    assert.truthy(head:find("Authorization: mine", 1, true))
+  end))
+
+  it("that never answers CONNECT costs the connect timeout", inside(function()
+    local options = { proxy = ("http://127.0.0.1:%d"):format(rogue.ports.silent), timeout = { connect = 0.1, read = 9 } }
+    local err = error_of(http.get, "https://name.invalid/", options)
+    assert.same({ "TimeoutError", "connect", 0.1 }, { err.name, err.phase, err.seconds })
+  end))
+
+  it("is refused if its URL could say more than one thing", function()
+    async.run(function()
+      for _, text in ipairs {
+        "http://h\r\nX: 1", "http://h:1\n", "http://h\0", "http://a b@h/", "ftp://h", "h:1", "", "http://", "socks4://h",
+        "http://user:p\r\nX: 1@h/",
+      } do
+        local ok, err = pcall(http.get, server.url, { proxy = text })
+        assert.is_false(ok)
+        assert.truthy(tostring(err):find("bad argument #2 to 'get' (option 'proxy'", 1, true), tostring(err))
+      end
+    end)
+  end)
+
+  it("has escapes in its userinfo decoded into nothing but its header", inside(function()
+    rogue:asked()
+    for _, user in ipairs { "a%0d%0aX-Evil%3a1:b", "a:b%0d%0aX-Evil: 1" } do
+      local ok = pcall(http.get, rogue:at("tls", "/head", "https"), { proxy = proxy(user), ca_file = rogue.ports.ca })
+      for _, asked in ipairs(rogue:asked()) do
+        assert.is_nil(asked:find("X-Evil", 1, true), asked)
+      end
+      assert.is_boolean(ok)
+    end
+  end))
+end)

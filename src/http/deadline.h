@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** The deadlines of a transfer: which of them holds in the present phase, and what it means when it passes.
+*/
+#ifndef SR_HTTP_DEADLINE_H
+#define SR_HTTP_DEADLINE_H
+
+#include "http/transfer.h"
+
+/* The transfer begins to connect. */
+void sr_deadline_begin(SrTransfer *transfer);
+
+/* Its name has not been found and is looked up once more. */
+void sr_deadline_look_up(SrTransfer *transfer);
+
+/* When the transfer is to be looked at next; HUGE_VAL for never. */
+double sr_deadline_nearest(const SrTransfer *transfer);
+
+/*
+** Whether it is time to have libcurl go on connecting: it gives up one address of a host after a while, and
+** then waits for nothing before it tries the next.
+*/
+int sr_deadline_nudges(SrTransfer *transfer, double now);
+
+/* Whether a deadline has passed, which is the transfer's failure then. */
+int sr_deadline_passes(SrTransfer *transfer, double now);
+
+/* libcurl, which knows of the limits for connecting, has given up by itself. */
+void sr_deadline_fail_connecting(SrTransfer *transfer);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Asking the system's resolver, see lookup.h.
+**
+** A lookup can take long and cannot be stopped, and a thread of libuv's pool that is busy with one would
+** hold up the end of the run. So it has a thread that nobody joins. Two own the lookup, the loop and the
+** thread; the last to let go frees it.
+*/
+#include "http/lookup.h"
+
+#include <netdb.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "http/pool.h"
+
+struct SrLookup {
+  uv_async_t async;      /* the thread calls the loop */
+  uv_mutex_t mutex;      /* of what follows */
+  int owners;            /* loop and thread */
+  unsigned char dropped; /* the async is closing: not to be called */
+  unsigned char again;   /* the answer */
+  void (*on_answer)(void *owner, int again);
+  void *owner;
+  char name[];
+};
+
+/* The mutex is held; it is not afterwards. */
+static void let_go(SrLookup *lookup) {
+  int owners = --lookup->owners;
+  uv_mutex_unlock(&lookup->mutex);
+  if (owners > 0) return;
+  uv_mutex_destroy(&lookup->mutex);
+  free(lookup);
+}
+
+static void *ask(void *arg) {
+  SrLookup *lookup = arg;
+  struct addrinfo *found = NULL;
+  const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+  int result = getaddrinfo(lookup->name, NULL, &hints, &found);
+  if (result == 0) freeaddrinfo(found);
+  uv_mutex_lock(&lookup->mutex);
+  lookup->again = result == EAI_AGAIN;
+  if (!lookup->dropped) uv_async_send(&lookup->async);
+  let_go(lookup);
+  return NULL;
+}
+
+static void on_called(uv_async_t *async) {
+  SrLookup *lookup = async->data;
+  lookup->on_answer(lookup->owner, lookup->again);
+}
+
+static void on_closed(uv_handle_t *async) {
+  SrLookup *lookup = async->data;
+  uv_mutex_lock(&lookup->mutex);
+  let_go(lookup);
+}
+
+static int start_thread(SrLookup *lookup) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  if (pthread_attr_init(&attributes) != 0) return 0;
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  int result = pthread_create(&thread, &attributes, ask, lookup);
+  pthread_attr_destroy(&attributes);
+  return result == 0;
+}
+
+SrLookup *sr_lookup_start(uv_loop_t *loop, const char *name, size_t length, void (*on_answer)(void *owner, int again),
+                          void *owner) {
+  SrLookup *lookup = calloc(1, sizeof *lookup + length + 1);
+  if (lookup == NULL) return NULL;
+  memcpy(lookup->name, name, length);
+  lookup->on_answer = on_answer;
+  lookup->owner = owner;
+  lookup->owners = 2;
+  if (uv_mutex_init(&lookup->mutex) != 0) {
+    free(lookup);
+    return NULL;
+  }
+  if (uv_async_init(loop, &lookup->async, on_called) != 0) {
+    uv_mutex_destroy(&lookup->mutex);
+    free(lookup);
+    return NULL;
+  }
+  lookup->async.data = lookup;
+  if (start_thread(lookup)) return lookup;
+  lookup->owners = 1;
+  sr_lookup_drop(lookup);
+  return NULL;
+}
+
+void sr_lookup_drop(SrLookup *lookup) {
+  uv_mutex_lock(&lookup->mutex);
+  lookup->dropped = 1;
+  uv_mutex_unlock(&lookup->mutex);
+  sr_saros->close((uv_handle_t *)&lookup->async, on_closed);
+}
