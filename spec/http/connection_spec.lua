@@ -68,6 +68,19 @@ describe("a host of several addresses", function()
   end))
 end)
 
+describe("resolve", function()
+  it("is an error where it gives no address, and is forgotten", inside(function()
+    local session <close> = http.session()
+    for _, address in ipairs { "1.2.3.4.5", ",", ":::" } do
+      local url, options = named("odd.invalid", server.port, "/echo", address)
+      local err = error_of(session.get, session, url, options)
+      assert.same({ "FetchError", "EINVAL" }, { err.name, err.code })
+    end
+    collectgarbage()
+    for _ = 1, 3 do assert.equal(200, session:get(server.url .. "/echo").status) end
+  end))
+end)
+
 describe("local_address", function()
   it("is where the connection comes from", inside(function()
     assert.equal("127.0.0.9", http.get(rogue:at("script", "/peer"), { local_address = "127.0.0.9" }):json())

@@ -101,7 +101,8 @@ describe("an HTTP proxy", function()
   it("tunnels TLS, with its credentials for itself alone", inside(function()
     rogue:asked()
     local options = {
-      proxy = proxy "user:secret", ca_file = rogue.ports.ca, headers = { Authorization = "mine" }, cookies = { a = "1" },
+      proxy = proxy "user:secret", ca_file = rogue.ports.ca, headers = { Authorization = "mine" },
+      cookies = { a = "1" },
     }
     local head = http.get(rogue:at("tls", "/head", "https"), options):json()
     local asked = rogue:asked()[1]
@@ -114,7 +115,8 @@ describe("an HTTP proxy", function()
   end))
 
   it("that never answers CONNECT costs the connect timeout", inside(function()
-    local options = { proxy = ("http://127.0.0.1:%d"):format(rogue.ports.silent), timeout = { connect = 0.1, read = 9 } }
+    local silent = ("http://127.0.0.1:%d"):format(rogue.ports.silent)
+    local options = { proxy = silent, timeout = { connect = 0.1, read = 9 } }
     local err = error_of(http.get, "https://name.invalid/", options)
     assert.same({ "TimeoutError", "connect", 0.1 }, { err.name, err.phase, err.seconds })
   end))
@@ -122,8 +124,8 @@ describe("an HTTP proxy", function()
   it("is refused if its URL could say more than one thing", function()
     async.run(function()
       for _, text in ipairs {
-        "http://h\r\nX: 1", "http://h:1\n", "http://h\0", "http://a b@h/", "ftp://h", "h:1", "", "http://", "socks4://h",
-        "http://user:p\r\nX: 1@h/",
+        "http://h\r\nX: 1", "http://h:1\n", "http://h\0", "http://a b@h/", "ftp://h", "h:1", "", "http://",
+        "socks4://h", "http://user:p\r\nX: 1@h/",
       } do
         local ok, err = pcall(http.get, server.url, { proxy = text })
         assert.is_false(ok)

@@ -105,7 +105,7 @@ async def serve_script(reader, writer):
                 for values in json.loads(query["do"][0]):
                     if await step(reader, writer, *values):
                         return
-    except (ConnectionError, asyncio.IncompleteReadError, ValueError):
+    except (ConnectionError, asyncio.IncompleteReadError, ValueError, KeyError):
         pass
     finally:
         writer.close()

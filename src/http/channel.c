@@ -155,6 +155,7 @@ static CURLcode load_proxy(SrChannel *channel, const SrPlan *plan) {
 static CURLcode load_addresses(SrChannel *channel, const SrPlan *plan) {
   if (plan->extras.connect_to != NULL && plan->proxy == NULL)
     return curl_easy_setopt(channel->easy, CURLOPT_CONNECT_TO, plan->extras.connect_to);
+  channel->resolves = 1;
   return curl_easy_setopt(channel->easy, CURLOPT_RESOLVE, plan->extras.resolve);
 }
 
@@ -201,7 +202,7 @@ CURLcode sr_channel_load(SrChannel *channel, const SrPlan *plan) {
 void sr_channel_unload(SrChannel *channel) {
   channel->transfer = NULL;
   curl_easy_setopt(channel->easy, CURLOPT_CURLU, NULL);
-  if (!channel->headed) return;
-  channel->headed = 0;
-  curl_easy_setopt(channel->easy, CURLOPT_HTTPHEADER, NULL);
+  if (channel->headed) curl_easy_setopt(channel->easy, CURLOPT_HTTPHEADER, NULL);
+  if (channel->resolves) curl_easy_setopt(channel->easy, CURLOPT_RESOLVE, NULL); /* not even a reset forgets it */
+  channel->headed = channel->resolves = 0;
 }

@@ -37,10 +37,11 @@ struct SrChannel {
   long max_idle;      /* seconds a connection may have idled and be used again, -1: libcurl's choice, 0: none */
   long patience;      /* CURLOPT_CONNECTTIMEOUT_MS, 0 for libcurl's own */
   SrShape shape;
-  unsigned char proxied; /* a proxy is set */
-  unsigned char headed;  /* header lines of the present plan are set */
-  unsigned char waits;   /* for a connection that may carry many */
-  unsigned char watched; /* on_progress or on_traffic is called */
+  unsigned char proxied;  /* a proxy is set */
+  unsigned char headed;   /* header lines of the present plan are set */
+  unsigned char resolves; /* and its addresses */
+  unsigned char waits;    /* for a connection that may carry many */
+  unsigned char watched;  /* on_progress or on_traffic is called */
   char detail[CURL_ERROR_SIZE];
 };
 

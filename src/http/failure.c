@@ -109,6 +109,7 @@ static const char *plain_code(CURLcode result, long number, const char *detail, 
   case CURLE_PARTIAL_FILE: return has_head ? "ETRUNCATED" : "ECONNRESET";
   case CURLE_HTTP2_STREAM: return has_head ? "ETRUNCATED" : "ECONNRESET";
   case CURLE_BAD_CONTENT_ENCODING: return "EDECODE";
+  case CURLE_SETOPT_OPTION_SYNTAX:
   case CURLE_URL_MALFORMAT: return "EINVAL";
   case CURLE_OUT_OF_MEMORY: return "ENOMEM";
   default: return "EPROTO";

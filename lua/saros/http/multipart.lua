@@ -56,6 +56,9 @@ function multipart.check(caller, given)
       misuse.argument(caller, position(caller),
         "option 'multipart': either a list of parts or parts by their names expected")
     end
+    if not is_list and key:find "%z" then
+      misuse.argument(caller, 2, ("option 'multipart': %q: a name without NUL expected"):format(key))
+    end
     check_part(caller, is_list and "part " .. key or "'" .. key .. "'", part, is_list)
   end
 end

@@ -107,7 +107,7 @@ end
 local function check_resolve(caller, _, value)
   misuse.check_type(caller, position(caller), value, "option 'resolve'", "table")
   for place, address in pairs(value) do
-    if type(place) ~= "string" or not place:find("^[^:%s]+:%d+$") or type(address) ~= "string"
+    if type(place) ~= "string" or not place:find("^[^:%s%c]+:%d+$") or type(address) ~= "string"
       or not address:find("^[%x:.,%[%]]+$") then
       refuse(caller, "option 'resolve': addresses by \"host:port\" expected")
     end
