@@ -191,6 +191,21 @@ describe("a response", function()
     assert.equal("ECLOSED", error_of(response.read, response).code)
   end))
 
+  it("that came whole with its head is read in pieces too, and is gone after close", inside(function()
+    local body = ("0123456789"):rep(4000)
+    local response = raw("HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" .. body)
+    local pieces = {}
+    for chunk in response:chunks() do
+      assert.truthy(#chunk <= 32768)
+      pieces[#pieces + 1] = chunk
+    end
+    assert.equal(body, table.concat(pieces))
+    response = raw "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345"
+    assert.equal("12", response:read(2))
+    response:close()
+    assert.equal("ClosedError", error_of(response.read, response).name)
+  end))
+
   it("is closed when its loop is left", inside(function()
     local session <close> = http.session { limit = 1 }
     for chunk in session:get(server.url .. "/big?bytes=10000000"):chunks() do

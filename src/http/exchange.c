@@ -52,7 +52,17 @@ static void set_clock(SrTransfer *transfer, double started) {
   transfer->last_byte = now;
 }
 
-/* nil and the failure, or what send says of the transfer; the head is handed out once. */
+/* The body, if all of it is here and nothing has to be decoded: then it is handed out with the head. Else nil. */
+static void push_arrived(lua_State *L, SrTransfer *transfer) {
+  if (transfer->open || transfer->coded || transfer->failure.name != NULL) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_pushlstring(L, sr_buffer_front(&transfer->body), sr_buffer_length(&transfer->body));
+  sr_buffer_free(&transfer->body);
+}
+
+/* nil and the failure, or what send says of the transfer; head and body are handed out once. */
 static int push_outcome(lua_State *L, SrTransfer *transfer) {
   if (!transfer->head_done) return sr_failure_push(L, &transfer->failure);
   lua_settop(L, TRANSFER);
@@ -61,11 +71,12 @@ static int push_outcome(lua_State *L, SrTransfer *transfer) {
   lua_pushnumber(L, transfer->head_at - transfer->started);
   lua_pushboolean(L, transfer->head.cookies);
   sr_buffer_free(&transfer->head.lines);
+  push_arrived(L, transfer);
   if (transfer->open) {
     transfer->resource.name = "http response";
     sr_saros->resource_open(L, &transfer->resource);
   }
-  return 5;
+  return 6;
 }
 
 static void on_run_end(saros_resource *resource) {

@@ -10,7 +10,8 @@
 /*
 ** send(pool, plan [, upload [, started]]): performs the request the plan describes, up to the head of its answer.
 ** A later hop of an exchange says when that began. Returns the transfer, the status, the head, the
-** seconds until it came and whether it sets cookies; or nil and the failure (see sr_failure_push). [-4, +5|7, v]
+** seconds until it came, whether it sets cookies, and the body, or nil where that is still to be read from the
+** transfer; or nil and the failure (see sr_failure_push). [-4, +6|7, v]
 */
 int sr_exchange_send(lua_State *L);
 

@@ -11,6 +11,9 @@ local phrases = require "saros.http.status"
 
 local LINE_LIMIT = 1048576
 
+-- What one read gives at most unless it is asked for more, as in core.
+local PIECE = 32768
+
 -- A body this small is read to its end, so that the connection can serve the next request.
 local WORTH_READING = 65536
 
@@ -19,9 +22,9 @@ local WORTH_READING = 65536
 ---@field package _plan saros.http.Plan
 ---@field package _head string
 ---@field package _feeder? saros.http.Feeder of a streamed request
+---@field package _arrived string|false what came with the head, or read(0) has found, and nobody has read
 ---@field package _body string|boolean the body, once read whole; true: read piece by piece; false: not yet
 ---@field package _ended? boolean    read to its end so
----@field package _ahead? string     what read(0) has found
 ---@field package _reported? integer what on_progress was told last
 local Response = {}
 
@@ -29,6 +32,9 @@ local Response = {}
 local lazy = {
   history = function()
     return {}
+  end,
+  url = function(self)
+    return self._plan.url.text
   end,
   headers = function(self)
     return headers.parse(self._head)
@@ -65,13 +71,14 @@ local response = {}
 ---@param status integer
 ---@param head string
 ---@param elapsed number
+---@param body? string     all of it, where it came with the head
 ---@param history? saros.Response[]
 ---@param feeder? saros.http.Feeder
 ---@return saros.Response
-function response.new(plan, transfer, status, head, elapsed, history, feeder)
+function response.new(plan, transfer, status, head, elapsed, body, history, feeder)
   local self = { -- eight fields: with a ninth Lua would make room for sixteen
-    status = status, ok = status >= 200 and status <= 299, url = plan.url.text, elapsed = elapsed,
-    _transfer = transfer, _plan = plan, _head = head, _body = false,
+    status = status, ok = status >= 200 and status <= 299, elapsed = elapsed,
+    _transfer = transfer, _plan = plan, _head = head, _arrived = body or false, _body = false,
   }
   if history then self.history = history end
   if feeder then self._feeder = feeder end
@@ -121,18 +128,27 @@ local function report(self)
   self._plan.on_progress(received, total, sent, sent)
 end
 
--- Gives a piece of the body, for a function that its user knows as `caller`; nil at the end.
-local function read(self, caller, limit)
-  local ahead = self._ahead
-  if ahead then
-    self._ahead = nil
-    return ahead
-  end
+-- At most `limit` bytes of what has come already; nil where there are none.
+local function take_arrived(self, limit)
+  local bytes = self._arrived
+  if not bytes or bytes == "" then return nil end
+  self._arrived = bytes:sub(limit + 1)
+  return bytes:sub(1, limit)
+end
+
+-- The next piece of what is still to come; nil at the end.
+local function receive(self, caller, limit)
   local data, name, code, message, detail, seconds = self._transfer:read(limit, caller)
   if not data then
     finish(self, name, code, message, detail, seconds)
     self._ended = true
   end
+  return data
+end
+
+-- Gives a piece of the body, for a function that its user knows as `caller`; nil at the end.
+local function read(self, caller, limit)
+  local data = take_arrived(self, limit or PIECE) or receive(self, caller, limit)
   if self._plan.on_progress then report(self) end
   return data
 end
@@ -160,10 +176,12 @@ end
 local function read_whole(self, caller)
   local plan = self._plan
   if plan.on_progress then return read_pieces(self, caller) end
+  local arrived = self._arrived
+  if arrived and not plan.source then return arrived end
   local data, name, code, message, detail, seconds = self._transfer:read_all(false, caller)
   if data == false then return read_pieces(self, caller) end
   if not data or plan.source then finish(self, name, code, message, detail, seconds) end
-  return data
+  return arrived or data
 end
 
 local function text_of(self, caller)
@@ -209,8 +227,10 @@ function Response:read(n)
   end
   consume(self)
   if n ~= 0 then return read(self, "response:read", n) end
-  self._ahead = read(self, "response:read", 1)
-  return self._ahead and ""
+  if not self._arrived or self._arrived == "" then
+    self._arrived = receive(self, "response:read") or false
+  end
+  return self._arrived and "" or nil
 end
 
 ---`for chunk in response:chunks() do`: pieces as they come. Leaving the loop closes the response.
@@ -304,7 +324,7 @@ end
 ---Gives the slot back; what has not been read is dropped. Can be called again.
 function Response:close()
   check_self(self, "close")
-  self._ahead = nil
+  self._arrived = false
   self._transfer:close()
   if self._feeder then self._feeder:stop() end
 end

@@ -50,10 +50,10 @@ local function next_hop(plan, answer, location)
   return following
 end
 
--- Raises a failure as core reported it, or wraps the answer.
-local function outcome(self, plan, history, feeder, transfer, status, head, elapsed, has_cookies, seconds)
-  if not transfer then response.fail(plan, nil, status, head, elapsed, has_cookies, seconds) end
-  local answer = response.new(plan, transfer, status, head, elapsed, history, feeder)
+-- Raises a failure as core reported it (its seconds in the place of the body), or wraps the answer.
+local function outcome(self, plan, history, feeder, transfer, status, head, elapsed, has_cookies, body)
+  if not transfer then response.fail(plan, nil, status, head, elapsed, has_cookies, body) end
+  local answer = response.new(plan, transfer, status, head, elapsed, body, history, feeder)
   if has_cookies and self.cookies then
     cookies.take(self.cookies, plan.url, answer.headers:get_all "set-cookie")
   end
