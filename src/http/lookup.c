@@ -8,11 +8,17 @@
 */
 #include "http/lookup.h"
 
-#include <netdb.h>
-#include <pthread.h>
+#include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef _WIN32
+#include <process.h>
+#else
+#include <netdb.h>
+#include <pthread.h>
 #include <sys/socket.h>
+#endif
 
 #include "http/pool.h"
 
@@ -36,7 +42,7 @@ static void let_go(SrLookup *lookup) {
   free(lookup);
 }
 
-static void *ask(void *arg) {
+static void ask(void *arg) {
   SrLookup *lookup = arg;
   struct addrinfo *found = NULL;
   const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -46,7 +52,6 @@ static void *ask(void *arg) {
   lookup->again = result == EAI_AGAIN;
   if (!lookup->dropped) uv_async_send(&lookup->async);
   let_go(lookup);
-  return NULL;
 }
 
 static void on_called(uv_async_t *async) {
@@ -60,15 +65,31 @@ static void on_closed(uv_handle_t *async) {
   let_go(lookup);
 }
 
+/* libuv's threads are to be joined; this one is not. */
+#ifdef _WIN32
+
+static int start_thread(SrLookup *lookup) {
+  return _beginthread(ask, 0, lookup) != (uintptr_t)-1;
+}
+
+#else
+
+static void *run(void *arg) {
+  ask(arg);
+  return NULL;
+}
+
 static int start_thread(SrLookup *lookup) {
   pthread_attr_t attributes;
   pthread_t thread;
   if (pthread_attr_init(&attributes) != 0) return 0;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  int result = pthread_create(&thread, &attributes, ask, lookup);
+  int result = pthread_create(&thread, &attributes, run, lookup);
   pthread_attr_destroy(&attributes);
   return result == 0;
 }
+
+#endif
 
 SrLookup *sr_lookup_start(uv_loop_t *loop, const char *name, size_t length, void (*on_answer)(void *owner, int again),
                           void *owner) {
@@ -99,4 +120,23 @@ void sr_lookup_drop(SrLookup *lookup) {
   lookup->dropped = 1;
   uv_mutex_unlock(&lookup->mutex);
   sr_saros->close((uv_handle_t *)&lookup->async, on_closed);
+}
+
+int sr_lookup_is_address(lua_State *L) {
+  unsigned char bytes[sizeof(struct in6_addr)];
+  char inner[INET6_ADDRSTRLEN];
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length);
+  int is_address = uv_inet_pton(AF_INET, text, bytes) == 0;
+  if (!is_address && length > 2 && text[0] == '[' && text[length - 1] == ']') {
+    text++;
+    length -= 2;
+  }
+  if (!is_address && length < sizeof inner) {
+    memcpy(inner, text, length);
+    inner[length] = '\0';
+    is_address = uv_inet_pton(AF_INET6, inner, bytes) == 0;
+  }
+  lua_pushboolean(L, is_address);
+  return 1;
 }

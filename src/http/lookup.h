@@ -6,6 +6,7 @@
 #ifndef SR_HTTP_LOOKUP_H
 #define SR_HTTP_LOOKUP_H
 
+#include <lua.h>
 #include <stddef.h>
 
 #include "saros.h"
@@ -21,5 +22,8 @@ SrLookup *sr_lookup_start(uv_loop_t *loop, const char *name, size_t length, void
 
 /* The answer is of no more interest; whoever is still asking is left behind. Ends every lookup. */
 void sr_lookup_drop(SrLookup *lookup);
+
+/* is_address(text): whether it is an IPv4 or IPv6 address, the latter with or without brackets. [-1, +1, v] */
+int sr_lookup_is_address(lua_State *L);
 
 #endif

@@ -9,6 +9,7 @@
 #include "http/codec.h"
 #include "http/exchange.h"
 #include "http/file.h"
+#include "http/lookup.h"
 #include "http/plan.h"
 #include "http/pool.h"
 #include "http/suffix.h"
@@ -31,6 +32,7 @@ int luaopen_saros_http_core(lua_State *L) {
                                        {"error_name", sr_file_error_name},
                                        {"is_public_suffix", sr_suffix_is_public},
                                        {"date", sr_suffix_date},
+                                       {"is_address", sr_lookup_is_address},
                                        {NULL, NULL}};
   sr_saros = saros_open(L);
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl could not be initialised");

@@ -4,6 +4,7 @@
 -- Invariant: a cookie goes to the host that set it, or to the domain it named, which is never a
 -- public suffix; one given by the program without a domain goes to one origin, or to every host.
 
+local core = require "saros.http.core"
 local file = require "saros.http.file"
 local misuse = require "saros.http.misuse"
 local set_cookie = require "saros.http.set_cookie"
@@ -37,7 +38,7 @@ local Jar = {}
 
 local metatable = { __name = "Cookies", __index = Jar }
 
-local is_address, domain_matches = set_cookie.is_address, set_cookie.domain_matches
+local is_address, domain_matches = core.is_address, set_cookie.domain_matches
 local path_matches = set_cookie.path_matches
 
 local function is_over(cookie, now)
@@ -295,7 +296,7 @@ function Jar:set(name, value, given)
   local expires = given.max_age and os.time() + given.max_age or given.expires
   put(self, {
     name = name, value = tostring(value), domain = domain, origin = not domain and self._origin or nil,
-    host_only = domain ~= nil and is_address(domain) ~= nil, path = given.path or "/", secure = given.secure or false,
+    host_only = domain ~= nil and is_address(domain), path = given.path or "/", secure = given.secure or false,
     http_only = given.http_only or false, expires = expires and math.floor(math.max(0, math.min(expires, LATEST))),
   })
 end

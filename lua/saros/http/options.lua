@@ -3,6 +3,7 @@
 -- wrong is an argument error that names the option, before any I/O.
 
 local cookies = require "saros.http.cookies"
+local core = require "saros.http.core"
 local misuse = require "saros.http.misuse"
 
 local options = {}
@@ -269,11 +270,11 @@ local function resolve_lines(map)
   return lines
 end
 
--- The same as places to connect to; nil if there is one with several addresses.
+-- The same as places to connect to; nil if there is one with several addresses, or none.
 local function connect_lines(map)
   local lines = {}
   for place, address in pairs(map) do
-    if address:find(",", 1, true) then return nil end
+    if not core.is_address(address) then return nil end
     if address:find(":", 1, true) and address:sub(1, 1) ~= "[" then address = "[" .. address .. "]" end
     lines[#lines + 1] = place .. ":" .. address .. ":"
   end

@@ -9,16 +9,11 @@ local set_cookie = {}
 -- A cookie larger than this is none.
 local SIZE_MAX = 4096
 
----@param host string
-function set_cookie.is_address(host)
-  return host:find("^%[") or host:find("^%d+%.%d+%.%d+%.%d+$")
-end
-
 ---Whether a cookie for this domain goes to the host.
 ---@param host string
 ---@param domain string
 function set_cookie.domain_matches(host, domain)
-  return host == domain or not set_cookie.is_address(host) and host:sub(-#domain - 1) == "." .. domain
+  return host == domain or not core.is_address(host) and host:sub(-#domain - 1) == "." .. domain
 end
 
 ---Whether a cookie for this path goes to the path of a request.
@@ -57,7 +52,7 @@ end
 
 -- Whether the host may set a cookie for this domain, and whether that is then for itself only.
 local function judge_domain(host, domain)
-  local is_address = set_cookie.is_address(host)
+  local is_address = core.is_address(host)
   if domain == "" or domain == host and (is_address or core.is_public_suffix(host)) then return host, true end
   if not set_cookie.domain_matches(host, domain) or is_address or core.is_public_suffix(domain) then return nil end
   return domain, false
