@@ -264,7 +264,7 @@ function async.timeout(seconds) end
 ---@class saros.Timeout
 local Timeout = {}
 
----Sets the deadline anew, counted from now.
+---Sets the deadline anew, counted from now. ClosedError once the block was left.
 ---@param seconds? number  nil for none
 function Timeout:reschedule(seconds) end
 
@@ -288,14 +288,17 @@ function async.task_group() end
 ---@class saros.TaskGroup
 local TaskGroup = {}
 
----Starts `fn(...)` as a task of the group. In a group that is going down it starts cancelled.
+---Starts `fn(...)` as a task of the group. In a group that is going down it starts cancelled; ClosedError
+---once the group was left.
 ---@param fn function
 ---@param ... any  for `fn`
 ---@return saros.Task
 function TaskGroup:spawn(fn, ...) end
 
 ---Cancels all of the group, which is no failure.
-function TaskGroup:cancel() end
+---@param reason? any  found in the errors as `reason`
+---@return boolean effect  false if the group was cancelled or left before
+function TaskGroup:cancel(reason) end
 
 ---Waits for all tasks of the group, as the end of its block does.
 ---@async
