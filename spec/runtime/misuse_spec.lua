@@ -524,6 +524,61 @@ print("the process lives")
 ]]
   end)
 
+  it("does no harm when it is resumed, and the task ends so, while that is ready", function()
+    survives[[
+async.on_error(function() end)
+local function is_ready_after_a_yield() coroutine.yield() end
+local function is_ready_after_its_last_yield() return coroutine.yield() end
+local function is_ready_after_its_share()
+  local event = async.event()
+  event:set()
+  for _ = 1, 257 do event:wait() end
+end
+for _, victim in ipairs{is_ready_after_a_yield, is_ready_after_its_last_yield, is_ready_after_its_share} do
+  pcall(async.run, function()
+    local co
+    local task = async.spawn(function()
+      co = coroutine.running()
+      return victim()
+    end)
+    async.sleep(0)
+    coroutine.resume(co)
+    assert(task:done() and coroutine.status(co) == "dead")
+    co, task = nil, nil
+    collectgarbage()
+    async.gather{function() async.sleep(0) end, function() async.sleep(0) end}
+    assert(#async.all_tasks() == 1)
+  end)
+end
+print("the process lives")
+]]
+  end)
+
+  it("does no harm when a finalizer older than saros resumes it while the state is closed", function()
+    local result = script([[
+local co
+FINALIZED_LAST = setmetatable({}, {__gc = function()
+  coroutine.resume(co)
+  print "the process lives"
+end})
+local async = require "saros"
+async.run(function()
+  async.spawn(function()
+    async.task_group(function(group)
+      group:spawn(function()
+        co = coroutine.running()
+        async.sleep(1)
+      end)
+    end)
+  end)
+  for _ = 1, 3 do async.sleep(0) end
+  os.exit(0, true)
+end)
+]], {bare = true})
+    assert.is_nil(result.signal, result.err)
+    assert.equal("the process lives\n", result.out)
+  end)
+
   it("does no harm when it is closed while the task waits", function()
     survives[[
 pcall(async.run, function()

@@ -229,7 +229,10 @@ static int k_body(lua_State *L, int status, lua_KContext ctx) {
   SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
   (void)ctx;
   do {
-    if (t->is_anchored && t == rt->current) lift(L, t); /* else it was resumed by hand */
+    if (t != rt->current) { /* it was resumed by hand */
+      if (!sr_end_stray_wait(t)) return 0;
+    } else if (t->is_anchored)
+      lift(L, t);
     if (lua_gethook(L) == on_stray_yield) status = fail_stray(L);
     end_body(L, t, status == LUA_OK || status == LUA_YIELD);
     t = take_next(L, rt, t);

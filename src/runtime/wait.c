@@ -93,13 +93,17 @@ void sr_abort(SrTask *t, SrOutcome outcome) {
 
 static const char STRAY[] = "the coroutine of a task was resumed by hand (only saros may do that)";
 
+bool sr_end_stray_wait(SrTask *t) {
+  if (t->future.state == SR_ENDED) return false;
+  if (t->future.state == SR_PARKED) sr_give_up(t);
+  if (t->future.state == SR_READY) sr_unready(t->rt, t);
+  t->future.state = SR_RUNNING;
+  return true;
+}
+
 /* Somebody got hold of the coroutine and resumed it: the wait is given up, and the task fails. */
 int sr_refuse_stray(lua_State *L, SrTask *t) {
-  if (t->future.state == SR_PARKED)
-    sr_give_up(t);
-  else
-    sr_unready(t->rt, t);
-  t->future.state = SR_RUNNING;
+  sr_end_stray_wait(t);
   return luaL_error(L, STRAY);
 }
 

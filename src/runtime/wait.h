@@ -105,7 +105,9 @@ int sr_return(lua_State *L, SrTask *t, int n);
 int sr_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx);
 /* Makes a parked task ready. */
 void sr_wake(SrTask *t);
-/* Raises in a task whose coroutine was not resumed by the runtime. [-0, +0, v] */
+/* The coroutine of this task was not resumed by the runtime: ends its wait. False: lua_close has ended the task itself. */
+bool sr_end_stray_wait(SrTask *t);
+/* The same, and raises in the task. [-0, +0, v] */
 int sr_refuse_stray(lua_State *L, SrTask *t);
 /* The task will never continue: stops its wait, whatever that says. */
 void sr_give_up(SrTask *t);
