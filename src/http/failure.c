@@ -93,6 +93,15 @@ static int is_of_host(CURL *easy) {
   return reason == CURLPX_RESOLVE_HOST;
 }
 
+/* A line longer than libcurl allows is for it a line that it has no memory for. */
+static int is_large_head(CURL *easy, CURLcode result, const char *detail, int has_head) {
+  curl_off_t begun = 0;
+  if (result == CURLE_RECV_ERROR && strncmp(detail, "Too large response headers", 26) == 0) return 1;
+  if (result != CURLE_OUT_OF_MEMORY || has_head) return 0;
+  curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &begun);
+  return begun > 0;
+}
+
 static const char *plain_code(CURLcode result, long number, const char *detail, int has_head) {
   switch (result) {
   case CURLE_COULDNT_RESOLVE_HOST: return strstr(detail, "path too long") != NULL ? "ENAMETOOLONG" : "ENOTFOUND";
@@ -153,6 +162,10 @@ void sr_failure_curl(SrFailure *failure, const SrChannel *channel, const SrPlan 
     failure->status = connect_status;
   }
   failure->stale = !has_head && strcmp(code, "ECONNRESET") == 0 && was_reused(easy, result);
+  if (is_large_head(easy, result, detail, has_head)) {
+    code = "ETOOLARGE";
+    detail = "the response headers are too large";
+  }
   if (strcmp(code, "ENOMEM") == 0) detail = "not enough memory";
   if (result == CURLE_ABORTED_BY_CALLBACK) detail = "the connection was closed, and the request must not be sent twice";
   sr_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));

@@ -62,9 +62,15 @@ static int look_at(SrHead *head, const char *line, size_t length) {
   return 1;
 }
 
+static const SrHeadFault too_large = {"ETOOLARGE", "the response headers are too large"};
+
+const SrHeadFault *sr_head_trail(SrHead *head, size_t length) {
+  head->trailed += length;
+  return head->trailed > HEAD_BOUND ? &too_large : NULL;
+}
+
 const SrHeadFault *sr_head_add(SrHead *head, const char *line, size_t length) {
   static const SrHeadFault lengths = {"EPROTO", "contradictory Content-Length"};
-  static const SrHeadFault size = {"ETOOLARGE", "the response headers are too large"};
   static const SrHeadFault status = {"EPROTO", "the answer has no valid status line"};
   static const SrHeadFault memory = {"ENOMEM", "not enough memory"};
   if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) start(head, line, length);
@@ -74,6 +80,6 @@ const SrHeadFault *sr_head_add(SrHead *head, const char *line, size_t length) {
     return head->status >= 100 ? NULL : &status;
   }
   if (!look_at(head, line, length)) return &lengths;
-  if (sr_buffer_length(&head->lines) + length > HEAD_BOUND) return &size;
+  if (sr_buffer_length(&head->lines) + length > HEAD_BOUND) return &too_large;
   return sr_buffer_append(&head->lines, line, length) ? NULL : &memory;
 }

@@ -20,12 +20,16 @@ typedef struct SrHead {
   unsigned char ended;   /* an empty line has come */
   unsigned char cookies; /* there is a Set-Cookie */
   SrBuffer lines;        /* status line and header lines */
+  size_t trailed;        /* bytes that came behind the body */
 } SrHead;
 
 /* What is wrong with a head. */
 typedef struct SrHeadFault {
   const char *code, *message;
 } SrHeadFault;
+
+/* Takes note of the next line behind the body. NULL, or what is wrong with it. */
+const SrHeadFault *sr_head_trail(SrHead *head, size_t length);
 
 /* Takes the next line; a status line begins a new head. NULL, or what is wrong with it. */
 const SrHeadFault *sr_head_add(SrHead *head, const char *line, size_t length);

@@ -160,10 +160,11 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
   size_t length = size * count;
   touch(transfer);
-  if (transfer->head_done) return length; /* a trailer */
-  const SrHeadFault *fault = sr_head_add(&transfer->head, line, length);
+  int is_trailer = transfer->head_done;
+  const SrHeadFault *fault =
+      is_trailer ? sr_head_trail(&transfer->head, length) : sr_head_add(&transfer->head, line, length);
   if (fault != NULL) return refuse(transfer, fault->code, fault->message);
-  if (transfer->head.ended) end_head(transfer);
+  if (transfer->head.ended && !is_trailer) end_head(transfer);
   return length;
 }
 

@@ -5,7 +5,6 @@ local async = require "saros"
 local http = require "saros.http"
 local testing = require "saros.testing"
 local check = require "spec.faults.check"
-require "saros.json"
 require "saros.http.multipart"
 
 local MEMORY = "not enough memory"
@@ -38,13 +37,13 @@ return function(server)
   -- Without a query: where it has no memory for that, libcurl asks for the rest.
   scenario("get", function(session)
     for _ = 1, 2 do
-      assert(session:get(server .. "/echo", { headers = { ["X-A"] = "1" } }):json().target == "/echo")
+      assert(session:get(server .. "/echo", { headers = { ["X-A"] = "1" } }):text():find '"/echo"')
     end
   end)
 
   scenario("post", function(session)
     local body = ("x"):rep(3000)
-    assert(#session:post(server .. "/echo", { body = body, auth = { "user", "secret" } }):json().body == 3000)
+    assert(session:post(server .. "/count", { body = body, auth = { "user", "secret" } }):text():find "3000")
   end)
 
   scenario("upload", function(session)
@@ -54,7 +53,7 @@ return function(server)
       async.sleep(0)
       if left > 0 then return ("x"):rep(40000) end
     end })
-    assert(response:json().bytes == 80000)
+    assert(response:text():find "80000")
   end)
 
   scenario("gzip", function(session)
@@ -65,7 +64,7 @@ return function(server)
 
   scenario("redirect", function(session)
     local response = session:get(server .. "/loop/2")
-    assert(response:json().target == "/echo" and #response.history == 3)
+    assert(response:text():find '"/echo"' and #response.history == 3)
   end)
 
   scenario("refused", function(session)
