@@ -30,6 +30,22 @@ local BOMB = "z///f/gnAOKxQCD3/p/////wTwDEYQGA7v0/////4Z8AiMMiAN37f/7//8M/ARCHBQ
   .. "AOje/+f//w/+CYA4LADQvf8B"
 local BOMB_SIZE = 104857600
 
+-- Gzipped three times: a short text, itself gzipped, and 256 MiB of zeros behind it that mean nothing.
+local PADDED = "H4sIAAAAAAACA5Pv5mAAASbmt3f2ax8plDn+MV9EvHNKQFG4WdncsxqrT9onGO7ofMgToaI5+6qGiFnqh+QP9gbSPGxqcw++jPjLev/6Y8PaZ9"
+  .. "9/vLq8eVe8ptWuXfffrWfbluV89G5CacWXoqVRL+ujovZJ3pwt+X/Pvsj1dWfO1Obm2Ww7d76KC2jtgiP31ldV77bq//m+u/lxMEjkjZya+r9/"
+  .. "fFvy0svnMAMFvNavv7nibx6j/tvnXcVAvsNL3/138//nMba/vbpS+DtQpOHSbhEeEK3RxAikJrgagHy0iYMNpFriIIhzQkkCREWygExU6E4AcV"
+  .. "oEwZp0RjVRril1482IFz6MW69/e3UrgpHhw/yqpXVf9lnHiTjb/51Zbpb8m5kBALQXWEZqAgAA"
+
+-- BOMB as a frame of zstd: blocks of 128 KiB, each of one byte that is repeated.
+local function zstd_bomb()
+  local block, count = 1 << 17, BOMB_SIZE >> 17
+  local parts = { "\x28\xB5\x2F\xFD\x00\x58" }
+  for i = 1, count do
+    parts[#parts + 1] = ("<I3B"):pack((i == count and 1 or 0) | 1 << 1 | block << 3, 0)
+  end
+  return table.concat(parts)
+end
+
 local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 local function from_base64(text)
@@ -240,14 +256,46 @@ describe("an encoded body", function()
     assert.equal("ETOOLARGE", error_of(response.read, response).code)
   end))
 
-  it("that is a bomb can be read in bounded memory", inside(function()
-    local response, size = encoded("br", BOMB), 0
-    local before = memory()
-    for piece in response:chunks() do
-      size = size + #piece
-    end
-    assert.equal(BOMB_SIZE, size)
-    assert.truthy(memory() - before < 64000000)
+  local bombs = {
+    br = function(options)
+      return encoded("br", BOMB, 0, options)
+    end,
+    zstd = function(options)
+      return encoded("zstd", to_base64(zstd_bomb()), 0, options)
+    end,
+    gzip = function(options)
+      return http.get(server.url .. "/zeros?bytes=" .. BOMB_SIZE, options)
+    end,
+    deflate = function(options)
+      return http.get(server.url .. "/zeros?as=deflate&bytes=" .. BOMB_SIZE, options)
+    end,
+  }
+  for as, get in pairs(bombs) do
+    it("that is a bomb can be read in bounded memory: " .. as, inside(function()
+      local response, size = get(), 0
+      local before = memory()
+      for piece in response:chunks() do
+        size = size + #piece
+      end
+      assert.equal(BOMB_SIZE, size)
+      assert.truthy(memory() - before < 64000000)
+    end))
+
+    it("that is a bomb goes off at its limit: " .. as, inside(function()
+      local response = get { max_body_size = 1000000 }
+      local before = memory()
+      assert.equal("ETOOLARGE", error_of(response.text, response).code)
+      assert.truthy(memory() - before < 32000000)
+    end))
+  end
+
+  it("that means much work and nothing else is an error", inside(function()
+    local response = encoded("gzip, gzip, gzip, gzip", PADDED)
+    assert.equal("begin", response:read())
+    local before = os.clock()
+    local err = error_of(response.read, response)
+    assert.same({ "FetchError", "EDECODE" }, { err.name, err.code })
+    assert.truthy(os.clock() - before < 0.5)
   end))
 
   it("leaves the others their turns while it is decoded", inside(function()

@@ -224,10 +224,10 @@ async def encoded(x):
 
 
 async def zeros(x):
-    """So many zeros, gzipped as they go out."""
-    left, piece = int(x.query["bytes"]), bytes(1 << 20)
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    x.write("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n")
+    """So many zeros, gzipped (or deflated) as they go out."""
+    left, piece, coding = int(x.query["bytes"]), bytes(1 << 20), x.query.get("as", "gzip")
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31 if coding == "gzip" else 15)
+    x.write("HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nConnection: close\r\n\r\n" % coding)
     while left > 0:
         x.write(packer.compress(piece[:left]))
         left -= len(piece)

@@ -13,6 +13,9 @@
 /* What one stage hands to the next at once. */
 #define HANDOVER 16384
 
+/* What stages may hand over in one run without anything coming of it. More is an attack on the processor. */
+#define IDLE_BOUND 16777216
+
 typedef struct Stage {
   const SrCodec *codec;
   void *state;
@@ -22,6 +25,7 @@ typedef struct Stage {
 
 struct SrDecoder {
   unsigned count; /* of stages */
+  size_t idle;    /* bytes handed over in the present run */
   Stage stages[SR_CODINGS_MAX];
 };
 
@@ -92,7 +96,9 @@ static int refill(SrDecoder *decoder, unsigned index, SrBuffer *source) {
   fill(decoder, index - 1, source, &room);
   if (decoder->stages[index - 1].step == SR_STEP_BROKEN && room.left == sizeof bytes) stage->step = SR_STEP_BROKEN;
   if (room.left == sizeof bytes) return 0;
-  if (sr_buffer_append(&stage->input, (const char *)bytes, sizeof bytes - room.left)) return 1;
+  decoder->idle += sizeof bytes - room.left;
+  if (decoder->idle <= IDLE_BOUND && sr_buffer_append(&stage->input, (const char *)bytes, sizeof bytes - room.left))
+    return 1;
   stage->step = SR_STEP_BROKEN;
   return 0;
 }
@@ -109,6 +115,7 @@ static void fill(SrDecoder *decoder, unsigned index, SrBuffer *source, SrSpan *o
 
 SrStep sr_decoder_run(SrDecoder *decoder, SrBuffer *source, char *out, size_t size, size_t *count) {
   SrSpan room = {(unsigned char *)out, size};
+  decoder->idle = 0;
   fill(decoder, decoder->count - 1, source, &room);
   *count = size - room.left;
   return decoder->stages[decoder->count - 1].step;
