@@ -131,13 +131,19 @@ describe("the traceback of a string error that leaves run", function()
   end)
 
   it("does not show the scheduler's frames", function()
-    local message = caught(async.run, function()
-      async.spawn(function() error("out of paper", 0) end):await()
-    end)
-    for line in message:gmatch("[^\n]+") do
-      assert.not_matches("%[C%]: in %?", line)
-      assert.not_matches("saros%.run", line)
-      assert.not_matches("init%.lua", line)
+    local function fail() error("out of paper", 0) end
+    for _, way in ipairs{
+      function() async.spawn(fail):await() end,
+      function() async.wait_for(async.spawn(fail), 1) end,
+      function() async.shield(async.spawn(fail)) end,
+    } do
+      local message = caught(async.run, way)
+      in_order(message, place(fail, 0), "awaited by", place(way, 0))
+      for line in message:gmatch("[^\n]+") do
+        assert.not_matches("%[C%]: in %?", line)
+        assert.not_matches("saros%.run", line)
+        assert.not_matches("init%.lua", line)
+      end
     end
   end)
 

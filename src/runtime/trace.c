@@ -106,15 +106,17 @@ void sr_free_sources(SrRuntime *rt) {
 
 /* --- stacks ----------------------------------------------------------------- */
 
+/* C functions without a name are saros' own: what runs a task, and the like. The lowest one is always there. */
 void sr_push_stack(lua_State *L, lua_State *co, int level) {
-  static const char bottom[] = "\n\t[C]: in ?";
+  static const char nameless[] = "\n\t[C]: in ?";
   luaL_traceback(L, co, NULL, level);
-  size_t length;
-  const char *text = lua_tolstring(L, -1, &length);
-  size_t all = length, cut = sizeof bottom - 1;
-  while (length >= cut && memcmp(text + length - cut, bottom, cut) == 0) length -= cut;
-  if (length == all) return;
-  lua_pushlstring(L, text, length);
+  size_t length, cut = sizeof nameless - 1;
+  const char *text = lua_tolstring(L, -1, &length), *first = strstr(text, nameless);
+  if (first == NULL) return;
+  if (first == text + length - cut)
+    lua_pushlstring(L, text, length - cut);
+  else
+    luaL_gsub(L, text, nameless, "");
   lua_remove(L, -2);
 }
 
