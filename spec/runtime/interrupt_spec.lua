@@ -283,6 +283,76 @@ print(async.is_error(err, "InterruptError"))
     assert.equal(0, result.code)
   end)
 
+  it("interrupts Lua code that never waits though another task was running when it came", function()
+    local result = script[[
+async.on_error(function() end)
+for _, place in ipairs{"main", "a new task", "a task"} do
+  local ok, err = pcall(async.run, function()
+    local function spin() while true do end end
+    async.spawn(ctrl_c)
+    if place ~= "main" then async.spawn(spin) end
+    if place == "a task" then async.sleep(0) end
+    async.sleep(0)
+    spin()
+  end)
+  print(place, async.is_error(err, "InterruptError"))
+end
+]]
+    assert.equal("main\ttrue\na new task\ttrue\na task\ttrue\n", result.out)
+    assert.equal(0, result.code)
+  end)
+
+  it("spares tasks that soon come to their end, however many those are", function()
+    local result = script[[
+async.on_error(print)
+local ok, err = pcall(async.run, function()
+  async.spawn(ctrl_c)
+  for _ = 1, 3000 do
+    async.spawn(function() for _ = 1, 10000 do end end)
+  end
+  async.sleep(100)
+end)
+print(err)
+]]
+    assert.equal("InterruptError: interrupted\n", result.out)
+    assert.equal("", result.err)
+  end)
+
+  it("lets a main that was woken have what it waited for, and comes at its next await", function()
+    assert.equal("item\tfalse\tInterruptError: interrupted\n", prints[[
+async.run(function()
+  local queue = async.queue()
+  async.spawn(function()
+    queue:put("item")
+    ctrl_c()
+  end)
+  local item = queue:get()
+  print(item, pcall(async.sleep, 1))
+end)
+]])
+  end)
+
+  it("does no harm when it is held back until the coroutine is gone in which it came", function()
+    assert.equal("false\tInterruptError: interrupted\n", prints[[
+async.run(function()
+  local tasks, total = {}, 3000 -- more than are kept
+  for i = 1, total do
+    tasks[i] = async.spawn(function()
+      async.sleep(0)
+      if i == total then ctrl_c() end
+    end)
+  end
+  async.shield(function()
+    for i = 1, total do tasks[i]:await() end
+    tasks = nil
+    collectgarbage()
+    collectgarbage()
+  end)
+  print(pcall(async.sleep, 1))
+end)
+]])
+  end)
+
   it("reaches main once only if another task holds the processor", function()
     local result = script[[
 async.on_error(function() end)

@@ -935,6 +935,19 @@ describe("tasks that start in one turn", function()
     assert.same({1, 2, 3, 11, 12, 13}, order)
   end))
 
+  it("keep a hook to themselves that one of them sets, and so do those of later turns", inside(function()
+    local function set_hook() debug.sethook(error, "", 100) end
+    local function work()
+      for _ = 1, 1000 do end
+      return "no hook"
+    end
+    for _ = 1, 2 do
+      local list = {set_hook, work, set_hook, work}
+      async.gather(list)
+      assert.same({"no hook", "no hook", n = 2}, async.gather{work, work})
+    end
+  end))
+
   it("may forget a block, which is the error of that task alone", inside(function()
     local forgetful = async.spawn(function()
       async.task_group() -- luacheck: ignore

@@ -4,12 +4,11 @@
 
 #include "runtime/error.h"
 
-/* Instructions that a task other than main may still run: most wait long before, and main gets the error. */
+/* Instructions that other tasks than main may still run, and main if it has just been woken: most wait long before. */
 enum { GRACE = 10000000 };
 
 /* Signals are the process's, so is this. */
 static SrRuntime *volatile owner;             /* the run that has SIGINT, or NULL */
-static lua_State *volatile hooked;            /* the coroutine with our hook, or NULL */
 static volatile sig_atomic_t was_interrupted; /* the first Ctrl-C of this run has come */
 
 /* --- the handler ------------------------------------------------------------ */
@@ -18,7 +17,6 @@ static volatile sig_atomic_t was_interrupted; /* the first Ctrl-C of this run ha
 static void on_hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   lua_sethook(L, NULL, 0, 0);
-  hooked = NULL;
   SrRuntime *rt = owner;
   if (rt == NULL || !rt->interrupt || rt->current == NULL) return;
   if (rt->current == rt->main_task) {
@@ -44,16 +42,18 @@ static void on_sigint(int number) {
   rt->interrupt = 1;
   SrTask *t = rt->current;
   if (t != NULL && t->co != NULL) {
-    hooked = t->co;
     int mask = t == rt->main_task ? LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT : LUA_MASKCOUNT;
     lua_sethook(t->co, on_hook, mask, t == rt->main_task ? 1 : GRACE);
   }
   uv_async_send(&rt->poller->signal);
 }
 
-void sr_interrupt_delivered(void) {
-  if (hooked != NULL) lua_sethook(hooked, NULL, 0, 0);
-  hooked = NULL;
+void sr_interrupt_hook(lua_State *co) {
+  if (lua_gethook(co) == NULL) lua_sethook(co, on_hook, LUA_MASKCOUNT, GRACE);
+}
+
+void sr_interrupt_unhook(lua_State *co) {
+  if (lua_gethook(co) == on_hook) lua_sethook(co, NULL, 0, 0);
 }
 
 /* --- taking and giving back ------------------------------------------------- */
@@ -105,7 +105,6 @@ void sr_interrupt_take(SrRuntime *rt) {
   if (owner != NULL) return;
   rt->interrupt = 0;
   was_interrupted = 0;
-  hooked = NULL;
   owner = rt;
   install();
 }
@@ -114,5 +113,4 @@ void sr_interrupt_give_back(SrRuntime *rt) {
   if (owner != rt) return;
   give_back();
   owner = NULL;
-  hooked = NULL;
 }

@@ -4,7 +4,8 @@
 ** main, the second ends the process.
 **
 ** Invariant: the handler only does what a signal handler may: it sets a flag, wakes the loop
-** and, as the standalone lua does, sets a hook on the coroutine that runs.
+** and, as the standalone lua does, sets a hook on the coroutine that runs. A step that begins while
+** the flag is set gets that hook, too. No hook outlives the step.
 */
 #ifndef SR_INTERRUPT_H
 #define SR_INTERRUPT_H
@@ -15,8 +16,10 @@
 void sr_interrupt_take(SrRuntime *rt);
 /* Gives the former handler back; harmless if it was not taken. */
 void sr_interrupt_give_back(SrRuntime *rt);
-/* The InterruptError is on its way: takes the hook off the coroutine that was running. */
-void sr_interrupt_delivered(void);
+/* Ctrl-C came and has not been raised yet, and a step begins: it must not go on without end. */
+void sr_interrupt_hook(lua_State *co);
+/* The step is over, or the InterruptError is on its way: takes the hook off the coroutine. */
+void sr_interrupt_unhook(lua_State *co);
 
 /* Raises it in main, if main waits and no shield holds it back. */
 void sr_interrupt_main(SrRuntime *rt);

@@ -260,7 +260,6 @@ void sr_interrupt_main(SrRuntime *rt) {
   if (main_task == NULL || main_task->future.state != SR_PARKED || !sr_is_interrupted(main_task)) return;
   if (main_task->future.outcome != SR_WOKEN) return; /* it joins; its next await raises */
   rt->interrupt = 0;
-  sr_interrupt_delivered();
   sr_abort(main_task, SR_BY_INTERRUPT);
 }
 

@@ -8,6 +8,7 @@
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/interrupt.h"
 #include "runtime/pool.h"
 #include "runtime/trace.h"
 
@@ -201,8 +202,8 @@ static int push_call(lua_State *L, SrTask *t) {
 ** step costs is saved. Puts the next one at BODY_TASK; NULL if there is none. [-n, +0, -]
 */
 static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
-  bool may_go_on = rt->current == before && rt->in_turn > 0 && !rt->debug && !rt->is_scheduled;
-  if (!may_go_on || rt->ready_count == 0) return NULL;
+  bool may_go_on = rt->current == before && rt->in_turn > 0 && rt->ready_count > 0;
+  if (!may_go_on || rt->debug || rt->is_scheduled || rt->interrupt) return NULL;
   SrTask *t = sr_task_of(rt->ready);
   if (t->future.state != SR_NEW) return NULL;
   sr_take_ready(rt);
@@ -216,9 +217,15 @@ static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
   return t;
 }
 
-/* The yield was the last thing that the task did. [-n, +1, m] */
-static int fail_stray(lua_State *L) {
-  lua_sethook(L, NULL, 0, 0);
+/*
+** The body is over, the coroutine goes on to other tasks: whatever hook it has is the one it was made with again.
+** If it is ours the last thing that the task did was to yield: its error takes the place of the results. Returns
+** how the task came out, as `status`. [-n, +n, m]
+*/
+static int drop_hook(lua_State *L, lua_State *base, int status) {
+  bool is_stray = lua_gethook(L) == on_stray_yield;
+  lua_sethook(L, lua_gethook(base), lua_gethookmask(base), lua_gethookcount(base));
+  if (!is_stray) return status;
   lua_settop(L, BODY_HANDLER);
   lua_pushstring(L, STRAY_YIELD);
   return LUA_ERRRUN;
@@ -233,7 +240,7 @@ static int k_body(lua_State *L, int status, lua_KContext ctx) {
       if (!sr_end_stray_wait(t)) return 0;
     } else if (t->is_anchored)
       lift(L, t);
-    if (lua_gethook(L) == on_stray_yield) status = fail_stray(L);
+    if (lua_gethook(L) != NULL) status = drop_hook(L, rt->base, status);
     end_body(L, t, status == LUA_OK || status == LUA_YIELD);
     t = take_next(L, rt, t);
     if (t != NULL) status = lua_pcallk(L, push_call(L, t), LUA_MULTRET, BODY_HANDLER, 0, k_body);
@@ -295,13 +302,15 @@ void sr_step(lua_State *L, SrTask *t) {
     return;
   }
   lua_State *co = t->co;
-  int64_t started = rt->debug ? sr_debug_start(L, t) : 0;
-  int handle = started != 0 ? lua_gettop(L) : 0;
   t->future.state = SR_RUNNING;
   rt->current = t;
+  if (rt->interrupt) sr_interrupt_hook(co);
+  int64_t started = rt->debug ? sr_debug_start(L, t) : 0;
+  int handle = started != 0 ? lua_gettop(L) : 0;
   int status = lua_resume(co, L, count, &count);
   t = rt->current; /* by now it may be another one */
   rt->current = NULL;
+  if (rt->interrupt) sr_interrupt_unhook(co);
   if (started != 0) sr_debug_stop(L, handle, co, started);
   if (status == LUA_YIELD) {
     if (t->future.state == SR_RUNNING) refuse_yield(t, count);

@@ -134,7 +134,7 @@ int sr_throw_pending(lua_State *L, SrTask *t) {
   if (t->current->cause == NULL && sr_is_interrupted(t)) {
     t->future.outcome = SR_BY_INTERRUPT;
     t->rt->interrupt = 0;
-    sr_interrupt_delivered();
+    sr_interrupt_unhook(L);
   }
   return sr_throw(L, t);
 }
