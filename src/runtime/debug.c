@@ -82,6 +82,12 @@ static void warn_slow(lua_State *L, int index, lua_State *co, double seconds) {
   lua_settop(L, top);
 }
 
+/* (handle, coroutine or NULL, seconds) */
+static int l_warn_slow(lua_State *L) {
+  warn_slow(L, 1, (lua_State *)lua_touserdata(L, 2), lua_tonumber(L, 3));
+  return 0;
+}
+
 /* Looks at the time while a step runs, so that the warning shows the code that is slow. */
 static void on_sample(lua_State *L, lua_Debug *ar) {
   (void)ar;
@@ -109,8 +115,12 @@ void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started) {
   SrRuntime *rt = t->rt;
   int64_t elapsed = (int64_t)uv_hrtime() - started;
   if (lua_gethook(co) == on_sample) lua_sethook(co, NULL, 0, 0);
-  if (elapsed >= rt->slow && !rt->step_warned)
-    warn_slow(L, index, t->future.state == SR_ENDED ? NULL : co, (double)elapsed / 1e9);
+  if (elapsed >= rt->slow && !rt->step_warned) {
+    lua_pushvalue(L, index);
+    lua_pushlightuserdata(L, t->future.state == SR_ENDED ? NULL : co);
+    lua_pushnumber(L, (lua_Number)elapsed / 1e9);
+    sr_protected(L, l_warn_slow, 3, 0);
+  }
   lua_remove(L, index);
 }
 

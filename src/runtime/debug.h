@@ -16,7 +16,7 @@ void sr_debug_raise(lua_State *L, SrTask *t);
 void sr_debug_end(lua_State *L, SrTask *t, SrStatus status);
 /* A step begins: returns the time, and pushes the handle, for sr_debug_stop. Only in debug mode. [-0, +1, -] */
 int64_t sr_debug_start(lua_State *L, SrTask *t);
-/* The step of the task that ran in `co` is over; removes its handle, which is at `index`. [-1, +0, m] */
+/* The step of the task that ran in `co` is over; removes its handle, which is at `index`. [-1, +0, -] */
 void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started);
 /* The run ends: warns of every task that is left. [-0, +0, m] */
 void sr_debug_cut_off(lua_State *L, SrRuntime *rt);

@@ -184,6 +184,23 @@ scenarios.pcall = check.scenario(function()
 end)
 
 -- The results of the second run do not depend on how the first one ended.
+-- Every step is slow, and is warned of.
+scenarios.slow_steps = check.scenario(function()
+  async.debug{slow = 0}
+  local _ <close> = check.closing(function() async.debug(false) end)
+  testing.run(function()
+    local tasks = {}
+    for i = 1, 3 do
+      tasks[i] = async.spawn(function()
+        local _ <close> = check.closing(function() collectgarbage() end)
+        async.sleep(i)
+        async.sleep(i)
+      end)
+    end
+    async.wait(tasks)
+  end)
+end)
+
 scenarios.run_again = check.scenario(function()
   check.raises("oops", testing.run, function()
     async.spawn(async.sleep, 5)
