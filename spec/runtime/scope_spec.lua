@@ -488,6 +488,28 @@ describe("a task that swallows its cancellation for ever", function()
     assert.equal(3, #reports)
   end)
 
+  it("is closed by force if it swallows what combinators and groups raise", function()
+    local ways = {
+      gather = function() async.gather{ignore} end,
+      ["gather of nothing"] = function() async.gather{} end,
+      map = function() async.map({1}, ignore) end,
+      race = function() async.race{hang} end,
+      ["a group"] = function() async.task_group(function(group) group:spawn(hang) end) end,
+      ["an empty group"] = function() async.task_group(ignore) end,
+      wait_for = function() async.wait_for(hang, 1) end,
+    }
+    for name, way in pairs(ways) do
+      local reports = reported(function()
+        async.run(function()
+          start(function()
+            while true do pcall(way) end
+          end)
+        end)
+      end)
+      assert.equal(1, #reports, name)
+    end
+  end)
+
   it("is one that starts itself anew, too", function()
     local ways = {
       spawn = function(again)
@@ -496,6 +518,11 @@ describe("a task that swallows its cancellation for ever", function()
       end,
       on_done = function(again)
         async.spawn(hang):on_done(function() again(again) end)
+      end,
+      ["on_done of what has ended"] = function(again)
+        local ended = async.spawn(hang)
+        pcall(ended.await, ended)
+        ended:on_done(function() again(again) end)
       end,
       close = function(again)
         local _ <close> = finally(function() async.spawn(again, again) end)

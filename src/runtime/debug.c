@@ -10,10 +10,8 @@
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
-enum {
-  SAMPLE = 1000,        /* instructions between two looks at the time */
-  SWALLOW_LIMIT = 60000 /* the counter of raised cancellations stops here */
-};
+/* Instructions between two looks at the time. */
+enum { SAMPLE = 1000 };
 
 static const int64_t DEFAULT_SLOW = 100000000; /* nanoseconds */
 
@@ -53,7 +51,6 @@ static void warn_if_swallowed(lua_State *L, SrTask *t, const SrScope *cause, con
 }
 
 void sr_debug_raise(lua_State *L, SrTask *t) {
-  if (t->raised < SWALLOW_LIMIT) t->raised++;
   if (t->rt->debug && t->current->cause != NULL) warn_if_swallowed(L, t, t->current->cause, " and waits again");
 }
 

@@ -299,7 +299,7 @@ static int l_on_done(lua_State *L) {
   else {
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 1);
-    sr_spawn(L, rt, &rt->root, 3, 1);
+    count_on(sr_spawn(L, rt, &rt->root, 3, 1), rt->current);
   }
   lua_settop(L, 1);
   return 1;

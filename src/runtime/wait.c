@@ -129,13 +129,17 @@ int sr_throw(lua_State *L, SrTask *t) {
   return lua_error(L);
 }
 
+/* The counter of raised cancellations stops here. */
+enum { RAISED_LIMIT = 60000 };
+
 int sr_throw_pending(lua_State *L, SrTask *t) {
   t->future.outcome = SR_BY_CANCEL;
   if (t->current->cause == NULL && sr_is_interrupted(t)) {
     t->future.outcome = SR_BY_INTERRUPT;
     t->rt->interrupt = 0;
     sr_interrupt_unhook(L);
-  }
+  } else if (t->raised < RAISED_LIMIT)
+    t->raised++;
   return sr_throw(L, t);
 }
 
