@@ -240,10 +240,13 @@ int sr_multi_add(SrMulti *multi, CURL *easy) {
   return 1;
 }
 
-void sr_multi_remove(SrMulti *multi, CURL *easy) {
+/* libcurl 7.88 forgets what it holds back only together with the connection, which others may still use. */
+int sr_multi_remove(SrMulti *multi, CURL *easy, int paused) {
+  int clean = !paused || curl_easy_pause(easy, CURLPAUSE_CONT) == CURLE_OK;
   curl_multi_remove_handle(multi->curl, easy);
   if (--multi->active == 0) uv_unref((uv_handle_t *)&multi->timer);
   settle(multi);
+  return clean;
 }
 
 void sr_multi_unpause(SrMulti *multi, CURL *easy, int still) {

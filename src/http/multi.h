@@ -47,8 +47,12 @@ void sr_multi_equip(SrOutlet *outlet, CURL *easy);
 /* Starts the transfer of `easy` at once. It may have ended when this returns. False: no memory. */
 int sr_multi_add(SrMulti *multi, CURL *easy);
 
-/* Takes `easy` out; a transfer in flight is cut off, whatever phase it is in, without waiting. */
-void sr_multi_remove(SrMulti *multi, CURL *easy);
+/*
+** Takes `easy` out; a transfer in flight is cut off, whatever phase it is in, without waiting. What libcurl
+** held back of a `paused` one is written before. False: it could not be, and would come up in the next
+** transfer of the handle.
+*/
+int sr_multi_remove(SrMulti *multi, CURL *easy, int paused);
 
 /* Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this returns. */
 void sr_multi_unpause(SrMulti *multi, CURL *easy, int still);

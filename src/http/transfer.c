@@ -159,6 +159,7 @@ static void end_head(SrTransfer *transfer) {
 static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
   size_t length = size * count;
+  if (!transfer->open) return length;
   touch(transfer);
   int is_trailer = transfer->head_done;
   const SrHeadFault *fault =
@@ -171,6 +172,7 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
   SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
   size_t length = size * count;
+  if (!transfer->open) return length; /* it was held back until nobody wanted it */
   if (!transfer->head_done) finish_head(transfer);
   if (!transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND) {
     transfer->paused = 1;
@@ -288,8 +290,10 @@ static void give_channel_back(SrTransfer *transfer) {
   curl_easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &opened);
   pool->connections += (unsigned long long)opened;
   if (opened == 0 && transfer->connected) pool->reused++;
-  sr_multi_remove(channel->outlet.multi, channel->easy);
-  sr_pool_give_channel(pool, channel);
+  if (sr_multi_remove(channel->outlet.multi, channel->easy, transfer->paused))
+    sr_pool_give_channel(pool, channel);
+  else
+    sr_channel_free(channel);
 }
 
 static void leave_pool(SrTransfer *transfer) {
@@ -304,11 +308,11 @@ static void leave_pool(SrTransfer *transfer) {
 void sr_transfer_end(SrTransfer *transfer) {
   if (!transfer->open) return;
   transfer->open = 0;
-  transfer->paused = 0;
   sr_saros->timer_stop(transfer->pool->runtime, &transfer->timer);
   sr_saros->resource_close(&transfer->resource);
   leave_pool(transfer);
   give_channel_back(transfer);
+  transfer->paused = 0;
   if (transfer->lookup != NULL) sr_lookup_drop(transfer->lookup);
   transfer->lookup = NULL;
   if (transfer->upload != NULL) sr_upload_stop(transfer->upload);

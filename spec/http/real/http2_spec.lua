@@ -131,6 +131,28 @@ describe("HTTP/2 with nginx", function()
     assert.same({ 1, 0 }, { session:stats().connections, session:stats().active })
   end))
 
+  it("gives nothing of a body that was given up to the next one", inside(function()
+    local session <close> = session_of { timeout = 120 }
+    local wanted = session:get(url .. "/lines.txt"):text()
+    local _other <close> = session:get(url .. "/slowly/big.bin") -- the connection stays in use
+    local given_up = async.map(numbers(8), function()
+      return session:get(url .. "/big.bin")
+    end)
+    async.sleep(0.05) -- more has come than anybody reads
+    for i = 1, 8 do given_up[i]:close() end
+    local texts = async.map(numbers(8), function()
+      local response, parts = session:get(url .. "/lines.txt"), {}
+      async.sleep(0.02) -- so that this, too, is held back
+      for chunk in response:chunks() do
+        parts[#parts + 1] = chunk
+        async.sleep(0)
+      end
+      return table.concat(parts)
+    end)
+    for i = 1, 8 do assert.truthy(texts[i] == wanted, #texts[i]) end
+    assert.equal(1, session:stats().connections)
+  end))
+
   it("carries uploads beside downloads, all of them whole", inside(function()
     local session <close> = session_of { timeout = 120, base_url = url }
     local sizes = async.map(numbers(12), function(i)
