@@ -31,11 +31,11 @@ local BOMB = "z///f/gnAOKxQCD3/p/////wTwDEYQGA7v0/////4Z8AiMMiAN37f/7//8M/ARCHBQ
 local BOMB_SIZE = 104857600
 
 -- Gzipped three times: a short text, itself gzipped, and 256 MiB of zeros behind it that mean nothing.
-local PADDED = "H4sIAAAAAAACA5Pv5mAAASbmt3f2ax8plDn+MV9EvHNKQFG4WdncsxqrT9onGO7ofMgToaI5+6qGiFnqh+QP9gbSPGxqcw++jPjLev"
-  .. "/6Y8PaZ9"
-  .. "9/vLq8eVe8ptWuXfffrWfbluV89G5CacWXoqVRL+ujovZJ3pwt+X/Pvsj1dWfO1Obm2Ww7d76KC2jtgiP31ldV77bq//m+u/lxMEjkjZya+r9/"
-  .. "fFvy0svnMAMFvNavv7nibx6j/tvnXcVAvsNL3/138//nMba/vbpS+DtQpOHSbhEeEK3RxAikJrgagHy0iYMNpFriIIhzQkkCREWygExU6E4AcV"
-  .. "oEwZp0RjVRril1482IFz6MW69/e3UrgpHhw/yqpXVf9lnHiTjb/51Zbpb8m5kBALQXWEZqAgAA"
+local PADDED = "H4sIAAAAAAACA5Pv5mAAASbmt3f2ax8plDn+MV9EvHNKQFG4WdncsxqrT9onGO7ofMgToaI5+6qGiFnqh+QP9gbSPGxqcw++jPjL"
+  .. "ev/6Y8PaZ99/vLq8eVe8ptWuXfffrWfbluV89G5CacWXoqVRL+ujovZJ3pwt+X/Pvsj1dWfO1Obm2Ww7d76KC2jtgiP31ldV77bq"
+  .. "//m+u/lxMEjkjZya+r9/fFvy0svnMAMFvNavv7nibx6j/tvnXcVAvsNL3/138//nMba/vbpS+DtQpOHSbhEeEK3RxAikJrgagHy0"
+  .. "iYMNpFriIIhzQkkCREWygExU6E4AcVoEwZp0RjVRril1482IFz6MW69/e3UrgpHhw/yqpXVf9lnHiTjb/51Zbpb8m5kBALQXWEZq"
+  .. "AgAA"
 
 -- BOMB as a frame of zstd: blocks of 128 KiB, each of one byte that is repeated.
 local function zstd_bomb()

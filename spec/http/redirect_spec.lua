@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local http = require "saros.http"
+local rogue = require "spec.support.rogue_server"()
 local server = require "spec.support.http_server"()
 
 local function inside(fn)
@@ -169,6 +170,17 @@ describe("a redirect", function()
   it("counts against the total timeout as a whole", inside(function()
     local err = error_of(redirect(302, "/hang"), { timeout = 0.1 })
     assert.same({ "TimeoutError", "total" }, { err.name, err.phase })
+  end))
+
+  it("does not wait long for a body that nobody will read", inside(function()
+    local head = "HTTP/1.1 302 Found\r\nContent-Length: 10\r\nLocation: %s/echo\r\n\r\n"
+    for _, last in ipairs { "hang", "reset", "close" } do
+      local session <close> = http.session { limit = 1, timeout = 5 }
+      local before = async.now()
+      local response = session:get(rogue:script({ "send", head:format(server.url) .. "begin" }, { last }))
+      assert.equal("GET", response:json().method)
+      assert.truthy(async.now() - before < 2)
+    end
   end))
 
   it("holds no slot on the way", inside(function()

@@ -197,6 +197,21 @@ describe("a session", function()
     assert.equal(200, waiter:await())
   end))
 
+  it("grants a slot in time to who has it a turn later", inside(function()
+    local session <close> = http.session { limit = 1 }
+    local held = session:get(server.url .. "/hang-in-body")
+    for _, timeout in ipairs { { pool = 0.02 }, { pool = 0.02, total = 5 } } do
+      local waiter = async.spawn(session.get, session, server.url .. "/hang-in-body", { timeout = timeout })
+      async.sleep(0)
+      local stop = os.clock() + 0.03
+      repeat until os.clock() > stop
+      held:close() -- after the deadline, but before it was looked at
+      held = waiter:await()
+      assert.equal(200, held.status)
+    end
+    held:close()
+  end))
+
   it("when closed, ends requests, waiters and readers with ClosedError", inside(function()
     local session = http.session { limit = 2 }
     local response = session:get(server.url .. "/hang-in-body")

@@ -18,8 +18,9 @@
 /* A timer this late says that Lua code held the loop, not that the server was silent. */
 #define LATE 0.05
 
+/* Not so while its task has still to hear of the slot. */
 static int is_connecting(const SrTransfer *transfer) {
-  return transfer->slot.state == SR_SLOT_HELD && !transfer->connected;
+  return transfer->channel != NULL && !transfer->connected;
 }
 
 /* When it fails. */
@@ -38,7 +39,8 @@ void sr_deadline_begin(SrTransfer *transfer) {
 
 double sr_deadline_nearest(const SrTransfer *transfer) {
   if (transfer->early) return 0;
-  return is_connecting(transfer) ? fmin(limit_of(transfer), transfer->nudge_at) : limit_of(transfer);
+  return is_connecting(transfer) || transfer->lookup != NULL ? fmin(limit_of(transfer), transfer->nudge_at)
+                                                             : limit_of(transfer);
 }
 
 void sr_deadline_look_up(SrTransfer *transfer) {

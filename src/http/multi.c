@@ -51,7 +51,7 @@ struct SrMulti {
   unsigned active;       /* easy handles in it */
   unsigned char kick;    /* libcurl asked to be run at once */
   unsigned char settles; /* settle is running */
-  unsigned char failed;  /* there was no memory for a socket that libcurl waits for */
+  unsigned char failed;  /* there was no memory for a socket that libcurl waits for, or in libcurl itself */
 };
 
 /* --- sockets --------------------------------------------------------------- */
@@ -206,10 +206,7 @@ static int on_timeout(CURLM *curl, long milliseconds, void *ctx) {
 
 static void act(SrMulti *multi, curl_socket_t fd, int flags) {
   int running;
-  CURLMcode result = curl_multi_socket_action(multi->curl, fd, flags, &running);
-  if (result == CURLM_OK && !multi->failed) return;
-  multi->failed = 0;
-  multi->reports->on_failure(multi->owner);
+  if (curl_multi_socket_action(multi->curl, fd, flags, &running) != CURLM_OK) multi->failed = 1;
 }
 
 static void report_done(SrMulti *multi) {
@@ -231,6 +228,9 @@ static void settle(SrMulti *multi) {
   }
   if (multi->kick) uv_timer_start(&multi->timer, on_timer, 0, 0);
   multi->settles = 0;
+  if (!multi->failed) return;
+  multi->failed = 0;
+  multi->reports->on_failure(multi->owner);
 }
 
 int sr_multi_add(SrMulti *multi, CURL *easy) {

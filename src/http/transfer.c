@@ -31,6 +31,15 @@ static void wake(SrTransfer *transfer, SrAwaited awaited) {
 
 /* --- the timer ------------------------------------------------------------- */
 
+/* For libcurl's callbacks, which may not end a transfer. False: no memory. */
+static int try_arm(SrTransfer *transfer) {
+  saros_runtime *runtime = transfer->pool->runtime;
+  double nearest = sr_deadline_nearest(transfer);
+  if (nearest < HUGE_VAL) return sr_saros->timer_start(runtime, &transfer->timer, nearest - sr_saros->now(runtime));
+  sr_saros->timer_stop(runtime, &transfer->timer);
+  return 1;
+}
+
 /* The connection has ended without an answer: as long as there is something to send libcurl does not tell. */
 static int is_deserted(const SrTransfer *transfer) {
   return transfer->connected && transfer->deaf && sr_transfer_is_starved(transfer);
@@ -54,7 +63,7 @@ static void look_for_early_end(SrTransfer *transfer) {
   int refused = transfer->upload != NULL && transfer->head.status >= 300;
   if (transfer->early || !sr_answer_may_be_early(transfer) || !(sr_answer_is_over(transfer) || refused)) return;
   transfer->early = 1;
-  sr_transfer_arm(transfer);
+  if (!try_arm(transfer)) transfer->early = 0;
 }
 
 /* Of what had paused, only that which still has to stays so. It may have ended when this returns. */
@@ -121,12 +130,7 @@ static void on_fire(saros_timer *timer) {
 }
 
 void sr_transfer_arm(SrTransfer *transfer) {
-  saros_runtime *runtime = transfer->pool->runtime;
-  double nearest = sr_deadline_nearest(transfer);
-  if (nearest == HUGE_VAL)
-    sr_saros->timer_stop(runtime, &transfer->timer);
-  else if (!sr_saros->timer_start(runtime, &transfer->timer, nearest - sr_saros->now(runtime)))
-    sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
+  if (!try_arm(transfer)) sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
 }
 
 /* --- libcurl's callbacks --------------------------------------------------- */
@@ -203,11 +207,10 @@ static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own
   (void)peer, (void)own, (void)peer_port, (void)own_port;
   if (transfer->sends++ >= transfer->plan->sends) return CURL_PREREQFUNC_ABORT;
   transfer->connected = 1;
-  if (transfer->plan->limits.read < HUGE_VAL) {
-    touch(transfer);
-    sr_transfer_arm(transfer);
-  }
-  return CURL_PREREQFUNC_OK;
+  touch(transfer);
+  if (transfer->plan->limits.read == HUGE_VAL || try_arm(transfer)) return CURL_PREREQFUNC_OK;
+  refuse(transfer, "ENOMEM", "not enough memory");
+  return CURL_PREREQFUNC_ABORT;
 }
 
 static int on_progress(void *ctx, curl_off_t to_come, curl_off_t received, curl_off_t to_send, curl_off_t sent) {
@@ -259,12 +262,12 @@ void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
   channel->transfer = transfer;
   transfer->pool->requests++;
   watch_upload(transfer, channel);
-  sr_transfer_arm(transfer);
-  if (transfer->open && !sr_multi_add(channel->outlet.multi, channel->easy)) {
+  if (!sr_multi_add(channel->outlet.multi, channel->easy)) {
     transfer->channel = NULL; /* it is in no multi: nothing to remove */
     sr_pool_give_channel(transfer->pool, channel);
-    sr_transfer_fail(transfer, "FetchError", "ENOMEM", "libcurl refused the request");
+    sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
   }
+  if (transfer->open) sr_transfer_arm(transfer);
 }
 
 void sr_transfer_resume(SrTransfer *transfer) {
@@ -362,7 +365,7 @@ static void on_listening(CURL *easy, int listens) {
   if (transfer->deaf && transfer->head_done) look_for_early_end(transfer);
   if (!is_deserted(transfer)) return;
   transfer->early = 1;
-  sr_transfer_arm(transfer);
+  if (!try_arm(transfer)) transfer->early = 0;
 }
 
 /* True: the failure waits for the answer. */

@@ -17,6 +17,9 @@ local PIECE = 32768
 -- A body this small is read to its end, so that the connection can serve the next request.
 local WORTH_READING = 65536
 
+-- And if that takes no longer, in seconds: a new connection is not worth more.
+local WORTH_WAITING = 0.2
+
 ---@class saros.Response what its user sees of it stands in types.lua
 ---@field package _transfer userdata
 ---@field package _plan saros.http.Plan
@@ -334,7 +337,9 @@ end
 function Response:discard()
   local transfer = self._transfer
   local length = transfer:length()
-  if not transfer:done() and length and length <= WORTH_READING then transfer:read_all(true, self._plan.caller) end
+  if not transfer:done() and length and length <= WORTH_READING then
+    async.pcall(async.wait_for, function() transfer:read_all(true, self._plan.caller) end, WORTH_WAITING)
+  end
   self:close()
 end
 

@@ -67,6 +67,15 @@ return function(server)
     assert(response:text():find '"/echo"' and #response.history == 3)
   end)
 
+  -- Its timer is started by libcurl's callbacks.
+  scenario("read_timeout", function(session)
+    local response = session:get(server .. "/status/200", { timeout = { total = false, read = 5 } })
+    assert(response:text() == "body of /status/200")
+    local body = ("x"):rep(20000)
+    response = session:post(server .. "/early", { body = body, timeout = { total = false, read = 5 } })
+    assert(response.status == 413 and response:text() == "early")
+  end)
+
   scenario("refused", function(session)
     local ok, err = pcall(session.get, session, "http://127.0.0.1:1/")
     assert(not ok)
