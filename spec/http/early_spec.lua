@@ -190,6 +190,39 @@ describe("an answer before the end of the upload", function()
   end))
 end)
 
+describe("the end of an early answer", function()
+  it("is not taken for the end of what its reader has still to get", inside(function()
+    local sent = rogue.event()
+    for length = 60000, 140000, 8000 do
+      local session <close> = http.session()
+      local head = ("Transfer-Encoding: chunked\r\n\r\n%x\r\n"):format(length)
+      local url = rogue:script({ "read_until", "begin" }, { "send", HEAD:format(200) .. head .. ("y"):rep(1000) },
+        { "send", ("y"):rep(1000), length // 1000 - 1 }, { "send", "\r\n0\r\n\r\n" }, { "set", sent }, { "hang" })
+      local response = session:post(url, { body = (waiting()), timeout = 10 })
+      rogue:wait(sent)
+      async.sleep(0.01)
+      local size = 0
+      for chunk in response:chunks() do size = size + #chunk end
+      assert.equal(length, size)
+      assert.truthy(others_end())
+    end
+  end))
+end)
+
+describe("an early answer over TLS", function()
+  it("that only ends with its connection is cut short by a reset", inside(function()
+    local session <close> = http.session { ca_file = rogue.ports.ca }
+    local sent = rogue.event()
+    local url = rogue:script({ "read", 5 }, { "send", HEAD:format(413) .. "\r\nearly" }, { "wait", sent }, { "reset" })
+    local response = session:post((url:gsub("^http://[^/]+/", rogue:at("tls", "/", "https"))), { body = (waiting()) })
+    assert.same({ 413, "early" }, { response.status, response:read() })
+    rogue:set(sent)
+    local ok, err = pcall(response.read, response)
+    assert.is_false(ok)
+    assert.truthy(err.code == "ECONNRESET" or err.code == "ETRUNCATED", err.code)
+  end))
+end)
+
 describe("a reset behind the answer to a request without a body", function()
   it("cuts off what only the end of the connection can end", inside(function()
     local sent = rogue.event()

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import logging
 import os
 import shutil
 import socket
@@ -374,4 +375,5 @@ async def main():
     await asyncio.sleep(LIFETIME)
 
 
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # clients that leave are what it is for
 asyncio.run(main())

@@ -17,6 +17,7 @@ Nothing here waits for time to pass: steps wait for each other.
 """
 import asyncio
 import json
+import logging
 import os
 import select
 import shutil
@@ -297,4 +298,5 @@ async def main():
     await asyncio.sleep(LIFETIME)
 
 
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # clients that leave are what it is for
 asyncio.run(main())

@@ -11,7 +11,7 @@ int sr_answer_may_be_early(const SrTransfer *transfer) {
 int sr_answer_is_whole(const SrTransfer *transfer) {
   const SrHead *head = &transfer->head;
   if (!transfer->head_done) return 0;
-  if (head->chunked && transfer->chunks.place == SR_CHUNK_END) return 1;
+  if (head->chunked && transfer->chunks.place == SR_CHUNK_END && !transfer->paused) return 1;
   return head->status == 204 || head->status == 304 || (head->length >= 0 && transfer->received >= head->length);
 }
 
@@ -25,11 +25,11 @@ int sr_answer_is_cut(const SrTransfer *transfer) {
 
 /*
 ** A server that closes before it has read all of the request resets the connection: where the body
-** ends with that, this is an end as good as any.
+** ends with that, this is an end as good as any. Not so over TLS, where an end says that it is one.
 */
 int sr_answer_survives(const SrTransfer *transfer, CURLcode result) {
   int has_body = transfer->plan->streamed || transfer->plan->body_length > 0;
   if (sr_answer_is_whole(transfer)) return 1;
-  if (!transfer->head_done || transfer->head.framed || !has_body) return 0;
+  if (!transfer->head_done || transfer->head.framed || !has_body || transfer->plan->https) return 0;
   return result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR;
 }
