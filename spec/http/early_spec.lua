@@ -223,6 +223,31 @@ describe("an early answer over TLS", function()
   end))
 end)
 
+describe("an early answer on HTTP/2", function()
+  local function post(session, body)
+    return session:post(rogue:at("two", "/", "https"), { body = body, timeout = 5 })
+  end
+
+  it("is returned and read whole, and its connection is used again", inside(function()
+    local session <close> = http.session { ca_file = rogue.ports.ca }
+    for _, body in ipairs { "small", ("x"):rep(5000000), (waiting()), (endless()) } do
+      local response = post(session, body)
+      assert.same({ 200, "2", "early" }, { response.status, response.http_version, response:text() })
+      assert.truthy(others_end())
+    end
+    assert.same({ 0, 1 }, { session:stats().active, session:stats().connections })
+  end))
+
+  it("that is cut off is an error", inside(function()
+    local session <close> = http.session { ca_file = rogue.ports.ca }
+    for _, body in ipairs { "cut", "cut" .. ("x"):rep(5000000) } do
+      local ok, err = pcall(function() return post(session, body):text() end)
+      assert.is_false(ok)
+      assert.truthy(err.code == "ETRUNCATED" or err.code == "ECONNRESET", tostring(err))
+    end
+  end))
+end)
+
 describe("a reset behind the answer to a request without a body", function()
   it("cuts off what only the end of the connection can end", inside(function()
     local sent = rogue.event()

@@ -11,6 +11,7 @@ Prints one line of JSON with its ports and files, and serves until nobody reads 
   mutual  TLS 1.2, for certificates that "ca" has signed only ("client", "client_key"; "stranger" has signed itself)
   alerts  TLS 1.3, for the same; but no more than a handshake
   tls     HTTP as script, over TLS; "old": up to version 1.2
+  two     HTTP/2: answers when the body of a request begins, with "early"; cuts that off if the body begins with "cut"
   six     HTTP as script, on ::1 only; null where there is no IPv6
 
 Nothing here waits for time to pass: steps wait for each other.
@@ -203,6 +204,39 @@ async def serve_tunnel(reader, writer):
         writer.close()
 
 
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack("!I", len(payload))[1:] + bytes([kind, flags]) + struct.pack("!I", stream) + payload
+
+
+async def serve_two(reader, writer):
+    DATA, HEADERS, RESET, SETTINGS, STOP, WINDOW, END, END_HEADERS = 0, 1, 3, 4, 7, 8, 1, 4
+    answered = set()
+    try:
+        await reader.readexactly(24)
+        writer.write(frame(SETTINGS, 0, 0))
+        while True:
+            head = await reader.readexactly(9)
+            payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
+            kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
+            if kind == STOP:
+                break
+            if kind == SETTINGS and not flags:
+                writer.write(frame(SETTINGS, 1, 0))
+            if kind == DATA and payload:
+                writer.write(frame(WINDOW, 0, 0, struct.pack("!I", len(payload))))
+            if stream in answered or kind != DATA:
+                continue
+            answered.add(stream)
+            cut = payload.startswith(b"cut")
+            writer.write(frame(HEADERS, END_HEADERS, stream, b"\x88"))  # :status: 200
+            writer.write(frame(DATA, 0 if cut else END, stream, b"early"))
+            writer.write(frame(RESET, 0, stream, struct.pack("!I", 8 if cut else 0)))
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass
+    finally:
+        writer.close()
+
+
 class Certificates:
     def __init__(self, folder):
         self.folder = folder
@@ -270,6 +304,8 @@ async def main():
     mutual.verify_mode = ssl.CERT_REQUIRED
     mutual.load_verify_locations(certificates.path("ca.pem"))
     old.maximum_version = mutual.maximum_version = ssl.TLSVersion.TLSv1_2
+    two = certificates.context()
+    two.set_alpn_protocols(["h2"])
     alerts = certificates.context()
     alerts.verify_mode = ssl.CERT_REQUIRED
     alerts.load_verify_locations(certificates.path("ca.pem"))
@@ -284,7 +320,7 @@ async def main():
     for name, handler, context in (
             ("script", serve_script, None), ("silent", serve_silent, None), ("socks", socks(False), None),
             ("guarded", socks(True), None), ("tunnel", serve_tunnel, None), ("mutual", serve_script, mutual),
-            ("tls", serve_script, certificates.context()), ("old", serve_script, old)):
+            ("tls", serve_script, certificates.context()), ("old", serve_script, old), ("two", serve_two, two)):
         server = await asyncio.start_server(handler, ADDRESS, 0, ssl=context)
         places[name] = server.sockets[0].getsockname()[1]
     await asyncio.start_server(serve_script, "127.0.0.2", places["full"])
