@@ -168,7 +168,7 @@ describe("a bug of asyncio's Condition:", function()
           async.sleep(1)
         end)
         async.sleep(1)
-        group:cancel()
+        if group then group:cancel() end
       end)
     end, function()
       assert.same({false, 0}, {condition:locked(), inside})
@@ -223,7 +223,7 @@ describe("a bug of asyncio's Condition:", function()
           first:cancel()
         end)
         async.sleep(1)
-        group:cancel()
+        if group then group:cancel() end
       end)
     end, function(ended)
       assert.equal(0, waiting)
@@ -244,7 +244,7 @@ describe("a bug of asyncio's Queue:", function()
         items:put()
         first:cancel()
         async.sleep(1)
-        group:cancel()
+        if group then group:cancel() end
       end)
     end, function(ended)
       local puts, gets = items:check()
@@ -375,6 +375,32 @@ describe("a bug of AnyIO:", function()
       return probe.steps
     end, function(ended)
       if ended.ok then assert.is_true(ended.results[1] < 20) end
+    end
+  end))
+
+  it("a cancellation is lost that comes together with that of a group inside", explored(function(probe)
+    local host, was_cancelled
+    return function()
+      local group
+      local task <close> = async.spawn(function()
+        async.task_group(function(own)
+          group = own
+          own:spawn(async.sleep, 60)
+          async.sleep(60)
+        end)
+        async.sleep(60)
+      end)
+      host = task
+      probe:together {function()
+        async.sleep(1)
+        if group then group:cancel() end
+      end, function()
+        async.sleep(1)
+        was_cancelled = host:cancel()
+      end}
+      async.wait {host}
+    end, function()
+      if was_cancelled then assert.equal("cancelled", host:status()) end
     end
   end))
 
