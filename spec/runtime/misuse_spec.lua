@@ -595,6 +595,57 @@ print("the process lives")
 ]]
   end)
 
+  it("does no harm when it is resumed or closed while others bring what the task waits for", function()
+    survives[[
+async.on_error(function() end)
+local function late()
+  pcall(async.sleep, 0.001)
+  return {}
+end
+local queue, full, future
+local waits = {
+  gather = function() async.gather{late, late} end,
+  ["gather of a task"] = function() async.gather{async.spawn(late), late} end,
+  ["gather of a future"] = function() async.gather{future} end,
+  map = function() async.map({1, 2, 3}, late, {limit = 2}) end,
+  any = function() async.any{error, late} end,
+  ["wait"] = function() async.wait{async.spawn(late)} end,
+  group = function() async.task_group(function(group) group:spawn(late) end) end,
+  get = function() queue:get() end,
+  put = function() full:put({}) end,
+}
+local function resume(co) coroutine.resume(co, 1, {}, 3) end
+local function goes_on(wait)
+  pcall(wait)
+  coroutine.yield({}, {}, {})
+end
+for name, wait in pairs(waits) do
+  for _, misuse in ipairs{resume, coroutine.close} do
+    for _, body in ipairs{goes_on, wait} do
+      async.run(function()
+        local co
+        queue, full, future = async.queue(), async.queue(1), async.future()
+        full:put(1)
+        async.spawn(function()
+          co = coroutine.running()
+          body(wait)
+        end)
+        async.sleep(0)
+        misuse(co)
+        collectgarbage()
+        future:set{}
+        queue:put(function() error "this is no task" end)
+        full:get()
+        async.sleep(0.003)
+        assert(queue:size() == 1 and full:size() == 0, name)
+      end)
+    end
+  end
+end
+print("the process lives")
+]]
+  end)
+
   it("does no harm when it is resumed or closed after the task has ended", function()
     survives[[
 for _, misuse in ipairs{coroutine.resume, coroutine.close} do

@@ -128,6 +128,11 @@ static void lose(SrJoin *join) {
   sr_join_decide(join);
 }
 
+/* Whether the host's coroutine was closed by hand: nothing can be kept in it any more. */
+static bool is_gone(const SrJoin *join) {
+  return lua_gettop(join->host) == 0;
+}
+
 /* --- starting --------------------------------------------------------------- */
 
 /* Pushes the function of an item, with its arguments; returns their number. */
@@ -172,8 +177,12 @@ static void start_more(lua_State *L, SrJoin *join) {
 static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, uint32_t index) {
   SrJoin *join = (SrJoin *)(void *)block;
   SrEnding ending = {L, 1, index, (SrStatus)child->future.status};
-  take_ending(join, &ending);
-  start_more(L, join);
+  if (is_gone(join))
+    lose(join);
+  else {
+    take_ending(join, &ending);
+    start_more(L, join);
+  }
   wake_if_over(join);
 }
 
@@ -209,7 +218,9 @@ static void on_watched_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   SrJoin *join = watch->join;
   watch->target = NULL;
   join->block.running--;
-  if (target->status == SR_DONE) /* takes no memory */
+  if (is_gone(join))
+    lose(join);
+  else if (target->status == SR_DONE) /* takes no memory */
     take_watched(L, join, (uint32_t)(watch - join->watches));
   else {
     lua_pushlightuserdata(L, watch);
@@ -330,7 +341,12 @@ int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k) {
 SrJoin sr_join_finish(lua_State *L, SrJoin *join) {
   SrJoin copy = *join;
   SrTask *t = join->block.task;
-  bool was_woken = sr_was_woken(L, t);
+  if (t->future.state != SR_RUNNING) { /* resumed by hand: what ends from now on must not look for this frame */
+    sr_end_stray_wait(t);
+    sr_block_close(L, &join->block);
+    sr_refuse_stray(L, t);
+  }
+  bool was_woken = t->future.outcome == SR_WOKEN;
   sr_block_close(L, &join->block);
   if (!was_woken) sr_throw(L, t);
   if (copy.was_cancelled) sr_throw_pending(L, t);

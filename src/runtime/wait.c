@@ -98,6 +98,7 @@ bool sr_end_stray_wait(SrTask *t) {
   if (t->future.state == SR_PARKED) sr_give_up(t);
   if (t->future.state == SR_READY) sr_unready(t->rt, t);
   t->future.state = SR_RUNNING;
+  t->waiter.kind = &turn_kind;
   return true;
 }
 

@@ -79,6 +79,17 @@ static bool has_room(const Queue *queue) {
   return queue->maxsize == 0 || queue->store.count < queue->maxsize;
 }
 
+/* Takes the oldest whose stack can be used: a coroutine that was closed by hand has none. NULL if there is no other. */
+static SrTask *take_waiter(SrWaiter **ring) {
+  SrWaiter *waiter;
+  while ((waiter = sr_ring_take(ring)) != NULL) {
+    SrTask *t = sr_task_of(waiter);
+    if (lua_status(t->co) == LUA_YIELD) return t;
+    sr_wake(t);
+  }
+  return NULL;
+}
+
 static void store_item(lua_State *L, Queue *queue, int index) {
   queue->store.ops->put(L, &queue->store, index);
 }
@@ -113,25 +124,24 @@ static bool store_item_of(lua_State *L, SrTask *putter, Queue *queue) {
 
 /* Moves the item of the oldest waiting putter, if there is one, into the room that has come free. */
 static void admit_putter(lua_State *L, Queue *queue) {
-  SrWaiter *waiter;
+  SrTask *putter;
   bool is_stored = false;
-  while (!is_stored && (waiter = sr_ring_take(&queue->putters)) != NULL) {
-    sr_wake(sr_task_of(waiter));
-    is_stored = store_item_of(L, sr_task_of(waiter), queue);
+  while (!is_stored && (putter = take_waiter(&queue->putters)) != NULL) {
+    sr_wake(putter);
+    is_stored = store_item_of(L, putter, queue);
   }
   if (is_stored) queue->unfinished++;
 }
 
 /* Gives the item at index 2 to the oldest getter, or to the store. [-0, +(0|1), e] */
 static inline void accept_item(lua_State *L, Queue *queue) {
-  SrWaiter *waiter = sr_ring_take(&queue->getters);
-  if (waiter == NULL)
+  SrTask *getter = take_waiter(&queue->getters);
+  if (getter == NULL)
     store_item(L, queue, ITEM);
   else {
-    SrTask *t = sr_task_of(waiter);
     lua_pushvalue(L, ITEM);
-    lua_xmove(L, t->co, 1);
-    sr_wake(t);
+    lua_xmove(L, getter->co, 1);
+    sr_wake(getter);
   }
   queue->unfinished++;
 }
@@ -192,11 +202,11 @@ static int abort_get(SrTask *t) {
 /* The item on top of its stack goes to the next getter, or back to where it came from. */
 static void undo_get(lua_State *L, SrTask *t) {
   Queue *queue = (Queue *)t->object;
-  if (lua_isnil(t->co, -1)) return; /* the queue was closed */
-  SrWaiter *waiter = sr_ring_take(&queue->getters);
-  if (waiter != NULL) {
-    lua_xmove(t->co, sr_task_of(waiter)->co, 1);
-    sr_wake(sr_task_of(waiter));
+  if (lua_status(t->co) != LUA_YIELD || lua_isnil(t->co, -1)) return; /* closed by hand; the queue was closed */
+  SrTask *getter = take_waiter(&queue->getters);
+  if (getter != NULL) {
+    lua_xmove(t->co, getter->co, 1);
+    sr_wake(getter);
     return;
   }
   int top = lua_gettop(L);
