@@ -21,4 +21,10 @@ function proc.resident()
   return pages * 4096
 end
 
+---The bytes read from files so far.
+function proc.bytes_read()
+  local file <close> = io.open("/proc/self/io", "r")
+  return file and math.tointeger(file:read("a"):match "rchar: (%d+)")
+end
+
 return proc

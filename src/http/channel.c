@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What libcurl reads at once: half of what a response buffers before it pauses. */
 #define RECEIVE_SIZE 65536L
@@ -24,6 +25,12 @@
 
 /* How much later libcurl's limit for connecting comes than ours, in seconds. */
 #define PATIENCE_EXTRA 0.25
+
+/* Whether all the authorities of the system are in one file. */
+static int has_bundle(void) {
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+  return info->age >= CURLVERSION_SEVENTH && info->cainfo != NULL && access(info->cainfo, R_OK) == 0;
+}
 
 /* The texts are copied, for which there may be no memory. */
 static CURLcode set_basics(SrChannel *channel) {
@@ -51,6 +58,7 @@ static CURLcode set_basics(SrChannel *channel) {
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* the URL comes normalised */
   if (channel->max_idle >= 0) curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, channel->max_idle);
   if (channel->max_idle == 0) curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+  if (has_bundle()) curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* else the file is read for each connection */
   CURLcode result = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* the Lua side knows of proxies */
   if (result == CURLE_OK) result = curl_easy_setopt(easy, CURLOPT_NOPROXY, "");

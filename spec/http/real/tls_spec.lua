@@ -3,6 +3,7 @@
 
 local async = require "saros"
 local http = require "saros.http"
+local proc = require "spec.support.proc"
 local server = require("spec.support.real_servers").nginx()
 local tasks = require "spec.support.tasks"
 
@@ -94,6 +95,18 @@ describe("TLS with nginx", function()
     assert.equal("ETLS", code_of(server.members .. "/facts", { ca_file = server.ca, cert = server.ca .. "x" }))
     assert.equal("ETLS",
       code_of(server.members .. "/facts", { ca_file = server.ca, cert = server.member, key = server.nobody_key }))
+  end))
+
+  it("reads the authorities of the system once for a session, not for each connection", inside(function()
+    -- How much is read for so many connections, none of which is trusted.
+    local function cost(count)
+      local session <close> = http.session()
+      local before = proc.bytes_read()
+      for _ = 1, count do caught(session.get, session, server.tls .. "/facts") end
+      return before and proc.bytes_read() - before or 0
+    end
+    local once = cost(1)
+    assert.truthy(cost(20) < 3 * once + 100000)
   end))
 
   it("is not spoken where it is not expected", inside(function()
