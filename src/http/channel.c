@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What libcurl reads at once: half of what a response buffers before it pauses. */
+/* What libcurl reads at once: as much as a response buffers before it pauses. */
 #define RECEIVE_SIZE 65536L
 
 /* How long a name that was looked up is remembered: as long as libcurl does. */

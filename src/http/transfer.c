@@ -16,7 +16,7 @@
 #include "http/deadline.h"
 
 /* Bytes of body that wait for a slow reader before the sender is held back. */
-#define BODY_BOUND 131072
+#define BODY_BOUND 65536
 
 /* What a Content-Length may make us reserve at once. */
 #define RESERVE_BOUND 67108864
