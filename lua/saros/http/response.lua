@@ -26,6 +26,7 @@ local WORTH_WAITING = 0.2
 ---@field package _head string
 ---@field package _feeder? saros.http.Feeder of a streamed request
 ---@field package _arrived string|false what came with the head, or read(0) has found, and nobody has read
+---@field package _at? integer      where reading goes on in it
 ---@field package _body string|boolean the body, once read whole; true: read piece by piece; false: not yet
 ---@field package _ended? boolean    read to its end so
 ---@field package _reported? integer what on_progress was told last
@@ -131,12 +132,18 @@ local function report(self)
   self._plan.on_progress(received, total, sent, sent)
 end
 
+local function has_arrived(self)
+  local bytes = self._arrived
+  return bytes and (self._at or 1) <= #bytes
+end
+
 -- At most `limit` bytes of what has come already; nil where there are none.
 local function take_arrived(self, limit)
-  local bytes = self._arrived
-  if not bytes or bytes == "" then return nil end
-  self._arrived = bytes:sub(limit + 1)
-  return bytes:sub(1, limit)
+  if not has_arrived(self) then return nil end
+  local bytes, at = self._arrived, self._at or 1
+  local stop = at + math.min(limit, #bytes)
+  self._at = stop
+  return bytes:sub(at, stop - 1)
 end
 
 -- The next piece of what is still to come; nil at the end.
@@ -230,10 +237,10 @@ function Response:read(n)
   end
   consume(self)
   if n ~= 0 then return read(self, "response:read", n) end
-  if not self._arrived or self._arrived == "" then
-    self._arrived = receive(self, "response:read") or false
+  if not has_arrived(self) then
+    self._arrived, self._at = receive(self, "response:read") or false, 1
   end
-  return self._arrived and "" or nil
+  return has_arrived(self) and "" or nil
 end
 
 ---`for chunk in response:chunks() do`: pieces as they come. Leaving the loop closes the response.
