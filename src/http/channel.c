@@ -10,9 +10,9 @@
 #include "http/channel.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What libcurl reads at once: as much as a response buffers before it pauses. */
 #define RECEIVE_SIZE 65536L
@@ -29,7 +29,9 @@
 /* Whether all the authorities of the system are in one file. */
 static int has_bundle(void) {
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-  return info->age >= CURLVERSION_SEVENTH && info->cainfo != NULL && access(info->cainfo, R_OK) == 0;
+  FILE *file = info->age >= CURLVERSION_SEVENTH && info->cainfo != NULL ? fopen(info->cainfo, "r") : NULL;
+  if (file != NULL) fclose(file);
+  return file != NULL;
 }
 
 /* The texts are copied, for which there may be no memory. */
