@@ -4,6 +4,7 @@
 -- Invariant: a cookie goes to the host that set it, or to the domain it named, which is never a
 -- public suffix; one given by the program without a domain goes to one origin, or to every host.
 
+local cookie_file = require "saros.http.cookie_file"
 local core = require "saros.http.core"
 local file = require "saros.http.file"
 local misuse = require "saros.http.misuse"
@@ -22,8 +23,8 @@ local cookies = {}
 ---@field http_only boolean
 ---@field host_only boolean  for the domain itself, not for those below it
 
--- Keys of the jar that no domain can be equal to.
-local EVERYWHERE = "*"
+-- A key of the jar that no domain can be equal to.
+local EVERYWHERE = cookie_file.EVERYWHERE
 
 -- What one server, or all, may fill a jar with.
 local DOMAIN_MAX, JAR_MAX = 180, 3000
@@ -326,29 +327,6 @@ end
 -- Only the owner may read who can be impersonated.
 local OWNER_ONLY = 384 -- rw-------
 
-local function line_of(cookie)
-  local domain = cookie.domain or cookie.origin or EVERYWHERE
-  local below = cookie.domain and not cookie.host_only
-  return table.concat({
-    (cookie.http_only and "#HttpOnly_" or "") .. (below and "." or "") .. domain, below and "TRUE" or "FALSE",
-    cookie.path, cookie.secure and "TRUE" or "FALSE", ("%d"):format(cookie.expires or 0), cookie.name, cookie.value,
-  }, "\t") .. "\n"
-end
-
-local function read_line(line)
-  local text, http_only = line:gsub("^#HttpOnly_", "")
-  local domain, below, path, secure, expires, name, value =
-    text:match("^([^#\t][^\t]*)\t(%u+)\t(/[^\t]*)\t(%u+)\t(%d+)\t([^\t]+)\t?([^\t]*)$")
-  if not domain then return nil end
-  expires = math.tointeger(tonumber(expires))
-  local origin = domain:find("://", 1, true) and domain
-  return {
-    name = name, value = value, domain = not origin and domain ~= EVERYWHERE and domain:lower():gsub("^%.", "") or nil,
-    origin = origin or nil, host_only = below ~= "TRUE" and not origin and domain ~= EVERYWHERE, path = path,
-    secure = secure == "TRUE", http_only = http_only == 1, expires = expires ~= 0 and expires or nil,
-  }
-end
-
 local function check_path(caller, path)
   if type(path) == "string" and path ~= "" and not path:find "%z" then return end
   misuse.argument(caller, 1, "the path of a file expected")
@@ -362,7 +340,7 @@ function Jar:save(path)
   local draft <close> = file.draft(path, OWNER_ONLY)
   draft:write "# Netscape HTTP Cookie File\n"
   for _, cookie in ipairs(alive(self)) do
-    draft:write(line_of(cookie))
+    draft:write(cookie_file.line_of(cookie))
   end
   draft:keep()
 end
@@ -374,7 +352,7 @@ function Jar:load(path)
   check_path("cookies:load", path)
   local handle <close> = file.open(path)
   for line in handle:lines() do
-    local cookie = read_line((line:gsub("\r$", "")))
+    local cookie = cookie_file.read_line(line)
     if cookie then put(self, cookie) end
   end
 end

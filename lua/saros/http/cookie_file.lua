@@ -1,0 +1,41 @@
+-- SPDX-License-Identifier: MIT
+-- Cookies as lines of a file, in the format of Netscape and curl: domain, whether subdomains get it too, path,
+-- whether only over TLS, expiry, name and value, separated by tabs. A cookie that has no domain stands there with
+-- its origin, or with EVERYWHERE.
+
+local cookie_file = {}
+
+-- In place of a domain: goes to every host.
+cookie_file.EVERYWHERE = "*"
+
+---A cookie as a line, with its end.
+---@param cookie table
+---@return string
+function cookie_file.line_of(cookie)
+  local domain = cookie.domain or cookie.origin or cookie_file.EVERYWHERE
+  local below = cookie.domain and not cookie.host_only
+  return table.concat({
+    (cookie.http_only and "#HttpOnly_" or "") .. (below and "." or "") .. domain, below and "TRUE" or "FALSE",
+    cookie.path, cookie.secure and "TRUE" or "FALSE", ("%d"):format(cookie.expires or 0), cookie.name, cookie.value,
+  }, "\t") .. "\n"
+end
+
+---The cookie that a line stands for; nil for a comment, and for what is no such line.
+---@param line string  without its end
+---@return table?
+function cookie_file.read_line(line)
+  local text, http_only = line:gsub("\r$", ""):gsub("^#HttpOnly_", "")
+  local domain, below, path, secure, expires, name, value =
+    text:match("^([^#\t][^\t]*)\t(%u+)\t(/[^\t]*)\t(%u+)\t(%d+)\t([^\t]+)\t?([^\t]*)$")
+  if not domain then return nil end
+  expires = math.tointeger(tonumber(expires))
+  local origin = domain:find("://", 1, true) and domain
+  local named = not origin and domain ~= cookie_file.EVERYWHERE
+  return {
+    name = name, value = value, domain = named and domain:lower():gsub("^%.", "") or nil, origin = origin or nil,
+    host_only = below ~= "TRUE" and named, path = path, secure = secure == "TRUE", http_only = http_only == 1,
+    expires = expires ~= 0 and expires or nil,
+  }
+end
+
+return cookie_file
