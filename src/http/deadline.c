@@ -80,8 +80,8 @@ int sr_deadline_passes(SrTransfer *transfer, double now) {
 
 void sr_deadline_fail_connecting(SrTransfer *transfer) {
   const SrLimits *limits = &transfer->plan->limits;
-  if (limits->connect <= limits->total)
+  if (limits->connect <= limits->total && limits->connect < HUGE_VAL)
     sr_failure_timeout(&transfer->failure, "connect", limits->connect);
-  else
+  else if (limits->total < HUGE_VAL)
     sr_failure_timeout(&transfer->failure, "total", limits->total);
 }

@@ -25,7 +25,7 @@ int sr_deadline_nudges(SrTransfer *transfer, double now);
 /* Whether a deadline has passed, which is the transfer's failure then. */
 int sr_deadline_passes(SrTransfer *transfer, double now);
 
-/* libcurl, which knows of the limits for connecting, has given up by itself. */
+/* libcurl, which knows of the limits for connecting, has given up before our own timer; or by a limit of its own. */
 void sr_deadline_fail_connecting(SrTransfer *transfer);
 
 #endif

@@ -71,6 +71,7 @@ static void go_on(SrTransfer *transfer) {
   if (transfer->plan->limits.read < HUGE_VAL) {
     touch(transfer);
     sr_transfer_arm(transfer);
+    if (!transfer->open) return;
   }
   sr_multi_unpause(transfer->channel->outlet.multi, transfer->channel->easy, pauses(transfer));
   if (transfer->open && transfer->head_done) look_for_early_end(transfer);
@@ -342,7 +343,7 @@ int sr_transfer_abort(saros_wait *wait) {
 static SrTransfer *transfer_on(CURL *easy) {
   SrChannel *channel = NULL;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &channel);
-  return channel->transfer;
+  return channel != NULL ? channel->transfer : NULL; /* libcurl has handles of its own, too */
 }
 
 /* Each end may bring others about: so from the first one again. */
@@ -386,9 +387,8 @@ static void on_done(CURL *easy, CURLcode result) {
   if (transfer == NULL) return;
   if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) finish_head(transfer);
   if (sr_answer_survives(transfer, result)) result = CURLE_OK;
-  if (result == CURLE_OPERATION_TIMEDOUT) /* before our own timer came to it */
-    sr_deadline_fail_connecting(transfer);
-  else if (result != CURLE_OK)
+  if (result == CURLE_OPERATION_TIMEDOUT) sr_deadline_fail_connecting(transfer);
+  if (result != CURLE_OK)
     sr_failure_curl(&transfer->failure, transfer->channel, transfer->plan, result, transfer->head_done);
   else if (!transfer->head_done)
     sr_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
