@@ -11,7 +11,7 @@ local inside, caught = tasks.inside, tasks.caught
 
 local function session_of(options)
   options = options or {}
-  options.ca_file = server.ca
+  options.ca_file, options.timeout = server.ca, options.timeout or 120 -- whoever else the machine works for
   return http.session(options)
 end
 
@@ -81,12 +81,12 @@ for version, base in pairs(versions) do
       assert.equal("gzip", packed.headers["content-encoding"])
       assert.is_nil(packed.headers["content-length"])
       assert.equal(plain:text(), packed:text())
-      local count = 0
+      local count, wrong = 0, nil
       for line in session:get("/gzip/lines.txt"):lines() do
-        assert.equal(("line %06d"):format(count), line)
+        if line ~= ("line %06d"):format(count) then wrong = wrong or line end
         count = count + 1
       end
-      assert.equal(100000, count)
+      assert.same({ 100000, nil }, { count, wrong })
       local whole = session:get("/gzip/hello.txt", { headers = { ["Accept-Encoding"] = "identity" } })
       assert.same({ "17" }, { whole.headers["content-length"], whole.headers["content-encoding"] })
     end))
