@@ -135,8 +135,8 @@ static void finish(lua_State *L, SrTask *t, lua_CFunction end) {
 /* --- the body of a task, in its coroutine ------------------------------------ */
 
 /*
-** While a coroutine runs it is on top of the stack of `base`; while its task is parked the handle holds it,
-** in place of the function that it no longer needs.
+** The coroutine of a task that has not been parked yet is on top of the stack of `base`. From then on, until its
+** end, the handle holds it, in place of the function that it no longer needs.
 */
 static void anchor(lua_State *base, SrTask *t) {
   lua_rawgeti(base, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
@@ -169,6 +169,7 @@ static void end_body(lua_State *L, SrTask *t, bool ok) {
     sr_push_memory_error(L);
     ok = false;
   }
+  if (t->is_anchored && t == t->rt->current) lift(L, t); /* else it was resumed by hand */
   if (t->current != &t->scope && sr_block_close_all(L, t)) {
     if (ok)
       lua_insert(L, BODY_RESULTS);
@@ -236,10 +237,7 @@ static int k_body(lua_State *L, int status, lua_KContext ctx) {
   SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
   (void)ctx;
   do {
-    if (t != rt->current) { /* it was resumed by hand */
-      if (!sr_end_stray_wait(t)) return 0;
-    } else if (t->is_anchored)
-      lift(L, t);
+    if (t != rt->current && !sr_end_stray_wait(t)) return 0;
     if (lua_gethook(L) != NULL) status = drop_hook(L, rt->base, status);
     end_body(L, t, status == LUA_OK || status == LUA_YIELD);
     t = take_next(L, rt, t);

@@ -47,7 +47,7 @@ struct SrTask {
   uint32_t id;      /* counts tasks in spawn order */
   uint16_t budget;  /* awaits left that need not wait; before the first step, how many arguments it has */
   uint16_t raised;  /* cancellations raised in it, up to a limit */
-  bool is_anchored; /* it has begun and is parked: user value 1 is its coroutine */
+  bool is_anchored; /* it has been parked: user value 1 is its coroutine */
 };
 
 extern const SrClass sr_task_class;
