@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** The life of one transfer, see transfer.h: everything that happens on the loop, in C.
-**
-** libcurl's callbacks store and wake, and call nothing of libcurl. The body is
-** buffered up to a bound; beyond it libcurl is paused, and unpaused by the reader.
+** The life of one transfer, see transfer.h: everything that happens on the loop, in C. What libcurl calls
+** while it goes on stands in hooks.c.
 */
 #include "http/transfer.h"
 
@@ -15,15 +13,12 @@
 #include "http/answer.h"
 #include "http/deadline.h"
 
-/* Bytes of body that wait for a slow reader before the sender is held back. */
-#define BODY_BOUND 65536
-
 /* What a Content-Length may make us reserve at once. */
 #define RESERVE_BOUND 67108864
 
 #define owner_of(pointer, member) ((SrTransfer *)((char *)(pointer)-offsetof(SrTransfer, member)))
 
-static void wake(SrTransfer *transfer, SrAwaited awaited) {
+void sr_transfer_wake(SrTransfer *transfer, SrAwaited awaited) {
   if (transfer->awaited != awaited || awaited == SR_AWAITS_NOTHING) return;
   transfer->awaited = SR_AWAITS_NOTHING;
   sr_saros->wake(&transfer->wait);
@@ -31,8 +26,7 @@ static void wake(SrTransfer *transfer, SrAwaited awaited) {
 
 /* --- the timer ------------------------------------------------------------- */
 
-/* For libcurl's callbacks, which may not end a transfer. False: no memory. */
-static int try_arm(SrTransfer *transfer) {
+int sr_transfer_try_arm(SrTransfer *transfer) {
   saros_runtime *runtime = transfer->pool->runtime;
   double nearest = sr_deadline_nearest(transfer);
   if (nearest < HUGE_VAL) return sr_saros->timer_start(runtime, &transfer->timer, nearest - sr_saros->now(runtime));
@@ -51,30 +45,26 @@ static int pauses(const SrTransfer *transfer) {
   return (transfer->paused ? CURLPAUSE_RECV : 0) | (starved ? CURLPAUSE_SEND : 0);
 }
 
-static void touch(SrTransfer *transfer) {
+void sr_transfer_touch(SrTransfer *transfer) {
   if (transfer->plan->limits.read < HUGE_VAL) transfer->last_byte = sr_saros->now(transfer->pool->runtime);
 }
 
-/*
-** Whatever the answer is, libcurl goes on sending until the end, or pauses for good. Nothing of it may
-** be called from its callbacks, so the timer does the rest.
-*/
-static void look_for_early_end(SrTransfer *transfer) {
+void sr_transfer_look_for_early_end(SrTransfer *transfer) {
   int refused = transfer->upload != NULL && transfer->head.status >= 300;
   if (transfer->early || !sr_answer_may_be_early(transfer) || !(sr_answer_is_over(transfer) || refused)) return;
   transfer->early = 1;
-  if (!try_arm(transfer)) transfer->early = 0;
+  if (!sr_transfer_try_arm(transfer)) transfer->early = 0;
 }
 
 /* Of what had paused, only that which still has to stays so. It may have ended when this returns. */
 static void go_on(SrTransfer *transfer) {
   if (transfer->plan->limits.read < HUGE_VAL) {
-    touch(transfer);
+    sr_transfer_touch(transfer);
     sr_transfer_arm(transfer);
     if (!transfer->open) return;
   }
   sr_multi_unpause(transfer->channel->outlet.multi, transfer->channel->easy, pauses(transfer));
-  if (transfer->open && transfer->head_done) look_for_early_end(transfer);
+  if (transfer->open && transfer->head_done) sr_transfer_look_for_early_end(transfer);
 }
 
 static void end_deserted(SrTransfer *transfer) {
@@ -131,110 +121,8 @@ static void on_fire(saros_timer *timer) {
 }
 
 void sr_transfer_arm(SrTransfer *transfer) {
-  if (!try_arm(transfer)) sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
+  if (!sr_transfer_try_arm(transfer)) sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
 }
-
-/* --- libcurl's callbacks --------------------------------------------------- */
-
-/* Ends the transfer from within a callback: libcurl reports the refusal as done, and this was the cause. */
-static size_t refuse(SrTransfer *transfer, const char *code, const char *message) {
-  sr_failure_set(&transfer->failure, "FetchError", code, message);
-  return 0;
-}
-
-/* The answer is there: what comes now is its body. */
-static void finish_head(SrTransfer *transfer) {
-  transfer->head_done = 1;
-  transfer->coded = (unsigned char)sr_codings_any(&transfer->head.codings);
-  transfer->head_at = sr_saros->now(transfer->pool->runtime);
-  wake(transfer, SR_AWAITS_HEAD);
-  look_for_early_end(transfer);
-}
-
-static void end_head(SrTransfer *transfer) {
-  if (transfer->head.status < 200) return;
-  if (transfer->digest && transfer->head.status == 401) {
-    transfer->digest = 0; /* the next 401 is final */
-    transfer->sends = 0;
-    return;
-  }
-  finish_head(transfer);
-}
-
-static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
-  size_t length = size * count;
-  if (!transfer->open) return length;
-  touch(transfer);
-  int is_trailer = transfer->head_done;
-  const SrHeadFault *fault =
-      is_trailer ? sr_head_trail(&transfer->head, length) : sr_head_add(&transfer->head, line, length);
-  if (fault != NULL) return refuse(transfer, fault->code, fault->message);
-  if (transfer->head.ended && !is_trailer) end_head(transfer);
-  return length;
-}
-
-static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
-  size_t length = size * count;
-  if (!transfer->open) return length; /* it was held back until nobody wanted it */
-  if (!transfer->head_done) finish_head(transfer);
-  if (!transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND) {
-    transfer->paused = 1;
-    return CURL_WRITEFUNC_PAUSE;
-  }
-  touch(transfer);
-  if (transfer->body.data == NULL && transfer->head.length > (curl_off_t)length)
-    sr_buffer_reserve(&transfer->body, transfer->head.length < BODY_BOUND ? (size_t)transfer->head.length : BODY_BOUND);
-  if (!transfer->coded && (curl_off_t)length > transfer->plan->max_body - transfer->received)
-    return refuse(transfer, "ETOOLARGE", "the body is larger than max_body_size");
-  if (!sr_buffer_append(&transfer->body, bytes, length)) return refuse(transfer, "ENOMEM", "not enough memory");
-  transfer->received += (curl_off_t)length;
-  wake(transfer, SR_AWAITS_DATA);
-  look_for_early_end(transfer);
-  return length;
-}
-
-static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
-  if (transfer->upload == NULL) return CURL_READFUNC_PAUSE; /* it was stopped */
-  touch(transfer);
-  return sr_upload_take(transfer->upload, out, size * count);
-}
-
-/* libcurl would send any request again on a connection that turned out dead. */
-static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
-  (void)peer, (void)own, (void)peer_port, (void)own_port;
-  if (transfer->sends++ >= transfer->plan->sends) return CURL_PREREQFUNC_ABORT;
-  transfer->connected = 1;
-  touch(transfer);
-  if (transfer->plan->limits.read == HUGE_VAL || try_arm(transfer)) return CURL_PREREQFUNC_OK;
-  refuse(transfer, "ENOMEM", "not enough memory");
-  return CURL_PREREQFUNC_ABORT;
-}
-
-static int on_progress(void *ctx, curl_off_t to_come, curl_off_t received, curl_off_t to_send, curl_off_t sent) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
-  (void)to_come, (void)received, (void)to_send;
-  if (transfer != NULL && sent != transfer->sent) {
-    transfer->sent = sent;
-    touch(transfer);
-  }
-  return 0;
-}
-
-static int on_traffic(CURL *easy, curl_infotype type, char *bytes, size_t length, void *ctx) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
-  (void)easy;
-  if (type == CURLINFO_DATA_IN && transfer != NULL && transfer->head_done && transfer->head.chunked) {
-    sr_chunks_scan(&transfer->chunks, bytes, length);
-    look_for_early_end(transfer);
-  }
-  return 0;
-}
-
-const SrHooks sr_transfer_hooks = {on_head, on_body, on_wanted, on_connected, on_progress, on_traffic};
 
 /* --- begin, launch, resume, end -------------------------------------------- */
 
@@ -323,7 +211,7 @@ void sr_transfer_end(SrTransfer *transfer) {
   transfer->upload = NULL;
   sr_slot_release(&transfer->pool->slots, &transfer->slot);
   if (transfer->failure.name != NULL) transfer->pool->failed++;
-  wake(transfer, transfer->awaited);
+  sr_transfer_wake(transfer, transfer->awaited);
 }
 
 void sr_transfer_fail(SrTransfer *transfer, const char *name, const char *code, const char *message) {
@@ -363,10 +251,10 @@ static void on_listening(CURL *easy, int listens) {
   SrTransfer *transfer = transfer_on(easy);
   if (transfer == NULL || !transfer->open) return;
   transfer->deaf = !listens;
-  if (transfer->deaf && transfer->head_done) look_for_early_end(transfer);
+  if (transfer->deaf && transfer->head_done) sr_transfer_look_for_early_end(transfer);
   if (!is_deserted(transfer)) return;
   transfer->early = 1;
-  if (!try_arm(transfer)) transfer->early = 0;
+  if (!sr_transfer_try_arm(transfer)) transfer->early = 0;
 }
 
 /* True: the failure waits for the answer. */
@@ -385,7 +273,7 @@ static int look_up(SrTransfer *transfer) {
 static void on_done(CURL *easy, CURLcode result) {
   SrTransfer *transfer = transfer_on(easy);
   if (transfer == NULL) return;
-  if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) finish_head(transfer);
+  if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) sr_transfer_finish_head(transfer);
   if (sr_answer_survives(transfer, result)) result = CURLE_OK;
   if (result == CURLE_OPERATION_TIMEDOUT) sr_deadline_fail_connecting(transfer);
   if (result != CURLE_OK)
@@ -398,5 +286,5 @@ static void on_done(CURL *easy, CURLcode result) {
 const SrReports sr_transfer_reports = {on_failure, on_done, on_listening};
 
 void sr_transfer_granted(SrSlot *slot) {
-  wake(owner_of(slot, slot), SR_AWAITS_SLOT);
+  sr_transfer_wake(owner_of(slot, slot), SR_AWAITS_SLOT);
 }

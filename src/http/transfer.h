@@ -101,6 +101,26 @@ void sr_transfer_fail(SrTransfer *transfer, const char *name, const char *code, 
 /* Of every await on a transfer: cancelling it, in whatever phase, ends the request and frees its slot at once. */
 int sr_transfer_abort(saros_wait *wait);
 
+/* For hooks, which are called from inside libcurl and may not end a transfer. */
+
+/* The task goes on if it waits for this. */
+void sr_transfer_wake(SrTransfer *transfer, SrAwaited awaited);
+
+/* As sr_transfer_arm. False: no memory. */
+int sr_transfer_try_arm(SrTransfer *transfer);
+
+/* A byte has come or gone: the read timeout begins anew. */
+void sr_transfer_touch(SrTransfer *transfer);
+
+/* The answer is there: what comes now is its body. */
+void sr_transfer_finish_head(SrTransfer *transfer);
+
+/*
+** Whatever the answer is, libcurl goes on sending until the end, or pauses for good. Nothing of it may
+** be called from its callbacks, so the timer does the rest.
+*/
+void sr_transfer_look_for_early_end(SrTransfer *transfer);
+
 /* A slot has been granted to the transfer that contains it. */
 void sr_transfer_granted(SrSlot *slot);
 
