@@ -229,6 +229,20 @@ end)
     assert.matches("forgotten", text)
   end)
 
+  it("does not warn of the step in which it is switched off, nor of tasks that run after that", function()
+    assert.equal("", (warnings([[
+async.run(function()
+  async.spawn(function() async.debug(false) end)
+  async.spawn(function()
+    local before = async.now()
+    while async.now() - before < 0.12 do end
+  end)
+  async.debug(true)
+  async.sleep(0)
+end)
+]], "")))
+  end)
+
   it("does not change what a program does", function()
     local result = script[[
 async.debug{slow = 0}

@@ -112,7 +112,7 @@ void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started) {
   SrRuntime *rt = t->rt;
   int64_t elapsed = (int64_t)uv_hrtime() - started;
   if (lua_gethook(co) == on_sample) lua_sethook(co, NULL, 0, 0);
-  if (elapsed >= rt->slow && !rt->step_warned) {
+  if (rt->debug && elapsed >= rt->slow && !rt->step_warned) {
     lua_pushvalue(L, index);
     lua_pushlightuserdata(L, t->future.state == SR_ENDED ? NULL : co);
     lua_pushnumber(L, (lua_Number)elapsed / 1e9);
