@@ -28,6 +28,26 @@ scenarios.spawn_and_await = check.scenario(function()
   assert(sum == 65)
 end)
 
+-- Tasks that take the coroutine of the one before: with many arguments, an error, a wait, a block that is forgotten.
+scenarios.in_one_turn = check.scenario(function()
+  local mine = {}
+  testing.run(function()
+    local tasks = {}
+    for i = 1, 6 do
+      tasks[i] = async.spawn(function(...)
+        if i == 1 then async.sleep(0) end
+        if i == 2 then error(mine) end
+        if i == 3 then return async.task_group() end
+        collectgarbage()
+        return (select("#", ...))
+      end, table.unpack({}, 1, i * 10))
+    end
+    check.fails(tasks[2], mine)
+    check.fails(tasks[3], "<close>")
+    for _, i in ipairs{1, 4, 5, 6} do assert(tasks[i]:await() == i * 10) end
+  end)
+end)
+
 scenarios.many_sleepers = check.scenario(function()
   testing.run(function()
     local tasks = {}
