@@ -17,7 +17,7 @@ enum {
 static const int64_t POLL_INTERVAL = 100000;
 
 /* How long a test waits at its end for what closes by itself, in nanoseconds of real time. */
-static const int64_t LINGER = 100000000;
+static const int64_t LINGER_TIME = 100000000;
 
 /* --- handles ---------------------------------------------------------------- */
 
@@ -302,7 +302,7 @@ static bool has_named_resource(const SrRuntime *rt) {
 }
 
 void sr_loop_linger(SrRuntime *rt) {
-  int64_t until = (int64_t)uv_hrtime() + LINGER;
+  int64_t until = (int64_t)uv_hrtime() + LINGER_TIME;
   uv_timer_t *timer = &rt->poller->timer;
   while (has_named_resource(rt) && uv_loop_alive(rt->loop)) {
     int64_t left = until - (int64_t)uv_hrtime();

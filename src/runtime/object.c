@@ -53,7 +53,7 @@ lua_Integer sr_check_integer(lua_State *L, const char *function, int index, int 
 double sr_check_seconds(lua_State *L, const char *function, int index, int arg) {
   if (lua_type(L, index) != LUA_TNUMBER) sr_type_error(L, function, index, arg, "number");
   double seconds = (double)lua_tonumber(L, index);
-  if (isnan(seconds)) sr_arg_error(L, function, arg, "seconds must not be NaN");
+  if (seconds != seconds) sr_arg_error(L, function, arg, "seconds must not be NaN");
   return seconds < 0 ? 0 : seconds;
 }
 
