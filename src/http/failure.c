@@ -8,11 +8,11 @@
 */
 #include "http/failure.h"
 
-#include <errno.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
+
+#include "http/platform.h"
 
 void sr_failure_set(SrFailure *failure, const char *name, const char *code, const char *message) {
   if (failure->name != NULL) return;
@@ -28,19 +28,23 @@ void sr_failure_timeout(SrFailure *failure, const char *phase, double seconds) {
   failure->seconds = seconds;
 }
 
-static const char *system_code(long number, const char *otherwise) {
-  if (number <= 0) return otherwise;
-  return uv_err_name(uv_translate_sys_error((int)number));
+/* The name of a status of libuv's; 0 is none. */
+static const char *system_code(int status, const char *otherwise) {
+  return status != 0 ? uv_err_name(status) : otherwise;
 }
 
 /*
-** libcurl keeps the errno of a connection attempt that failed before another succeeded, and that of
-** former transfers, and over TLS none at all: the one its text speaks of belongs to this failure. 0 for none.
+** Of which error the text speaks, as libuv's status; 0 for none. libcurl keeps the errno of a connection
+** attempt that failed before another succeeded, and that of former transfers, and over TLS none at all: the
+** one its text speaks of belongs to this failure.
 */
 static int transport_error(const char *detail) {
-  static const int errors[] = {ECONNRESET, EPIPE, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ENETDOWN, ECONNABORTED};
-  for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
-    if (strstr(detail, strerror(errors[i])) != NULL) return errors[i];
+  static const int errors[] = {UV_ECONNRESET,  UV_EPIPE,    UV_ETIMEDOUT,   UV_EHOSTUNREACH,
+                               UV_ENETUNREACH, UV_ENETDOWN, UV_ECONNABORTED};
+  for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+    const char *text = sr_transport_text(errors[i]);
+    if (text != NULL && strstr(detail, text) != NULL) return errors[i];
+  }
   return 0;
 }
 
@@ -51,8 +55,8 @@ static int is_alert(const char *detail) {
 
 static const char *transport_code(const char *detail, int has_head) {
   if (is_alert(detail)) return "ETLS";
-  int number = transport_error(detail);
-  if (number != 0) return number == EPIPE ? "ECONNRESET" : system_code(number, "ECONNRESET");
+  int status = transport_error(detail);
+  if (status != 0) return status == UV_EPIPE ? "ECONNRESET" : uv_err_name(status);
   if (!has_head) return "ECONNRESET";
   return strstr(detail, "chunked") != NULL ? "EPROTO" : "ETRUNCATED";
 }
@@ -75,8 +79,8 @@ static const char *tls_code(CURLcode result) {
   }
 }
 
-static const char *connect_code(long number, const char *detail) {
-  return strstr(detail, "proxy scheme") != NULL ? "EPROXY" : system_code(number, "ECONNREFUSED");
+static const char *connect_code(int status, const char *detail) {
+  return strstr(detail, "proxy scheme") != NULL ? "EPROXY" : system_code(status, "ECONNREFUSED");
 }
 
 /* With SOCKS libcurl speaks of hosts where it means the proxy. */
@@ -102,13 +106,13 @@ static int is_large_head(CURL *easy, CURLcode result, const char *detail, int ha
   return begun > 0;
 }
 
-static const char *plain_code(CURLcode result, long number, const char *detail, int has_head) {
+static const char *plain_code(CURLcode result, int status, const char *detail, int has_head) {
   switch (result) {
   case CURLE_COULDNT_RESOLVE_HOST: return strstr(detail, "path too long") != NULL ? "ENAMETOOLONG" : "ENOTFOUND";
   case CURLE_COULDNT_RESOLVE_PROXY:
   case CURLE_PROXY: return "EPROXY";
-  case CURLE_COULDNT_CONNECT: return connect_code(number, detail);
-  case CURLE_INTERFACE_FAILED: return system_code(number, "EADDRNOTAVAIL");
+  case CURLE_COULDNT_CONNECT: return connect_code(status, detail);
+  case CURLE_INTERFACE_FAILED: return system_code(status, "EADDRNOTAVAIL");
   case CURLE_OPERATION_TIMEDOUT: return "ETIMEDOUT";
   case CURLE_SEND_ERROR:
   case CURLE_RECV_ERROR: return transport_code(detail, has_head);
@@ -148,13 +152,14 @@ void sr_failure_curl(SrFailure *failure, const SrChannel *channel, const SrPlan 
     return;
   }
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+  int status = uv_translate_sys_error((int)number);
   if (result == CURLE_COULDNT_CONNECT && channel->outlet.refusal != 0) { /* it had no socket to try with */
-    number = channel->outlet.refusal;
-    detail = strerror((int)number);
+    status = channel->outlet.refusal;
+    detail = sr_status_text(status);
   }
   curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
   const char *code = tls_code(result);
-  if (code == NULL) code = plain_code(result, number, detail, has_head);
+  if (code == NULL) code = plain_code(result, status, detail, has_head);
   if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(plan, detail)) code = "EPROXY";
   if (result == CURLE_PROXY && is_of_host(easy)) code = "ENOTFOUND";
   if (connect_status != 0 && connect_status / 100 != 2) {

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** Making a file that nobody else has, see file.h.
+**
+** libuv is asked without a loop and without a callback, which makes it do the thing at once.
 */
 #include "http/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <lauxlib.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#include <uv.h>
 
-#ifndef O_CLOEXEC
-#define O_CLOEXEC 0
-#endif
+#include "http/platform.h"
 
 /* How many names are tried that turn out taken. */
 #define ATTEMPTS 100
+
+/* How long the name of a file may be, on all systems. */
+#define NAME_LIMIT 255
+
+/* How long a path may be: Windows has the longest. */
+#define PATH_LIMIT 32768
 
 static int close_file(lua_State *L) {
   luaL_Stream *stream = luaL_checkudata(L, 1, LUA_FILEHANDLE);
@@ -28,11 +29,18 @@ static int close_file(lua_State *L) {
 }
 
 /* nil, code, message [-0, +3, m] */
-static int push_failure(lua_State *L, int number) {
+static int push_failure(lua_State *L, int status) {
   lua_pushnil(L);
-  lua_pushstring(L, uv_err_name(uv_translate_sys_error(number)));
-  lua_pushstring(L, strerror(number));
+  lua_pushstring(L, uv_err_name(status));
+  lua_pushstring(L, sr_status_text(status));
   return 3;
+}
+
+/* Of a path: where its last name begins. */
+static size_t name_at(const char *path) {
+  size_t at = strlen(path);
+  while (at > 0 && path[at - 1] != '/' && path[at - 1] != LUA_DIRSEP[0]) at--;
+  return at;
 }
 
 /*
@@ -42,57 +50,110 @@ static int push_failure(lua_State *L, int number) {
 static const char *push_name(lua_State *L, const char *path) {
   unsigned number = 0;
   char ending[16];
-  const char *base = strrchr(path, '/');
-  size_t head = base != NULL ? (size_t)(base - path) + 1 : 0, length = strlen(path + head);
+  size_t head = name_at(path), length = strlen(path + head);
   uv_random(NULL, NULL, &number, sizeof number, 0, NULL);
-  int added = snprintf(ending, sizeof ending, ".%08x.part", number);
-  if (length > (size_t)(NAME_MAX - added) && length <= NAME_MAX) length = (size_t)(NAME_MAX - added);
+  size_t most = NAME_LIMIT - (size_t)snprintf(ending, sizeof ending, ".%08x.part", number);
+  if (length > most && length <= NAME_LIMIT) length = most;
   lua_pushlstring(L, path, head + length);
   lua_pushstring(L, ending);
   lua_concat(L, 2);
   return lua_tostring(L, -1);
 }
 
+/* False, and nothing pushed: there is no such path. [-0, +0|1, m] */
+static int push_real_path(lua_State *L, const char *path) {
+  uv_fs_t request;
+  luaL_Buffer buffer;
+  char *real = luaL_buffinitsize(L, &buffer, PATH_LIMIT); /* before libuv's memory, so that none is lost to an error */
+  size_t length = uv_fs_realpath(NULL, &request, path, NULL) == 0 ? strlen(request.ptr) : 0;
+  if (length > 0 && length < PATH_LIMIT) memcpy(real, request.ptr, length);
+  uv_fs_req_cleanup(&request);
+  luaL_pushresultsize(&buffer, length < PATH_LIMIT ? length : 0);
+  if (lua_rawlen(L, -1) > 0) return 1;
+  lua_pop(L, 1);
+  return 0;
+}
+
 int sr_file_target(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
-  struct stat info;
-  char real[PATH_MAX];
-  if (stat(path, &info) != 0 || realpath(path, real) == NULL) return 0;
-  lua_pushstring(L, S_ISREG(info.st_mode) ? "file" : S_ISDIR(info.st_mode) ? "directory" : "device");
-  lua_pushstring(L, real);
-  lua_pushinteger(L, (lua_Integer)(info.st_mode & 07777));
+  uv_fs_t request;
+  int status = uv_fs_stat(NULL, &request, path, NULL);
+  unsigned mode = (unsigned)request.statbuf.st_mode;
+  uv_fs_req_cleanup(&request);
+  if (status != 0) return 0;
+  lua_pushstring(L, (mode & S_IFMT) == S_IFREG ? "file" : (mode & S_IFMT) == S_IFDIR ? "directory" : "device");
+  if (!push_real_path(L, path)) return 0;
+  lua_pushinteger(L, (lua_Integer)(mode & 07777));
   return 3;
+}
+
+/* A new file, its name pushed, or libuv's status. [-0, +1, m] */
+static int open_new(lua_State *L, const char *path, int mode) {
+  uv_fs_t request;
+  int fd = UV_EEXIST, top = lua_gettop(L);
+  for (int i = 0; i < ATTEMPTS && fd == UV_EEXIST; i++) {
+    lua_settop(L, top);
+    fd = uv_fs_open(NULL, &request, push_name(L, path), UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL, mode, NULL);
+    uv_fs_req_cleanup(&request);
+  }
+  return fd;
+}
+
+static int keep_mode(int fd, int mode) {
+  uv_fs_t request;
+  int status = uv_fs_fchmod(NULL, &request, fd, mode, NULL);
+  uv_fs_req_cleanup(&request);
+  return status;
+}
+
+static int remove_file(const char *name) {
+  uv_fs_t request;
+  int status = uv_fs_unlink(NULL, &request, name, NULL);
+  uv_fs_req_cleanup(&request);
+  return status;
 }
 
 int sr_file_create(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
-  mode_t mode = (mode_t)luaL_optinteger(L, 2, 0666);
-  int is_exact = !lua_isnoneornil(L, 2);
+  uv_fs_t request;
+  int mode = (int)luaL_optinteger(L, 2, 0666), is_exact = !lua_isnoneornil(L, 2);
   lua_settop(L, 1);
   luaL_Stream *stream = lua_newuserdatauv(L, sizeof *stream, 0);
   stream->closef = NULL;
   luaL_setmetatable(L, LUA_FILEHANDLE);
-  int fd = -1;
-  for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
-    lua_settop(L, 2);
-    fd = open(push_name(L, path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    if (fd < 0 && errno != EEXIST) return push_failure(L, errno);
-  }
-  stream->f = fd < 0 || (is_exact && fchmod(fd, mode) != 0) ? NULL : fdopen(fd, "wb");
-  if (stream->f == NULL) {
-    int number = errno;
-    if (fd >= 0) {
-      close(fd);
-      unlink(lua_tostring(L, 3));
-    }
-    return push_failure(L, number);
+  int fd = open_new(L, path, mode);
+  if (fd < 0) return push_failure(L, fd);
+  int status = is_exact ? keep_mode(fd, mode) : 0;
+  if (status == 0 && (stream->f = fdopen(fd, "wb")) == NULL) status = sr_errno_status(errno);
+  if (status != 0) {
+    uv_fs_close(NULL, &request, fd, NULL);
+    uv_fs_req_cleanup(&request);
+    remove_file(lua_tostring(L, -1));
+    return push_failure(L, status);
   }
   stream->closef = close_file;
   return 2;
 }
 
+static int push_result(lua_State *L, int status) {
+  if (status != 0) return push_failure(L, status);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+int sr_file_rename(lua_State *L) {
+  uv_fs_t request;
+  const char *path = luaL_checkstring(L, 1), *new_path = luaL_checkstring(L, 2);
+  int status = uv_fs_rename(NULL, &request, path, new_path, NULL);
+  uv_fs_req_cleanup(&request);
+  return push_result(L, status);
+}
+
+int sr_file_remove(lua_State *L) {
+  return push_result(L, remove_file(luaL_checkstring(L, 1)));
+}
+
 int sr_file_error_name(lua_State *L) {
-  int number = (int)luaL_checkinteger(L, 1);
-  lua_pushstring(L, uv_err_name(uv_translate_sys_error(number)));
+  lua_pushstring(L, uv_err_name(sr_errno_status((int)luaL_checkinteger(L, 1))));
   return 1;
 }

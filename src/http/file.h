@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** What Lua's io library lacks for saving a body: a file that is new for certain, and errors by name.
+** What Lua's io and os libraries lack for saving a body: a file that is new for certain, taking the place of
+** another on every system, and errors by name. All goes through libuv: on Windows paths are UTF-8.
 */
 #ifndef SR_HTTP_FILE_H
 #define SR_HTTP_FILE_H
@@ -18,6 +19,15 @@ int sr_file_target(lua_State *L);
 ** Returns the file, open for writing, and its name; or nil, libuv's name of the error and its text. [-2, +2|3, m]
 */
 int sr_file_create(lua_State *L);
+
+/*
+** rename(path, new): as os.rename, but what is at `new` is replaced on Windows, too. Returns true; or nil,
+** libuv's name of the error and its text. [-2, +1|3, v]
+*/
+int sr_file_rename(lua_State *L);
+
+/* remove(path): of a file that create has made; returns as rename does. [-1, +1|3, v] */
+int sr_file_remove(lua_State *L);
 
 /* error_name(errno) gives libuv's name. [-1, +1, v] */
 int sr_file_error_name(lua_State *L);

@@ -12,14 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef _WIN32
-#include <process.h>
-#else
-#include <netdb.h>
-#include <pthread.h>
-#include <sys/socket.h>
-#endif
-
+#include "http/platform.h"
 #include "http/pool.h"
 
 struct SrLookup {
@@ -65,32 +58,6 @@ static void on_closed(uv_handle_t *async) {
   let_go(lookup);
 }
 
-/* libuv's threads are to be joined; this one is not. */
-#ifdef _WIN32
-
-static int start_thread(SrLookup *lookup) {
-  return _beginthread(ask, 0, lookup) != (uintptr_t)-1;
-}
-
-#else
-
-static void *run(void *arg) {
-  ask(arg);
-  return NULL;
-}
-
-static int start_thread(SrLookup *lookup) {
-  pthread_attr_t attributes;
-  pthread_t thread;
-  if (pthread_attr_init(&attributes) != 0) return 0;
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  int result = pthread_create(&thread, &attributes, run, lookup);
-  pthread_attr_destroy(&attributes);
-  return result == 0;
-}
-
-#endif
-
 SrLookup *sr_lookup_start(uv_loop_t *loop, const char *name, size_t length, void (*on_answer)(void *owner, int again),
                           void *owner) {
   SrLookup *lookup = calloc(1, sizeof *lookup + length + 1);
@@ -109,7 +76,7 @@ SrLookup *sr_lookup_start(uv_loop_t *loop, const char *name, size_t length, void
     return NULL;
   }
   lookup->async.data = lookup;
-  if (start_thread(lookup)) return lookup;
+  if (sr_thread_start(ask, lookup)) return lookup;
   lookup->owners = 1;
   sr_lookup_drop(lookup);
   return NULL;

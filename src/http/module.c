@@ -43,6 +43,8 @@ int luaopen_saros_http_core(lua_State *L) {
                                        {"upload", sr_upload_new},
                                        {"create", sr_file_create},
                                        {"target", sr_file_target},
+                                       {"rename", sr_file_rename},
+                                       {"remove", sr_file_remove},
                                        {"error_name", sr_file_error_name},
                                        {"is_public_suffix", sr_suffix_is_public},
                                        {"date", sr_suffix_date},

@@ -17,14 +17,12 @@
 */
 #include "http/multi.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#ifndef SOCK_CLOEXEC
-#define SOCK_CLOEXEC 0
-#endif
+#include "http/platform.h"
+
+/* The lists of sockets at the start, a power of two. */
+#define FIRST_LISTS 64
 
 /* How often libcurl is run again at once before other events get their turn. */
 #define MAX_ROUNDS 8
@@ -33,19 +31,21 @@ typedef struct SrSocket {
   uv_poll_t poll; /* data: this; freed when it has closed */
   SrMulti *multi; /* not to be used once the poll is closing */
   curl_socket_t fd;
-  unsigned char ours;  /* opened by on_open */
-  unsigned char live;  /* a connection: CLOSESOCKET will tell of its end */
-  unsigned char wants; /* the events libcurl waits for, 0 while idle */
-  unsigned char polls; /* the events the poll is started with, 0 when stopped */
+  struct SrSocket *next; /* in its list */
+  unsigned char ours;    /* opened by on_open */
+  unsigned char live;    /* a connection: CLOSESOCKET will tell of its end */
+  unsigned char wants;   /* the events libcurl waits for, 0 while idle */
+  unsigned char polls;   /* the events the poll is started with, 0 when stopped */
 } SrSocket;
 
 struct SrMulti {
   const saros_api *saros;
   CURLM *curl;
   uv_loop_t *loop;
-  uv_timer_t timer;   /* libcurl's one timer; this struct is freed when it has closed */
-  SrSocket **sockets; /* by descriptor */
-  size_t capacity;    /* of sockets */
+  uv_timer_t timer; /* libcurl's one timer; this struct is freed when it has closed */
+  SrSocket **lists; /* the sockets by descriptor, see list_of */
+  size_t mask;      /* one less than there are lists, which is a power of two */
+  size_t count;     /* of the sockets */
   const SrReports *reports;
   void *owner;           /* theirs */
   unsigned active;       /* easy handles in it */
@@ -56,30 +56,52 @@ struct SrMulti {
 
 /* --- sockets --------------------------------------------------------------- */
 
-static SrSocket *find_socket(const SrMulti *multi, curl_socket_t fd) {
-  return (size_t)fd < multi->capacity ? multi->sockets[fd] : NULL;
+/*
+** Descriptors are small numbers on Unix, and multiples of four on Windows: this spreads either without two in
+** one place, as long as they are close together.
+*/
+static SrSocket **list_of(const SrMulti *multi, curl_socket_t fd) {
+  size_t number = (size_t)fd;
+  return &multi->lists[(number ^ (number >> 2)) & multi->mask];
 }
 
-static int make_room(SrMulti *multi, curl_socket_t fd) {
-  size_t capacity = multi->capacity > 0 ? multi->capacity : 64;
-  if ((size_t)fd < multi->capacity) return 1;
-  while (capacity <= (size_t)fd) capacity *= 2;
-  SrSocket **sockets = realloc(multi->sockets, capacity * sizeof *sockets);
-  if (sockets == NULL) return 0;
-  for (size_t i = multi->capacity; i < capacity; i++) sockets[i] = NULL;
-  multi->sockets = sockets;
-  multi->capacity = capacity;
-  return 1;
+static SrSocket *find_socket(const SrMulti *multi, curl_socket_t fd) {
+  SrSocket *sock = *list_of(multi, fd);
+  while (sock != NULL && sock->fd != fd) sock = sock->next;
+  return sock;
+}
+
+static void link_socket(SrMulti *multi, SrSocket *sock) {
+  SrSocket **list = list_of(multi, sock->fd);
+  sock->next = *list;
+  *list = sock;
+}
+
+/* One list for each socket. Without memory for more of them they become longer. */
+static void make_room(SrMulti *multi) {
+  size_t mask = multi->mask;
+  if (multi->count <= mask) return;
+  SrSocket **former = multi->lists, **lists = calloc(2 * (mask + 1), sizeof *lists);
+  if (lists == NULL) return;
+  multi->lists = lists;
+  multi->mask = 2 * mask + 1;
+  for (size_t i = 0; i <= mask; i++) {
+    for (SrSocket *sock = former[i], *next; sock != NULL; sock = next) {
+      next = sock->next;
+      link_socket(multi, sock);
+    }
+  }
+  free(former);
 }
 
 static void close_socket(SrSocket *sock);
 
 static SrSocket *add_socket(SrMulti *multi, curl_socket_t fd, int ours) {
-  if (!make_room(multi, fd)) return NULL;
-  if (multi->sockets[fd] != NULL) close_socket(multi->sockets[fd]); /* the number is used again */
-  SrSocket *sock = calloc(1, sizeof *sock);
+  SrSocket *sock = find_socket(multi, fd);
+  if (sock != NULL) close_socket(sock); /* the number is used again */
+  sock = calloc(1, sizeof *sock);
   if (sock == NULL) return NULL;
-  if (uv_poll_init(multi->loop, &sock->poll, fd) != 0) {
+  if (uv_poll_init_socket(multi->loop, &sock->poll, fd) != 0) {
     free(sock);
     return NULL;
   }
@@ -88,7 +110,9 @@ static SrSocket *add_socket(SrMulti *multi, curl_socket_t fd, int ours) {
   sock->fd = fd;
   sock->ours = (unsigned char)ours;
   uv_unref((uv_handle_t *)&sock->poll);
-  multi->sockets[fd] = sock;
+  multi->count++;
+  make_room(multi);
+  link_socket(multi, sock);
   return sock;
 }
 
@@ -97,7 +121,10 @@ static void on_socket_closed(uv_handle_t *handle) {
 }
 
 static void close_socket(SrSocket *sock) {
-  sock->multi->sockets[sock->fd] = NULL;
+  SrSocket **link = list_of(sock->multi, sock->fd);
+  while (*link != sock) link = &(*link)->next;
+  *link = sock->next;
+  sock->multi->count--;
   sock->multi->saros->close((uv_handle_t *)&sock->poll, on_socket_closed);
 }
 
@@ -147,19 +174,17 @@ static void set_wants(SrSocket *sock, unsigned char events) {
 static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address) {
   SrOutlet *outlet = ctx;
   (void)purpose;
-  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  outlet->refusal = fd < 0 ? errno : 0;
-  if (fd < 0) return CURL_SOCKET_BAD;
-  if (add_socket(outlet->multi, fd, 1) != NULL) return fd;
-  outlet->refusal = ENOMEM;
-  close(fd);
+  curl_socket_t fd = sr_socket_open(address->family, address->socktype, address->protocol, &outlet->refusal);
+  if (fd == CURL_SOCKET_BAD || add_socket(outlet->multi, fd, 1) != NULL) return fd;
+  outlet->refusal = UV_ENOMEM;
+  sr_socket_close(fd);
   return CURL_SOCKET_BAD;
 }
 
 static int on_close(void *ctx, curl_socket_t fd) {
   SrSocket *sock = find_socket(ctx, fd);
   if (sock != NULL) close_socket(sock);
-  return close(fd);
+  return sr_socket_close(fd);
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *unused) {
@@ -266,10 +291,9 @@ void sr_multi_nudge(SrMulti *multi, CURL *easy) {
 
 long sr_multi_idle(const SrMulti *multi) {
   long count = 0;
-  for (size_t fd = 0; fd < multi->capacity; fd++) {
-    const SrSocket *sock = multi->sockets[fd];
-    if (sock != NULL && sock->live && sock->wants == 0) count++;
-  }
+  for (size_t i = 0; i <= multi->mask; i++)
+    for (const SrSocket *sock = multi->lists[i]; sock != NULL; sock = sock->next)
+      if (sock->live && sock->wants == 0) count++;
   return count;
 }
 
@@ -279,8 +303,11 @@ SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, 
                       const SrReports *reports, void *owner) {
   SrMulti *multi = calloc(1, sizeof *multi);
   if (multi == NULL) return NULL;
-  multi->curl = curl_multi_init();
+  multi->mask = FIRST_LISTS - 1;
+  multi->lists = calloc(FIRST_LISTS, sizeof *multi->lists);
+  multi->curl = multi->lists != NULL ? curl_multi_init() : NULL;
   if (multi->curl == NULL) {
+    free(multi->lists);
     free(multi);
     return NULL;
   }
@@ -309,16 +336,15 @@ void sr_multi_equip(SrOutlet *outlet, CURL *easy) {
 }
 
 static void on_multi_closed(uv_handle_t *timer) {
-  free(timer->data);
+  SrMulti *multi = timer->data;
+  free(multi->lists);
+  free(multi);
 }
 
 void sr_multi_close(SrMulti *multi) {
   multi->settles = 1; /* nothing is reported any more */
   curl_multi_cleanup(multi->curl);
-  for (size_t fd = 0; fd < multi->capacity; fd++)
-    if (multi->sockets[fd] != NULL) close_socket(multi->sockets[fd]);
-  free(multi->sockets);
-  multi->sockets = NULL;
-  multi->capacity = 0;
+  for (size_t i = 0; i <= multi->mask; i++)
+    while (multi->lists[i] != NULL) close_socket(multi->lists[i]);
   multi->saros->close((uv_handle_t *)&multi->timer, on_multi_closed);
 }

@@ -38,7 +38,7 @@ void sr_multi_close(SrMulti *multi);
 /* Where an easy handle gets its sockets from. */
 typedef struct SrOutlet {
   SrMulti *multi;
-  int refusal; /* the errno with which the system refused the latest one; 0 if it did not */
+  int refusal; /* the status (libuv's) with which the system refused the latest one; 0 if it did not */
 } SrOutlet;
 
 /* Makes the sockets of `easy` those of the outlet's multi, once for each. */

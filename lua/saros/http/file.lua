@@ -15,7 +15,7 @@ local function fail(call, path, code, message)
   }, 0)
 end
 
--- Raises what a function of io or os reported.
+-- Raises what a function of io reported.
 local function check(call, path, ok, message, number)
   if not ok then fail(call, path, core.error_name(number), message) end
 end
@@ -34,13 +34,16 @@ function Draft:keep()
   local handle = self.handle
   self.handle = nil -- closed whether that succeeds or not
   check("write", self.path, handle:close())
-  if self.name then check("rename", self.path, os.rename(self.name, self.target)) end
+  if self.name then
+    local ok, code, message = core.rename(self.name, self.target)
+    if not ok then fail("rename", self.path, code, message) end
+  end
   self.name = nil
 end
 
 function metatable.__close(self)
   if self.handle then self.handle:close() end
-  if self.name then os.remove(self.name) end
+  if self.name then core.remove(self.name) end
 end
 
 ---A file that will be `path` when it is kept, and is removed when it is closed before.
