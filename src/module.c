@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* saros.core: the registration tables and the order of init, nothing else. */
 #include "combine/combine.h"
+#include "resident.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"
@@ -71,5 +72,6 @@ static int l_init(lua_State *L) {
 SAROS_EXPORT int luaopen_saros_core(lua_State *L);
 
 int luaopen_saros_core(lua_State *L) {
+  sr_stay_loaded();
   return sr_open_runtime(L, l_init);
 }

@@ -15,6 +15,7 @@
 #include "http/pool.h"
 #include "http/suffix.h"
 #include "http/upload.h"
+#include "resident.h"
 
 #if LIBCURL_VERSION_NUM < 0x075700
 #error "libcurl 7.87 or later is needed: before, a cancelled name lookup blocks the loop (CURLOPT_QUICK_EXIT)"
@@ -50,6 +51,7 @@ int luaopen_saros_http_core(lua_State *L) {
                                        {"date", sr_suffix_date},
                                        {"is_address", sr_lookup_is_address},
                                        {NULL, NULL}};
+  sr_stay_loaded();
   sr_saros = saros_open(L);
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl could not be initialised");
   settle_heap();

@@ -71,9 +71,10 @@ void sr_pool_attach(lua_State *L, SrPool *pool) {
 
 SrMulti *sr_pool_multi(SrPool *pool, int alone) {
   SrMulti **multi = alone ? &pool->lone : &pool->multi;
+  if (*multi != NULL) return *multi;
   long idle_limit = pool->slots.limit < INT_MAX ? (long)pool->slots.limit : 1000L;
   uv_loop_t *loop = sr_saros->loop(pool->runtime);
-  if (*multi == NULL) *multi = sr_multi_new(sr_saros, loop, idle_limit, !alone, &sr_transfer_reports, pool);
+  *multi = sr_multi_new(sr_saros, loop, idle_limit, !alone, &sr_transfer_reports, pool);
   return *multi;
 }
 
