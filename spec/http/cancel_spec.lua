@@ -2,12 +2,9 @@
 local async = require "saros"
 local http = require "saros.http"
 local server = require "spec.support.http_server"()
+local tasks = require "spec.support.tasks"
 
-local function inside(fn)
-  return function()
-    async.run(fn)
-  end
-end
+local inside = tasks.inside
 
 -- The sockets this process has open (the standard library of Lua cannot tell; /proc can).
 local function open_sockets()
@@ -98,14 +95,14 @@ describe("a cancelled request", function()
     local before = open_sockets()
     local session = http.session { limit = 10 }
     for round = 1, 20 do
-      local tasks = {}
+      local list = {}
       for i = 1, 50 do
-        tasks[i] = async.spawn(function()
+        list[i] = async.spawn(function()
           return session:get(server.url .. paths[i % #paths + 1]):text()
         end)
       end
       async.sleep(round % 5 * 0.002)
-      for _, task in ipairs(tasks) do
+      for _, task in ipairs(list) do
         task:cancel()
         pcall(task.await, task)
       end

@@ -1,19 +1,9 @@
 -- SPDX-License-Identifier: MIT
-local async = require "saros"
 local http = require "saros.http"
 local server = require "spec.support.http_server"()
+local tasks = require "spec.support.tasks"
 
-local function inside(fn)
-  return function()
-    async.run(fn)
-  end
-end
-
-local function error_of(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return err
-end
+local inside, error_of = tasks.inside, tasks.caught
 
 local TLS_PORT = server.tls:match("%d+$")
 

@@ -2,12 +2,9 @@
 local async = require "saros"
 local http = require "saros.http"
 local rogue = require "spec.support.rogue_server"()
+local tasks = require "spec.support.tasks"
 
-local function inside(fn)
-  return function()
-    async.run(fn)
-  end
-end
+local inside = tasks.inside
 
 -- A body that goes on for ever unless it is closed, and what became of it.
 local function endless()

@@ -2,19 +2,9 @@
 local async = require "saros"
 local http = require "saros.http"
 local server = require "spec.support.http_server"()
+local tasks = require "spec.support.tasks"
 
-local function inside(fn)
-  return function()
-    async.run(fn)
-  end
-end
-
-local function error_of(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  assert.truthy(async.is_error(err), tostring(err))
-  return err
-end
+local inside, error_of = tasks.inside, tasks.error_of
 
 local TEXT = ("hello, "):rep(20)
 

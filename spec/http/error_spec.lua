@@ -1,21 +1,10 @@
 -- SPDX-License-Identifier: MIT
-local async = require "saros"
 local http = require "saros.http"
 local script = require "spec.support.script"
 local server = require "spec.support.http_server"()
+local tasks = require "spec.support.tasks"
 
-local function inside(fn)
-  return function()
-    async.run(fn)
-  end
-end
-
-local function error_of(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  assert.truthy(async.is_error(err), tostring(err))
-  return err
-end
+local inside, error_of = tasks.inside, tasks.error_of
 
 local function raw(text)
   return http.get(server.url .. "/raw", { query = { raw = text } })

@@ -1,14 +1,10 @@
 -- SPDX-License-Identifier: MIT
-local async = require "saros"
 local http = require "saros.http"
 local rogue = require "spec.support.rogue_server"()
 local server = require "spec.support.http_server"()
+local tasks = require "spec.support.tasks"
 
-local function inside(fn)
-  return function()
-    async.run(fn)
-  end
-end
+local inside = tasks.inside
 
 -- What tries to begin a line of its own, or to end the text early.
 local breaks = { "\r\nX-Evil: 1", "\nX-Evil: 1", "\rX-Evil: 1", "a\0b", "\r\n\r\nGET /evil HTTP/1.1\r\n" }

@@ -3,12 +3,9 @@ local async = require "saros"
 local http = require "saros.http"
 local rogue = require "spec.support.rogue_server"()
 local server = require "spec.support.http_server"()
+local tasks = require "spec.support.tasks"
 
-local function inside(fn)
-  return function()
-    async.run(fn)
-  end
-end
+local inside = tasks.inside
 
 local ports = rogue.ports
 local OK = "HTTP/1.1 200 OK\r\n"

@@ -2,13 +2,9 @@
 local async = require "saros"
 local http = require "saros.http"
 local server = require "spec.support.http_server"()
+local tasks = require "spec.support.tasks"
 
--- An `it` whose body runs as a task.
-local function inside(fn)
-  return function()
-    async.run(fn)
-  end
-end
+local inside = tasks.inside
 
 -- What the server saw of a request.
 local function seen(url, options)

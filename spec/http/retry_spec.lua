@@ -2,18 +2,9 @@
 local async = require "saros"
 local http = require "saros.http"
 local server = require "spec.support.http_server"()
+local tasks = require "spec.support.tasks"
 
-local function inside(fn)
-  return function()
-    async.run(fn)
-  end
-end
-
-local function error_of(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return err
-end
+local inside, error_of = tasks.inside, tasks.caught
 
 local number = 0
 

@@ -3,32 +3,23 @@ local async = require "saros"
 local http = require "saros.http"
 local testing = require "saros.testing"
 local server = require "spec.support.http_server"()
+local tasks = require "spec.support.tasks"
 
-local function inside(fn)
-  return function()
-    async.run(fn)
-  end
-end
+local inside, error_of = tasks.inside, tasks.caught
 
 -- Runs fn(1) to fn(n) at once, and waits for all.
 local function together(n, fn)
-  local tasks = {}
+  local list = {}
   for i = 1, n do
-    tasks[i] = async.spawn(fn, i)
+    list[i] = async.spawn(fn, i)
   end
-  for _, task in ipairs(tasks) do
+  for _, task in ipairs(list) do
     task:await()
   end
 end
 
 local function report()
   return http.get(server.url .. "/report"):json()
-end
-
-local function error_of(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return err
 end
 
 describe("a session", function()
@@ -216,7 +207,7 @@ describe("a session", function()
     local session = http.session { limit = 2 }
     local response = session:get(server.url .. "/hang-in-body")
     response:read()
-    local tasks = {
+    local list = {
       async.spawn(function() return response:read() end),
       async.spawn(function() return session:get(server.url .. "/hang") end),
       async.spawn(function() return session:get(server.url .. "/echo") end),
@@ -225,7 +216,7 @@ describe("a session", function()
     assert.equal(1, session:stats().waiting)
     session:close()
     session:close()
-    for _, task in ipairs(tasks) do
+    for _, task in ipairs(list) do
       assert.equal("ECLOSED", error_of(task.await, task).code)
     end
     assert.equal("ECLOSED", error_of(session.get, session, server.url .. "/echo").code)

@@ -2,12 +2,9 @@
 local async = require "saros"
 local http = require "saros.http"
 local server = require "spec.support.http_server"()
+local tasks = require "spec.support.tasks"
 
-local function inside(fn)
-  return function()
-    async.run(fn)
-  end
-end
+local inside = tasks.inside
 
 local function timeout_of(f, ...)
   local ok, err = pcall(f, ...)

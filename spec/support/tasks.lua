@@ -26,6 +26,13 @@ function tasks.caught(fn, ...)
   return err
 end
 
+-- The Error object that fn(...) raises.
+function tasks.error_of(fn, ...)
+  local err = tasks.caught(fn, ...)
+  if not async.is_error(err) then error("an Error object was expected, not " .. tostring(err), 2) end
+  return err
+end
+
 -- Waits for ever.
 function tasks.hang()
   async.sleep(math.huge)
