@@ -14,7 +14,7 @@ description = {
   license = "MIT",
   labels = {"async", "asyncio", "coroutine", "libuv", "http"},
 }
-supported_platforms = {"unix"}
+supported_platforms = {"unix", "windows"}
 dependencies = {
   "lua >= 5.4",
   "lua-cjson", -- only loaded when JSON is used
@@ -27,6 +27,14 @@ build = {
     SAROS_CMODULE_DIR = "$(LIBDIR)",
     SAROS_LUAMODULE_DIR = "$(LUADIR)",
     LUA_INCDIR = "$(LUA_INCDIR)",
+  },
+  platforms = {
+    windows = { -- where modules are linked against Lua
+      variables = {
+        LUA_LIBDIR = "$(LUA_LIBDIR)",
+        LUALIB = "$(LUALIB)",
+      },
+    },
   },
 }
 test = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** Making a file that nobody else has, see file.h.
+** Opening files, and making one that nobody else has, see file.h.
 **
 ** libuv is asked without a loop and without a callback, which makes it do the thing at once.
 */
@@ -113,26 +113,57 @@ static int remove_file(const char *name) {
   return status;
 }
 
-int sr_file_create(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+static void close_descriptor(int fd) {
   uv_fs_t request;
-  int mode = (int)luaL_optinteger(L, 2, 0666), is_exact = !lua_isnoneornil(L, 2);
-  lua_settop(L, 1);
+  uv_fs_close(NULL, &request, fd, NULL);
+  uv_fs_req_cleanup(&request);
+}
+
+/* A file of Lua's, closed. [-0, +1, m] */
+static luaL_Stream *new_stream(lua_State *L) {
   luaL_Stream *stream = lua_newuserdatauv(L, sizeof *stream, 0);
   stream->closef = NULL;
   luaL_setmetatable(L, LUA_FILEHANDLE);
+  return stream;
+}
+
+/* The stream has the descriptor, or it is closed. libuv's status. */
+static int open_stream(luaL_Stream *stream, int fd, const char *mode) {
+  stream->f = fdopen(fd, mode);
+  if (stream->f == NULL) {
+    int status = sr_errno_status(errno);
+    close_descriptor(fd);
+    return status;
+  }
+  stream->closef = close_file;
+  return 0;
+}
+
+int sr_file_open(lua_State *L) {
+  uv_fs_t request;
+  const char *path = luaL_checkstring(L, 1);
+  int writes = lua_toboolean(L, 2), flags = writes ? UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC : UV_FS_O_RDONLY;
+  luaL_Stream *stream = new_stream(L);
+  int status = uv_fs_open(NULL, &request, path, flags, 0666, NULL);
+  uv_fs_req_cleanup(&request);
+  if (status >= 0) status = open_stream(stream, status, writes ? "wb" : "rb");
+  return status == 0 ? 1 : push_failure(L, status);
+}
+
+int sr_file_create(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  int mode = (int)luaL_optinteger(L, 2, 0666), is_exact = !lua_isnoneornil(L, 2);
+  luaL_Stream *stream = new_stream(L);
   int fd = open_new(L, path, mode);
   if (fd < 0) return push_failure(L, fd);
   int status = is_exact ? keep_mode(fd, mode) : 0;
-  if (status == 0 && (stream->f = fdopen(fd, "wb")) == NULL) status = sr_errno_status(errno);
-  if (status != 0) {
-    uv_fs_close(NULL, &request, fd, NULL);
-    uv_fs_req_cleanup(&request);
-    remove_file(lua_tostring(L, -1));
-    return push_failure(L, status);
-  }
-  stream->closef = close_file;
-  return 2;
+  if (status != 0)
+    close_descriptor(fd);
+  else
+    status = open_stream(stream, fd, "wb");
+  if (status == 0) return 2;
+  remove_file(lua_tostring(L, -1));
+  return push_failure(L, status);
 }
 
 static int push_result(lua_State *L, int status) {

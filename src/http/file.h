@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** What Lua's io and os libraries lack for saving a body: a file that is new for certain, taking the place of
-** another on every system, and errors by name. All goes through libuv: on Windows paths are UTF-8.
+** another on every system, and errors by name. All of it goes through libuv: on Windows paths are UTF-8.
 */
 #ifndef SR_HTTP_FILE_H
 #define SR_HTTP_FILE_H
@@ -13,6 +13,12 @@
 ** is neither), its own path and its permissions; nothing if there is none. [-1, +0|3, m]
 */
 int sr_file_target(lua_State *L);
+
+/*
+** open(path [, writes]): a file to be read, or to be written from its start. Returns it; or nil, libuv's name
+** of the error and its text. [-2, +1|3, v]
+*/
+int sr_file_open(lua_State *L);
 
 /*
 ** create(path [, mode]): makes a new file beside `path`, to be renamed to it; a mode is its exact one.

@@ -42,6 +42,7 @@ int luaopen_saros_http_core(lua_State *L) {
                                        {"compile", sr_plan_compile},
                                        {"send", sr_exchange_send},
                                        {"upload", sr_upload_new},
+                                       {"open", sr_file_open},
                                        {"create", sr_file_create},
                                        {"target", sr_file_target},
                                        {"rename", sr_file_rename},

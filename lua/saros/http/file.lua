@@ -15,9 +15,15 @@ local function fail(call, path, code, message)
   }, 0)
 end
 
--- Raises what a function of io reported.
+-- Raises what a method of a file reported.
 local function check(call, path, ok, message, number)
   if not ok then fail(call, path, core.error_name(number), message) end
+end
+
+local function open(path, writes)
+  local handle, code, message = core.open(path, writes)
+  if not handle then fail("open", path, code, message) end
+  return handle
 end
 
 local Draft = {}
@@ -52,9 +58,7 @@ end
 function file.draft(path, mode)
   local kind, target, former = core.target(path)
   if kind == "device" then
-    local handle, message, number = io.open(path, "wb")
-    check("open", path, handle, message, number)
-    return setmetatable({ path = path, handle = handle }, metatable)
+    return setmetatable({ path = path, handle = open(path, true) }, metatable)
   end
   if kind == "directory" then fail("open", path, "EISDIR", "Is a directory") end
   local handle, name, message = core.create(target or path, mode or former)
@@ -67,8 +71,7 @@ end
 ---@return file*
 ---@return integer? size
 function file.open(path)
-  local handle, message, number = io.open(path, "rb")
-  check("open", path, handle, message, number)
+  local handle = open(path)
   local ok, reason, code = handle:read(0)
   if not ok and reason then
     handle:close()
