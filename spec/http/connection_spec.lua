@@ -50,6 +50,13 @@ describe("a host of several addresses", function()
     end
   end))
 
+  it("is looked for at each of them by an upload over TLS, too", inside(function()
+    local url, options = named("several.invalid", rogue.ports.full, "/", "127.0.0.1,127.0.0.3")
+    options.body, options.timeout = ("x"):rep(100000), { connect = 1 }
+    local err = error_of(http.post, url:gsub("^http", "https"), options)
+    assert.same({ "FetchError", "ECONNREFUSED" }, { err.name, err.code })
+  end))
+
   it("is not reached where none of them answers", inside(function()
     local err = error_of(peer, "127.0.0.1,127.0.0.1", { connect = 0.3 })
     assert.same({ "TimeoutError", "connect", 0.3 }, { err.name, err.phase, err.seconds })

@@ -111,7 +111,7 @@ static void on_fire(saros_timer *timer) {
     return;
   }
   if (sr_deadline_nudges(transfer, now)) {
-    sr_multi_nudge(transfer->pool->multi, transfer->channel->easy);
+    sr_multi_nudge(transfer->channel->outlet.multi, transfer->channel->easy);
     if (!transfer->open) return;
   }
   if (sr_deadline_passes(transfer, now))
