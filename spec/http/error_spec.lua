@@ -101,6 +101,9 @@ describe("a failure after the headers", function()
     ["a body shorter than its length"] = { "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome", "ETRUNCATED" },
     ["a chunked body without its end"] = { chunked .. "4\r\nsome\r\n", "ETRUNCATED" },
     ["a chunked body cut in a chunk"] = { chunked .. "8\r\nsome", "ETRUNCATED" },
+    ["a chunked body cut where its length ends"] = {
+      "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nsome", "ETRUNCATED",
+    },
     ["a chunked body of garbage"] = { chunked .. "4\r\nsome\r\nxyz", "EPROTO" },
   }
   it("is a reset if that is what came, over TLS too", inside(function()

@@ -48,12 +48,22 @@ static int add_length(SrHead *head, const char *value, size_t size) {
   return 1;
 }
 
+static unsigned char names_chunks(const char *value, size_t size) {
+  static const char word[] = "chunked";
+  for (size_t i = 0; i + sizeof word - 1 <= size; i++)
+    if (strncasecmp(value + i, word, sizeof word - 1) == 0) return 1;
+  return 0;
+}
+
 /* Looks at the few headers that matter here. False: contradictory lengths. */
 static int look_at(SrHead *head, const char *line, size_t length) {
   const char *value;
   char first = (char)(line[0] | 32);
   if (first == 's' && VALUE_OF("set-cookie:", line, length) != NULL) head->cookies = 1;
-  if (first == 't' && VALUE_OF("transfer-encoding:", line, length) != NULL) head->chunked = head->framed = 1;
+  if (first == 't' && (value = VALUE_OF("transfer-encoding:", line, length)) != NULL) {
+    head->framed = 1;
+    head->chunked |= names_chunks(value, length - (size_t)(value - line));
+  }
   if (first != 'c') return 1;
   if ((value = VALUE_OF("content-encoding:", line, length)) != NULL)
     sr_codings_add(&head->codings, value, length - (size_t)(value - line));
@@ -77,6 +87,7 @@ const SrHeadFault *sr_head_add(SrHead *head, const char *line, size_t length) {
   if (length == 0) return NULL;
   if (line[0] == '\r' || line[0] == '\n') {
     head->ended = 1;
+    if (head->chunked) head->length = -1; /* the chunks say where it ends, whatever else was said */
     return head->status >= 100 ? NULL : &status;
   }
   if (!look_at(head, line, length)) return &lengths;
