@@ -153,6 +153,15 @@ describe("a request", function()
     assert.equal("welcome", http.post(server.url .. "/digest", { auth = auth, body = "x" }):text())
   end))
 
+  it("goes out whole where digest credentials are not asked for", inside(function()
+    local options = { auth = { user = "user", password = "secret", digest = true } }
+    assert.equal("GET", http.get(server.url .. "/echo", options):json().method)
+    for _, body in ipairs { "x", ("x"):rep(100000) } do
+      options.body = body
+      assert.equal(body, http.post(server.url .. "/echo", options):json().body)
+    end
+  end))
+
   it("goes over TLS with an authority of one's own", inside(function()
     assert.equal(200, http.get(server.tls .. "/echo", { ca_file = server.ca }).status)
     assert.equal(200, http.get(server.tls .. "/echo", { verify = false }).status)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local http = require "saros.http"
+local rogue = require "spec.support.rogue_server"()
 local server = require "spec.support.http_server"()
 local tasks = require "spec.support.tasks"
 
@@ -229,6 +230,28 @@ describe("a streamed upload", function()
     local options = { body = pieces({ "a", "b", "c" }, 0.05), timeout = { read = 0.03 } }
     assert.equal("abc", http.post(server.url .. "/echo", options):json().body)
     err = error_of(http.post, server.url .. "/hang", { body = pieces { "a" }, timeout = { read = 0.03 } })
+    assert.same({ "TimeoutError", "read" }, { err.name, err.phase })
+    assert.truthy(others_end())
+  end))
+
+  it("is under the read timeout when its answer has begun", inside(function()
+    local answer, waits = rogue.event(), async.event()
+    local asked = 0
+    local function body()
+      asked = asked + 1
+      if asked == 1 then return "begin" end
+      waits:set()
+      async.sleep(100)
+    end
+    local url = rogue:script({ "read", 10 }, { "wait", answer },
+      { "send", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n" }, { "hang" })
+    local task = async.spawn(http.post, url, { body = body, timeout = { read = 0.05 } })
+    waits:wait()
+    async.sleep(0.2) -- the timer has fired, and nobody was late
+    rogue:set(answer)
+    local response = task:await()
+    local deadline <close> = async.timeout(5)
+    local err = error_of(response.text, response)
     assert.same({ "TimeoutError", "read" }, { err.name, err.phase })
     assert.truthy(others_end())
   end))

@@ -26,14 +26,24 @@ void sr_transfer_finish_head(SrTransfer *transfer) {
   sr_transfer_look_for_early_end(transfer);
 }
 
-static void end_head(SrTransfer *transfer) {
-  if (transfer->head.status < 200) return;
-  if (transfer->digest && transfer->head.status == 401) {
-    transfer->digest = 0; /* the next 401 is final */
+/* libcurl asks without the body first, and sends it whether it is challenged or not. */
+static int is_of_question(const SrTransfer *transfer) {
+  const SrPlan *plan = transfer->plan;
+  if (!transfer->digest) return 0;
+  return transfer->head.status == 401 || (transfer->head.status < 300 && (plan->body != NULL || plan->streamed));
+}
+
+/* An upload that has nothing to send was not to be hurried; the answer, which has begun, is. False: no memory. */
+static int end_head(SrTransfer *transfer) {
+  if (transfer->head.status < 200) return 1;
+  if (is_of_question(transfer)) {
+    transfer->digest = 0; /* the next answer is final */
     transfer->sends = 0;
-    return;
+    return 1;
   }
+  int was_starved = sr_transfer_is_starved(transfer);
   sr_transfer_finish_head(transfer);
+  return !was_starved || sr_transfer_try_arm(transfer);
 }
 
 static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
@@ -45,7 +55,7 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   const SrHeadFault *fault =
       is_trailer ? sr_head_trail(&transfer->head, length) : sr_head_add(&transfer->head, line, length);
   if (fault != NULL) return refuse(transfer, fault->code, fault->message);
-  if (transfer->head.ended && !is_trailer) end_head(transfer);
+  if (transfer->head.ended && !is_trailer && !end_head(transfer)) return refuse(transfer, "ENOMEM", "not enough memory");
   return length;
 }
 
