@@ -136,21 +136,10 @@ static unsigned char was_reused(CURL *easy, CURLcode result) {
   return opened == 0 || result == CURLE_SEND_FAIL_REWIND || result == CURLE_ABORTED_BY_CALLBACK;
 }
 
-/* libcurl calls a header that is longer than it wants a lack of memory: what fails once the answer has begun. */
-static int is_long_header(CURL *easy, CURLcode result, int has_head) {
-  curl_off_t begun = 0;
-  if (result != CURLE_OUT_OF_MEMORY || has_head) return 0;
-  return curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &begun) == CURLE_OK && begun > 0;
-}
-
 void sr_failure_curl(SrFailure *failure, const SrChannel *channel, const SrPlan *plan, CURLcode result, int has_head) {
   CURL *easy = channel->easy;
   const char *detail = channel->detail;
   long number = 0, connect_status = 0;
-  if (is_long_header(easy, result, has_head)) {
-    sr_failure_set(failure, "FetchError", "ETOOLARGE", "a response header is too large");
-    return;
-  }
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
   int status = uv_translate_sys_error((int)number);
   if (result == CURLE_COULDNT_CONNECT && channel->outlet.refusal != 0) { /* it had no socket to try with */
