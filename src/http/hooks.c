@@ -55,7 +55,8 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   const SrHeadFault *fault =
       is_trailer ? sr_head_trail(&transfer->head, length) : sr_head_add(&transfer->head, line, length);
   if (fault != NULL) return refuse(transfer, fault->code, fault->message);
-  if (transfer->head.ended && !is_trailer && !end_head(transfer)) return refuse(transfer, "ENOMEM", "not enough memory");
+  if (transfer->head.ended && !is_trailer && !end_head(transfer))
+    return refuse(transfer, "ENOMEM", "not enough memory");
   return length;
 }
 
