@@ -15,6 +15,7 @@ local refused = {
   ["a header value with LF"] = { { headers = { X = "a\nb" } }, "must not contain CR, LF or NUL" },
   ["a header value with NUL"] = { { headers = { X = { "ok", "a\0b" } } }, "must not contain CR, LF or NUL" },
   ["a header value of a wrong type"] = { { headers = { X = true } }, "header 'X'" },
+  ["a header value that is a record"] = { { headers = { X = { y = "1" } } }, "header 'X': string, number, list" },
   ["a Content-Length of the caller's"] = { { headers = { ["content-length"] = 5 } }, "set from the body" },
   ["a Transfer-Encoding of the caller's"] = { { headers = { ["Transfer-Encoding"] = "x" } }, "set from the body" },
   ["a method with a line end"] = { { method = "GET\r\nX: 1" }, "invalid method" },
@@ -24,7 +25,7 @@ local refused = {
   ["a body that is no string"] = { { body = {} }, "option 'body': string, function or iterator expected, got table" },
   ["a HEAD with a body"] = { { method = "HEAD", body = "x" }, "HEAD request has no body" },
   ["a timeout that is not a number"] = { { timeout = 0 / 0 }, "option 'timeout'" },
-  ["a timeout of text"] = { { timeout = "5" }, "option 'timeout'" },
+  ["a timeout of text"] = { { timeout = "5" }, "seconds, false or a table of those expected, got string" },
   ["an unknown timeout"] = { { timeout = { overall = 5 } }, "unknown field 'overall'" },
   ["a wrong timeout of a phase"] = { { timeout = { connect = {} } }, "option 'timeout.connect'" },
   ["an unknown redirect mode"] = { { redirect = "always" }, "option 'redirect': 'follow', 'manual', 'error' expected" },
@@ -88,12 +89,45 @@ describe("an option", function()
 
   it("of a session is refused if it is unknown or wrong", function()
     for _, options in ipairs { { colour = 1 }, { body = 5 }, { method = 5 }, { multipart = { 5 } },
-      { limit = 0 }, { limit = 1.5 },
+      { method = "a b" }, { multipart = { ["a\0b"] = "x" } }, { limit = 0 }, { limit = 1.5 },
       { base_url = "ftp://x" }, { base_url = "http://x/?q" }, { limit_per_host = "2" } } do
       local ok, err = pcall(http.session, options)
       assert.is_false(ok)
       assert.truthy(err:find("bad argument #1 to 'session'", 1, true), err)
     end
+  end)
+end)
+
+describe("a session of which the program has changed", function()
+  for field, value in pairs { headers = "X: 1", cookies = { a = "1" } } do
+    it(("the %s into something else says so"):format(field), function()
+      local session = http.session()
+      session[field] = value
+      local ok, err = pcall(function()
+        session:get(URL)
+      end)
+      session:close()
+      assert.is_false(ok)
+      assert.truthy(err:find("^[^:]*options_spec.lua:%d+: session:get: the " .. field .. " of the session are no"), err)
+    end)
+  end
+end)
+
+describe("a method that is called with a dot", function()
+  it("says what it wants and how to call it", function()
+    local session = http.session()
+    local methods = { ["session:get"] = session.get, ["cookies:all"] = session.cookies.all }
+    for name, method in pairs(methods) do
+      local ok, err = pcall(function()
+        method("x")
+      end)
+      assert.is_false(ok)
+      local class = name:match "^%a+"
+      local expected = ("calling '%s' on bad self (%s expected, got string; call it with a colon)"):format(name, class)
+      assert.truthy(err:find("^[^:]*options_spec.lua:%d+: calling"), err)
+      assert.truthy(err:find(expected, 1, true), err)
+    end
+    session:close()
   end)
 end)
 

@@ -13,15 +13,10 @@ local url = require "saros.http.url"
 
 local cookies = {}
 
----@class saros.Cookie
----@field name string
----@field value string
----@field domain? string     nil: of one origin, or of every host
----@field path string
----@field expires? integer   seconds since 1970; nil: when the session ends
----@field secure boolean     for https only
----@field http_only boolean
----@field host_only boolean  for the domain itself, not for those below it
+---@class saros.Cookie what `all` tells of it stands in types.lua
+---@field package origin? string  where it goes, if it has no domain; nil: to every host
+---@field package order integer   in which it came
+---@field package stamp integer   in which it was set or renewed
 
 -- A key of the jar that no domain can be equal to.
 local EVERYWHERE = cookie_file.EVERYWHERE
@@ -203,8 +198,15 @@ end
 
 -- What the program sees ---------------------------------------------------------------------------
 
+---Whether a value is a jar.
+---@param value any
+---@return boolean
+function cookies.is_jar(value)
+  return getmetatable(value) == metatable
+end
+
 local function check_self(self, method)
-  if getmetatable(self) ~= metatable then misuse.self("cookies:" .. method) end
+  if getmetatable(self) ~= metatable then misuse.self("cookies:" .. method, self) end
 end
 
 ---Raises unless name and value can be sent as a cookie.
@@ -287,7 +289,7 @@ local LATEST = 253402300799
 ---a domain is that host and those below it.
 ---@param name string
 ---@param value string|number
----@param given? { domain?: string, path?: string, expires?: number, max_age?: number, secure?: boolean }
+---@param given? table<string, string|number|boolean>  its attributes, see types.lua
 function Jar:set(name, value, given)
   check_self(self, "set")
   cookies.check("cookies:set", 1, name, 2, value)

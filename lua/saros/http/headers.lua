@@ -18,7 +18,7 @@ local metatable = { __name = "Headers" }
 ---@param name string
 ---@return string[]
 function Headers:get_all(name)
-  if getmetatable(self) ~= metatable then misuse.self "headers:get_all" end
+  if getmetatable(self) ~= metatable then misuse.self("headers:get_all", self) end
   if type(name) ~= "string" then misuse.argument("headers:get_all", 1, "string expected, got " .. type(name)) end
   local values = {}
   for i, place in ipairs(rawget(self, PLACES)[name:lower()] or {}) do
@@ -74,16 +74,15 @@ end
 -- What the body decides; another opinion would let a server see two requests in one.
 local framing = { ["content-length"] = true, ["transfer-encoding"] = true }
 
--- The options that have them are the only argument of `session`.
-local function refuse(caller, message, ...)
-  misuse.argument(caller, caller == "session" and 1 or 2, message:format(...))
+local refuse = misuse.option
+
+local function refuse_value(caller, name, got)
+  refuse(caller, "header '%s': string, number, list of those or false expected, got %s", name, got)
 end
 
 local function check_value(caller, name, value)
   if type(value) == "number" then value = tostring(value) end
-  if type(value) ~= "string" then
-    refuse(caller, "header '%s': string, number, list of those or false expected, got %s", name, type(value))
-  end
+  if type(value) ~= "string" then refuse_value(caller, name, type(value)) end
   if value:find("[\r\n%z]") then
     refuse(caller, "header '%s': a value must not contain CR, LF or NUL", name)
   end
@@ -115,6 +114,10 @@ function headers.merge(caller, map, given, streamed)
     check_name(caller, name, streamed)
     local entry = { name = name }
     if type(value) == "table" then
+      for i, item in pairs(value) do
+        if math.type(i) ~= "integer" then refuse_value(caller, name, "a table with other keys") end
+        check_value(caller, name, item)
+      end
       for i, item in ipairs(value) do
         entry[i] = check_value(caller, name, item)
       end

@@ -25,11 +25,26 @@ function misuse.argument(caller, position, message)
   error(("bad argument #%d to '%s' (%s)"):format(position, caller, message), user_level())
 end
 
+---Where the options stand among the arguments of a function: for `session` there is nothing else.
+---@param caller string
+---@return integer
+function misuse.position_of_options(caller)
+  return caller == "session" and 1 or 2
+end
+
+---Raises the argument error of an option.
+---@param caller string
+---@param message string
+---@param ... any          what its placeholders stand for
+function misuse.option(caller, message, ...)
+  misuse.argument(caller, misuse.position_of_options(caller), message:format(...))
+end
+
 ---Raises unless `value` is of one of the types named, `"string or number"`.
 ---@param caller string
 ---@param position integer
 ---@param value any
----@param what string     the option: "option 'headers'"
+---@param what string     the argument or option: "option 'headers'"
 ---@param types string
 function misuse.check_type(caller, position, value, what, types)
   local got = type(value)
@@ -44,9 +59,11 @@ function misuse.raise(message)
 end
 
 ---Raises what calling a method with "." instead of ":" deserves.
----@param method string
-function misuse.self(method)
-  error(("calling '%s' on bad self"):format(method), user_level())
+---@param method string   with its class: "session:get"
+---@param self any
+function misuse.self(method, self)
+  local message = "calling '%s' on bad self (%s expected, got %s; call it with a colon)"
+  error(message:format(method, method:match "^%a+", type(self)), user_level())
 end
 
 return misuse

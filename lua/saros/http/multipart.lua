@@ -7,13 +7,6 @@ local misuse = require "saros.http.misuse"
 
 local multipart = {}
 
----@class saros.http.Part
----@field name string
----@field data? string         what it is, or
----@field path? string         the file where it stands
----@field filename? string
----@field content_type? string
-
 -- What is read of a file at once.
 local PIECE = 65536
 
@@ -21,14 +14,9 @@ local PIECE = 65536
 
 local part_fields = { name = true, data = true, path = true, filename = true, content_type = true }
 
--- Where the options stand among the arguments of a function.
-local function position(caller)
-  return caller == "session" and 1 or 2
-end
-
 local function check_part(caller, label, part, is_listed)
   local function refuse(message)
-    misuse.argument(caller, position(caller), ("option 'multipart': %s: %s"):format(label, message))
+    misuse.option(caller, "option 'multipart': %s: %s", label, message)
   end
   if not is_listed and (type(part) == "string" or type(part) == "number") then return end
   if type(part) ~= "table" then refuse(("string or table expected, got %s"):format(type(part))) end
@@ -49,15 +37,14 @@ end
 ---@param caller string
 ---@param given any
 function multipart.check(caller, given)
-  misuse.check_type(caller, position(caller), given, "option 'multipart'", "table")
+  misuse.check_type(caller, misuse.position_of_options(caller), given, "option 'multipart'", "table")
   local is_list = given[1] ~= nil
   for key, part in pairs(given) do
     if is_list ~= (math.type(key) == "integer") or not is_list and type(key) ~= "string" then
-      misuse.argument(caller, position(caller),
-        "option 'multipart': either a list of parts or parts by their names expected")
+      misuse.option(caller, "option 'multipart': either a list of parts or parts by their names expected")
     end
     if not is_list and key:find "%z" then
-      misuse.argument(caller, 2, ("option 'multipart': %q: a name without NUL expected"):format(key))
+      misuse.option(caller, "option 'multipart': %q: a name without NUL expected", key)
     end
     check_part(caller, is_list and "part " .. key or "'" .. key .. "'", part, is_list)
   end
@@ -162,7 +149,7 @@ local function open(segments)
 end
 
 ---The body that the option means: a string or a source, and its content type.
----@param given table
+---@param given table<string, string|number|saros.Part>|saros.Part[]
 ---@return string|saros.http.Source
 ---@return string content_type
 function multipart.encode(given)

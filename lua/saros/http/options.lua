@@ -8,13 +8,11 @@ local misuse = require "saros.http.misuse"
 
 local options = {}
 
--- Where the options stand among the arguments of a function.
-local function position(caller)
-  return caller == "session" and 1 or 2
-end
+local position, refuse = misuse.position_of_options, misuse.option
 
-local function refuse(caller, message, ...)
-  misuse.argument(caller, position(caller), message:format(...))
+-- A wrong value in a message: numbers as they are, of others the type.
+local function shown(value)
+  return type(value) == "number" and tostring(value) or type(value)
 end
 
 local function one_of(...)
@@ -46,8 +44,15 @@ local function count_from(least)
   return function(caller, name, value)
     local whole = type(value) == "number" and math.tointeger(value)
     if value == math.huge or whole and whole >= least then return end
-    refuse(caller, "option '%s': integer of at least %d expected", name, least)
+    refuse(caller, "option '%s': integer of at least %d expected, got %s", name, least, shown(value))
   end
+end
+
+-- A token; CONNECT is libcurl's own affair.
+local function check_method(caller, name, value)
+  misuse.check_type(caller, position(caller), value, "option 'method'", "string")
+  if value:find("^[%w!#$%%&'*+%-.^_`|~]+$") and value:upper() ~= "CONNECT" then return end
+  refuse(caller, "option '%s': invalid method %q", name, value)
 end
 
 local function check_body(caller, name, value)
@@ -65,7 +70,8 @@ local phases = { total = true, connect = true, read = true, pool = true }
 
 local function check_seconds(caller, name, value)
   if value == false or type(value) == "number" and value == value then return end
-  refuse(caller, "option '%s': seconds (a number, not NaN) or false expected", name)
+  local expected = name == "timeout" and "seconds, false or a table of those" or "seconds or false"
+  refuse(caller, "option '%s': %s expected, got %s", name, expected, shown(value))
 end
 
 local function check_timeout(caller, name, value)
@@ -155,7 +161,7 @@ local function check_retries(caller, name, value)
   if type(value) ~= "table" then
     local whole = type(value) == "number" and math.tointeger(value)
     if whole and whole >= 0 then return end
-    refuse(caller, "option '%s': integer of at least 0, a table or false expected", name)
+    refuse(caller, "option '%s': integer of at least 0, a table or false expected, got %s", name, shown(value))
   end
   for field, item in pairs(value) do
     local rule = retry_fields[field]
@@ -190,7 +196,7 @@ end
 
 -- Every option of fetch; those of a session besides.
 local fetch_checks = {
-  method = of_type "string", headers = of_type "table", query = check_fields,
+  method = check_method, headers = of_type "table", query = check_fields,
   body = check_body, form = check_fields, json = function() end,
   timeout = check_timeout, redirect = one_of("follow", "manual", "error"), max_redirects = count_from(0),
   auth = check_auth, proxy = check_proxy, verify = of_type "boolean", ca_file = text, ca_path = text,

@@ -87,9 +87,6 @@ local function choose_method(caller, verb, given, otherwise, has_body)
   if method and verb then misuse.argument(caller, 2, "option 'method': the name of the function says it") end
   method = verb or method or otherwise or (has_body and "POST" or "GET")
   if upper[method:lower()] then method = method:upper() end
-  if not method:find("^[%w!#$%%&'*+%-.^_`|~]+$") or method == "CONNECT" then
-    misuse.argument(caller, 2, ("option 'method': invalid method %q"):format(method))
-  end
   if method == "HEAD" and has_body then misuse.argument(caller, 2, "a HEAD request has no body") end
   return method
 end
@@ -257,6 +254,7 @@ local next = next
 function request.plan(session, caller, verb, text, given)
   local jar, shared = session.cookies, session.headers
   if type(shared) ~= "table" then misuse.raise(caller .. ": the headers of the session are no table") end
+  if jar and not cookies.is_jar(jar) then misuse.raise(caller .. ": the cookies of the session are no jar") end
   local is_plain = given == nil and next(shared) == nil and not (jar and jar._count > 0)
   if not is_plain or type(text) ~= "string" then
     return make_plan(session, caller, verb, text, given)

@@ -110,7 +110,7 @@ end
 local getmetatable = getmetatable
 
 local function check_self(self, method)
-  if getmetatable(self) ~= metatable then misuse.self("response:" .. method) end
+  if getmetatable(self) ~= metatable then misuse.self("response:" .. method, self) end
 end
 
 -- The end of the body, or the failure that core reported; also that of the request's own body.

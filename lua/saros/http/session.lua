@@ -102,7 +102,7 @@ local getmetatable = getmetatable
 ---@param given? table
 ---@return saros.Response
 function session.perform(self, caller, method, target, given)
-  if getmetatable(self) ~= metatable then misuse.self(caller) end
+  if getmetatable(self) ~= metatable then misuse.self(caller, self) end
   local plan = request.plan(self, caller, method, target, given)
   local answer
   if plan.source or plan.retries then
@@ -115,7 +115,7 @@ function session.perform(self, caller, method, target, given)
 end
 
 local function check_self(self, method)
-  if getmetatable(self) ~= metatable then misuse.self("session:" .. method) end
+  if getmetatable(self) ~= metatable then misuse.self("session:" .. method, self) end
 end
 
 ---Performs a request; returns as soon as the headers of the answer are there.
