@@ -192,6 +192,15 @@ describe("on_progress", function()
     assert.equal("200000", length)
   end))
 
+  it("still knows how much there was to send when the answer comes before all of it is sent", inside(function()
+    local calls, on_progress = recorder()
+    local body = ("x"):rep(20000000) -- more than the system buffers
+    http.post(server.url .. "/early?wait=0.2", { body = body, on_progress = on_progress }):text()
+    local last = calls[#calls]
+    assert.same({ 5, 5, #body }, { last[1], last[2], last[4] })
+    assert.truthy(last[3] < #body, last[3])
+  end))
+
   it("can be repeated with its body after a redirect", inside(function()
     local calls, on_progress = recorder()
     local url = server.url .. "/redirect/307?to=/echo"

@@ -126,10 +126,10 @@ end
 -- Tells the user's function how far the body has come.
 local function report(self)
   local received, total = self._transfer:received()
-  local sent = self._feeder and self._feeder.sent or self._plan.body and #self._plan.body or 0
+  local sent = self._feeder and self._feeder.sent or 0
   if received == self._reported then return end
   self._reported = received
-  self._plan.on_progress(received, total, sent, sent)
+  self._plan.on_progress(received, total, sent, self._plan.body_length or sent)
 end
 
 local function has_arrived(self)
@@ -244,8 +244,7 @@ function Response:read(n)
 end
 
 ---`for chunk in response:chunks() do`: pieces as they come. Leaving the loop closes the response.
----@async
----@return fun(): string?
+---@return async fun(): string?
 function Response:chunks()
   check_self(self, "chunks")
   consume(self)
@@ -266,8 +265,7 @@ local function check_line(length)
 end
 
 ---`for line in response:lines() do`: lines without their ends. Leaving the loop closes the response.
----@async
----@return fun(): string?
+---@return async fun(): string?
 function Response:lines()
   check_self(self, "lines")
   consume(self)
@@ -340,6 +338,7 @@ function Response:close()
 end
 
 ---Closes it; where that is quick the body is read before, for the sake of the connection.
+---@async
 ---@package
 function Response:discard()
   local transfer = self._transfer
