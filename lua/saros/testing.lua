@@ -9,13 +9,12 @@ local testing = {}
 --- the next deadline when all of them wait and no real I/O is pending. A task, handle or timer that is
 --- left over when fn returns is a failure that names it. What I/O is about to close by itself (a small
 --- response that was not read) gets a moment to do so.
----@async
----@param fn function
----@return any ...  what fn returns
+--- Returns what fn returns.
+---@type fun(fn: (async fun(...: any): ...), ...: any): ...
 testing.run = internal.test_run
 
 --- Waits until every other task waits; the clock does not move. Only inside a run.
----@async
+---@type async fun()
 testing.settle = internal.settle
 
 return testing

@@ -31,14 +31,14 @@ local async = {}
 ---@field phase? "total"|"connect"|"read"|"pool" TimeoutError of an HTTP request
 ---@field errors? any[]         GroupError: every error, once each (with `n`, the length, where one is nil)
 ---@field tasks? {name: string, where: string, waits_for: string}[] DeadlockError: who waits, where and for what
+---@field limit? integer        LimitError: what was exceeded
 ---@field syscall? string       SystemError
 ---@field path? string          SystemError
----@field dest? string          SystemError, where there are two paths
----@field host? string          SystemError, TLSError, FetchError
----@field port? integer         SystemError, TLSError, FetchError
----@field url? string           FetchError
----@field status? integer       HTTPError
----@field response? saros.Response HTTPError, and FetchError if the headers had arrived
+---@field url? string           FetchError, HTTPError, TimeoutError of an HTTP request
+---@field host? string          FetchError, TimeoutError of an HTTP request
+---@field port? integer         FetchError, TimeoutError of an HTTP request
+---@field status? integer       HTTPError; FetchError of a proxy that refused (`EPROXY`)
+---@field response? saros.Response HTTPError; FetchError and TimeoutError if the headers had arrived
 local Error = {}
 
 ---@alias saros.ErrorName
@@ -48,11 +48,9 @@ local Error = {}
 ---| "DeadlockError"   # nothing can ever wake the waiting tasks (`EDEADLK`)
 ---| "ClosedError"     # use of something closed (`ECLOSED`)
 ---| "BusyError"       # two tasks want what only one can have (`EBUSY`)
----| "SystemError"     # the system refused (`ECONNREFUSED`, `ENOENT`, ...)
----| "EOFError"        # data ended in the middle (`EOF`, `ETRUNCATED`)
----| "LimitError"      # over a limit (`ETOOLARGE`)
----| "TLSError"        # handshake or certificate (`ETLS`)
----| "FetchError"      # an HTTP exchange broke (`ECONNREFUSED`, `ENOTFOUND`, `EPROTO`, ...)
+---| "SystemError"     # the system refused a file (`ENOENT`, `EACCES`, ...)
+---| "LimitError"      # a line over its limit (`ETOOLARGE`)
+---| "FetchError"      # an HTTP exchange broke (`ECONNREFUSED`, `ENOTFOUND`, `ETLS`, `EPROTO`, ...)
 ---| "JSONError"       # JSON that cannot be read or written (`EJSON`)
 ---| "HTTPError"       # `raise_for_status` (`EHTTP`)
 ---| "InterruptError"  # Ctrl-C (`EINTR`)
@@ -339,7 +337,6 @@ function Future:done() end
 
 ---An iterator over what `fn(yield)` passes to `yield`. Both sides may wait; they take turns, nothing
 ---is produced ahead. Leaving the loop ends `fn`.
----@async
 ---@param fn async fun(yield: async fun(...: any))
 ---@return async fun(): ...
 function async.generator(fn) end
@@ -582,7 +579,6 @@ function RateLimiter:with(fn, ...) end
 ---Iterates at a fixed rate: `for n in async.ticker(1) do`. Tick n is due n intervals after the loop
 ---began, however long its body takes. Ticks that were missed meanwhile merge into one, which comes at
 ---once and has the number of the latest: a jump of `n` tells how many were missed.
----@async
 ---@param interval number  seconds, above zero
 ---@return async fun(): integer
 function async.ticker(interval) end
@@ -627,7 +623,7 @@ function async.retry(fn, options) end
 ---@field content_type? string
 
 ---@class saros.Retries
----@field attempts? integer   in all; 3 unless said otherwise
+---@field attempts? number    in all; 3 unless said otherwise, math.huge for no limit
 ---@field statuses? integer[]  429, 502, 503, 504 unless said otherwise; Retry-After is minded
 ---@field methods? string[]   the idempotent ones unless said otherwise
 ---@field delay? number       seconds before the second attempt, 0.1 unless said otherwise
@@ -646,7 +642,7 @@ function async.retry(fn, options) end
 ---@field timeout? number|false|saros.Timeouts  seconds for everything; false for none
 ---@field redirect? "follow"|"manual"|"error"
 ---@field max_redirects? integer  20 unless said otherwise
----@field retries? integer|saros.Retries|false  more attempts after a connection failure, of idempotent requests
+---@field retries? integer|saros.Retries|false  more attempts after a connection failure, of idempotent requests; by a table after some answers, too
 ---@field auth? saros.Auth|false
 ---@field cookies? table<string, string|number>  sent with this request
 ---@field max_body_size? integer  bytes of the decoded body
@@ -820,6 +816,32 @@ function Cookies:save(path) end
 ---Adds those of such a file.
 ---@param path string
 function Cookies:load(path) end
+
+-- JSON --------------------------------------------------------------------------------------------
+
+---Needs lua-cjson, which is loaded at the first use.
+---@class saros.JSON
+---@field null lightuserdata  the value null, as an element of a table
+local json = {}
+
+async.json = json
+
+---Reads JSON. Integers stay integers, null becomes `async.json.null`. JSONError if it is broken.
+---@param text string
+---@return any
+function json.decode(text) end
+
+---Writes JSON. Keys come sorted; `{}` is an object, `async.json.array {}` an array. JSONError for what
+---JSON cannot say: functions, NaN, tables with holes or with keys of both kinds.
+---@param value any
+---@return string
+function json.encode(value) end
+
+---Marks a table as an array, so that it is written as one even when it is empty.
+---@generic T: table
+---@param t T
+---@return T t itself
+function json.array(t) end
 
 -- Seeing what happens -----------------------------------------------------------------------------
 

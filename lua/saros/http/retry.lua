@@ -73,7 +73,9 @@ end
 ---Sends a request by `send(session, plan, history, started)`, again where its policy allows.
 ---@async
 ---@param send function
+---@param session saros.Session
 ---@param plan saros.http.Plan
+---@param history? saros.Response[]  the redirects before it
 ---@param started? number  when the exchange began: the total timeout is one for all attempts
 ---@return saros.Response
 function retry.send(send, session, plan, history, started)

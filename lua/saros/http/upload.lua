@@ -21,6 +21,7 @@ local upload = {}
 ---@field sent? integer bytes given so far
 ---@field failed? boolean the body raised an error: `err`
 ---@field err any
+---@field kept? boolean it goes on beside the response
 local Feeder = {}
 
 local metatable = { __name = "Feeder", __index = Feeder }
