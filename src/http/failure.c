@@ -161,7 +161,7 @@ void sr_failure_curl(SrFailure *failure, const SrChannel *channel, const SrPlan 
     detail = "the response headers are too large";
   }
   if (strcmp(code, "ENOMEM") == 0) detail = "not enough memory";
-  if (result == CURLE_ABORTED_BY_CALLBACK) detail = "the connection was closed, and the request must not be sent twice";
+  if (result == CURLE_ABORTED_BY_CALLBACK) detail = "the connection was closed, and the request must not be sent again";
   sr_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));
 }
 

@@ -114,10 +114,7 @@ function headers.merge(caller, map, given, streamed)
     check_name(caller, name, streamed)
     local entry = { name = name }
     if type(value) == "table" then
-      for i, item in pairs(value) do
-        if math.type(i) ~= "integer" then refuse_value(caller, name, "a table with other keys") end
-        check_value(caller, name, item)
-      end
+      if not misuse.is_list(value) then refuse_value(caller, name, "a table that is no list") end
       for i, item in ipairs(value) do
         entry[i] = check_value(caller, name, item)
       end

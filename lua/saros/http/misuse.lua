@@ -52,6 +52,18 @@ function misuse.check_type(caller, position, value, what, types)
   misuse.argument(caller, position, ("%s: %s expected, got %s"):format(what, types, got))
 end
 
+---Whether a table has the keys 1 to n, and no others: what stands behind a hole would be lost.
+---@param value table
+---@return boolean
+function misuse.is_list(value)
+  local count = 0
+  for _ in pairs(value) do
+    count = count + 1
+    if value[count] == nil then return false end
+  end
+  return true
+end
+
 ---Raises a mistake that is not in an argument.
 ---@param message string
 function misuse.raise(message)

@@ -38,9 +38,9 @@ end
 ---@param given any
 function multipart.check(caller, given)
   misuse.check_type(caller, misuse.position_of_options(caller), given, "option 'multipart'", "table")
-  local is_list = given[1] ~= nil
+  local is_list = given[1] ~= nil and misuse.is_list(given)
   for key, part in pairs(given) do
-    if is_list ~= (math.type(key) == "integer") or not is_list and type(key) ~= "string" then
+    if not is_list and type(key) ~= "string" then
       misuse.option(caller, "option 'multipart': either a list of parts or parts by their names expected")
     end
     if not is_list and key:find "%z" then

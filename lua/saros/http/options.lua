@@ -128,9 +128,9 @@ end
 -- A test for a list of these.
 local function list_of(is_item)
   return function(value)
-    if type(value) ~= "table" then return false end
-    for i, item in pairs(value) do
-      if math.type(i) ~= "integer" or not is_item(item) then return false end
+    if type(value) ~= "table" or not misuse.is_list(value) then return false end
+    for _, item in ipairs(value) do
+      if not is_item(item) then return false end
     end
     return true
   end
@@ -177,11 +177,13 @@ local function check_fields(caller, name, value)
   misuse.check_type(caller, position(caller), value, ("option '%s'"):format(name), "table")
   for key, item in pairs(value) do
     local list = type(item) == "table" and item or { item }
-    for i, part in pairs(list) do
-      if math.type(i) ~= "integer" or not field_types[type(part)] then
-        refuse(caller, "option '%s': field '%s': string, number, boolean or list of those expected, got %s", name,
-          tostring(key), math.type(i) == "integer" and type(part) or "a table with other keys")
-      end
+    local wrong = not misuse.is_list(list) and "a table that is no list"
+    for _, part in ipairs(list) do
+      wrong = wrong or not field_types[type(part)] and type(part)
+    end
+    if wrong then
+      refuse(caller, "option '%s': field '%s': string, number, boolean or list of those expected, got %s", name,
+        tostring(key), wrong)
     end
   end
 end
