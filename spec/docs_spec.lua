@@ -59,6 +59,7 @@ describe("the document about HTTP", function()
   teardown(function()
     os.remove(path)
     os.remove(path .. "-saros-example.bin")
+    os.remove(path .. "-saros-example.jar")
   end)
 
   it("has examples", function()

@@ -46,7 +46,7 @@ local refused = {
   ["a header with a hole in its list"] = { { headers = { X = { 1, nil, 3 } } }, "got a table that is no list" },
   ["a list of parts with a hole"] = { { multipart = { { name = "a", data = "1" }, nil, { name = "b", data = "2" } } },
     "option 'multipart': either a list of parts or parts by their names expected" },
-  ["retries for a list of statuses with a hole"] = { { retries = { statuses = { 1, nil, 3 } } }, "option 'retries.statuses'" },
+  ["retries for statuses with a hole"] = { { retries = { statuses = { 1, nil, 3 } } }, "option 'retries.statuses'" },
   ["a form with lists in a list"] = { { form = { a = { { 1 } } } }, "option 'form': field 'a'" },
   ["retries of another kind"] = { { retries = true }, "option 'retries'" },
   ["retries without an attempt"] = { { retries = { attempts = 0.5 } }, "option 'retries.attempts': a whole number" },
