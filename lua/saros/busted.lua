@@ -8,7 +8,7 @@
 --- A test marked by `outside` is left as busted runs it, with its before_each and after_each.
 ---
 --- A test that hangs fails: with DeadlockError if nothing can wake it, with TimeoutError once it has taken `limit`
---- seconds of real time. Both name what every task waits for.
+--- seconds of real time. Both name what every task waits for. Only a test that never waits is out of reach.
 local busted = require "busted"
 local testing = require "saros.testing"
 local internal = require "saros.internal"
