@@ -148,12 +148,6 @@ static int l_close(lua_State *L) {
   return 0;
 }
 
-/* pool:closed() [-1, +1, v] */
-static int l_closed(lua_State *L) {
-  lua_pushboolean(L, sr_pool_check(L, 1)->closed);
-  return 1;
-}
-
 static int l_gc(lua_State *L) {
   SrPool *pool = sr_pool_check(L, 1);
   if (pool->named && pool->attached) sr_saros->collected(L, &pool->resource, "http session");
@@ -187,7 +181,7 @@ static int l_stats(lua_State *L) {
 }
 
 void sr_pool_open(lua_State *L) {
-  static const luaL_Reg methods[] = {{"close", l_close}, {"closed", l_closed}, {"stats", l_stats}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"close", l_close}, {"stats", l_stats}, {NULL, NULL}};
   luaL_newmetatable(L, POOL_TYPE);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

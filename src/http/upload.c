@@ -34,7 +34,6 @@ size_t sr_upload_take(SrUpload *upload, char *out, size_t size) {
   if (length > size) length = size;
   if (length > 0) memcpy(out, sr_buffer_front(&upload->bytes), length);
   sr_buffer_take(&upload->bytes, length);
-  upload->sent += (curl_off_t)length;
   if (sr_buffer_length(&upload->bytes) <= UPLOAD_BOUND / 2) sr_saros->wake(&upload->wait);
   if (length > 0 || upload->ended) return length;
   upload->starved = 1;
@@ -127,12 +126,6 @@ static int l_fail(lua_State *L) {
   return 0;
 }
 
-/* upload:sent() gives the number of bytes on their way. [-1, +1, v] */
-static int l_sent(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)check_upload(L)->sent);
-  return 1;
-}
-
 /* The block that gives the body is left, by an error or well. [-2, +0, v] */
 static int l_close(lua_State *L) {
   return lua_isnoneornil(L, 2) ? 0 : l_fail(L);
@@ -154,8 +147,8 @@ int sr_upload_new(lua_State *L) {
 }
 
 void sr_upload_open(lua_State *L) {
-  static const luaL_Reg methods[] = {{"wait", l_wait}, {"write", l_write}, {"finish", l_finish},
-                                     {"fail", l_fail}, {"sent", l_sent},   {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"wait", l_wait}, {"write", l_write}, {"finish", l_finish}, {"fail", l_fail}, {NULL, NULL}};
   luaL_newmetatable(L, UPLOAD_TYPE);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

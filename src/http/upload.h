@@ -19,7 +19,6 @@ typedef struct SrUpload {
   struct SrTransfer *transfer; /* NULL before it begins and when it has no more use for bytes */
   SrBuffer bytes;              /* given and not yet sent */
   size_t written;              /* of the chunk that is being written */
-  curl_off_t sent;             /* taken by libcurl */
   unsigned char wanted;        /* libcurl has asked for bytes at least once */
   unsigned char ended;         /* all has been given */
   unsigned char starved;       /* libcurl is paused until there is more */

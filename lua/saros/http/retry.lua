@@ -16,7 +16,8 @@ local retry = {}
 ---@field max_delay number
 ---@field jitter number               the fraction by which a delay may differ
 
-local idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
+---Methods of requests that may be sent twice.
+retry.idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
 
 -- Failures of the connection, before there was an answer.
 local transient = {
@@ -40,7 +41,7 @@ function retry.policy(given)
   local fields = type(given) == "table" and given or { attempts = given + 1, statuses = {} }
   return {
     attempts = fields.attempts or 3, statuses = set_of(fields.statuses or { 429, 502, 503, 504 }),
-    methods = fields.methods and set_of(fields.methods) or idempotent, delay = math.max(fields.delay or 0.1, 0),
+    methods = fields.methods and set_of(fields.methods) or retry.idempotent, delay = math.max(fields.delay or 0.1, 0),
     factor = fields.factor or 2, max_delay = math.max(fields.max_delay or 30, 0), jitter = fields.jitter or 0,
   }
 end
