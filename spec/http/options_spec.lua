@@ -38,7 +38,8 @@ local refused = {
   ["a file name with a NUL"] = { { ca_file = "a\0b" }, "option 'ca_file'" },
   ["a number for verify"] = { { verify = 1 }, "option 'verify': boolean expected, got number" },
   ["an unknown version of TLS"] = { { tls_min = "1.0" }, "option 'tls_min'" },
-  ["an unknown version of HTTP"] = { { http_version = "3" }, "option 'http_version'" },
+  ["an unknown version of HTTP"] = { { http_version = "3" }, "option 'http_version': '1.1', '2' expected, got '3'" },
+  ["a version of HTTP as a number"] = { { http_version = 2 }, "'1.1', '2' expected, got number" },
   ["addresses with a line end"] = { { resolve = { ["a:1"] = "1\n2" } }, "option 'resolve'" },
   ["a query of functions"] = { { query = { a = print } }, "option 'query': field 'a': string, number, boolean" },
   ["a query with a record in it"] = { { query = { a = { b = 1 } } }, "option 'query': field 'a'" },
@@ -116,6 +117,19 @@ describe("a session of which the program has changed", function()
       assert.truthy(err:find("^[^:]*options_spec.lua:%d+: session:get: the " .. field .. " of the session are no"), err)
     end)
   end
+end)
+
+describe("a header of a session that was set later", function()
+  it("is refused by the request that would send it, as what it is", function()
+    local session = http.session()
+    session.headers["a b"] = "1"
+    local ok, err = pcall(function()
+      session:get(URL)
+    end)
+    session:close()
+    assert.is_false(ok)
+    assert.truthy(err:find('^[^:]*options_spec.lua:%d+: session.headers: invalid header name "a b"'), err)
+  end)
 end)
 
 describe("a method that is called with a dot", function()

@@ -74,7 +74,13 @@ end
 -- What the body decides; another opinion would let a server see two requests in one.
 local framing = { ["content-length"] = true, ["transfer-encoding"] = true }
 
-local refuse = misuse.option
+---The caller of `merge` where the headers are those of a session, which its user may change at any time.
+headers.OF_SESSION = "session.headers"
+
+local function refuse(caller, message, ...)
+  if caller == headers.OF_SESSION then misuse.raise(caller .. ": " .. message:format(...)) end
+  misuse.option(caller, message, ...)
+end
 
 local function refuse_value(caller, name, got)
   refuse(caller, "header '%s': string, number, list of those or false expected, got %s", name, got)

@@ -22,7 +22,8 @@ local function one_of(...)
     for _, word in ipairs(allowed) do
       if value == word then return end
     end
-    refuse(caller, "option '%s': '%s' expected, got %s", name, words, tostring(value))
+    local got = type(value) == "string" and "'" .. value .. "'" or type(value)
+    refuse(caller, "option '%s': '%s' expected, got %s", name, words, got)
   end
 end
 

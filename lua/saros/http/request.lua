@@ -45,7 +45,7 @@ local request = {}
 ---@field credentials? table for digest authentication
 ---@field [1] userdata     all of this as core sees it
 
-local idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
+local idempotent = retry.idempotent
 local with_body = { POST = true, PUT = true, PATCH = true }
 local upper = { get = true, head = true, post = true, put = true, delete = true, options = true, patch = true }
 
@@ -215,7 +215,7 @@ local function make_plan(session, caller, verb, text, given)
   local query = first_of("query", given, defaults, nil)
   if query then target = url.add_query(target, query) end
   local plan = { caller = caller, session = session, options = given, url = target, map = {} }
-  if next(session.headers) ~= nil then headers.merge(caller, plan.map, session.headers) end
+  if next(session.headers) ~= nil then headers.merge(headers.OF_SESSION, plan.map, session.headers) end
   if given and given.headers then
     headers.merge(caller, plan.map, given.headers, given.body ~= nil and type(given.body) ~= "string")
   end
