@@ -128,7 +128,7 @@ describe("a header of a session that was set later", function()
     end)
     session:close()
     assert.is_false(ok)
-    assert.truthy(err:find('^[^:]*options_spec.lua:%d+: session.headers: invalid header name "a b"'), err)
+    assert.truthy(err:find('^[^:]*options_spec.lua:%d+: session:get: session.headers: invalid header name "a b"'), err)
   end)
 end)
 

@@ -74,28 +74,25 @@ end
 -- What the body decides; another opinion would let a server see two requests in one.
 local framing = { ["content-length"] = true, ["transfer-encoding"] = true }
 
----The caller of `merge` where the headers are those of a session, which its user may change at any time.
-headers.OF_SESSION = "session.headers"
-
-local function refuse(caller, message, ...)
-  if caller == headers.OF_SESSION then misuse.raise(caller .. ": " .. message:format(...)) end
-  misuse.option(caller, message, ...)
+---Refuses headers of a session, which its user may change at any time: they are in no argument.
+function headers.refuse_of_session(caller, message, ...)
+  misuse.raise(("%s: session.headers: "):format(caller) .. message:format(...))
 end
 
-local function refuse_value(caller, name, got)
+local function refuse_value(refuse, caller, name, got)
   refuse(caller, "header '%s': string, number, list of those or false expected, got %s", name, got)
 end
 
-local function check_value(caller, name, value)
+local function check_value(refuse, caller, name, value)
   if type(value) == "number" then value = tostring(value) end
-  if type(value) ~= "string" then refuse_value(caller, name, type(value)) end
+  if type(value) ~= "string" then refuse_value(refuse, caller, name, type(value)) end
   if value:find("[\r\n%z]") then
     refuse(caller, "header '%s': a value must not contain CR, LF or NUL", name)
   end
   return value:match("^[ \t]*(.-)[ \t]*$")
 end
 
-local function check_name(caller, name, streamed)
+local function check_name(refuse, caller, name, streamed)
   if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+%-.^_`|~]+$") then
     refuse(caller, "invalid header name %q", tostring(name))
   end
@@ -104,7 +101,7 @@ local function check_name(caller, name, streamed)
 end
 
 -- The Content-Length of a streamed body is the caller's to know.
-local function check_length(caller, name, entry)
+local function check_length(refuse, caller, name, entry)
   if #entry == 0 or #entry == 1 and math.tointeger(tonumber(entry[1]:match "^%d+$")) then return end
   refuse(caller, "header '%s': a number of bytes expected", name)
 end
@@ -115,19 +112,21 @@ end
 ---@param map table<string, table>
 ---@param given table<string, string|number|(string|number)[]|false>
 ---@param streamed? boolean the body is, and may have a Content-Length
-function headers.merge(caller, map, given, streamed)
+---@param refuse? function      raises what is wrong, as misuse.option does
+function headers.merge(caller, map, given, streamed, refuse)
+  refuse = refuse or misuse.option
   for name, value in pairs(given) do
-    check_name(caller, name, streamed)
+    check_name(refuse, caller, name, streamed)
     local entry = { name = name }
     if type(value) == "table" then
-      if not misuse.is_list(value) then refuse_value(caller, name, "a table that is no list") end
+      if not misuse.is_list(value) then refuse_value(refuse, caller, name, "a table that is no list") end
       for i, item in ipairs(value) do
-        entry[i] = check_value(caller, name, item)
+        entry[i] = check_value(refuse, caller, name, item)
       end
     elseif value ~= false then
-      entry[1] = check_value(caller, name, value)
+      entry[1] = check_value(refuse, caller, name, value)
     end
-    if framing[name:lower()] then check_length(caller, name, entry) end
+    if framing[name:lower()] then check_length(refuse, caller, name, entry) end
     map[name:lower()] = entry
   end
 end

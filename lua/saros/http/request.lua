@@ -215,7 +215,9 @@ local function make_plan(session, caller, verb, text, given)
   local query = first_of("query", given, defaults, nil)
   if query then target = url.add_query(target, query) end
   local plan = { caller = caller, session = session, options = given, url = target, map = {} }
-  if next(session.headers) ~= nil then headers.merge(headers.OF_SESSION, plan.map, session.headers) end
+  if next(session.headers) ~= nil then
+    headers.merge(caller, plan.map, session.headers, false, headers.refuse_of_session)
+  end
   if given and given.headers then
     headers.merge(caller, plan.map, given.headers, given.body ~= nil and type(given.body) ~= "string")
   end
