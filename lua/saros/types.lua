@@ -709,7 +709,7 @@ function Response:text() end
 function Response:json() end
 
 ---What is there of the body, at most `n` bytes, after waiting for the first; nil at its end. As in
----`io`, `read(0)` gives "" while there is more.
+---`io`, `read(0)` gives "" while there is more. Cancelling it, as any reading, closes the response.
 ---@async
 ---@param n? integer
 ---@return string?

@@ -31,6 +31,8 @@ local refused = {
   ["an unknown redirect mode"] = { { redirect = "always" }, "option 'redirect': 'follow', 'manual', 'error' expected" },
   ["a negative number of redirects"] = { { max_redirects = -1 }, "option 'max_redirects'" },
   ["credentials without a user"] = { { auth = {} }, "option 'auth'" },
+  ["credentials with one word too many"] = { { auth = { "a", "b", "c" } }, "option 'auth': unknown field '3'" },
+  ["a token that is no string"] = { { auth = { bearer = 5 } }, "option 'auth.bearer': string expected, got number" },
   ["credentials with a line end"] = { { auth = { bearer = "a\r\nb" } }, "option 'auth'" },
   ["a token to be digested"] = { { auth = { bearer = "t", digest = true } }, "option 'auth': either bearer or digest" },
   ["a user with a colon"] = { { auth = { "a:b", "c" } }, "without ':'" },

@@ -83,14 +83,15 @@ local function check_timeout(caller, name, value)
   end
 end
 
-local auth_fields = { user = "string", password = "string", bearer = "string", digest = "boolean" }
+local auth_fields = { "string", "string", user = "string", password = "string", bearer = "string", digest = "boolean" }
 
 local function check_auth(caller, name, value)
   if value == false then return end
   misuse.check_type(caller, position(caller), value, "option 'auth'", "table or false")
   for field, item in pairs(value) do
-    local expected = math.type(field) == "integer" and "string" or auth_fields[field]
-    if type(item) ~= expected then refuse(caller, "option 'auth': wrong field '%s'", tostring(field)) end
+    local expected = auth_fields[field]
+    if not expected then refuse(caller, "option '%s': unknown field '%s'", name, tostring(field)) end
+    misuse.check_type(caller, position(caller), item, ("option '%s.%s'"):format(name, field), expected)
     if expected == "string" and item:find("[%z\r\n]") then
       refuse(caller, "option '%s': without CR, LF and NUL expected", name)
     end
@@ -191,7 +192,8 @@ end
 
 local function check_cookies(caller, name, value)
   if value == false and caller == "session" then return end
-  misuse.check_type(caller, position(caller), value, ("option '%s'"):format(name), "table")
+  local types = caller == "session" and "table or false" or "table"
+  misuse.check_type(caller, position(caller), value, ("option '%s'"):format(name), types)
   for key, item in pairs(value) do
     cookies.check(caller, position(caller), key, position(caller), item)
   end
