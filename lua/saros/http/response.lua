@@ -102,6 +102,8 @@ function response.fail(plan, answer, name, code, message, detail, seconds)
   elseif code == "EPROXY" then
     fields.status = detail
   end
+  local socket = plan.extras and plan.extras.unix_socket
+  if socket then message = ("%s (through '%s')"):format(message, socket) end
   fields.message = ("%s %s: %s"):format(plan.method, target.text, message)
   error(async.error(fields), 0)
 end
