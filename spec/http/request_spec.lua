@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local http = require "saros.http"
+local rogue = require "spec.support.rogue_server"()
 local server = require "spec.support.http_server"()
 local tasks = require "spec.support.tasks"
 
@@ -160,6 +161,18 @@ describe("a request", function()
       options.body = body
       assert.equal(body, http.post(server.url .. "/echo", options):json().body)
     end
+  end))
+
+  it("answers each digest challenge, also of a server that takes no answer twice", inside(function()
+    local session <close> = http.session { limit = 1 }
+    local url = rogue:script({ "send", "HTTP/1.1 401 Who\r\nContent-Length: 0\r\n" ..
+      'WWW-Authenticate: Digest realm="realm", nonce="once"\r\n\r\n' },
+      { "read_until", "\r\n\r\n" }, { "read", 1 }, { "count", "answers" },
+      { "send", "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n" })
+    local auth = { user = "user", password = "secret", digest = true }
+    local retries = { attempts = 3, delay = 0.001 }
+    local response = session:put(url, { auth = auth, body = "x", retries = retries, timeout = 5 })
+    assert.same({ 503, 3 }, { response.status, rogue:count "answers" })
   end))
 
   it("goes over TLS with an authority of one's own", inside(function()

@@ -181,10 +181,16 @@ static void load_patience(SrChannel *channel, const SrLimits *limits) {
   curl_easy_setopt(channel->easy, CURLOPT_CONNECTTIMEOUT_MS, patience);
 }
 
+/* The next attempt of a plan with digest begins without the former challenge: its server may take it only once. */
+static int has_to_reset(const SrChannel *channel, const SrPlan *plan) {
+  const SrExtras *extras = &plan->extras;
+  return extras->id != channel->extras || extras->resolve != NULL || extras->digest || channel->watched;
+}
+
 CURLcode sr_channel_load(SrChannel *channel, const SrPlan *plan) {
   CURL *easy = channel->easy;
   CURLcode result = CURLE_OK;
-  if (plan->extras.id != channel->extras || plan->extras.resolve != NULL || channel->watched) {
+  if (has_to_reset(channel, plan)) {
     result = reset(channel);
     if (result == CURLE_OK) result = load_extras(channel, &plan->extras);
     if (result == CURLE_OK && plan->extras.resolve != NULL) result = load_addresses(channel, plan);
