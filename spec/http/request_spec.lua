@@ -193,17 +193,20 @@ describe("a request", function()
     assert.equal(place, header(http.get("http://" .. place .. "/echo", options):json(), "Host"))
   end))
 
-  it("goes to an address named by resolve alone: those after it do not follow", inside(function()
+  it("goes to the addresses named by resolve alone: those after it do not follow", inside(function()
     local session <close> = http.session()
     local place = "name.invalid:" .. server.port
     local url = "http://" .. place .. "/echo"
-    assert.equal(200, session:get(url, { resolve = { [place] = "127.0.0.1" } }).status)
-    for _, options in ipairs { {}, { resolve = { [place] = "127.0.0.2" } } } do
-      local ok, err = pcall(session.get, session, url, options)
-      assert.is_false(ok)
-      assert.equal(options.resolve and "ECONNREFUSED" or "ENOTFOUND", err.code)
+    for _, addresses in ipairs { "127.0.0.1", "127.0.0.2,127.0.0.1" } do
+      local right = { resolve = { [place] = addresses } }
+      local first, second = session:get(url, right):json(), session:get(url, right):json()
+      assert.same({ place, first.connection }, { header(first, "Host"), second.connection })
+      for _, options in ipairs { {}, { resolve = { [place] = "127.0.0.2" } } } do
+        local ok, err = pcall(session.get, session, url, options)
+        assert.is_false(ok)
+        assert.equal(options.resolve and "ECONNREFUSED" or "ENOTFOUND", err.code)
+      end
     end
-    assert.equal(200, session:get(url, { resolve = { [place] = "127.0.0.1,127.0.0.2" } }).status)
   end))
 
   it("goes through a proxy", inside(function()

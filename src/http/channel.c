@@ -159,14 +159,16 @@ static CURLcode load_proxy(SrChannel *channel, const SrPlan *plan) {
 
 /*
 ** What libcurl is told to resolve so it remembers for all: requests to come would go the same way. To
-** connect elsewhere is for one request, on a connection of its own kind; but not to several addresses, nor
-** through a proxy, which libcurl would then make a tunnel.
+** connect elsewhere is for one request, on a connection of its own kind; several addresses have a name for
+** that which nobody else asks for. But not through a proxy, which libcurl would then make a tunnel.
 */
 static CURLcode load_addresses(SrChannel *channel, const SrPlan *plan) {
-  if (plan->extras.connect_to != NULL && plan->proxy == NULL)
-    return curl_easy_setopt(channel->easy, CURLOPT_CONNECT_TO, plan->extras.connect_to);
-  channel->resolves = 1;
-  return curl_easy_setopt(channel->easy, CURLOPT_RESOLVE, plan->extras.resolve);
+  const SrExtras *extras = &plan->extras;
+  struct curl_slist *names = plan->proxy == NULL ? extras->aliases : extras->resolve;
+  if (names != NULL) channel->resolves = 1;
+  CURLcode result = names != NULL ? curl_easy_setopt(channel->easy, CURLOPT_RESOLVE, names) : CURLE_OK;
+  if (plan->proxy != NULL || result != CURLE_OK) return result;
+  return curl_easy_setopt(channel->easy, CURLOPT_CONNECT_TO, extras->connect_to);
 }
 
 /*

@@ -70,6 +70,7 @@ static void read_extras(lua_State *L, int table, SrExtras *extras) {
   extras->id = (lua_Integer)field_number(L, table, "id");
   read_list(L, table, "resolve", &extras->resolve);
   read_list(L, table, "connect_to", &extras->connect_to);
+  read_list(L, table, "aliases", &extras->aliases);
 }
 
 /*
@@ -126,7 +127,8 @@ static int l_gc(lua_State *L) {
   curl_slist_free_all(plan->headers);
   curl_slist_free_all(plan->extras.resolve);
   curl_slist_free_all(plan->extras.connect_to);
-  plan->headers = plan->extras.resolve = plan->extras.connect_to = NULL;
+  curl_slist_free_all(plan->extras.aliases);
+  plan->headers = plan->extras.resolve = plan->extras.connect_to = plan->extras.aliases = NULL;
   return 0;
 }
 

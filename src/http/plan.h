@@ -38,6 +38,7 @@ typedef struct SrExtras {
   const char *texts[SR_TEXT_COUNT];
   struct curl_slist *resolve;    /* "+host:port:address" */
   struct curl_slist *connect_to; /* "host:port:address:", the same for this request alone; not through a proxy */
+  struct curl_slist *aliases;    /* "+alias:port:addresses", of the addresses in `connect_to` that are none */
   long tls_min;                  /* for CURLOPT_SSLVERSION */
   unsigned char unverified;      /* certificates are not looked at */
   unsigned char digest;          /* digest authentication */

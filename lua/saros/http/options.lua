@@ -281,16 +281,32 @@ local function resolve_lines(map)
   return lines
 end
 
--- The same as places to connect to; nil if there is one with several addresses, or none.
+-- A name of a host's that nobody asks for by chance, the same for the same addresses.
+local function alias_of(host, addresses)
+  local hash = 0xcbf29ce484222325 -- FNV-1a
+  for i = 1, #addresses do
+    hash = (hash ~ addresses:byte(i)) * 0x100000001b3
+  end
+  return ("%s.%016x.invalid"):format(host, hash)
+end
+
+-- The same as places to connect to. Where there are several addresses, or none, that is an alias of the host,
+-- and the second result tells how to resolve it.
 local function connect_lines(map)
-  local lines = {}
+  local lines, aliases = {}, {}
   for place, address in pairs(map) do
-    if not core.is_address(address) then return nil end
-    if address:find(":", 1, true) and address:sub(1, 1) ~= "[" then address = "[" .. address .. "]" end
+    if not core.is_address(address) then
+      local host, port = place:match("^(.*):(%d+)$")
+      local alias = alias_of(host, address)
+      aliases[#aliases + 1] = ("+%s:%s:%s"):format(alias, port, address)
+      address = alias
+    elseif address:find(":", 1, true) and address:sub(1, 1) ~= "[" then
+      address = "[" .. address .. "]"
+    end
     lines[#lines + 1] = place .. ":" .. address .. ":"
   end
   table.sort(lines)
-  return lines
+  return lines, aliases
 end
 
 ---The connection options of `given` over those of `defaults`, for saros.http.core.
@@ -312,7 +328,8 @@ function options.extras(given, defaults, digest)
     if is_extra[name] then extras[name] = value end
   end
   if given and given.resolve then
-    extras.resolve, extras.connect_to = resolve_lines(given.resolve), connect_lines(given.resolve)
+    extras.resolve = resolve_lines(given.resolve)
+    extras.connect_to, extras.aliases = connect_lines(given.resolve)
   end
   if given and given.local_address then extras.interface = "host!" .. given.local_address end
   extras.http1, extras.unverified = extras.http_version == "1.1", extras.verify == false
