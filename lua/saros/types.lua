@@ -629,7 +629,7 @@ function async.retry(fn, options) end
 ---@field delay? number       seconds before the second attempt, 0.1 unless said otherwise
 ---@field factor? number      how each delay grows from the one before, 2 unless said otherwise
 ---@field max_delay? number   30 unless said otherwise; a longer Retry-After is not waited for
----@field jitter? number      the fraction by which a delay may differ
+---@field jitter? number      from 0 to 1: each delay is shortened by a random part, at most this fraction
 
 ---@class saros.FetchOptions
 ---@field method? string  GET, or POST if there is a body

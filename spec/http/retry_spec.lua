@@ -116,6 +116,14 @@ describe("retries", function()
     assert.truthy(took >= 0.08 and took < 0.5, took)
   end))
 
+  it("shorten a delay by jitter, never prolong it", inside(function()
+    local random = math.random
+    local _ <close> = tasks.finally(function() rawset(math, "random", random) end)
+    rawset(math, "random", function() return 1 end)
+    local options = { retries = { attempts = 2, delay = 60, jitter = 1 }, timeout = 20 }
+    assert.equal(2, http.get(moody(1), options):json().attempt)
+  end))
+
   it("hold no slot while they wait, and can be cancelled", inside(function()
     local session <close> = http.session { limit = 1, retries = { delay = 10 } }
     local url = moody(1, "&status=503")

@@ -14,7 +14,7 @@ local retry = {}
 ---@field delay number                seconds before the second attempt
 ---@field factor number               how each delay grows from the one before
 ---@field max_delay number
----@field jitter number               the fraction by which a delay may differ
+---@field jitter number               the fraction by which a delay may be shorter
 
 ---Methods of requests that may be sent twice.
 retry.idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
@@ -65,7 +65,7 @@ end
 local function pause(policy, attempt, ok, outcome)
   if ok and not policy.statuses[outcome.status] or not ok and not is_connection_failure(outcome) then return nil end
   local seconds = math.min(policy.delay * policy.factor ^ (attempt - 1), policy.max_delay)
-  seconds = seconds * (1 + policy.jitter * (2 * math.random() - 1))
+  seconds = seconds * (1 - policy.jitter * math.random())
   local asked = ok and retry_after(outcome)
   if asked and asked > policy.max_delay then return nil end -- coming sooner would be of no use
   return asked and math.max(asked, seconds) or seconds
