@@ -290,6 +290,15 @@ local function alias_of(host, addresses)
   return ("%s.%016x.invalid"):format(host, hash)
 end
 
+local ALIAS = "%." .. ("%x"):rep(16) .. "%.invalid"
+
+---What libcurl says of a host, with its own name.
+---@param message string
+---@return string
+function options.without_alias(message)
+  return (message:gsub(ALIAS, ""))
+end
+
 -- The same as places to connect to. Where there are several addresses, or none, that is an alias of the host,
 -- and the second result tells how to resolve it.
 local function connect_lines(map)

@@ -7,6 +7,7 @@ local async = require "saros"
 local file = require "saros.http.file"
 local headers = require "saros.http.headers"
 local misuse = require "saros.http.misuse"
+local options = require "saros.http.options"
 local phrases = require "saros.http.status"
 
 local LINE_LIMIT = 1048576
@@ -104,6 +105,7 @@ function response.fail(plan, answer, name, code, message, detail, seconds)
   end
   local socket = plan.extras and plan.extras.unix_socket
   if socket then message = ("%s (through '%s')"):format(message, socket) end
+  if plan.extras and plan.extras.aliases then message = options.without_alias(message) end
   fields.message = ("%s %s: %s"):format(plan.method, target.text, message)
   error(async.error(fields), 0)
 end
