@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What libcurl reads at once: half of what a response buffers before it pauses. */
-#define RECEIVE_SIZE 32768L
+/* What libcurl reads at once: as much as a response buffers before it pauses. */
+#define RECEIVE_SIZE 65536L
 
 /* How long a name that was looked up is remembered: as long as libcurl does. */
 #define DNS_SECONDS 60L
