@@ -1,0 +1,44 @@
+-- SPDX-License-Identifier: MIT
+-- The method `with` of what gives permits.
+
+local async = require("saros.core")[1] -- "saros" itself is being loaded
+
+---@alias saros.With async fun(self: any, fn: (async fun(...: any): ...), ...: any): ...
+
+---@class saros.Semaphore
+---Calls `fn(...)` holding a permit. Returns its results or raises its error; the permit is given back in any case.
+---@field with saros.With
+
+---@class saros.Lock
+---Calls `fn(...)` holding the lock. Returns its results or raises its error; the lock is released in any case.
+---@field with saros.With
+
+---@class saros.Condition
+---Calls `fn(...)` holding the lock. Returns its results or raises its error; the lock is released in any case.
+---@field with saros.With
+
+---@class saros.RateLimiter
+---Calls `fn(...)` when one more may pass. Returns its results or raises its error.
+---@field with saros.With
+
+-- Gives the class of an object the method; `name` is that of the class in messages.
+local function add_with(object, name)
+  local class, method = getmetatable(object), name .. ":with"
+
+  ---@async
+  function class.__index.with(self, fn, ...)
+    if getmetatable(self) ~= class then
+      local message = "calling '%s' on bad self (%s expected, got %s; call it with a colon)"
+      error(message:format(method, class.__name, type(self)), 2)
+    elseif type(fn) ~= "function" then
+      error(("bad argument #1 to '%s' (function expected, got %s)"):format(method, type(fn)), 2)
+    end
+    local permit <close> = self:acquire()
+    return fn(...)
+  end
+end
+
+add_with(async.semaphore(1), "semaphore")
+add_with(async.lock(), "lock")
+add_with(async.condition(), "condition")
+add_with(async.rate_limiter(1, 1), "rate_limiter")
