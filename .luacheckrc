@@ -9,4 +9,4 @@ ignore = {"211/_.*", "211/permit", "211/scope", "211/deadline", "211/held"}
 files["spec"] = {std = "+busted"}
 
 -- Declarations for editors: parameters without bodies.
-files["lua/saros/types.lua"] = {ignore = {"21.", "241"}, max_line_length = false}
+files["lua/saros/meta"] = {ignore = {"21.", "241"}}

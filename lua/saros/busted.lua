@@ -17,14 +17,13 @@ if not busted.it then
   error("saros.busted is for specs that busted runs", 0)
 end
 
-local M = {
-  ---@type number  seconds that each test of this spec may take, by a real clock; math.huge: any
-  limit = 60,
-}
+---@class saros.busted
+---@field limit number  seconds that each test of this spec may take, by a real clock; math.huge: any
+local M = { limit = 60 }
 
 local outside = setmetatable({}, { __mode = "k" })
 
---- Marks the function of a test that shall not run in the loop: `it("...", busted.outside(function() ... end))`.
+---Marks the function of a test that shall not run in the loop: `it("...", busted.outside(function() ... end))`.
 ---@param fn function
 ---@return function  the same
 function M.outside(fn)

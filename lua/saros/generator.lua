@@ -3,6 +3,7 @@
 local async = require "saros"
 local internal = require "saros.internal"
 
+---@class saros
 local M = {}
 
 local FIRST = { return_when = "first_completed" }
@@ -66,11 +67,12 @@ local function take(self)
   return table.unpack(self.values, 1, self.values.n)
 end
 
---- An iterator over what fn(yield) passes to yield(...). Both sides may wait; fn runs in a task of its
---- own, in lockstep with the loop: from one `yield` to the next while the loop waits for a value.
---- Leaving the loop cancels and joins it. An error in fn is raised in the loop.
----@param fn fun(yield: fun(...))
----@return function next
+---An iterator over what fn(yield) passes to yield(...). Both sides may wait; fn runs in a task of its
+---own, in lockstep with the loop: from one `yield` to the next while the loop waits for a value.
+---Leaving the loop cancels and joins it. An error in fn is raised in the loop. BusyError if another task
+---waits in the iterator.
+---@param fn async fun(yield: async fun(...: any))
+---@return async fun(): ... next
 function M.generator(fn)
   if type(fn) ~= "function" then
     error(("bad argument #1 to 'generator' (function expected, got %s)"):format(type(fn)), 2)

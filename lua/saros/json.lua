@@ -9,9 +9,11 @@ local cjson = require("cjson").new()
 
 cjson.decode_invalid_numbers(false)
 
+---Needs lua-cjson, which is loaded at the first use.
+---@class saros.JSON
+---@field null lightuserdata  the value null, as an element of a table
 local json = {}
 
----The JSON value null, as an element of a table.
 json.null = cjson.null
 
 local array_mark = { __name = "JSON array" }
@@ -91,7 +93,7 @@ local function restore(value)
   return value
 end
 
----Reads JSON. Integers stay integers, null becomes `json.null`.
+---Reads JSON. Integers stay integers, null becomes `json.null`. JSONError if it is broken.
 ---@param text string
 ---@return any
 function json.decode(text)
@@ -174,7 +176,8 @@ function encode_value(value, depth)
   return fail(("cannot encode a %s"):format(kind))
 end
 
----Writes JSON. Keys come sorted; `{}` is an object, `json.array {}` an array.
+---Writes JSON. Keys come sorted; `{}` is an object, `json.array {}` an array. JSONError for what JSON cannot
+---say: functions, NaN, tables with holes or with keys of both kinds, in themselves or nested 1000 deep.
 ---@param value any
 ---@return string
 function json.encode(value)

@@ -3,7 +3,16 @@
 local async = require "saros"
 local internal = require "saros.internal"
 
+---@class saros
 local M = {}
+
+---@class saros.RetryOptions
+---@field attempts? number   calls at most; 3 unless said otherwise, math.huge for no limit
+---@field delay? number      seconds before the second attempt; 0.5 unless said otherwise
+---@field factor? number     by which the delay grows each time; 2 unless said otherwise
+---@field max_delay? number  seconds it grows to; 30 unless said otherwise
+---@field jitter? number     from 0 to 1: each delay is shortened by a random part, at most this fraction
+---@field when? async fun(err: any, attempt: integer): boolean  whether to try again after this error
 
 local function is_seconds(value)
   return value == value
@@ -81,14 +90,14 @@ local function is_final(err, attempt, when)
   return when ~= nil and not when(err, attempt)
 end
 
---- Calls fn() until it succeeds, at most `attempts` times; returns its results or raises its last error,
---- unchanged. Between two attempts it pauses: `delay` seconds, then `factor` times as long each time, up to
---- `max_delay`; `jitter` shortens each pause by a random part, at most that fraction. `when(err, attempt)`,
---- asked before each new attempt, says by a false value that there shall be none. A cancellation of the
---- calling task and Ctrl-C are never retried. Waits.
+---Calls fn() until it succeeds, at most `attempts` times; returns its results or raises its last error,
+---unchanged. Between two attempts it pauses: `delay` seconds, then `factor` times as long each time, up to
+---`max_delay`; `jitter` shortens each pause by a random part, at most that fraction. `when(err, attempt)`,
+---asked before each new attempt, says by a false value that there shall be none. A cancellation of the
+---calling task and Ctrl-C are never retried. Waits.
 ---@async
----@param fn function
----@param options? table
+---@param fn async fun(): ...
+---@param options? saros.RetryOptions
 ---@return any ...
 function M.retry(fn, options)
   if type(fn) ~= "function" then

@@ -3,6 +3,7 @@
 local async = require "saros"
 local internal = require "saros.internal"
 
+---@class saros
 local M = {}
 
 local function check(interval)
@@ -13,12 +14,12 @@ local function check(interval)
   end
 end
 
---- An iterator over the ticks of a clock: `for n in async.ticker(1) do`. Tick n is due n intervals after
---- the loop began, however long the body takes. Ticks that the body has missed merge into one, which
---- comes at once and has the number of the latest: n * interval is always the time of the tick, and a
---- jump of n tells how many were missed. Waits in each step.
+---An iterator over the ticks of a clock: `for n in async.ticker(1) do`. Tick n is due n intervals after
+---the loop began, however long the body takes. Ticks that the body has missed merge into one, which
+---comes at once and has the number of the latest: n * interval is always the time of the tick, and a
+---jump of n tells how many were missed. Waits in each step.
 ---@param interval number  seconds, above zero
----@return function next
+---@return async fun(): integer next
 function M.ticker(interval)
   check(interval)
   local start

@@ -13,7 +13,15 @@ local url = require "saros.http.url"
 
 local cookies = {}
 
----@class saros.Cookie what `all` tells of it stands in types.lua
+---@class saros.Cookie
+---@field name string
+---@field value string
+---@field domain? string     nil: of one origin, or of every host
+---@field path string
+---@field expires? integer   seconds since 1970; nil: when the session ends
+---@field secure boolean     for https only
+---@field http_only boolean
+---@field host_only boolean  for the domain itself, not for those below it
 ---@field package origin? string  where it goes, if it has no domain; nil: to every host
 ---@field package order integer   in which it came
 ---@field package stamp integer   in which it was set or renewed
@@ -24,9 +32,18 @@ local EVERYWHERE = cookie_file.EVERYWHERE
 -- What one server, or all, may fill a jar with.
 local DOMAIN_MAX, JAR_MAX = 180, 3000
 
+---@class saros.CookieAttributes
+---@field domain? string  the host, and those below it
+---@field path? string    from "/" on
+---@field expires? number  seconds since 1970
+---@field max_age? number  seconds from now, instead of `expires`
+---@field secure? boolean
+---@field http_only? boolean
+
+---The jar of a session.
 ---@class saros.Cookies
 ---@field package _lists table<string, saros.Cookie[]> by domain, origin or EVERYWHERE
----@field _count integer of all cookies
+---@field package _count integer of all cookies
 ---@field package _order integer of the latest
 ---@field package _stamp integer of what was put in last, renewed or not
 ---@field package _origin? string where cookies without a domain go
@@ -238,7 +255,7 @@ end
 
 ---The value of a cookie, nil if there is none; of several with this name, of the latest for this host.
 ---@param name string
----@param host? string
+---@param host? string  nil: whichever
 ---@return string?
 function Jar:get(name, host)
   check_self(self, "get")
@@ -289,7 +306,7 @@ local LATEST = 253402300799
 ---a domain is that host and those below it.
 ---@param name string
 ---@param value string|number
----@param given? table<string, string|number|boolean>  its attributes, see types.lua
+---@param given? saros.CookieAttributes
 function Jar:set(name, value, given)
   check_self(self, "set")
   cookies.check("cookies:set", 1, name, 2, value)
@@ -335,6 +352,7 @@ local function check_path(caller, path)
 end
 
 ---Writes all cookies to a file, in the format of Netscape and curl, that only its owner may read.
+---SystemError if the system refuses.
 ---@param path string
 function Jar:save(path)
   check_self(self, "save")
@@ -347,7 +365,7 @@ function Jar:save(path)
   draft:keep()
 end
 
----Adds the cookies of such a file.
+---Adds the cookies of such a file. SystemError if it cannot be read.
 ---@param path string
 function Jar:load(path)
   check_self(self, "load")

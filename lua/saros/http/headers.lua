@@ -9,13 +9,15 @@ local headers = {}
 -- Keys no header name can be equal to.
 local NAMES, VALUES, PLACES = {}, {}, {}
 
----@class saros.Headers repeats joined by ", "; of set-cookie the first
+---By name, in any case: `response.headers["content-type"]`. Repeats are joined by ", ", of set-cookie there is the
+---first. `pairs` runs in order of arrival, repeats included. Read only.
+---@class saros.Headers: { [string]: string }
 local Headers = {}
 
 local metatable = { __name = "Headers" }
 
 ---All values of one name, in order of arrival; an empty list if there is none.
----@param name string
+---@param name string  in any case
 ---@return string[]
 function Headers:get_all(name)
   if getmetatable(self) ~= metatable then misuse.self("headers:get_all", self) end

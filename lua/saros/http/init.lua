@@ -3,7 +3,24 @@
 
 local session = require "saros.http.session"
 
+---@class saros
+---`fetch` with this method.
+---@field get saros.Verb
+---`fetch` with this method.
+---@field post saros.Verb
+---`fetch` with this method.
+---@field put saros.Verb
+---`fetch` with this method.
+---@field patch saros.Verb
+---`fetch` with this method.
+---@field delete saros.Verb
+---`fetch` with this method.
+---@field head saros.Verb
+---`fetch` with this method.
+---@field options saros.Verb
 local http = {}
+
+---@alias saros.Verb async fun(target: string, given?: saros.FetchOptions): saros.Response
 
 -- Its pool lives on from run to run; connections do not.
 local default_session
@@ -13,10 +30,11 @@ local function default()
   return default_session
 end
 
----Performs a request; returns as soon as the headers of the answer are there.
+---Sends a request and returns as soon as the headers of the response are in. Any status is a response; see
+---`raise_for_status`. FetchError (`code` tells why: `ECONNREFUSED`, `ENOTFOUND`, `ETLS`, ...) or TimeoutError.
 ---@async
----@param target string  the URL
----@param given? table   the options
+---@param target string  the URL, http or https
+---@param given? saros.FetchOptions
 ---@return saros.Response
 function http.fetch(target, given)
   return session.perform(default(), "fetch", nil, target, given)
@@ -31,8 +49,8 @@ for _, verb in ipairs(session.verbs) do
   end
 end
 
----A connection pool with defaults for its requests.
----@param given? table
+---Requests that share connections and defaults: `local session <close> = async.session{...}`.
+---@param given? saros.SessionOptions
 ---@return saros.Session
 function http.session(given)
   return session.new(given, true)

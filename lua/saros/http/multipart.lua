@@ -10,6 +10,13 @@ local multipart = {}
 -- What is read of a file at once.
 local PIECE = 65536
 
+---@class saros.Part either `data` or `path`
+---@field name? string  in a list of parts, where it is needed
+---@field data? string|number
+---@field path? string  a file, read while it is sent
+---@field filename? string
+---@field content_type? string
+
 -- Checking ----------------------------------------------------------------------------------------
 
 local part_fields = { name = true, data = true, path = true, filename = true, content_type = true }

@@ -8,6 +8,65 @@ local misuse = require "saros.http.misuse"
 
 local options = {}
 
+---Seconds each; false or math.huge for none.
+---@class saros.Timeouts
+---@field total? number|false    everything, the reading of the body included; 30 unless said otherwise
+---@field connect? number|false  name lookup, connection, TLS, the proxy's CONNECT
+---@field read? number|false     each gap without a byte, never while the reader is the slow one
+---@field pool? number|false     waiting for a slot
+
+---@class saros.Auth user and password, or `bearer`
+---@field [1]? string  user
+---@field [2]? string  password
+---@field user? string
+---@field password? string
+---@field digest? boolean  digest instead of basic authentication
+---@field bearer? string   a token
+
+---@class saros.Retries
+---@field attempts? number    in all; 3 unless said otherwise, math.huge for no limit
+---@field statuses? integer[]  429, 502, 503, 504 unless said otherwise; Retry-After is minded
+---@field methods? string[]   the idempotent ones unless said otherwise
+---@field delay? number       seconds before the second attempt, 0.1 unless said otherwise
+---@field factor? number      how each delay grows from the one before, 2 unless said otherwise
+---@field max_delay? number   seconds, 30 unless said otherwise; a longer Retry-After is not waited for
+---@field jitter? number      from 0 to 1: each delay is shortened by a random part, at most this fraction
+
+---@class saros.FetchOptions
+---@field method? string  GET, or POST if there is a body
+---@field headers? table<string, string|number|(string|number)[]|false>  a list repeats one, false removes a default
+---@field query? table<string, any>  added to the URL; a list repeats the key
+---@field body? string|(async fun(): string?)  a function or iterator gives pieces until nil, in its own task; may wait
+---@field json? any  the body, encoded as JSON (needs lua-cjson)
+---@field form? table<string, any>  the body, as a form; a list repeats the key
+---@field multipart? table<string, string|number|saros.Part>|saros.Part[]  the body, as a form with files
+---@field timeout? number|false|saros.Timeouts  seconds for everything; false for none
+---@field redirect? "follow"|"manual"|"error"  "follow" unless said otherwise
+---@field max_redirects? integer  20 unless said otherwise
+---@field retries? integer|saros.Retries|false  more attempts where the connection failed; a table adds statuses
+---@field auth? saros.Auth|false
+---@field cookies? table<string, string|number>  sent with this request
+---@field max_body_size? integer  bytes of the decoded body
+---@field on_progress? fun(received: integer, total: integer?, sent: integer, to_send: integer?)  bytes
+---@field proxy? string|false  an http, https or socks5 URL; nil: of the environment: http_proxy, https_proxy, no_proxy
+---@field verify? boolean  certificates; true unless said otherwise
+---@field ca_file? string
+---@field ca_path? string
+---@field cert? string  of the client, a file, and its
+---@field key? string
+---@field tls_min? "1.2"|"1.3"
+---@field http_version? "1.1"|"2"
+---@field resolve? table<string, string>  addresses by "host:port"
+---@field local_address? string
+---@field unix_socket? string  the path
+
+---@class saros.SessionOptions: saros.FetchOptions
+---@field base_url? string         paths are joined to it
+---@field cookies? table<string, string|number>|false  for base_url, or every host; false: no jar
+---@field limit? integer           requests under way at a time; 100 unless said otherwise
+---@field limit_per_host? integer  the same for each scheme, host and port
+---@field keepalive? number|boolean  seconds for which an unused connection is kept; false: not at all
+
 local position, refuse = misuse.position_of_options, misuse.option
 
 -- A wrong value in a message: numbers as they are, of others the type.

@@ -21,7 +21,17 @@ local WORTH_READING = 65536
 -- And if that takes no longer, in seconds: a new connection is not worth more.
 local WORTH_WAITING = 0.2
 
----@class saros.Response what its user sees of it stands in types.lua
+---The end of a `<close>` variable closes it. What reads raises FetchError or TimeoutError where the body breaks off,
+---after what had arrived, and BusyError where another task reads already. Cancelling a reader closes the response.
+---@class saros.Response
+---@field status integer
+---@field reason string
+---@field ok boolean           whether the status is 200 to 299
+---@field url string           where it came from, after redirects
+---@field headers saros.Headers
+---@field http_version string
+---@field history saros.Response[]  the redirects before it
+---@field elapsed number       seconds from the request to the headers
 ---@field package _transfer userdata
 ---@field package _plan saros.http.Plan
 ---@field package _head string
@@ -209,7 +219,8 @@ local function text_of(self, caller)
   return body
 end
 
----The whole body, as it came. Can be called again.
+---The whole body, decoded from gzip, deflate, br or zstd, otherwise as it came. It is kept: a second call returns it
+---again. ClosedError if it has been read in pieces, or the response was closed.
 ---@async
 ---@return string
 function Response:text()
@@ -217,7 +228,7 @@ function Response:text()
   return text_of(self, "response:text")
 end
 
----The body decoded from JSON. Can be called again.
+---The whole body, decoded from JSON (needs lua-cjson). Can be called again. FetchError `EJSON` if it is broken.
 ---@async
 ---@return any
 function Response:json()
@@ -229,9 +240,9 @@ function Response:json()
 end
 
 ---The bytes that are there, at most `n`, after waiting for the first; nil at the end. As in `io`,
----`read(0)` tells whether there are more.
+---`read(0)` gives "" while there are more.
 ---@async
----@param n? integer
+---@param n? integer  bytes, from 0
 ---@return string?
 function Response:read(n)
   check_self(self, "read")
@@ -247,7 +258,8 @@ function Response:read(n)
   return has_arrived(self) and "" or nil
 end
 
----`for chunk in response:chunks() do`: pieces as they come. Leaving the loop closes the response.
+---`for chunk in response:chunks() do`: pieces as they come. A slow reader slows the sender down. Leaving the loop
+---closes the response.
 ---@return async fun(): string?
 function Response:chunks()
   check_self(self, "chunks")
@@ -268,7 +280,8 @@ local function check_line(length)
   }, 0)
 end
 
----`for line in response:lines() do`: lines without their ends. Leaving the loop closes the response.
+---`for line in response:lines() do`: lines without their ends; one of more than 1 MiB is a LimitError. Leaving the
+---loop closes the response.
 ---@return async fun(): string?
 function Response:lines()
   check_self(self, "lines")
@@ -298,10 +311,11 @@ function Response:lines()
   return next_line, nil, nil, self
 end
 
----Writes the body to a file, which is there when all has arrived, or not at all. Returns its size.
+---Writes the body, or what has not been read of it, to a file, which is there when all has arrived, or not at all. It
+---keeps the permissions of a file that was there before. SystemError if the system refuses.
 ---@async
 ---@param path string
----@return integer
+---@return integer size
 function Response:save(path)
   check_self(self, "save")
   if type(path) ~= "string" or path == "" or path:find "%z" then
@@ -323,7 +337,7 @@ function Response:save(path)
 end
 
 ---Raises an HTTPError if the status is 400 or above; returns the response otherwise.
----@return saros.Response
+---@return saros.Response self
 function Response:raise_for_status()
   check_self(self, "raise_for_status")
   if self.status < 400 then return self end
@@ -333,7 +347,7 @@ function Response:raise_for_status()
   }, 0)
 end
 
----Gives the slot back; what has not been read is dropped. Can be called again.
+---Gives up what has not been read, and the slot with it. The second time does nothing.
 function Response:close()
   check_self(self, "close")
   self._arrived = false

@@ -18,8 +18,24 @@ local session = {}
 -- The methods that have a function of their own.
 session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 
----@class saros.Session what its user sees of it stands in types.lua
+---Requests that share connections and defaults. The end of a `<close>` variable closes it.
+---@class saros.Session
+---@field headers table<string, string|number|(string|number)[]|false>  sent with every request; can be changed
 ---@field cookies saros.Cookies|false
+---`fetch` with this method.
+---@field get saros.SessionVerb
+---`fetch` with this method.
+---@field post saros.SessionVerb
+---`fetch` with this method.
+---@field put saros.SessionVerb
+---`fetch` with this method.
+---@field patch saros.SessionVerb
+---`fetch` with this method.
+---@field delete saros.SessionVerb
+---`fetch` with this method.
+---@field head saros.SessionVerb
+---`fetch` with this method.
+---@field options saros.SessionVerb
 ---@field package defaults table              the options it was made with
 ---@field package extras? table       those of them that set up connections, for core
 ---@field package plans table          of requests without options, by function and URL
@@ -27,6 +43,8 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---@field package pool userdata
 ---@field package closing? saros.Future set by close, for requests that pause between two attempts
 local Session = {}
+
+---@alias saros.SessionVerb async fun(self: saros.Session, target: string, given?: saros.FetchOptions): saros.Response
 
 local metatable = { __name = "Session", __index = Session }
 
@@ -118,10 +136,10 @@ local function check_self(self, method)
   if getmetatable(self) ~= metatable then misuse.self("session:" .. method, self) end
 end
 
----Performs a request; returns as soon as the headers of the answer are there.
+---As `async.fetch`, with the session's defaults and within its limits. ClosedError once the session is closed.
 ---@async
 ---@param target string  a URL, or a path to join to base_url
----@param given? table
+---@param given? saros.FetchOptions
 ---@return saros.Response
 function Session:fetch(target, given)
   return session.perform(self, "session:fetch", nil, target, given)
@@ -142,7 +160,7 @@ function Session:stats()
   return self.pool:stats()
 end
 
----Closes all connections. Requests, readers and waiters get a ClosedError. Can be called again.
+---Closes all connections. Requests, readers and waiters get a ClosedError. The second time does nothing.
 function Session:close()
   check_self(self, "close")
   self.pool:close()

@@ -1,0 +1,267 @@
+-- SPDX-License-Identifier: MIT
+-- What editors are told is what there is: the annotations of lua/saros against live modules and objects, both ways.
+-- Its tests run inside a loop.
+local async = require "saros"
+local busted = require "saros.busted"
+local annotations = require "spec.support.annotations"
+local server = require "spec.support.http_server"()
+
+local function none() end
+
+local function hang()
+  async.sleep(math.huge)
+end
+
+local function upvalue(fn, wanted)
+  for index = 1, math.huge do
+    local name, value = debug.getupvalue(fn, index)
+    if name == wanted then return value end
+    assert(name, "there is no upvalue " .. wanted)
+  end
+end
+
+-- An answer whose body does not end before the session is closed.
+local function fetch(close)
+  local session = async.session { headers = { accept = "*/*" } }
+  close(session)
+  return session:get(server.url .. "/drip?count=100000")
+end
+
+local function jar(close)
+  local session = async.session { cookies = { a = "1" } }
+  close(session)
+  session.cookies:set("b", "2", { domain = "example.org", max_age = 1000 })
+  return session.cookies
+end
+
+-- Every class, and how to get what is one (or a list of ways). A new room adds its own here; `close` takes what is to
+-- be closed in the end.
+local live = {
+  ["saros"] = function()
+    for name in pairs(upvalue(getmetatable(async).__index, "lazy")) do
+      assert.is_truthy(async[name], name)
+    end
+    return async
+  end,
+  ["saros.JSON"] = function() return async.json end,
+  ["saros.testing"] = function() return require "saros.testing" end,
+  ["saros.busted"] = function() return busted end,
+
+  ["saros.Error"] = function()
+    local queue = async.queue()
+    queue:close()
+    return select(2, pcall(queue.try_put, queue, 1))
+  end,
+  ["saros.Task"] = function(close)
+    local task = async.spawn(hang)
+    close(task)
+    return task
+  end,
+  ["saros.List"] = function() return async.gather { none } end,
+  ["saros.Timeout"] = function(close)
+    local timeout = async.timeout(math.huge)
+    close(timeout)
+    return timeout
+  end,
+  ["saros.TaskGroup"] = function(close)
+    local group = async.task_group()
+    close(group)
+    return group
+  end,
+
+  ["saros.Future"] = function() return async.future() end,
+  ["saros.Permit"] = {
+    function() return async.semaphore(1):acquire() end,
+    function(close)
+      local permit = async.lock():acquire()
+      close(permit)
+      return permit
+    end,
+  },
+  ["saros.Semaphore"] = function() return async.semaphore(1) end,
+  ["saros.Lock"] = function() return async.lock() end,
+  ["saros.Event"] = function() return async.event() end,
+  ["saros.Condition"] = function() return async.condition() end,
+  ["saros.Barrier"] = function() return async.barrier(2) end,
+  ["saros.Queue"] = {
+    function() return async.queue() end,
+    function() return async.lifo_queue() end,
+    function() return async.priority_queue() end,
+  },
+  ["saros.RateLimiter"] = function() return async.rate_limiter(1, 1) end,
+
+  ["saros.Session"] = function(close)
+    local session = async.session()
+    close(session)
+    return session
+  end,
+  ["saros.Response"] = fetch,
+  ["saros.Headers"] = function(close) return fetch(close).headers end,
+  ["saros.Cookies"] = jar,
+  ["saros.Cookie"] = {
+    function(close) return jar(close):all()[1] end,
+    function(close) return jar(close):all()[2] end,
+  },
+}
+
+-- Tables that programs write: the values of options.
+local written = {
+  ["saros.Auth"] = true, ["saros.CookieAttributes"] = true, ["saros.FetchOptions"] = true, ["saros.MapOptions"] = true,
+  ["saros.Part"] = true, ["saros.Retries"] = true, ["saros.RetryOptions"] = true, ["saros.SessionOptions"] = true,
+  ["saros.Timeouts"] = true, ["saros.WaitOptions"] = true,
+}
+
+-- Classes of the modules behind a room, which are no business of a program.
+local function is_internal(class)
+  return class:find "^saros%.http%." ~= nil
+end
+
+local function files()
+  local list = {}
+  local pipe <close> = assert(io.popen "find lua/saros -name '*.lua' | sort")
+  for path in pipe:lines() do list[#list + 1] = path end
+  return list
+end
+
+local declared = annotations.read(files())
+
+-- Calls visit(object) for every object of a class, and closes what was made for them.
+local function each_object(class, visit)
+  for _, make in ipairs(type(live[class]) == "table" and live[class] or { live[class] }) do
+    local opened = {}
+    local held <close> = setmetatable({}, { __close = function()
+      for i = #opened, 1, -1 do opened[i]:close() end
+    end })
+    visit(make(function(object) opened[#opened + 1] = object end))
+  end
+end
+
+-- What has the methods of an object: its class, or a module itself.
+local function methods_of(object, class)
+  local meta = getmetatable(object)
+  local index = type(object) == "table" and object or nil
+  if meta and object ~= async then index = meta.__index end
+  if type(index) == "function" then index = upvalue(index, class:match "[^.]+$") end
+  return index or {}
+end
+
+local function functions_of(object, class)
+  local list = {}
+  for name, value in pairs(methods_of(object, class)) do
+    if type(value) == "function" then list[name] = value end
+  end
+  return list
+end
+
+-- The declarations of functions: those on functions, and fields that hold one.
+local function declared_functions(class)
+  local list = {}
+  for name, member in pairs(declared.classes[class].functions) do list[name] = member end
+  for name, member in pairs(declared.classes[class].fields) do
+    if annotations.function_type(declared, member.type) then list[name] = member end
+  end
+  return list
+end
+
+local function each_class(visit)
+  for class in pairs(live) do
+    each_object(class, function(object) visit(class, object) end)
+  end
+end
+
+describe("the annotations", function()
+  it("are of classes that there are", function()
+    for class, declaration in pairs(declared.classes) do
+      local is_known = live[class] or written[class] or is_internal(class)
+      assert.is_truthy(is_known, class .. " is declared at " .. declaration.where)
+    end
+    for _, known in ipairs { live, written } do
+      for class in pairs(known) do assert.is_truthy(declared.classes[class], class .. " is not declared") end
+    end
+  end)
+
+  it("know every function that there is", function()
+    each_class(function(class, object)
+      local known = declared_functions(class)
+      for name in pairs(functions_of(object, class)) do
+        assert.is_truthy(known[name], ("%s has the function %s, which is not declared"):format(class, name))
+      end
+    end)
+  end)
+
+  it("know no function that there is not", function()
+    each_class(function(class, object)
+      local present = functions_of(object, class)
+      for name, member in pairs(declared_functions(class)) do
+        assert.is_truthy(present[name], ("%s: %s has no function %s"):format(member.where, class, name))
+      end
+    end)
+  end)
+
+  it("know every field that an object has", function()
+    each_class(function(class, object)
+      for name, value in next, type(object) == "table" and object or {} do
+        local is_known = type(name) ~= "string" or type(value) == "function" or declared.classes[class].fields[name]
+        assert.is_truthy(is_known, ("%s has the field %s, which is not declared"):format(class, name))
+      end
+    end)
+  end)
+
+  it("know no field that an object has not, unless they say that it may be missing", function()
+    each_class(function(class, object)
+      for name, field in pairs(declared.classes[class].fields) do
+        local is_there = field.is_optional or field.is_package or object[name] ~= nil
+        assert.is_true(is_there, ("%s: %s has no field %s"):format(field.where, class, name))
+      end
+    end)
+  end)
+
+  it("stand on the functions themselves, and in meta/ for those that are written in C", function()
+    each_class(function(class, object)
+      local present = functions_of(object, class)
+      for name, member in pairs(declared_functions(class)) do
+        local info = debug.getinfo(present[name], "S")
+        if info.what ~= "C" then
+          assert.equal(member.file, info.source:match "lua/saros/.*$", class .. ": " .. name)
+        elseif member.parameters then
+          assert.matches("^lua/saros/meta/", member.file, class .. ": " .. name)
+        end
+      end
+    end)
+  end)
+
+  it("name the parameters that a function has, in order", function()
+    for class, declaration in pairs(declared.classes) do
+      for name, member in pairs(declaration.functions) do
+        local named = {}
+        for i, text in ipairs(member.tags.param or {}) do named[i] = text:match "^[%w_.]+" end
+        if not (is_internal(class) or member.is_package) then
+          assert.same(member.parameters, named, ("%s: %s: %s"):format(member.where, class, name))
+        end
+      end
+    end
+  end)
+
+  it("say what each function does", function()
+    for class, declaration in pairs(declared.classes) do
+      for name, member in pairs(declaration.functions) do
+        assert.is_true(is_internal(class) or #member.text > 10, ("%s: %s: %s"):format(member.where, class, name))
+      end
+    end
+  end)
+
+  it("speak of types that are declared", function()
+    for name, where in pairs(declared.mentioned) do
+      assert.is_truthy(declared.types[name], ("%s: there is no type %s"):format(where, name))
+    end
+  end)
+
+  it("in meta/ are for editors alone: nothing loads them", function()
+    for _, path in ipairs(files()) do
+      local file <close> = assert(io.open(path))
+      local is_meta, first = path:find "/meta/" ~= nil, file:read "l"
+      assert.equal(is_meta, first:find "^%-%-%-@meta _$" ~= nil, path)
+    end
+    for name in pairs(package.loaded) do assert.is_nil(name:match "^saros%.meta", name) end
+  end)
+end)

@@ -1,0 +1,158 @@
+-- SPDX-License-Identifier: MIT
+-- Reads LuaCATS annotations as an editor does: which classes there are, and what functions and fields each has.
+
+local annotations = {}
+
+---@class spec.Class
+---@field where string                      the file and line of its first declaration
+---@field functions table<string, spec.Member>
+---@field fields table<string, spec.Member>
+
+---@class spec.Member
+---@field where string
+---@field file string
+---@field text string          what it says, in prose
+---@field type? string         of a field
+---@field is_optional? boolean of a field
+---@field is_package? boolean  it is not the user's
+---@field is_async? boolean
+---@field parameters? string[] of a function, as it names them; without self
+---@field tags? table<string, string[]>  of a function: `param`, `return`, ...
+
+local function class_of(declared, name, place)
+  local class = declared.classes[name] or { where = place.where, functions = {}, fields = {} }
+  declared.classes[name] = class
+  return class
+end
+
+-- The type at the beginning of a text, which a comment may follow: brackets and unions belong to it.
+local function type_of(text)
+  local position, depth = 1, 0
+  while position <= #text do
+    local char = text:sub(position, position)
+    if char:find "[%(%[{<]" then depth = depth + 1 end
+    if char:find "[%)%]}>]" then depth = depth - 1 end
+    local before = text:sub(1, position - 1)
+    if char == " " and depth == 0 and not before:find "[,:|]$" and not before:find "%f[%w]async$" then break end
+    position = position + 1
+  end
+  return text:sub(1, position - 1)
+end
+
+local scopes = { package = true, private = true, protected = true, public = true }
+
+-- Takes the text behind `@field`.
+local function read_field(text, prose, place)
+  local word, rest = text:match "^(%S+)%s+(.*)$"
+  local is_package = scopes[word] and word ~= "public"
+  if scopes[word] then word, rest = rest:match "^(%S+)%s+(.*)$" end
+  local name, mark = word:match "^%[?([^%]?]+)%]?(%??)$"
+  return name, {
+    where = place.where, file = place.file, text = prose .. rest, type = type_of(rest),
+    is_optional = mark == "?", is_package = is_package,
+  }
+end
+
+-- Takes the lines of a comment, each what follows three dashes. Gives its prose and its tags, and declares the classes.
+local function read_comment(declared, lines, place)
+  local tags, prose = {}, ""
+  for _, line in ipairs(lines) do
+    local tag, text = line:match "^%s*@(%w+)%s*(.*)$"
+    if not tag then
+      prose = prose .. line
+    elseif tag == "class" then
+      local name = text:match "^[%w_.]+"
+      tags.class, prose = class_of(declared, name, place), ""
+      declared.types[name] = place.where
+    elseif tag == "field" then
+      assert(tags.class, place.where .. ": a field without its class")
+      local name, field = read_field(text, prose, place)
+      tags.class.fields[name], prose = field, ""
+    elseif tag == "alias" then
+      local name, definition = text:match "^(%S+)%s*(.*)$"
+      declared.types[name], declared.aliases[name] = place.where, definition
+    else
+      tags[tag] = tags[tag] or {}
+      table.insert(tags[tag], text)
+    end
+  end
+  return prose, tags
+end
+
+-- The classes that are spoken of behind tags.
+local function note_mentions(declared, lines, where)
+  for _, line in ipairs(lines) do
+    local tag, text = line:match "^%s*@(%w+)%s*(.*)$"
+    if tag == "class" then text = text:match "^[^%s]+:%s*(%S*)" or "" end
+    for name in (tag and text or ""):gmatch "saros%.[%w_.]*%w" do
+      declared.mentioned[name] = declared.mentioned[name] or where
+    end
+  end
+end
+
+local function words(text)
+  local list = {}
+  for word in text:gmatch "[^%s,]+" do
+    list[#list + 1] = word
+  end
+  return list
+end
+
+-- Takes the line of code below a comment. `bound` has the classes of the local variables of the file.
+local function read_code(declared, bound, code, comment, place)
+  local prose, tags = read_comment(declared, comment, place)
+  local variable = code:match "^local ([%w_]+) = "
+  if variable and tags.class then bound[variable] = tags.class end
+  local owner, name, parameters = code:match "^function ([%w_]+)[.:]([%w_]+)%((.-)%)"
+  local member = { where = place.where, file = place.file, text = prose }
+  member.is_async, member.is_package = tags.async ~= nil, tags.package ~= nil
+  if owner and bound[owner] then
+    member.tags, member.parameters = tags, words(parameters)
+    bound[owner].functions[name] = member
+    return
+  end
+  owner, name = code:match "^([%w_]+)%.([%w_]+) = "
+  if owner and bound[owner] and tags.type then
+    member.type = type_of(tags.type[1])
+    bound[owner].fields[name] = member
+  end
+end
+
+-- Adds what a file declares.
+local function read_file(declared, path)
+  local comment, bound, number = {}, {}, 0
+  for line in io.lines(path) do
+    number = number + 1
+    local text = line:match "^%s*%-%-%-(.*)$"
+    if text and text:sub(1, 1) ~= "-" then
+      comment[#comment + 1] = text
+    else
+      local place = { file = path, where = path .. ":" .. number }
+      note_mentions(declared, comment, place.where)
+      read_code(declared, bound, line, comment, place)
+      comment = {}
+    end
+  end
+end
+
+---What the files declare.
+---@param paths string[]
+---@return {classes: table<string, spec.Class>, types: table<string, string>, aliases: table, mentioned: table}
+function annotations.read(paths)
+  local declared = { classes = {}, types = {}, aliases = {}, mentioned = {} }
+  for _, path in ipairs(paths) do
+    read_file(declared, path)
+  end
+  return declared
+end
+
+---The type of a function, `async fun(a: number): string`, behind its aliases; nil if it is none of a function.
+---@param declared table
+---@param type string
+---@return string?
+function annotations.function_type(declared, type)
+  type = declared.aliases[type] or type
+  return type:find "^async fun%(" and type or type:find "^fun%(" and type or nil
+end
+
+return annotations
