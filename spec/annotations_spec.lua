@@ -104,11 +104,26 @@ local live = {
   },
 }
 
--- Tables that programs write: the values of options.
+-- Tables that programs write, the values of options: how to hand one over.
 local written = {
-  ["saros.Auth"] = true, ["saros.CookieAttributes"] = true, ["saros.FetchOptions"] = true, ["saros.MapOptions"] = true,
-  ["saros.Part"] = true, ["saros.Retries"] = true, ["saros.RetryOptions"] = true, ["saros.SessionOptions"] = true,
-  ["saros.Timeouts"] = true, ["saros.WaitOptions"] = true,
+  ["saros.Auth"] = { function(auth) async.fetch(server.url, { auth = auth }) end },
+  ["saros.CookieAttributes"] = {
+    function(attributes)
+      local session <close> = async.session()
+      session.cookies:set("a", "1", attributes)
+    end,
+  },
+  ["saros.FetchOptions"] = {
+    function(options) async.fetch(server.url, options) end,
+    function(options) async.session(options):close() end,
+  },
+  ["saros.MapOptions"] = { function(options) async.map({}, none, options) end },
+  ["saros.Part"] = { function(part) async.fetch(server.url, { multipart = { part } }) end },
+  ["saros.Retries"] = { function(retries) async.fetch(server.url, { retries = retries }) end },
+  ["saros.RetryOptions"] = { function(options) async.retry(none, options) end },
+  ["saros.SessionOptions"] = { function(options) async.session(options):close() end },
+  ["saros.Timeouts"] = { function(timeout) async.fetch(server.url, { timeout = timeout }) end },
+  ["saros.WaitOptions"] = { function(options) async.wait({}, options) end },
 }
 
 -- Classes of the modules behind a room, which are no business of a program.
@@ -168,6 +183,43 @@ local function each_class(visit)
     each_object(class, function(object) visit(class, object) end)
   end
 end
+
+-- What an argument may be, by its name, or else by the type that is declared for it; the first that fits.
+local samples = {
+  { "^async fun%(", none }, { "^fun%(", none }, { "^function", none }, { "^saros%.Awaitable%[%]", { none } },
+  { "^saros%.Awaitable", none }, { "^%(saros%.Task|saros%.Future%)%[%]", { async.future() } }, { "^T%[%]", { 1 } },
+  { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
+  { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
+  target = server.url .. "/echo", path = os.tmpname(),
+}
+
+local function sample(parameter)
+  if samples[parameter.name] then return samples[parameter.name] end
+  for _, entry in ipairs(samples) do
+    if parameter.type:find(entry[1]) then return entry[2] end
+  end
+  error(("there is no sample for %s, of the type %s"):format(parameter.name, parameter.type))
+end
+
+-- Whether a function refuses to be called where it could not wait.
+local function refuses_coroutine(object, fn, member)
+  local required, has_self = annotations.required(declared, member)
+  local arguments = { has_self and object or nil }
+  for _, parameter in ipairs(required) do arguments[#arguments + 1] = sample(parameter) end
+  local ok, result = coroutine.wrap(function() return pcall(fn, table.unpack(arguments)) end)()
+  local meta = getmetatable(result)
+  if ok and type(meta) == "table" and meta.__close and result ~= async.current_task() then result:close() end
+  return not ok and type(result) == "string" and result:find "cannot wait inside a coroutine" ~= nil
+end
+
+-- What seems to wait and does not, or the other way round.
+local exceptions = {
+  ["saros: timeout"] = "needs a task, to which it belongs",
+  ["saros: task_group"] = "the same; with a function it waits",
+  ["saros: as_completed"] = "the same: its loop waits",
+  ["saros: pcall"] = "waits if the function does",
+  ["saros.Response: discard"] = "calls pcall",
+}
 
 describe("the annotations", function()
   it("are of classes that there are", function()
@@ -246,6 +298,32 @@ describe("the annotations", function()
     for class, declaration in pairs(declared.classes) do
       for name, member in pairs(declaration.functions) do
         assert.is_true(is_internal(class) or #member.text > 10, ("%s: %s: %s"):format(member.where, class, name))
+      end
+    end
+  end)
+
+  it("know what waits: that cannot be called where nothing can be suspended", function()
+    for class in pairs(live) do
+      for name, member in pairs(declared_functions(class)) do
+        local label = class .. ": " .. name
+        each_object(class, function(object)
+          local refuses = refuses_coroutine(object, methods_of(object, class)[name], member)
+          assert.equal(annotations.is_async(declared, member) ~= (exceptions[label] ~= nil), refuses, label)
+        end)
+      end
+    end
+    os.remove(samples.path)
+  end)
+
+  it("know no option that is refused", function()
+    local wrong = io.stdout -- a value that no option may have, so nothing is done
+    for class, uses in pairs(written) do
+      for _, use in ipairs(uses) do
+        assert.matches("unknown", tostring(select(2, pcall(use, { no_such_option = wrong }))), 1, true)
+        for name, field in pairs(declared.classes[class].fields) do
+          local _, err = pcall(use, { [math.tointeger(name) or name] = wrong })
+          assert.is_nil(tostring(err):find("unknown", 1, true), ("%s: %s"):format(field.where, tostring(err)))
+        end
       end
     end
   end)

@@ -17,6 +17,7 @@ local annotations = {}
 ---@field is_package? boolean  it is not the user's
 ---@field is_async? boolean
 ---@field parameters? string[] of a function, as it names them; without self
+---@field is_method? boolean   it has a self
 ---@field tags? table<string, string[]>  of a function: `param`, `return`, ...
 
 local function class_of(declared, name, place)
@@ -103,11 +104,11 @@ local function read_code(declared, bound, code, comment, place)
   local prose, tags = read_comment(declared, comment, place)
   local variable = code:match "^local ([%w_]+) = "
   if variable and tags.class then bound[variable] = tags.class end
-  local owner, name, parameters = code:match "^function ([%w_]+)[.:]([%w_]+)%((.-)%)"
+  local owner, mark, name, parameters = code:match "^function ([%w_]+)([.:])([%w_]+)%((.-)%)"
   local member = { where = place.where, file = place.file, text = prose }
   member.is_async, member.is_package = tags.async ~= nil, tags.package ~= nil
   if owner and bound[owner] then
-    member.tags, member.parameters = tags, words(parameters)
+    member.tags, member.parameters, member.is_method = tags, words(parameters), mark == ":"
     bound[owner].functions[name] = member
     return
   end
@@ -146,6 +147,22 @@ function annotations.read(paths)
   return declared
 end
 
+-- The parts of a text between commas, which do not count in brackets.
+local function split(text)
+  local list, depth, first = {}, 0, 1
+  for position = 1, #text do
+    local char = text:sub(position, position)
+    if char:find "[%(%[{<]" then depth = depth + 1 end
+    if char:find "[%)%]}>]" then depth = depth - 1 end
+    if char == "," and depth == 0 then
+      list[#list + 1] = text:sub(first, position - 1)
+      first = position + 1
+    end
+  end
+  if first <= #text then list[#list + 1] = text:sub(first) end
+  return list
+end
+
 ---The type of a function, `async fun(a: number): string`, behind its aliases; nil if it is none of a function.
 ---@param declared table
 ---@param type string
@@ -153,6 +170,34 @@ end
 function annotations.function_type(declared, type)
   type = declared.aliases[type] or type
   return type:find "^async fun%(" and type or type:find "^fun%(" and type or nil
+end
+
+---Whether a function, or a field that holds one, is declared as one that may wait.
+---@param declared table
+---@param member spec.Member
+---@return boolean
+function annotations.is_async(declared, member)
+  return member.is_async or member.type ~= nil and annotations.function_type(declared, member.type):find "^async" ~= nil
+end
+
+---The parameters that have to be given, and whether there is a self before them.
+---@param declared table
+---@param member spec.Member
+---@return {name: string, type: string}[]
+---@return boolean has_self
+function annotations.required(declared, member)
+  local list, has_self, texts = {}, member.is_method, member.tags and member.tags.param or {}
+  if member.type then
+    texts = split(annotations.function_type(declared, member.type):match("fun(%b())"):sub(2, -2))
+    has_self = texts[1] ~= nil and texts[1]:find "^self:" ~= nil
+    if has_self then table.remove(texts, 1) end
+  end
+  for i, text in ipairs(texts) do
+    local name, type = text:match "^%s*([%w_.?]+):?%s*(.*)$"
+    if name:find "^%.%.%." or name:find "?$" then break end
+    list[i] = { name = name, type = type:match "^%((.*)%)$" or type_of(type) }
+  end
+  return list, has_self
 end
 
 return annotations
