@@ -1,30 +1,27 @@
 -- SPDX-License-Identifier: MIT
---- Generators: an iterator made by a function that may wait.
+-- Generators: an iterator made by a function that may wait.
+
 local async = require "saros"
 local internal = require "saros.internal"
 
 ---@class saros
-local M = {}
+local generator = {}
 
-local FIRST = { return_when = "first_completed" }
+local first = { return_when = "first_completed" }
 
---- What the loop holds, and the iterator; the producer does not, so that the collector finds out when both are gone.
+-- What the loop holds, and the iterator; the producer does not, so that the collector finds out when both are gone.
 local Handle = {
-  --- Cancels and joins the producer when the loop is left. Errors of its cleanup are raised.
+  -- Cancels and joins the producer when the loop is left. Errors of its cleanup are raised.
   __close = function(handle)
     local self = handle.state
     local task = self.task
     self.finished = true
-    if task == nil then
-      return
-    end
+    if task == nil then return end
     task:close()
-    if task:status() == "failed" and not self.raised then
-      error(task:error(), 0)
-    end
+    if task:status() == "failed" and not self.raised then error(task:error(), 0) end
   end,
 
-  --- The backstop for an iterator that was called by hand and given up.
+  -- The backstop for an iterator that was called by hand and given up.
   __gc = function(handle)
     local self = handle.state
     if not self.finished and self.task and not self.task:done() then
@@ -34,7 +31,7 @@ local Handle = {
   end,
 }
 
---- Runs in the producer's task: hands the values over and waits until the consumer asks again.
+-- Runs in the producer's task: hands the values over and waits until the consumer asks again.
 local function hand_over(self, ...)
   self.values = table.pack(...)
   self.wanted = async.future()
@@ -42,26 +39,22 @@ local function hand_over(self, ...)
   self.wanted:await()
 end
 
---- Lets the producer go on, for the first time or behind its yield. A request stands until it is met,
---- also if the step that made it was cancelled.
+-- Lets the producer go on, for the first time or behind its yield. A request stands until it is met,
+-- also if the step that made it was cancelled.
 local function request(self, fn)
-  if self.given ~= nil then
-    return
-  end
+  if self.given ~= nil then return end
   self.given = async.future()
   if self.task ~= nil then
     self.wanted:set()
     return
   end
   self.task = async.spawn(fn, function(...)
-    if async.current_task() ~= self.task then
-      error("yield: called by another task than the generator's own", 2)
-    end
+    if async.current_task() ~= self.task then error("yield: called by another task than the generator's own", 2) end
     hand_over(self, ...)
   end)
 end
 
---- Takes what was handed over.
+-- Takes what was handed over.
 local function take(self)
   self.given = nil
   return table.unpack(self.values, 1, self.values.n)
@@ -73,7 +66,7 @@ end
 ---waits in the iterator.
 ---@param fn async fun(yield: async fun(...: any))
 ---@return async fun(): ... next
-function M.generator(fn)
+function generator.generator(fn)
   if type(fn) ~= "function" then
     error(("bad argument #1 to 'generator' (function expected, got %s)"):format(type(fn)), 2)
   end
@@ -83,19 +76,15 @@ function M.generator(fn)
   local function step()
     internal.checkpoint "generator"
     local self = handle.state
-    if self.finished then
-      return nil
-    end
+    if self.finished then return nil end
     if self.busy then
       error(async.error { name = "BusyError", code = "EBUSY", message = "generator: another task waits in it" }, 0)
     end
     self.busy = true
     local held <close> = setmetatable({}, { __close = function() self.busy = false end })
     request(self, fn)
-    internal.wait_in_generator({ self.given, self.task }, FIRST)
-    if self.given:done() then
-      return take(self)
-    end
+    internal.wait_in_generator({ self.given, self.task }, first)
+    if self.given:done() then return take(self) end
     self.finished, self.raised = true, true
     self.task:await()
     return nil
@@ -103,4 +92,4 @@ function M.generator(fn)
   return step, nil, nil, handle
 end
 
-return M
+return generator

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
---- Calling something again until it succeeds, with pauses that grow.
+-- Calling something again until it succeeds, with pauses that grow.
+
 local async = require "saros"
 local internal = require "saros.internal"
 
 ---@class saros
-local M = {}
+local retry = {}
 
 ---@class saros.RetryOptions
 ---@field attempts? number   calls at most; 3 unless said otherwise, math.huge for no limit
@@ -18,8 +19,8 @@ local function is_seconds(value)
   return value == value
 end
 
---- Every option: its type, what it is if it is not given, and for numbers what it has to be.
-local OPTIONS = {
+-- Every option: its type, what it is if it is not given, and for numbers what it has to be.
+local known = {
   attempts = {
     type = "number",
     default = 3,
@@ -49,9 +50,9 @@ local OPTIONS = {
   when = { type = "function" },
 }
 
---- What is wrong with an option, or nil.
+-- What is wrong with an option, or nil.
 local function complaint(name, value)
-  local option = OPTIONS[name]
+  local option = known[name]
   if not option then
     return ("unknown option '%s'"):format(tostring(name))
   elseif type(value) ~= option.type then
@@ -61,26 +62,22 @@ local function complaint(name, value)
   end
 end
 
---- A table with all options; or nil and what is wrong with them.
+-- A table with all options; or nil and what is wrong with them.
 local function read(options)
   local result = {}
-  for name, option in pairs(OPTIONS) do
+  for name, option in pairs(known) do
     result[name] = option.default
   end
-  if type(options) ~= "table" and options ~= nil then
-    return nil, ("table expected, got %s"):format(type(options))
-  end
+  if type(options) ~= "table" and options ~= nil then return nil, ("table expected, got %s"):format(type(options)) end
   for name, value in pairs(options or {}) do
     local message = complaint(name, value)
-    if message then
-      return nil, message
-    end
+    if message then return nil, message end
     result[name] = value
   end
   return result
 end
 
---- Whether `err` ends it all: our own cancellation, Ctrl-C, or `when` says so.
+-- Whether `err` ends it all: our own cancellation, Ctrl-C, or `when` says so.
 local function is_final(err, attempt, when)
   if async.is_error(err, "InterruptError") then
     return true
@@ -99,28 +96,22 @@ end
 ---@param fn async fun(): ...
 ---@param options? saros.RetryOptions
 ---@return any ...
-function M.retry(fn, options)
+function retry.retry(fn, options)
   if type(fn) ~= "function" then
     error(("bad argument #1 to 'retry' (function expected, got %s)"):format(type(fn)), 2)
   end
   local o, message = read(options)
-  if not o then
-    error(("bad argument #2 to 'retry' (%s)"):format(message), 2)
-  end
+  if not o then error(("bad argument #2 to 'retry' (%s)"):format(message), 2) end
   internal.checkpoint "retry"
   local pause = math.max(0, math.min(o.delay, o.max_delay))
   for attempt = 1, o.attempts - 1 do
     local results = table.pack(pcall(fn))
-    if results[1] then
-      return table.unpack(results, 2, results.n)
-    end
-    if is_final(results[2], attempt, o.when) then
-      error(results[2], 0)
-    end
+    if results[1] then return table.unpack(results, 2, results.n) end
+    if is_final(results[2], attempt, o.when) then error(results[2], 0) end
     async.sleep(pause * (1 - o.jitter * math.random()))
     pause = math.min(pause * o.factor, o.max_delay)
   end
   return fn() -- outside of pcall, its error keeps its traceback
 end
 
-return M
+return retry

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Deterministic tests: a virtual clock, and nothing left over.
+-- Deterministic tests: a virtual clock, and nothing left over.
+
 require "saros" -- which puts the next one where require finds it
 local internal = require "saros.internal"
 

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
---- Tickers: an iterator that goes on at a fixed rate.
+-- Tickers: an iterator that goes on at a fixed rate.
+
 local async = require "saros"
 local internal = require "saros.internal"
 
 ---@class saros
-local M = {}
+local ticker = {}
 
 local function check(interval)
   if type(interval) ~= "number" then
@@ -20,7 +21,7 @@ end
 ---jump of n tells how many were missed. Waits in each step.
 ---@param interval number  seconds, above zero
 ---@return async fun(): integer next
-function M.ticker(interval)
+function ticker.ticker(interval)
   check(interval)
   local start
   local last = 0 -- the number of the tick that was given last
@@ -40,4 +41,4 @@ function M.ticker(interval)
   end
 end
 
-return M
+return ticker
