@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* saros.core: the registration tables and the order of init, nothing else. */
 #include "combine/combine.h"
-#include "resident.h"
+#include "base/resident.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"

@@ -8,7 +8,7 @@
 #ifndef SR_HTTP_DECODER_H
 #define SR_HTTP_DECODER_H
 
-#include "http/buffer.h"
+#include "base/buffer.h"
 #include "http/codec.h"
 
 /* As many as libcurl lets a server name; it refuses more. */

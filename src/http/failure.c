@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/platform.h"
+#include "base/platform.h"
 
 void sr_failure_set(SrFailure *failure, const char *name, const char *code, const char *message) {
   if (failure->name != NULL) return;

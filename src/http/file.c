@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "http/platform.h"
+#include "base/platform.h"
 
 /* How many names are tried that turn out taken. */
 #define ATTEMPTS 100

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "http/buffer.h"
+#include "base/buffer.h"
 #include "http/decoder.h"
 
 typedef struct SrHead {

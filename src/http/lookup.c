@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/platform.h"
+#include "base/platform.h"
 #include "http/pool.h"
 
 struct SrLookup {

@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "base/resident.h"
 #include "http/body.h"
 #include "http/codec.h"
 #include "http/exchange.h"
@@ -15,7 +16,6 @@
 #include "http/pool.h"
 #include "http/suffix.h"
 #include "http/upload.h"
-#include "resident.h"
 
 #if LIBCURL_VERSION_NUM < 0x075700
 #error "libcurl 7.87 or later is needed: before, a cancelled name lookup blocks the loop (CURLOPT_QUICK_EXIT)"

@@ -19,7 +19,7 @@
 
 #include <stdlib.h>
 
-#include "http/platform.h"
+#include "base/platform.h"
 
 /* The lists of sockets at the start, a power of two. */
 #define FIRST_LISTS 64

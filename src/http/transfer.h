@@ -10,7 +10,7 @@
 #ifndef SR_HTTP_TRANSFER_H
 #define SR_HTTP_TRANSFER_H
 
-#include "http/buffer.h"
+#include "base/buffer.h"
 #include "http/chunks.h"
 #include "http/failure.h"
 #include "http/head.h"

@@ -9,7 +9,7 @@
 
 #include <curl/curl.h>
 
-#include "http/buffer.h"
+#include "base/buffer.h"
 #include "saros.h"
 
 struct SrTransfer;

@@ -4,9 +4,10 @@
 **
 ** Invariant: the bytes waiting are data[head .. size); head == size means empty.
 */
-#ifndef SR_HTTP_BUFFER_H
-#define SR_HTTP_BUFFER_H
+#ifndef SR_BASE_BUFFER_H
+#define SR_BASE_BUFFER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct SrBuffer {
@@ -27,10 +28,10 @@ static inline const char *sr_buffer_front(const SrBuffer *buffer) {
 }
 
 /* Makes room for `count` more bytes, so that appending them allocates nothing. False: no memory. */
-int sr_buffer_reserve(SrBuffer *buffer, size_t count);
+bool sr_buffer_reserve(SrBuffer *buffer, size_t count);
 
 /* Appends `count` bytes. False: no memory, nothing was appended. */
-int sr_buffer_append(SrBuffer *buffer, const char *bytes, size_t count);
+bool sr_buffer_append(SrBuffer *buffer, const char *bytes, size_t count);
 
 /* Takes `count` bytes (no more than wait) from the front. */
 void sr_buffer_take(SrBuffer *buffer, size_t count);

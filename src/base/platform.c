@@ -2,7 +2,7 @@
 /*
 ** Windows and Unix, see platform.h: first what is made of each, then each function twice.
 */
-#include "http/platform.h"
+#include "base/platform.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ typedef struct Start {
 } Start;
 
 static Start *new_start(void (*run)(void *arg), void *arg) {
-  Start *start = malloc(sizeof *start);
+  Start *start = (Start *)malloc(sizeof *start);
   if (start != NULL) *start = (Start){run, arg};
   return start;
 }
@@ -38,13 +38,13 @@ static void begin(Start *start) {
 
 /* --- Windows --------------------------------------------------------------- */
 
-curl_socket_t sr_socket_open(int family, int type, int protocol, int *status) {
+uv_os_sock_t sr_socket_open(int family, int type, int protocol, int *status) {
   SOCKET fd = WSASocketW(family, type, protocol, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
   *status = fd == INVALID_SOCKET ? uv_translate_sys_error(WSAGetLastError()) : 0;
   return fd;
 }
 
-int sr_socket_close(curl_socket_t socket) {
+int sr_socket_close(uv_os_sock_t socket) {
   return closesocket(socket) == 0 ? 0 : -1;
 }
 
@@ -52,12 +52,12 @@ static void thread(void *start) {
   begin(start);
 }
 
-int sr_thread_start(void (*run)(void *arg), void *arg) {
+bool sr_thread_start(void (*run)(void *arg), void *arg) {
   Start *start = new_start(run, arg);
-  if (start == NULL) return 0;
-  if (_beginthread(thread, 0, start) != (uintptr_t)-1) return 1;
+  if (start == NULL) return false;
+  if (_beginthread(thread, 0, start) != (uintptr_t)-1) return true;
   free(start);
-  return 0;
+  return false;
 }
 
 /* uv_translate_sys_error takes the system's numbers; these are of the C library, as far as files have them. */
@@ -127,13 +127,13 @@ static int new_socket(int family, int type, int protocol) {
 
 #endif
 
-curl_socket_t sr_socket_open(int family, int type, int protocol, int *status) {
+uv_os_sock_t sr_socket_open(int family, int type, int protocol, int *status) {
   int fd = new_socket(family, type, protocol);
   *status = fd < 0 ? uv_translate_sys_error(errno) : 0;
   return fd;
 }
 
-int sr_socket_close(curl_socket_t socket) {
+int sr_socket_close(uv_os_sock_t socket) {
   return close(socket);
 }
 
@@ -142,7 +142,7 @@ static void *thread(void *start) {
   return NULL;
 }
 
-int sr_thread_start(void (*run)(void *arg), void *arg) {
+bool sr_thread_start(void (*run)(void *arg), void *arg) {
   pthread_attr_t attributes;
   pthread_t id;
   int result = -1;

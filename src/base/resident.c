@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One way for each system, see resident.h. */
-#include "resident.h"
+#include "base/resident.h"
 
 #if defined(_WIN32)
 

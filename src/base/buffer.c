@@ -5,14 +5,14 @@
 ** Bytes already taken are dropped by moving the rest down only when that makes
 ** room, so a reader that keeps pace costs no copy beyond the append itself.
 */
-#include "http/buffer.h"
+#include "base/buffer.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A first block: most heads fit. malloc keeps blocks of this size at hand, those of 1 KiB it sorts. */
-#define FIRST_CAPACITY 512
+enum { FIRST_CAPACITY = 512 };
 
 static void compact(SrBuffer *buffer) {
   size_t length = sr_buffer_length(buffer);
@@ -21,33 +21,33 @@ static void compact(SrBuffer *buffer) {
   buffer->size = length;
 }
 
-static int grow(SrBuffer *buffer, size_t needed) {
+static bool grow(SrBuffer *buffer, size_t needed) {
   size_t capacity = buffer->capacity > 0 ? buffer->capacity : FIRST_CAPACITY;
   while (capacity < needed) {
-    if (capacity > SIZE_MAX / 2) return 0;
+    if (capacity > SIZE_MAX / 2) return false;
     capacity *= 2;
   }
-  char *data = realloc(buffer->data, capacity);
-  if (data == NULL) return 0;
+  char *data = (char *)realloc(buffer->data, capacity);
+  if (data == NULL) return false;
   buffer->data = data;
   buffer->capacity = capacity;
-  return 1;
+  return true;
 }
 
-int sr_buffer_reserve(SrBuffer *buffer, size_t count) {
-  if (buffer->capacity - buffer->size >= count) return 1;
+bool sr_buffer_reserve(SrBuffer *buffer, size_t count) {
+  if (buffer->capacity - buffer->size >= count) return true;
   if (buffer->head > 0) compact(buffer);
-  if (buffer->capacity - buffer->size >= count) return 1;
-  if (count > SIZE_MAX - buffer->size) return 0;
+  if (buffer->capacity - buffer->size >= count) return true;
+  if (count > SIZE_MAX - buffer->size) return false;
   return grow(buffer, buffer->size + count);
 }
 
-int sr_buffer_append(SrBuffer *buffer, const char *bytes, size_t count) {
-  if (count == 0) return 1;
-  if (!sr_buffer_reserve(buffer, count)) return 0;
+bool sr_buffer_append(SrBuffer *buffer, const char *bytes, size_t count) {
+  if (count == 0) return true;
+  if (!sr_buffer_reserve(buffer, count)) return false;
   memcpy(buffer->data + buffer->size, bytes, count);
   buffer->size += count;
-  return 1;
+  return true;
 }
 
 void sr_buffer_take(SrBuffer *buffer, size_t count) {
