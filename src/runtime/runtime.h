@@ -32,13 +32,13 @@ struct SrRuntime {
   SrTask *current;   /* the task that runs, or NULL */
   lua_State *base;   /* the coroutine in which `run` was called: tasks run on top of it */
   SrTask *main_task; /* of the run, until it has ended */
-  SrWaiter *ready;   /* oldest of the ready queue, linked by next */
+  SrWaiter *ready;   /* oldest of the ready queue, linked by next, and by prev up to the second */
   SrWaiter *newest;
   unsigned ready_count;
   unsigned in_turn;                /* those of the ready queue that have not had their step in this turn */
   unsigned runs;                   /* counts runs */
-  unsigned hops;                   /* tasks looked at in the present search for a cycle */
-  const SrTask *via;               /* the one by way of which it was found */
+  SrScope *walks;                  /* cancelled scopes below which that is being handed down, the present one first */
+  SrScope *fresh, *last_fresh;     /* those that were cancelled by the present step of it, in this order */
   volatile sig_atomic_t interrupt; /* Ctrl-C came and has not been raised yet */
   SrClock clock;
   SrScope root;        /* of the run */
@@ -105,6 +105,7 @@ static inline void sr_ready(SrRuntime *rt, SrTask *t) {
     rt->ready = &t->waiter;
   else
     rt->newest->next = &t->waiter;
+  t->waiter.prev = rt->newest;
   rt->newest = &t->waiter;
   rt->ready_count++;
 }
@@ -127,7 +128,7 @@ static inline bool sr_is_cancelled(const SrTask *t) {
   return t->current->cause != NULL || (t->rt->interrupt && sr_is_interrupted(t));
 }
 
-/* Takes a task out of the ready queue, wherever it stands. */
+/* Takes a task that stands in the ready queue out of it. */
 void sr_unready(SrRuntime *rt, SrTask *t);
 
 /* In a continuation: whether what was waited for is there. [-0, +0, v] */

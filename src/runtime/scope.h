@@ -6,6 +6,9 @@
 ** Invariant: scope->cause is the outermost cancelled scope that reaches this one, or
 ** NULL. It is kept by handing it down when a scope is cancelled or entered, so an await
 ** asks one pointer. A shield hands nothing down.
+**
+** A wait that is ended may cancel more: a gather cancels the tasks that it watches. How far that goes is up to the
+** user, so nothing here calls itself: what is to be walked through stands in a list that is linked through the scopes.
 */
 #ifndef SR_SCOPE_H
 #define SR_SCOPE_H
@@ -37,6 +40,8 @@ struct SrScope {
   bool cancelled;       /* cancelled itself */
   uint16_t source;      /* where it was made: see sr_place */
   int32_t line;
+  SrScope *queued; /* in a list of work: what comes after this one */
+  SrScope *cursor; /* of the walk that begins at this scope: where it goes on */
 };
 
 /* What a scope inside a task does when a task that it owns has ended. */

@@ -331,14 +331,15 @@ static int close_coroutine(lua_State *co, lua_State *from) {
 }
 
 void sr_unready(SrRuntime *rt, SrTask *t) {
-  SrWaiter **link = &rt->ready, *before = NULL;
-  while (*link != NULL && *link != &t->waiter) {
-    before = *link;
-    link = &(*link)->next;
-  }
-  if (*link == NULL) return;
-  *link = t->waiter.next;
-  if (rt->newest == &t->waiter) rt->newest = before;
+  SrWaiter *waiter = &t->waiter;
+  if (rt->ready == waiter)
+    rt->ready = waiter->next;
+  else
+    waiter->prev->next = waiter->next;
+  if (rt->newest != waiter)
+    waiter->next->prev = waiter->prev;
+  else
+    rt->newest = rt->ready == NULL ? NULL : waiter->prev;
   rt->ready_count--;
 }
 
@@ -361,6 +362,11 @@ static int l_end_killed(lua_State *L) {
   return l_end(L);
 }
 
+/* Whether it stands in the ready queue. */
+static bool is_ready(const SrTask *t) {
+  return t->future.state == SR_READY || t->future.state == SR_NEW;
+}
+
 void sr_kill(lua_State *L, SrTask *t) {
   lua_State *co = t->co;
   if (t->future.state == SR_PARKED)
@@ -369,7 +375,7 @@ void sr_kill(lua_State *L, SrTask *t) {
     lua_pushlightuserdata(L, t);
     sr_protected(L, l_undo, 1, 0);
   }
-  sr_unready(t->rt, t);
+  if (is_ready(t)) sr_unready(t->rt, t);
   if (sr_block_close_all(L, t)) lua_pop(L, 1);
   t->future.state = SR_RUNNING;
   t->co = NULL;

@@ -227,7 +227,8 @@ static void on_join_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   sr_wake(sr_task_of(waiter));
 }
 
-static const SrKind close_kind = {"the end of the cancelled task", abort_join, on_join_ended, false, NULL, NULL};
+static const SrKind close_kind = {
+    "the end of the cancelled task", abort_join, on_join_ended, false, &sr_await_links, NULL};
 
 /* task:close(), __close: cancels and joins; the outcome is dropped. Waits, out of reach of cancellation. */
 static int l_close(lua_State *L) {
