@@ -153,6 +153,8 @@ void sr_push_task_trace(lua_State *L, int index) {
   SrTask *t = sr_test_task(L, index);
   if (t->future.status == SR_FAILED) {
     sr_push_failure_trace(L, index);
+    sr_push_trace_text(L, -1);
+    lua_replace(L, -2);
     return;
   }
   if (t->future.state == SR_ENDED)
@@ -164,12 +166,94 @@ void sr_push_task_trace(lua_State *L, int index) {
 /* --- the chain across tasks ------------------------------------------------- */
 
 /*
+** A trace is the stack of a task as text, or, if that was awaited, a link: the stack of who awaited it and its trace.
+** So each task of a chain keeps its own part only.
+*/
+enum { LINK_STACK = 1, LINK_INNER };
+
+/* The stacks at each end of a chain that are shown; those between are counted. */
+enum { MAX_STACKS = 50 };
+
+/* Puts a link in the place of the trace at `index`; the stack of who awaited is on top. [-1, +0, m] */
+static void add_link(lua_State *L, int index) {
+  if (lua_isnil(L, index)) {
+    lua_replace(L, index); /* there was no memory for that one */
+    return;
+  }
+  lua_createtable(L, LINK_INNER, 0);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, LINK_STACK);
+  lua_pushvalue(L, index);
+  lua_rawseti(L, -2, LINK_INNER);
+  lua_replace(L, index);
+}
+
+/* The number of links of the trace on top. */
+static lua_Integer count_links(lua_State *L) {
+  lua_Integer count = 0;
+  lua_pushvalue(L, -1);
+  for (; lua_istable(L, -1); count++) {
+    lua_rawgeti(L, -1, LINK_INNER);
+    lua_replace(L, -2);
+  }
+  lua_pop(L, 1);
+  return count;
+}
+
+/* Pushes a list of the stacks that are shown, those of the trace on top, which has `links`, from the inside out. */
+static void push_stacks(lua_State *L, lua_Integer links) {
+  lua_Integer last = links < 2 * MAX_STACKS ? links + 1 : 2 * MAX_STACKS;
+  lua_createtable(L, (int)last, 0);
+  lua_pushvalue(L, -2);
+  for (lua_Integer left = links; left >= 0; left--) {
+    bool is_link = lua_istable(L, -1);
+    if (is_link)
+      lua_rawgeti(L, -1, LINK_STACK);
+    else
+      lua_pushvalue(L, -1);
+    if (left >= links - MAX_STACKS + 1)
+      lua_rawseti(L, -3, last - (links - left));
+    else if (left < MAX_STACKS)
+      lua_rawseti(L, -3, left + 1);
+    else
+      lua_pop(L, 1);
+    if (!is_link) break;
+    lua_rawgeti(L, -1, LINK_INNER);
+    lua_replace(L, -2);
+  }
+  lua_pop(L, 1);
+}
+
+void sr_push_trace_text(lua_State *L, int index) {
+  lua_pushvalue(L, index);
+  lua_Integer links = count_links(L), left_out = links + 1 - 2 * MAX_STACKS;
+  if (links == 0) return;
+  push_stacks(L, links);
+  int stacks = lua_gettop(L);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, stacks);
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  for (lua_Integer i = 1; i <= count; i++) {
+    if (i > 1) luaL_addstring(&buffer, "\nawaited by:\n");
+    if (i == MAX_STACKS + 1 && left_out > 0) {
+      lua_pushfstring(L, "(%I more tasks)\nawaited by:\n", (LUAI_UACINT)left_out);
+      luaL_addvalue(&buffer);
+    }
+    lua_rawgeti(L, stacks, i);
+    luaL_addvalue(&buffer);
+  }
+  luaL_pushresult(&buffer);
+  lua_replace(L, stacks - 1);
+  lua_pop(L, 1);
+}
+
+/*
 ** The origin of the error that is under way in a task: a list of these. Kept by task, so an error
 ** that passes a wait_for keeps its first trace.
 */
 enum {
   ORIGIN_ERROR = 1,
-  ORIGIN_TRACE,
+  ORIGIN_TRACE,   /* as sr_push_trace_text takes it */
   ORIGIN_SOURCE,  /* the task in which it arose, if that is another one */
   ORIGIN_IS_FRESH /* it has just come from another task: the trace lacks this one */
 };
@@ -206,7 +290,7 @@ static bool get_origin(lua_State *L, SrTask *t, int error) {
 
 void sr_note_origin(lua_State *L, SrTask *t, int index) {
   int error = lua_gettop(L);
-  sr_push_task_trace(L, index);
+  sr_push_failure_trace(L, index);
   sr_push_failure_source(L, index);
   lua_pushboolean(L, 1);
   set_origin(L, t, error);
@@ -247,8 +331,7 @@ int sr_l_handler(lua_State *L) {
     set_origin(L, t, 1);
   } else if (lua_toboolean(L, 4)) {
     push_stack_of(L, t, 1);
-    lua_pushfstring(L, "%s\nawaited by:\n%s", lua_tostring(L, 2), lua_tostring(L, 5));
-    lua_replace(L, 2);
+    add_link(L, 2);
     lua_pushboolean(L, 0);
     lua_replace(L, 4);
     lua_settop(L, 4);

@@ -27,6 +27,8 @@ void sr_push_where(lua_State *L, SrTask *t);
 /* Pushes the traceback of the task at `index`: of its failure, or of where it is now. [-0, +1, m] */
 void sr_push_task_trace(lua_State *L, int index);
 
+/* Pushes the text of a trace, as a failure keeps it; what is no trace is pushed as it is. [-0, +1, m] */
+void sr_push_trace_text(lua_State *L, int index);
 /*
 ** The chain across tasks. The error on top of L, raised now in task `t`, arose in the task at
 ** `index`, whose trace the handler is to put below its own. [-0, +0, m]
