@@ -11,6 +11,7 @@
 
 #include <signal.h>
 
+#include "runtime/source.h"
 #include "runtime/task.h"
 
 /* Numbers for things that come and go; the lowest that are free are used again. */
@@ -65,11 +66,9 @@ struct SrRuntime {
   unsigned block_count, block_capacity;
   SrWaiter *settlers;        /* tasks in testing.settle */
   saros_resource *resources; /* open ones, newest first */
-  char **sources;            /* names of source files, by number: see sr_place */
-  unsigned source_count;
-  char *home; /* what the names of our own Lua sources begin with, or NULL */
+  SrSources sources;         /* where scopes were made: see sr_place */
+  char *home;                /* what the names of our own Lua sources begin with, or NULL */
   size_t home_length;
-  unsigned last_source; /* the number found last: mostly the next one too */
   bool debug;           /* warnings are on */
   int64_t slow;         /* nanoseconds a step may take in debug mode */
   int64_t step_started; /* of the step that runs, in debug mode */
@@ -77,8 +76,8 @@ struct SrRuntime {
   lua_Integer failures; /* number of the newest failure box */
 };
 
-extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_idle_key, sr_runtime_key, sr_live_key,
-    sr_scheduler_key, sr_module_key, sr_protected_key;
+extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key,
+    sr_runtime_key, sr_live_key, sr_scheduler_key, sr_module_key, sr_protected_key;
 
 /* The runtime, from inside one of saros' own C functions. */
 static inline SrRuntime *sr_rt(lua_State *L) {

@@ -310,6 +310,13 @@ void sr_scope_forgive(SrScope *root) {
     if (at->kind == SR_SCOPE_TASK) SR_CONTAINER(at, SrTask, scope)->raised = 0;
 }
 
+unsigned sr_scope_keep_sources(SrRuntime *rt) {
+  unsigned count = 0;
+  for (SrScope *at = &rt->root; at != NULL; at = next_scope(&rt->root, at, true), count++)
+    sr_source_keep(rt, at->source);
+  return count;
+}
+
 void sr_scope_forget_all(SrRuntime *rt) {
   for (SrScope *at = &rt->root; at != NULL; at = next_scope(&rt->root, at, true)) {
     if (at->kind != SR_SCOPE_TASK) continue;

@@ -38,7 +38,7 @@ struct SrScope {
   SrScope *cause;       /* the outermost cancelled scope that reaches here, or NULL */
   uint8_t kind;         /* SrScopeKind */
   bool cancelled;       /* cancelled itself */
-  uint16_t source;      /* where it was made: see sr_place */
+  uint32_t source;      /* where it was made: see sr_place */
   int32_t line;
   SrScope *queued; /* in a list of work: what comes after this one */
   SrScope *cursor; /* of the walk that begins at this scope: where it goes on */
@@ -107,6 +107,8 @@ void sr_block_check_leave(lua_State *L, const SrBlock *block, const char *functi
 bool sr_block_close_all(lua_State *L, SrTask *t);
 /* The block if it is still the one with this serial, else NULL. */
 SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint64_t serial);
+/* Tells which sources are in use, by sr_source_keep. Returns how many scopes there are. */
+unsigned sr_scope_keep_sources(SrRuntime *rt);
 /* Forgets how often the tasks below have swallowed a cancellation. */
 void sr_scope_forgive(SrScope *root);
 /*

@@ -8,28 +8,12 @@
 #include "runtime/error.h"
 #include "runtime/failure.h"
 #include "runtime/runtime.h"
+#include "runtime/source.h"
 
 /* --- places ----------------------------------------------------------------- */
 
 /* Levels that are looked through for the user's code: it may have called by way of pcall, or of our own Lua. */
-enum { MAX_LEVELS = 12, MAX_SOURCES = 65535 };
-
-/* The number of a source name: 0 is unknown. Names are copied, as their chunk may be collected. */
-static unsigned source_number(SrRuntime *rt, const char *name, unsigned hint) {
-  if (hint != 0 && hint <= rt->source_count && strcmp(rt->sources[hint - 1], name) == 0) return hint;
-  for (unsigned i = rt->source_count; i > 0; i--)
-    if (strcmp(rt->sources[i - 1], name) == 0) return i;
-  if (rt->source_count == MAX_SOURCES) return 0;
-  char **sources = (char **)realloc(rt->sources, (rt->source_count + 1) * sizeof *sources);
-  if (sources == NULL) return 0;
-  rt->sources = sources;
-  size_t size = strlen(name) + 1;
-  char *copy = (char *)malloc(size);
-  if (copy == NULL) return 0;
-  memcpy(copy, name, size);
-  rt->sources[rt->source_count++] = copy;
-  return rt->source_count;
-}
+enum { MAX_LEVELS = 12 };
 
 /* The Lua code that called the running function, if it can be that of the user; false if there is none. */
 static bool find_caller(lua_State *L, const SrRuntime *rt, int level, lua_Debug *ar) {
@@ -58,16 +42,16 @@ void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope) {
   scope->source = 0;
   scope->line = 0;
   if (!find_caller(L, rt, 1, &ar)) return;
-  rt->last_source = source_number(rt, ar.short_src, rt->last_source);
-  scope->source = (uint16_t)rt->last_source;
+  scope->source = (uint32_t)sr_source_number(rt, ar.short_src);
   scope->line = ar.currentline;
 }
 
 static void push_source(lua_State *L, const SrRuntime *rt, unsigned source, int line) {
-  if (source == 0 || source > rt->source_count)
+  const char *name = sr_source_name(rt, source);
+  if (name == NULL)
     lua_pushliteral(L, "?");
   else
-    lua_pushfstring(L, "%s:%d", rt->sources[source - 1], line);
+    lua_pushfstring(L, "%s:%d", name, line);
 }
 
 void sr_push_position(lua_State *L) {
@@ -87,7 +71,7 @@ void sr_place_resource(lua_State *L, saros_resource *resource) {
   lua_Debug ar;
   resource->source = resource->line = 0;
   if (!find_caller(L, rt, 1, &ar)) return;
-  resource->source = (int)source_number(rt, ar.short_src, 0);
+  resource->source = (int)sr_source_number(rt, ar.short_src);
   resource->line = ar.currentline;
 }
 
@@ -95,13 +79,29 @@ void sr_push_resource_place(lua_State *L, const saros_resource *resource) {
   push_source(L, sr_find_runtime(L), (unsigned)resource->source, resource->line);
 }
 
-void sr_free_sources(SrRuntime *rt) {
-  for (unsigned i = 0; i < rt->source_count; i++) free(rt->sources[i]);
-  free(rt->sources);
-  free(rt->home);
-  rt->sources = NULL;
-  rt->home = NULL;
-  rt->source_count = rt->last_source = 0;
+void sr_keep_place(lua_State *L, int index) {
+  SrTask *t = (SrTask *)lua_touserdata(L, index);
+  uint32_t source = t->scope.source;
+  t->scope.source = 0; /* it is lost if there is no memory for the text */
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_places_key);
+  lua_pushvalue(L, index);
+  push_source(L, t->rt, source, t->scope.line);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  t->scope.source = source;
+}
+
+/* Pushes the place of the task at `index`, which may have ended. */
+static void push_place_of(lua_State *L, int index) {
+  const SrTask *t = (const SrTask *)lua_touserdata(L, index);
+  if (t->future.state != SR_ENDED || t->scope.source <= SR_LASTING_SOURCES) {
+    sr_push_place(L, &t->scope);
+    return;
+  }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_places_key);
+  lua_pushvalue(L, index);
+  lua_rawget(L, -2);
+  lua_replace(L, -2);
 }
 
 /* --- stacks ----------------------------------------------------------------- */
@@ -128,10 +128,10 @@ void sr_push_where(lua_State *L, SrTask *t) {
     sr_push_place(L, &t->scope);
 }
 
-/* Pushes "[task 'name' spawned at place]". */
-static void push_label(lua_State *L, SrTask *t) {
-  sr_push_name(L, t);
-  sr_push_place(L, &t->scope);
+/* Pushes "[task 'name' spawned at place]" of the task at `index`, which may have ended. */
+static void push_label(lua_State *L, int index) {
+  sr_push_name_of(L, index);
+  push_place_of(L, index);
   lua_pushfstring(L, "[task '%s' spawned at %s]", lua_tostring(L, -2), lua_tostring(L, -1));
   lua_replace(L, -3);
   lua_pop(L, 1);
@@ -143,7 +143,9 @@ static void push_stack_of(lua_State *L, SrTask *t, int level) {
     sr_push_stack(L, t->co, level);
   else
     lua_pushliteral(L, "stack traceback: (not running)");
-  push_label(L, t);
+  sr_push_task(L, t);
+  push_label(L, lua_gettop(L));
+  lua_replace(L, -2);
   lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
   lua_replace(L, -3);
   lua_pop(L, 1);
@@ -158,7 +160,7 @@ void sr_push_task_trace(lua_State *L, int index) {
     return;
   }
   if (t->future.state == SR_ENDED)
-    push_label(L, t);
+    push_label(L, lua_absindex(L, index));
   else
     push_stack_of(L, t, 0);
 }

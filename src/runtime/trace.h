@@ -16,7 +16,9 @@ void sr_push_position(lua_State *L);
 void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope);
 /* Pushes "file:line" of a recorded place. [-0, +1, m] */
 void sr_push_place(lua_State *L, const SrScope *scope);
-/* The same for a resource. */
+/* The task at `index` ends, and its place may be forgotten as one of many: keeps its text. [-0, +0, m] */
+void sr_keep_place(lua_State *L, int index);
+/* A resource is placed as a scope is. */
 void sr_place_resource(lua_State *L, saros_resource *resource);
 void sr_push_resource_place(lua_State *L, const saros_resource *resource);
 
@@ -54,7 +56,5 @@ void sr_push_overtime(lua_State *L, SrRuntime *rt);
 
 /* Pushes a text that names every task, handle and timer of a test that is over, or nil. [-0, +1, m] */
 void sr_push_leftovers(lua_State *L, SrRuntime *rt);
-
-void sr_free_sources(SrRuntime *rt);
 
 #endif
