@@ -235,7 +235,8 @@ static int l_close(lua_State *L) {
   SrTask *target = check_task(L, "task:close");
   if (target->future.status != SR_PENDING) return 0;
   SrTask *t = sr_check_wait(L, "task:close");
-  if (sr_scope_within(&t->scope, &target->scope)) return sr_raise_cycle(L, t, target);
+  bool may_be_inside = t == target || target->scope.children != NULL;
+  if (may_be_inside && sr_scope_within(&t->scope, &target->scope)) return sr_raise_cycle(L, t, target);
   sr_scope_cancel(&target->scope);
   if (sr_waits_for(target, t)) return sr_raise_cycle(L, t, target); /* it joins us, whatever we do */
   sr_ring_append(&target->future.watchers, &t->waiter);
