@@ -174,7 +174,7 @@ describe("a cycle of tasks", function()
 
   for _, length in ipairs{2, 7, 100, 12000} do
     it(("of %d, waiting in many ways, is told at once to the one that closes it"):format(length), inside(function()
-      local alarm <close> = async.spawn(async.sleep, 1000) -- so it is no deadlock of the run
+      local _ <close> = async.spawn(async.sleep, 1000) -- so it is no deadlock of the run
       local err = close_ring(length)
       assert.is_true(async.is_error(err, "DeadlockError"), tostring(err))
       assert.is_true(#err.tasks >= length)
@@ -189,7 +189,7 @@ describe("a cycle of tasks", function()
   it("is told on a small stack, be it long", function()
     local result = script([[
       async.run(function()
-        local alarm <close> = async.spawn(async.sleep, 1000)
+        local _ <close> = async.spawn(async.sleep, 1000)
         local list, n = {}, 20000
         for i = 1, n do
           list[i] = async.spawn(function()
@@ -206,7 +206,7 @@ describe("a cycle of tasks", function()
   end)
 
   it("is seen through a function that a gather runs", inside(function()
-    local alarm <close> = async.spawn(async.sleep, 1000)
+    local _ <close> = async.spawn(async.sleep, 1000)
     local one, other
     one = async.spawn(function() async.gather(function() other:await() end) end)
     other = async.spawn(function()
@@ -222,7 +222,7 @@ describe("a cycle of tasks", function()
   end))
 
   it("is seen through the items of a list, whichever of them closes it", inside(function()
-    local alarm <close> = async.spawn(async.sleep, 1000)
+    local _ <close> = async.spawn(async.sleep, 1000)
     for place = 1, 3 do
       local list, task = {}, nil
       for i = 1, 3 do list[i] = async.spawn(i == place and function() task:await() end or hang) end
@@ -236,7 +236,7 @@ describe("a cycle of tasks", function()
   end))
 
   it("of locks is told, be it long", inside(function()
-    local alarm <close> = async.spawn(async.sleep, 1000)
+    local _ <close> = async.spawn(async.sleep, 1000)
     local locks, err = {}, nil
     for i = 1, MANY do locks[i] = async.lock() end
     local group <close> = async.task_group()
