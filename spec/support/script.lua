@@ -44,14 +44,15 @@ local function environment(extra)
 end
 
 ---@param source string  begins in the script's second line; `async`, `ctrl_c` and `on_line` are there
----@param options? {env: table, bare: boolean, descriptors: integer}  `bare`: without that first line; `descriptors`:
----  how many there may be
+---@param options? {env: table, bare: boolean, descriptors: integer, stack: integer}  `bare`: without that first line;
+---  `descriptors`: how many there may be; `stack`: of C, in KiB
 ---@return {out: string, err: string, code: integer?, signal: integer?, path: string}
 return function(source, options)
   local path = os.tmpname()
   local out, err = path .. ".out", path .. ".err"
   write(path, (options and options.bare and "" or PRELUDE) .. source)
   local limit = options and options.descriptors and ("ulimit -n %d; "):format(options.descriptors) or ""
+  if options and options.stack then limit = limit .. ("ulimit -s %d; "):format(options.stack) end
   local command = limit .. ("exec env -u LD_PRELOAD timeout --foreground 60 %s %s %s >%s 2>%s </dev/null"):format(
     environment(options and options.env), quote(interpreter()), quote(path), quote(out), quote(err))
   local _, kind, number = os.execute(command)

@@ -27,20 +27,19 @@ static void check_item(lua_State *L, const char *function, lua_Integer number, b
 
 bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions) {
   lua_Integer total = (lua_Integer)lua_rawlen(L, index);
-  SrTask *cycle = NULL;
   bool only_functions = true;
   for (lua_Integer i = 1; i <= total; i++) {
     lua_rawgeti(L, index, i);
     if (!takes_functions || !lua_isfunction(L, -1)) {
       check_item(L, function, i, takes_functions);
-      SrTask *task = sr_test_task(L, -1);
-      if (task != NULL && task->future.status == SR_PENDING && sr_waits_for(task, t)) cycle = task;
       only_functions = false;
     }
     lua_pop(L, 1);
   }
+  if (only_functions) return true;
+  SrTask *cycle = sr_find_waiting(L, index, t);
   if (cycle != NULL) sr_raise_cycle(L, t, cycle);
-  return only_functions;
+  return false;
 }
 
 /* --- what has ended --------------------------------------------------------- */
@@ -229,7 +228,14 @@ static void on_watched_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   wake_if_over(join);
 }
 
-static const SrKind watch_kind = {"the end of a task or future", NULL, on_watched_ended, false, NULL, NULL};
+/* From a watched task to the host. */
+static bool link_host(const SrWaiter *watcher, SrLink *link) {
+  link->task = SR_CONTAINER(watcher, SrWatch, waiter)->join->block.task;
+  return false;
+}
+
+static const SrLinks watch_links = {NULL, link_host};
+static const SrKind watch_kind = {"the end of a task or future", NULL, on_watched_ended, false, &watch_links, NULL};
 
 static void watch(lua_State *L, SrJoin *join, uint32_t index, SrFuture *target) {
   if (join->watches == NULL) join->watches = (SrWatch *)calloc(join->total, sizeof(SrWatch));
@@ -271,15 +277,16 @@ int sr_join_abort(SrTask *t) {
   return is_over(join);
 }
 
-/* What the host owns is seen by scope; what it watches is looked through here. */
-bool sr_join_reaches(const SrTask *t, const SrTask *waiter, bool (*follow)(const SrTask *, const SrTask *)) {
+/* From the host to the tasks that it watches; those that it owns are found by scope. */
+static bool link_watched(const SrTask *t, SrLink *link) {
   const SrJoin *join = (const SrJoin *)t->object;
-  for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) {
-    const SrFuture *target = join->watches[i].target;
-    if (target != NULL && target->head.cls == &sr_task_class && follow((const SrTask *)target, waiter)) return true;
-  }
-  return false;
+  if (join->watches == NULL || link->index == join->total) return false;
+  SrFuture *target = join->watches[link->index++].target;
+  if (target != NULL && target->head.cls == &sr_task_class) link->task = (SrTask *)target;
+  return link->index < join->total;
 }
+
+const SrLinks sr_join_links = {link_watched, NULL};
 
 static void dispose(lua_State *L, SrBlock *block) {
   (void)L;

@@ -36,9 +36,9 @@ typedef struct SrJoinPolicy {
 
 /* The kind of a policy's wait. */
 #define SR_JOIN_KIND(name)                                                                                             \
-  { name, sr_join_abort, NULL, true, sr_join_reaches, NULL }
+  { name, sr_join_abort, NULL, true, &sr_join_links, NULL }
 int sr_join_abort(SrTask *t);
-bool sr_join_reaches(const SrTask *t, const SrTask *waiter, bool (*follow)(const SrTask *, const SrTask *));
+extern const SrLinks sr_join_links;
 
 /* The frame of the host's C function, the same for all. */
 enum {

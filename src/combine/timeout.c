@@ -116,7 +116,7 @@ static void on_target_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   sr_wake(sr_task_of(waiter));
 }
 
-static const SrKind target_kind = {"task", abort_target, on_target_ended, false, NULL, NULL};
+static const SrKind target_kind = {"task", abort_target, on_target_ended, false, &sr_await_links, NULL};
 
 /* A result or an error of its own that the task still had is not thrown away. */
 static int k_target(lua_State *L, int status, lua_KContext ctx) {

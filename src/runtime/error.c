@@ -118,10 +118,36 @@ static void count_errors(lua_State *L, int errors, uint32_t count) {
   lua_setfield(L, errors, "n");
 }
 
+/* As much of the text of an error as the message of a GroupError quotes: half of it from either end. */
+enum { MAX_QUOTED = 1000 };
+
+/* The end of the first `length` bytes of a text, or before it where that would cut a character of UTF-8. */
+static size_t whole_characters(const char *text, size_t length) {
+  while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80) length--;
+  return length;
+}
+
+/*
+** Cuts the text on top. Groups nest, and each quotes the one inside: uncut, the messages of deep ones would be as long
+** as they are deep. The end is what the innermost error says.
+*/
+static void shorten(lua_State *L) {
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  if (length <= MAX_QUOTED) return;
+  size_t head = whole_characters(text, MAX_QUOTED / 2), tail = whole_characters(text, length - MAX_QUOTED / 2);
+  lua_pushlstring(L, text, head);
+  lua_pushliteral(L, " ... ");
+  lua_pushlstring(L, text + tail, length - tail);
+  lua_concat(L, 3);
+  lua_replace(L, -2);
+}
+
 void sr_push_group_error(lua_State *L, int errors, uint32_t count) {
   count_errors(L, errors, count);
   lua_rawgeti(L, errors, 1);
   sr_push_text(L, -1);
+  shorten(L);
   const char *first = lua_tostring(L, -1);
   if (count == 1)
     sr_push_error(L, "GroupError", "EGROUP", "a task of the group failed: %s", first);

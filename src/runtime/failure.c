@@ -30,9 +30,10 @@ static void print_report(lua_State *L, int error, int task, int trace) {
   sr_push_name_of(L, task);
   sr_push_text(L, error);
   fprintf(stderr, "saros: task '%s' failed and nobody looked at it: %s\n", lua_tostring(L, -2), lua_tostring(L, -1));
-  if (lua_isstring(L, trace)) fprintf(stderr, "%s\n", lua_tostring(L, trace));
+  sr_push_trace_text(L, trace);
+  if (lua_isstring(L, -1)) fprintf(stderr, "%s\n", lua_tostring(L, -1));
   fflush(stderr);
-  lua_pop(L, 2);
+  lua_pop(L, 3);
 }
 
 /* Reports (error, task, trace). */

@@ -84,52 +84,12 @@ static void on_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   sr_wake(sr_task_of(waiter));
 }
 
-const SrKind sr_await_kind = {"task", abort_await, on_ended, false, NULL, NULL};
+const SrKind sr_await_kind = {"task", abort_await, on_ended, false, &sr_await_links, NULL};
 
 static int k_await(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
   return sr_was_woken(L, t) ? sr_push_results(L, (SrFuture *)t->object, 1, t) : sr_throw(L, t);
-}
-
-/* Tasks that are looked at before a cycle is taken for none; the deadlock report finds it in the end. */
-enum { MAX_HOPS = 10000 };
-
-static bool follow(const SrTask *t, const SrTask *waiter) {
-  while (t->rt->hops++ < MAX_HOPS) {
-    if (t == waiter) return true;
-    if (t->future.state != SR_PARKED) return false;
-    if (t->waiter.kind->joins && sr_scope_within(&waiter->scope, t->current)) return true;
-    if (t->waiter.kind->reaches != NULL) return t->waiter.kind->reaches(t, waiter, follow);
-    if (t->waiter.kind->ended == NULL) return false;
-    const SrFuture *target = (const SrFuture *)t->object;
-    if (target->head.cls != &sr_task_class) return false;
-    t = (const SrTask *)target;
-  }
-  return false;
-}
-
-bool sr_waits_for(const SrTask *t, const SrTask *waiter) {
-  bool is_alone = waiter->future.watchers == NULL && waiter->scope.parent->kind == SR_SCOPE_RUN;
-  if (is_alone) return t == waiter; /* nobody waits for it */
-  t->rt->hops = 0;
-  return follow(t, waiter);
-}
-
-static bool follow_and_note(const SrTask *t, const SrTask *waiter) {
-  t->rt->hops = 0;
-  if (!follow(t, waiter)) return false;
-  t->rt->via = t;
-  return true;
-}
-
-SrTask *sr_next_in_cycle(SrTask *t, SrTask *waiter) {
-  if (t->future.state != SR_PARKED) return NULL;
-  if (t->waiter.kind->joins && sr_scope_within(&waiter->scope, t->current)) return waiter;
-  if (t->waiter.kind->reaches != NULL)
-    return t->waiter.kind->reaches(t, waiter, follow_and_note) ? (SrTask *)t->rt->via : NULL;
-  SrFuture *target = t->waiter.kind->ended != NULL ? (SrFuture *)t->object : NULL;
-  return target != NULL && target->head.cls == &sr_task_class ? (SrTask *)target : NULL;
 }
 
 int sr_await(lua_State *L, SrFuture *target, const char *function) {

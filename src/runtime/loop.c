@@ -141,9 +141,10 @@ static void drain(lua_State *L, SrRuntime *rt) {
   while (rt->in_turn > 0 && rt->ready_count > 0) {
     SrTask *t = rt->is_scheduled ? choose(L, rt, rt->in_turn) : sr_take_ready(rt);
     rt->in_turn--;
-    if (t->raised > SWALLOW_LIMIT && rt->is_closing)
+    if (t->raised > SWALLOW_LIMIT && rt->is_closing) {
+      t->future.state = SR_RUNNING; /* it stands in the queue no more */
       sr_kill(L, t);
-    else
+    } else
       sr_step(L, t); /* the only call, so that it is compiled in here: a return after lua_resume is never foreseen */
   }
   rt->in_turn = 0;

@@ -11,8 +11,8 @@
 #include "runtime/loop.h"
 #include "runtime/trace.h"
 
-const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_idle_key, sr_runtime_key, sr_live_key,
-    sr_scheduler_key, sr_module_key, sr_protected_key;
+const char sr_vault_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_runtime_key,
+    sr_live_key, sr_scheduler_key, sr_module_key, sr_protected_key;
 
 SrRuntime *sr_find_runtime(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
@@ -247,7 +247,9 @@ static int l_collect(lua_State *L) {
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
-  sr_free_sources(rt);
+  sr_source_free_all(rt);
+  free(rt->home);
+  rt->home = NULL;
   rt->is_running = false;
   return 0;
 }
@@ -288,6 +290,7 @@ int sr_open_runtime(lua_State *L, lua_CFunction init) {
   new_table_at(L, &sr_vault_key, NULL);
   new_table_at(L, &sr_origin_key, "k");
   new_table_at(L, &sr_names_key, "k");
+  new_table_at(L, &sr_places_key, "k");
   new_table_at(L, &sr_idle_key, NULL);
   sr_open_debug(rt);
   push_upvalues(L, rt);

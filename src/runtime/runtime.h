@@ -11,6 +11,7 @@
 
 #include <signal.h>
 
+#include "runtime/source.h"
 #include "runtime/task.h"
 
 /* Numbers for things that come and go; the lowest that are free are used again. */
@@ -32,13 +33,13 @@ struct SrRuntime {
   SrTask *current;   /* the task that runs, or NULL */
   lua_State *base;   /* the coroutine in which `run` was called: tasks run on top of it */
   SrTask *main_task; /* of the run, until it has ended */
-  SrWaiter *ready;   /* oldest of the ready queue, linked by next */
+  SrWaiter *ready;   /* oldest of the ready queue, linked by next, and by prev up to the second */
   SrWaiter *newest;
   unsigned ready_count;
   unsigned in_turn;                /* those of the ready queue that have not had their step in this turn */
   unsigned runs;                   /* counts runs */
-  unsigned hops;                   /* tasks looked at in the present search for a cycle */
-  const SrTask *via;               /* the one by way of which it was found */
+  SrScope *walks;                  /* cancelled scopes below which that is being handed down, the present one first */
+  SrScope *fresh, *last_fresh;     /* those that were cancelled by the present step of it, in this order */
   volatile sig_atomic_t interrupt; /* Ctrl-C came and has not been raised yet */
   SrClock clock;
   SrScope root;        /* of the run */
@@ -65,11 +66,9 @@ struct SrRuntime {
   unsigned block_count, block_capacity;
   SrWaiter *settlers;        /* tasks in testing.settle */
   saros_resource *resources; /* open ones, newest first */
-  char **sources;            /* names of source files, by number: see sr_place */
-  unsigned source_count;
-  char *home; /* what the names of our own Lua sources begin with, or NULL */
+  SrSources sources;         /* where scopes were made: see sr_place */
+  char *home;                /* what the names of our own Lua sources begin with, or NULL */
   size_t home_length;
-  unsigned last_source; /* the number found last: mostly the next one too */
   bool debug;           /* warnings are on */
   int64_t slow;         /* nanoseconds a step may take in debug mode */
   int64_t step_started; /* of the step that runs, in debug mode */
@@ -77,8 +76,8 @@ struct SrRuntime {
   lua_Integer failures; /* number of the newest failure box */
 };
 
-extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_idle_key, sr_runtime_key, sr_live_key,
-    sr_scheduler_key, sr_module_key, sr_protected_key;
+extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key,
+    sr_runtime_key, sr_live_key, sr_scheduler_key, sr_module_key, sr_protected_key;
 
 /* The runtime, from inside one of saros' own C functions. */
 static inline SrRuntime *sr_rt(lua_State *L) {
@@ -105,6 +104,7 @@ static inline void sr_ready(SrRuntime *rt, SrTask *t) {
     rt->ready = &t->waiter;
   else
     rt->newest->next = &t->waiter;
+  t->waiter.prev = rt->newest;
   rt->newest = &t->waiter;
   rt->ready_count++;
 }
@@ -127,7 +127,7 @@ static inline bool sr_is_cancelled(const SrTask *t) {
   return t->current->cause != NULL || (t->rt->interrupt && sr_is_interrupted(t));
 }
 
-/* Takes a task out of the ready queue, wherever it stands. */
+/* Takes a task that stands in the ready queue out of it. */
 void sr_unready(SrRuntime *rt, SrTask *t);
 
 /* In a continuation: whether what was waited for is there. [-0, +0, v] */

@@ -87,25 +87,66 @@ static bool joins(const SrTask *t) {
   return t->future.state == SR_PARKED && t->waiter.kind->joins;
 }
 
-/* Hands `cause` down from `top` and ends the waits it reaches. */
-static void hand_down(SrScope *top, SrScope *cause) {
-  bool descend;
-  for (SrScope *at = top; at != NULL; at = next_scope(top, at, descend)) {
-    descend = at == top || at->kind != SR_SCOPE_SHIELD;
-    if (!descend) {
-      limit_shield((SrBlock *)(void *)at);
-      continue;
-    }
-    at->cause = cause;
-    SrTask *t = task_in(at);
-    if (t != NULL && !(at == top && joins(t))) sr_abort(t, SR_BY_CANCEL);
+static SrRuntime *runtime_of(SrScope *scope) {
+  if (scope->kind == SR_SCOPE_RUN) return SR_CONTAINER(scope, SrRuntime, root);
+  if (scope->kind == SR_SCOPE_TASK) return SR_CONTAINER(scope, SrTask, scope)->rt;
+  return ((SrBlock *)(void *)scope)->task->rt;
+}
+
+/* One step of the walk from `top`, which is cancelled: hands that down to one scope and ends the wait it reaches. */
+static void hand_down(SrScope *top) {
+  SrScope *at = top->cursor;
+  bool descend = at == top || at->kind != SR_SCOPE_SHIELD;
+  top->cursor = next_scope(top, at, descend);
+  if (!descend) {
+    limit_shield((SrBlock *)(void *)at);
+    return;
+  }
+  at->cause = top;
+  SrTask *t = task_in(at);
+  if (t != NULL && !(at == top && joins(t))) sr_abort(t, SR_BY_CANCEL);
+}
+
+/* Whether the walk from `top` is over: at its end, or overtaken by one that began further outside. */
+static bool is_walked(const SrScope *top) {
+  return top->cursor == NULL || top->cause != (top->cursor == top ? NULL : top);
+}
+
+/* What the last step has cancelled comes before the rest of the walk that it belongs to. */
+static void take_fresh(SrRuntime *rt) {
+  if (rt->fresh == NULL) return;
+  rt->last_fresh->queued = rt->walks;
+  rt->walks = rt->fresh;
+  rt->fresh = NULL;
+}
+
+/* Begins a walk at `top`. Inside another one it waits until the step that asks for it is done. */
+static void walk_from(SrScope *top) {
+  SrRuntime *rt = runtime_of(top);
+  top->cursor = top;
+  if (rt->walks != NULL) {
+    if (rt->fresh == NULL)
+      rt->fresh = top;
+    else
+      rt->last_fresh->queued = top;
+    rt->last_fresh = top;
+    return;
+  }
+  top->queued = NULL;
+  rt->walks = top;
+  while (rt->walks != NULL) {
+    if (is_walked(rt->walks))
+      rt->walks = rt->walks->queued;
+    else
+      hand_down(rt->walks);
+    take_fresh(rt);
   }
 }
 
 bool sr_scope_cancel(SrScope *scope) {
   if (scope->cancelled) return false;
   scope->cancelled = true;
-  if (scope->cause == NULL) hand_down(scope, scope);
+  if (scope->cause == NULL) walk_from(scope);
   return true;
 }
 
@@ -189,7 +230,8 @@ static void orphan(SrScope *scope, SrScope *root) {
     sr_scope_exit(child);
     hang_below(child, root);
     child->cancelled = true;
-    hand_down(child, child);
+    child->cause = NULL;
+    walk_from(child);
   }
 }
 
@@ -266,6 +308,13 @@ bool sr_block_close_all(lua_State *L, SrTask *t) {
 void sr_scope_forgive(SrScope *root) {
   for (SrScope *at = root; at != NULL; at = next_scope(root, at, true))
     if (at->kind == SR_SCOPE_TASK) SR_CONTAINER(at, SrTask, scope)->raised = 0;
+}
+
+unsigned sr_scope_keep_sources(SrRuntime *rt) {
+  unsigned count = 0;
+  for (SrScope *at = &rt->root; at != NULL; at = next_scope(&rt->root, at, true), count++)
+    sr_source_keep(rt, at->source);
+  return count;
 }
 
 void sr_scope_forget_all(SrRuntime *rt) {

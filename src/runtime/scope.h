@@ -6,6 +6,9 @@
 ** Invariant: scope->cause is the outermost cancelled scope that reaches this one, or
 ** NULL. It is kept by handing it down when a scope is cancelled or entered, so an await
 ** asks one pointer. A shield hands nothing down.
+**
+** A wait that is ended may cancel more: a gather cancels the tasks that it watches. How far that goes is up to the
+** user, so nothing here calls itself: what is to be walked through stands in a list that is linked through the scopes.
 */
 #ifndef SR_SCOPE_H
 #define SR_SCOPE_H
@@ -35,8 +38,10 @@ struct SrScope {
   SrScope *cause;       /* the outermost cancelled scope that reaches here, or NULL */
   uint8_t kind;         /* SrScopeKind */
   bool cancelled;       /* cancelled itself */
-  uint16_t source;      /* where it was made: see sr_place */
+  uint32_t source;      /* where it was made: see sr_place */
   int32_t line;
+  SrScope *queued; /* in a list of work: what comes after this one */
+  SrScope *cursor; /* of the walk that begins at this scope: where it goes on */
 };
 
 /* What a scope inside a task does when a task that it owns has ended. */
@@ -102,6 +107,8 @@ void sr_block_check_leave(lua_State *L, const SrBlock *block, const char *functi
 bool sr_block_close_all(lua_State *L, SrTask *t);
 /* The block if it is still the one with this serial, else NULL. */
 SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint64_t serial);
+/* Tells which sources are in use, by sr_source_keep. Returns how many scopes there are. */
+unsigned sr_scope_keep_sources(SrRuntime *rt);
 /* Forgets how often the tasks below have swallowed a cancellation. */
 void sr_scope_forgive(SrScope *root);
 /*

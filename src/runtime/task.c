@@ -88,6 +88,7 @@ static void end_task(lua_State *L, SrTask *t, int first, bool ok) {
   uint32_t index = t->future.count;
   SrStatus status = ok ? SR_DONE : failure_status(L, t, first);
   sr_debug_end(L, t, status);
+  if (t->scope.source > SR_LASTING_SOURCES) sr_keep_place(L, 1);
   sr_keep_outcome(L, &t->future, 1, first, status);
   settle_task(L, t, lua_upvalueindex(SR_UP_LIVE), status);
   SrBlock *owner = (SrBlock *)t->object;
@@ -331,14 +332,15 @@ static int close_coroutine(lua_State *co, lua_State *from) {
 }
 
 void sr_unready(SrRuntime *rt, SrTask *t) {
-  SrWaiter **link = &rt->ready, *before = NULL;
-  while (*link != NULL && *link != &t->waiter) {
-    before = *link;
-    link = &(*link)->next;
-  }
-  if (*link == NULL) return;
-  *link = t->waiter.next;
-  if (rt->newest == &t->waiter) rt->newest = before;
+  SrWaiter *waiter = &t->waiter;
+  if (rt->ready == waiter)
+    rt->ready = waiter->next;
+  else
+    waiter->prev->next = waiter->next;
+  if (rt->newest != waiter)
+    waiter->next->prev = waiter->prev;
+  else
+    rt->newest = rt->ready == NULL ? NULL : waiter->prev;
   rt->ready_count--;
 }
 
@@ -361,6 +363,11 @@ static int l_end_killed(lua_State *L) {
   return l_end(L);
 }
 
+/* Whether it stands in the ready queue. */
+static bool is_ready(const SrTask *t) {
+  return t->future.state == SR_READY || t->future.state == SR_NEW;
+}
+
 void sr_kill(lua_State *L, SrTask *t) {
   lua_State *co = t->co;
   if (t->future.state == SR_PARKED)
@@ -369,7 +376,7 @@ void sr_kill(lua_State *L, SrTask *t) {
     lua_pushlightuserdata(L, t);
     sr_protected(L, l_undo, 1, 0);
   }
-  sr_unready(t->rt, t);
+  if (is_ready(t)) sr_unready(t->rt, t);
   if (sr_block_close_all(L, t)) lua_pop(L, 1);
   t->future.state = SR_RUNNING;
   t->co = NULL;

@@ -48,6 +48,7 @@ struct SrTask {
   uint16_t budget;  /* awaits left that need not wait; before the first step, how many arguments it has */
   uint16_t raised;  /* cancellations raised in it, up to a limit */
   bool is_anchored; /* it has been parked: user value 1 is its coroutine */
+  uint8_t seen;     /* in a search for a cycle: the side that came here, else 0 */
 };
 
 extern const SrClass sr_task_class;
@@ -109,10 +110,15 @@ void sr_push_first(lua_State *L, int index);
 /* Awaits the task or future at index 1; `function` is its name in messages. To be returned. [-0, +n, v] */
 int sr_await(lua_State *L, SrFuture *target, const char *function);
 extern const SrKind sr_await_kind;
-/* Whether `t` ends only after `waiter` has. */
-bool sr_waits_for(const SrTask *t, const SrTask *waiter);
-/* The task that `t`, which waits for `waiter`, waits for itself; NULL if that is no task. */
-SrTask *sr_next_in_cycle(SrTask *t, SrTask *waiter);
+/* Whether `target` ends only after `waiter` has. */
+bool sr_waits_for(SrTask *target, SrTask *waiter);
+/* The first task of the list at `list` of which that holds, or NULL. [-0, +0, -] */
+SrTask *sr_find_waiting(lua_State *L, int list, SrTask *waiter);
+/*
+** The cycle that closes if `waiter` waits for `target`: `target`, what that waits for, and so on up to `waiter`, which
+** is left out. Stores the first `room` of them; returns how many there are.
+*/
+size_t sr_trace_cycle(SrTask *target, SrTask *waiter, SrTask **path, size_t room);
 /* Raises the DeadlockError of task `t` that is about to wait for `target`. [-0, +0, v] */
 int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target);
 

@@ -227,14 +227,16 @@ static void on_join_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   sr_wake(sr_task_of(waiter));
 }
 
-static const SrKind close_kind = {"the end of the cancelled task", abort_join, on_join_ended, false, NULL, NULL};
+static const SrKind close_kind = {
+    "the end of the cancelled task", abort_join, on_join_ended, false, &sr_await_links, NULL};
 
 /* task:close(), __close: cancels and joins; the outcome is dropped. Waits, out of reach of cancellation. */
 static int l_close(lua_State *L) {
   SrTask *target = check_task(L, "task:close");
   if (target->future.status != SR_PENDING) return 0;
   SrTask *t = sr_check_wait(L, "task:close");
-  if (sr_scope_within(&t->scope, &target->scope)) return sr_raise_cycle(L, t, target);
+  bool may_be_inside = t == target || target->scope.children != NULL;
+  if (may_be_inside && sr_scope_within(&t->scope, &target->scope)) return sr_raise_cycle(L, t, target);
   sr_scope_cancel(&target->scope);
   if (sr_waits_for(target, t)) return sr_raise_cycle(L, t, target); /* it joins us, whatever we do */
   sr_ring_append(&target->future.watchers, &t->waiter);

@@ -8,28 +8,12 @@
 #include "runtime/error.h"
 #include "runtime/failure.h"
 #include "runtime/runtime.h"
+#include "runtime/source.h"
 
 /* --- places ----------------------------------------------------------------- */
 
 /* Levels that are looked through for the user's code: it may have called by way of pcall, or of our own Lua. */
-enum { MAX_LEVELS = 12, MAX_SOURCES = 65535 };
-
-/* The number of a source name: 0 is unknown. Names are copied, as their chunk may be collected. */
-static unsigned source_number(SrRuntime *rt, const char *name, unsigned hint) {
-  if (hint != 0 && hint <= rt->source_count && strcmp(rt->sources[hint - 1], name) == 0) return hint;
-  for (unsigned i = rt->source_count; i > 0; i--)
-    if (strcmp(rt->sources[i - 1], name) == 0) return i;
-  if (rt->source_count == MAX_SOURCES) return 0;
-  char **sources = (char **)realloc(rt->sources, (rt->source_count + 1) * sizeof *sources);
-  if (sources == NULL) return 0;
-  rt->sources = sources;
-  size_t size = strlen(name) + 1;
-  char *copy = (char *)malloc(size);
-  if (copy == NULL) return 0;
-  memcpy(copy, name, size);
-  rt->sources[rt->source_count++] = copy;
-  return rt->source_count;
-}
+enum { MAX_LEVELS = 12 };
 
 /* The Lua code that called the running function, if it can be that of the user; false if there is none. */
 static bool find_caller(lua_State *L, const SrRuntime *rt, int level, lua_Debug *ar) {
@@ -58,16 +42,16 @@ void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope) {
   scope->source = 0;
   scope->line = 0;
   if (!find_caller(L, rt, 1, &ar)) return;
-  rt->last_source = source_number(rt, ar.short_src, rt->last_source);
-  scope->source = (uint16_t)rt->last_source;
+  scope->source = (uint32_t)sr_source_number(rt, ar.short_src);
   scope->line = ar.currentline;
 }
 
 static void push_source(lua_State *L, const SrRuntime *rt, unsigned source, int line) {
-  if (source == 0 || source > rt->source_count)
+  const char *name = sr_source_name(rt, source);
+  if (name == NULL)
     lua_pushliteral(L, "?");
   else
-    lua_pushfstring(L, "%s:%d", rt->sources[source - 1], line);
+    lua_pushfstring(L, "%s:%d", name, line);
 }
 
 void sr_push_position(lua_State *L) {
@@ -87,7 +71,7 @@ void sr_place_resource(lua_State *L, saros_resource *resource) {
   lua_Debug ar;
   resource->source = resource->line = 0;
   if (!find_caller(L, rt, 1, &ar)) return;
-  resource->source = (int)source_number(rt, ar.short_src, 0);
+  resource->source = (int)sr_source_number(rt, ar.short_src);
   resource->line = ar.currentline;
 }
 
@@ -95,13 +79,29 @@ void sr_push_resource_place(lua_State *L, const saros_resource *resource) {
   push_source(L, sr_find_runtime(L), (unsigned)resource->source, resource->line);
 }
 
-void sr_free_sources(SrRuntime *rt) {
-  for (unsigned i = 0; i < rt->source_count; i++) free(rt->sources[i]);
-  free(rt->sources);
-  free(rt->home);
-  rt->sources = NULL;
-  rt->home = NULL;
-  rt->source_count = rt->last_source = 0;
+void sr_keep_place(lua_State *L, int index) {
+  SrTask *t = (SrTask *)lua_touserdata(L, index);
+  uint32_t source = t->scope.source;
+  t->scope.source = 0; /* it is lost if there is no memory for the text */
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_places_key);
+  lua_pushvalue(L, index);
+  push_source(L, t->rt, source, t->scope.line);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  t->scope.source = source;
+}
+
+/* Pushes the place of the task at `index`, which may have ended. */
+static void push_place_of(lua_State *L, int index) {
+  const SrTask *t = (const SrTask *)lua_touserdata(L, index);
+  if (t->future.state != SR_ENDED || t->scope.source <= SR_LASTING_SOURCES) {
+    sr_push_place(L, &t->scope);
+    return;
+  }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_places_key);
+  lua_pushvalue(L, index);
+  lua_rawget(L, -2);
+  lua_replace(L, -2);
 }
 
 /* --- stacks ----------------------------------------------------------------- */
@@ -128,10 +128,10 @@ void sr_push_where(lua_State *L, SrTask *t) {
     sr_push_place(L, &t->scope);
 }
 
-/* Pushes "[task 'name' spawned at place]". */
-static void push_label(lua_State *L, SrTask *t) {
-  sr_push_name(L, t);
-  sr_push_place(L, &t->scope);
+/* Pushes "[task 'name' spawned at place]" of the task at `index`, which may have ended. */
+static void push_label(lua_State *L, int index) {
+  sr_push_name_of(L, index);
+  push_place_of(L, index);
   lua_pushfstring(L, "[task '%s' spawned at %s]", lua_tostring(L, -2), lua_tostring(L, -1));
   lua_replace(L, -3);
   lua_pop(L, 1);
@@ -143,7 +143,9 @@ static void push_stack_of(lua_State *L, SrTask *t, int level) {
     sr_push_stack(L, t->co, level);
   else
     lua_pushliteral(L, "stack traceback: (not running)");
-  push_label(L, t);
+  sr_push_task(L, t);
+  push_label(L, lua_gettop(L));
+  lua_replace(L, -2);
   lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
   lua_replace(L, -3);
   lua_pop(L, 1);
@@ -153,10 +155,12 @@ void sr_push_task_trace(lua_State *L, int index) {
   SrTask *t = sr_test_task(L, index);
   if (t->future.status == SR_FAILED) {
     sr_push_failure_trace(L, index);
+    sr_push_trace_text(L, -1);
+    lua_replace(L, -2);
     return;
   }
   if (t->future.state == SR_ENDED)
-    push_label(L, t);
+    push_label(L, lua_absindex(L, index));
   else
     push_stack_of(L, t, 0);
 }
@@ -164,12 +168,94 @@ void sr_push_task_trace(lua_State *L, int index) {
 /* --- the chain across tasks ------------------------------------------------- */
 
 /*
+** A trace is the stack of a task as text, or, if that was awaited, a link: the stack of who awaited it and its trace.
+** So each task of a chain keeps its own part only.
+*/
+enum { LINK_STACK = 1, LINK_INNER };
+
+/* The stacks at each end of a chain that are shown; those between are counted. */
+enum { MAX_STACKS = 50 };
+
+/* Puts a link in the place of the trace at `index`; the stack of who awaited is on top. [-1, +0, m] */
+static void add_link(lua_State *L, int index) {
+  if (lua_isnil(L, index)) {
+    lua_replace(L, index); /* there was no memory for that one */
+    return;
+  }
+  lua_createtable(L, LINK_INNER, 0);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, LINK_STACK);
+  lua_pushvalue(L, index);
+  lua_rawseti(L, -2, LINK_INNER);
+  lua_replace(L, index);
+}
+
+/* The number of links of the trace on top. */
+static lua_Integer count_links(lua_State *L) {
+  lua_Integer count = 0;
+  lua_pushvalue(L, -1);
+  for (; lua_istable(L, -1); count++) {
+    lua_rawgeti(L, -1, LINK_INNER);
+    lua_replace(L, -2);
+  }
+  lua_pop(L, 1);
+  return count;
+}
+
+/* Pushes a list of the stacks that are shown, those of the trace on top, which has `links`, from the inside out. */
+static void push_stacks(lua_State *L, lua_Integer links) {
+  lua_Integer last = links < 2 * MAX_STACKS ? links + 1 : 2 * MAX_STACKS;
+  lua_createtable(L, (int)last, 0);
+  lua_pushvalue(L, -2);
+  for (lua_Integer left = links; left >= 0; left--) {
+    bool is_link = lua_istable(L, -1);
+    if (is_link)
+      lua_rawgeti(L, -1, LINK_STACK);
+    else
+      lua_pushvalue(L, -1);
+    if (left >= links - MAX_STACKS + 1)
+      lua_rawseti(L, -3, last - (links - left));
+    else if (left < MAX_STACKS)
+      lua_rawseti(L, -3, left + 1);
+    else
+      lua_pop(L, 1);
+    if (!is_link) break;
+    lua_rawgeti(L, -1, LINK_INNER);
+    lua_replace(L, -2);
+  }
+  lua_pop(L, 1);
+}
+
+void sr_push_trace_text(lua_State *L, int index) {
+  lua_pushvalue(L, index);
+  lua_Integer links = count_links(L), left_out = links + 1 - 2 * MAX_STACKS;
+  if (links == 0) return;
+  push_stacks(L, links);
+  int stacks = lua_gettop(L);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, stacks);
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  for (lua_Integer i = 1; i <= count; i++) {
+    if (i > 1) luaL_addstring(&buffer, "\nawaited by:\n");
+    if (i == MAX_STACKS + 1 && left_out > 0) {
+      lua_pushfstring(L, "(%I more tasks)\nawaited by:\n", (LUAI_UACINT)left_out);
+      luaL_addvalue(&buffer);
+    }
+    lua_rawgeti(L, stacks, i);
+    luaL_addvalue(&buffer);
+  }
+  luaL_pushresult(&buffer);
+  lua_replace(L, stacks - 1);
+  lua_pop(L, 1);
+}
+
+/*
 ** The origin of the error that is under way in a task: a list of these. Kept by task, so an error
 ** that passes a wait_for keeps its first trace.
 */
 enum {
   ORIGIN_ERROR = 1,
-  ORIGIN_TRACE,
+  ORIGIN_TRACE,   /* as sr_push_trace_text takes it */
   ORIGIN_SOURCE,  /* the task in which it arose, if that is another one */
   ORIGIN_IS_FRESH /* it has just come from another task: the trace lacks this one */
 };
@@ -206,7 +292,7 @@ static bool get_origin(lua_State *L, SrTask *t, int error) {
 
 void sr_note_origin(lua_State *L, SrTask *t, int index) {
   int error = lua_gettop(L);
-  sr_push_task_trace(L, index);
+  sr_push_failure_trace(L, index);
   sr_push_failure_source(L, index);
   lua_pushboolean(L, 1);
   set_origin(L, t, error);
@@ -247,8 +333,7 @@ int sr_l_handler(lua_State *L) {
     set_origin(L, t, 1);
   } else if (lua_toboolean(L, 4)) {
     push_stack_of(L, t, 1);
-    lua_pushfstring(L, "%s\nawaited by:\n%s", lua_tostring(L, 2), lua_tostring(L, 5));
-    lua_replace(L, 2);
+    add_link(L, 2);
     lua_pushboolean(L, 0);
     lua_replace(L, 4);
     lua_settop(L, 4);

@@ -16,7 +16,9 @@ void sr_push_position(lua_State *L);
 void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope);
 /* Pushes "file:line" of a recorded place. [-0, +1, m] */
 void sr_push_place(lua_State *L, const SrScope *scope);
-/* The same for a resource. */
+/* The task at `index` ends, and its place may be forgotten as one of many: keeps its text. [-0, +0, m] */
+void sr_keep_place(lua_State *L, int index);
+/* A resource is placed as a scope is. */
 void sr_place_resource(lua_State *L, saros_resource *resource);
 void sr_push_resource_place(lua_State *L, const saros_resource *resource);
 
@@ -27,6 +29,8 @@ void sr_push_where(lua_State *L, SrTask *t);
 /* Pushes the traceback of the task at `index`: of its failure, or of where it is now. [-0, +1, m] */
 void sr_push_task_trace(lua_State *L, int index);
 
+/* Pushes the text of a trace, as a failure keeps it; what is no trace is pushed as it is. [-0, +1, m] */
+void sr_push_trace_text(lua_State *L, int index);
 /*
 ** The chain across tasks. The error on top of L, raised now in task `t`, arose in the task at
 ** `index`, whose trace the handler is to put below its own. [-0, +0, m]
@@ -52,7 +56,5 @@ void sr_push_overtime(lua_State *L, SrRuntime *rt);
 
 /* Pushes a text that names every task, handle and timer of a test that is over, or nil. [-0, +1, m] */
 void sr_push_leftovers(lua_State *L, SrRuntime *rt);
-
-void sr_free_sources(SrRuntime *rt);
 
 #endif

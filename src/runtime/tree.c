@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The tree of tasks, and the report of a deadlock. */
-#include <string.h>
+#include <stdio.h>
 
 #include "runtime/error.h"
 #include "runtime/loop.h"
@@ -51,8 +51,15 @@ static const SrScope *next_scope(const SrScope *root, const SrScope *at, int *de
   return NULL;
 }
 
+/* Tasks that stand further inside are shown at this depth, with their own in front. */
+enum { MAX_INDENT = 50 };
+
 static void add_indent(luaL_Buffer *buffer, int depth) {
-  for (int i = 0; i < depth; i++) luaL_addstring(buffer, "  ");
+  char text[32];
+  for (int i = 0; i < depth && i < MAX_INDENT; i++) luaL_addstring(buffer, "  ");
+  if (depth <= MAX_INDENT) return;
+  snprintf(text, sizeof text, "(depth %d) ", depth);
+  luaL_addstring(buffer, text);
 }
 
 /* Adds the lines of all tasks to the list at `lines`; blocks are seen through. */
@@ -103,15 +110,34 @@ void sr_push_waiting(lua_State *L, SrTask *t, const char *what) {
   lua_setfield(L, -2, "waits_for");
 }
 
+/* Tasks that the text of a report names; the rest is counted there. Fields name all of them. */
+enum { MAX_NAMED = 100 };
+
+/* Adds what is on top, the text of one of many, to the text below it, with `separator` in between. */
+static void add_text(lua_State *L, const char *separator) {
+  lua_pushfstring(L, "%s%s%s", lua_tostring(L, -2), separator, lua_tostring(L, -1));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Ends a text, which is on top, that has left out all of `count` beyond MAX_NAMED. */
+static void add_rest(lua_State *L, const char *separator, lua_Integer count) {
+  if (count <= MAX_NAMED) return;
+  lua_pushfstring(L, "... and %I more", (LUAI_UACINT)(count - MAX_NAMED));
+  add_text(L, separator);
+}
+
 /* Adds a task that waits for what the text on top says to the list below, and to the text below that. */
 static void add_waiting(lua_State *L, SrTask *t, lua_Integer number) {
   int what = lua_gettop(L), list = what - 1, text = what - 2;
   sr_push_waiting(L, t, lua_tostring(L, what));
-  lua_getfield(L, what + 1, "name");
-  lua_getfield(L, what + 1, "where");
-  lua_pushfstring(L, "%s%s'%s' waits for %s at %s", lua_tostring(L, text), number == 1 ? "" : "; ", lua_tostring(L, -2),
-                  lua_tostring(L, what), lua_tostring(L, -1));
-  lua_replace(L, text);
+  if (number <= MAX_NAMED) {
+    lua_getfield(L, what + 1, "name");
+    lua_getfield(L, what + 1, "where");
+    lua_pushfstring(L, "%s%s'%s' waits for %s at %s", lua_tostring(L, text), number == 1 ? "" : "; ",
+                    lua_tostring(L, -2), lua_tostring(L, what), lua_tostring(L, -1));
+    lua_replace(L, text);
+  }
   lua_settop(L, what + 1);
   lua_rawseti(L, list, number);
   lua_settop(L, list);
@@ -131,8 +157,10 @@ static void push_waiting(lua_State *L, SrRuntime *rt, const char *name, const ch
     sr_push_waits_for(L, t);
     add_waiting(L, t, ++waiting);
   }
-  sr_push_error(L, name, code, format, lua_tostring(L, -2));
   lua_insert(L, -2);
+  add_rest(L, "; ", waiting);
+  sr_push_error(L, name, code, format, lua_tostring(L, -1));
+  lua_pushvalue(L, -3);
   lua_setfield(L, -2, "tasks");
   lua_replace(L, all);
   lua_settop(L, all);
@@ -142,25 +170,31 @@ void sr_push_deadlock(lua_State *L, SrRuntime *rt) {
   push_waiting(L, rt, "DeadlockError", "EDEADLK", "nothing can wake the waiting tasks: %s");
 }
 
-/* Tasks of a cycle that are listed. */
-enum { MAX_LISTED = 100 };
+/* Pushes the cycle that closes if `t` waits for `target`, as an array of pointers. Returns its length. [-0, +1, m] */
+static size_t push_cycle(lua_State *L, SrTask *t, SrTask *target) {
+  size_t room = sr_trace_cycle(target, t, NULL, 0);
+  SrTask **path = (SrTask **)lua_newuserdatauv(L, (room + 1) * sizeof *path, 0);
+  size_t length = sr_trace_cycle(target, t, path, room); /* a finalizer may have changed it */
+  return length < room ? length : room;
+}
 
 int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target) {
-  int top = lua_gettop(L);
+  size_t length = push_cycle(L, t, target);
+  SrTask **path = (SrTask **)lua_touserdata(L, -1);
   lua_pushliteral(L, "");
   lua_newtable(L);
   sr_push_name(L, target);
   lua_pushfstring(L, "task '%s'", lua_tostring(L, -1));
   lua_remove(L, -2);
   add_waiting(L, t, 1);
-  lua_Integer count = 1;
-  for (SrTask *at = target; at != NULL && at != t && count < MAX_LISTED; at = sr_next_in_cycle(at, t)) {
-    sr_push_waits_for(L, at);
-    add_waiting(L, at, ++count);
+  for (size_t i = 0; i < length; i++) {
+    sr_push_waits_for(L, path[i]);
+    add_waiting(L, path[i], (lua_Integer)i + 2);
   }
-  sr_push_error(L, "DeadlockError", "EDEADLK", "a cycle of tasks that wait for each other: %s",
-                lua_tostring(L, top + 1));
-  lua_pushvalue(L, top + 2);
+  lua_insert(L, -2);
+  add_rest(L, "; ", (lua_Integer)length + 1);
+  sr_push_error(L, "DeadlockError", "EDEADLK", "a cycle of tasks that wait for each other: %s", lua_tostring(L, -1));
+  lua_pushvalue(L, -3);
   lua_setfield(L, -2, "tasks");
   return lua_error(L);
 }
@@ -171,11 +205,37 @@ void sr_push_overtime(lua_State *L, SrRuntime *rt) {
 
 /* --- what a test left over -------------------------------------------------- */
 
-/* Adds a line to the text on top. */
-static void add_text(lua_State *L, const char *kind, const char *line) {
-  lua_pushfstring(L, "%s\n\t%s %s", lua_tostring(L, -2), kind, line);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+/* Adds the line on top to the text below it. */
+static void add_line(lua_State *L, const char *kind) {
+  lua_pushfstring(L, "\n\t%s %s", kind, lua_tostring(L, -1));
+  lua_replace(L, -2);
+  add_text(L, "");
+}
+
+/* Adds the tasks of the list at `all` to the text on top. */
+static void add_left_tasks(lua_State *L, int all, lua_Integer count) {
+  for (lua_Integer i = 1; i <= count && i <= MAX_NAMED; i++) {
+    lua_rawgeti(L, all, i);
+    SrTask *t = (SrTask *)lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    sr_push_task_line(L, t);
+    add_line(L, "task");
+  }
+  add_rest(L, "\n\t", count);
+}
+
+/* Adds the resources that are open to the text on top; returns how many there are. */
+static lua_Integer add_left_handles(lua_State *L, const SrRuntime *rt) {
+  lua_Integer count = 0;
+  for (const saros_resource *resource = rt->resources; resource != NULL; resource = resource->next) {
+    if (resource->name == NULL || ++count > MAX_NAMED) continue;
+    sr_push_resource_place(L, resource);
+    lua_pushfstring(L, "%s opened at %s", resource->name, lua_tostring(L, -1));
+    lua_replace(L, -2);
+    add_line(L, "handle");
+  }
+  add_rest(L, "\n\t", count);
+  return count;
 }
 
 void sr_push_leftovers(lua_State *L, SrRuntime *rt) {
@@ -183,27 +243,13 @@ void sr_push_leftovers(lua_State *L, SrRuntime *rt) {
   sr_push_all_tasks(L, rt);
   lua_pushliteral(L, "testing.run: left over at the end of the test:");
   lua_Integer count = (lua_Integer)lua_rawlen(L, top + 1);
-  bool any = count > 0;
-  for (lua_Integer i = 1; i <= count; i++) {
-    lua_rawgeti(L, top + 1, i);
-    SrTask *t = (SrTask *)lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    sr_push_task_line(L, t);
-    add_text(L, "task", lua_tostring(L, -1));
-  }
+  add_left_tasks(L, top + 1, count);
   if (count == 0) sr_loop_linger(rt);
-  for (const saros_resource *resource = rt->resources; resource != NULL; resource = resource->next) {
-    if (resource->name == NULL) continue;
-    any = true;
-    sr_push_resource_place(L, resource);
-    lua_pushfstring(L, "%s opened at %s", resource->name, lua_tostring(L, -1));
-    lua_replace(L, -2);
-    add_text(L, "handle", lua_tostring(L, -1));
-  }
+  bool any = add_left_handles(L, rt) + count > 0;
   if (count == 0 && rt->clock.count > 0) {
     any = true;
     lua_pushfstring(L, "%d still set", (int)rt->clock.count);
-    add_text(L, "timer:", lua_tostring(L, -1));
+    add_line(L, "timer:");
   }
   if (!any) lua_pushnil(L);
   lua_replace(L, top + 1);

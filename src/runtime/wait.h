@@ -16,6 +16,24 @@
 typedef struct SrWaiter SrWaiter;
 typedef struct SrFuture SrFuture;
 
+/* A link between tasks that wait for each other. Zeroed before the first; what is in it belongs to who gives the next. */
+typedef struct SrLink {
+  SrTask *task; /* at the other end, or NULL: there is none this time */
+  const void *at;
+  uint32_t index;
+} SrLink;
+
+/* Who waits for whom: what a search for cycles follows. Each gives the next link, and whether there may be more. */
+typedef struct SrLinks {
+  bool (*awaited)(const SrTask *t, SrLink *link);         /* from a task that waits in this way to what it waits for */
+  bool (*waiting)(const SrWaiter *watcher, SrLink *link); /* from a watcher of a task to who waits by way of it */
+} SrLinks;
+
+/* Of a task that is among the watchers of the only thing that it waits for. */
+bool sr_link_awaited(const SrTask *t, SrLink *link);
+bool sr_link_waiting(const SrWaiter *watcher, SrLink *link);
+extern const SrLinks sr_await_links;
+
 /* What a waiter waits for; one static struct for each kind. */
 typedef struct SrKind {
   const char *name; /* shown in tracebacks, trees and reports: "semaphore" */
@@ -23,9 +41,8 @@ typedef struct SrKind {
   int (*abort)(SrTask *t);
   /* The watched task or future has ended (only for waiters in SrFuture.watchers). Must not raise. */
   void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);
-  bool joins; /* waits for the tasks that the innermost block of the task owns */
-  /* Whether one of the other things that the task waits for ends only after `waiter`. May be NULL. */
-  bool (*reaches)(const SrTask *t, const SrTask *waiter, bool (*follow)(const SrTask *t, const SrTask *waiter));
+  bool joins;           /* waits for the tasks that the innermost block of the task owns */
+  const SrLinks *links; /* to other tasks than those that it owns; NULL: it waits for none, or for one of several */
   /* The task was handed what it waited for, but is closed by force before it could take it: pass it on. */
   void (*undo)(lua_State *L, SrTask *t);
 } SrKind;

@@ -37,7 +37,10 @@ static int l_collect(lua_State *L) {
 
 static void on_owner_ended(lua_State *L, SrWaiter *waiter, SrFuture *target);
 
-static const SrKind owner_kind = {"owner of a lock", NULL, on_owner_ended, false, NULL, NULL};
+static bool link_waiting(const SrWaiter *watcher, SrLink *link);
+
+static const SrLinks owner_links = {NULL, link_waiting};
+static const SrKind owner_kind = {"owner of a lock", NULL, on_owner_ended, false, &owner_links, NULL};
 
 void sr_lock_take(SrLock *lock, SrTask *t) {
   lock->owner = t;
@@ -101,12 +104,24 @@ static void undo_acquire(lua_State *L, SrTask *t) {
 }
 
 /* Whoever waits within a deadline goes on when it passes: that is no deadlock. */
-static bool reaches_owner(const SrTask *t, const SrTask *waiter, bool (*follow)(const SrTask *, const SrTask *)) {
-  const SrTask *owner = ((const SrLock *)t->object)->owner;
-  return owner != NULL && !sr_scope_has_deadline(t->current) && follow(owner, waiter);
+static bool link_owner(const SrTask *t, SrLink *link) {
+  if (!sr_scope_has_deadline(t->current)) link->task = ((const SrLock *)t->object)->owner;
+  return false;
 }
 
-static const SrKind acquire_kind = {"lock", abort_acquire, NULL, false, reaches_owner, undo_acquire};
+static const SrLinks acquire_links = {link_owner, NULL};
+static const SrKind acquire_kind = {"lock", abort_acquire, NULL, false, &acquire_links, undo_acquire};
+
+/* From the owner of a lock to those that wait for it, without those that were notified by a condition. */
+static bool link_waiting(const SrWaiter *watcher, SrLink *link) {
+  const SrLock *lock = SR_CONTAINER(watcher, SrLock, watch);
+  const SrWaiter *waiter = link->at == NULL ? lock->waiters : (const SrWaiter *)link->at;
+  if (waiter == NULL) return false;
+  SrTask *t = SR_CONTAINER(waiter, SrTask, waiter);
+  if (waiter->kind == &acquire_kind && !sr_scope_has_deadline(t->current)) link->task = t;
+  link->at = waiter->next;
+  return link->at != lock->waiters;
+}
 
 static int hold(SrPermit *permit, const SrLock *lock) {
   permit->serial = lock->serial;
@@ -142,7 +157,7 @@ int sr_lock_acquire(lua_State *L, const char *function) {
     hold(permit, lock);
     return sr_return(L, t, 1);
   }
-  if (!sr_scope_has_deadline(t->current) && sr_waits_for(lock->owner, t)) return sr_raise_cycle(L, t, lock->owner);
+  if (sr_waits_for(lock->owner, t) && !sr_scope_has_deadline(t->current)) return sr_raise_cycle(L, t, lock->owner);
   sr_ring_append(&lock->waiters, &t->waiter);
   return sr_park(L, t, &acquire_kind, lock, k_acquire);
 }
