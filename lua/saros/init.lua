@@ -84,8 +84,9 @@ local Started = {
 ---@param list table  of functions, tasks and futures
 ---@return function next  gives the index in the list and the task or future, which has ended
 function async.as_completed(list)
-  internal.check_awaitables(list, "as_completed")
-  local items, started = table.move(list, 1, #list, 1, {}), setmetatable({}, Started)
+  local items = type(list) == "table" and table.move(list, 1, #list, 1, {}) or list
+  internal.check_awaitables(items, "as_completed")
+  local started = setmetatable({}, Started)
   local completions
 
   -- In the first step, when the loop holds `started`.
@@ -103,6 +104,7 @@ function async.as_completed(list)
   ---@async
   local function step()
     if not completions then
+      internal.checkpoint "as_completed"
       start()
     end
     return completions:next()
