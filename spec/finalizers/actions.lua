@@ -93,6 +93,16 @@ action("change lists", function()
   end
 end)
 
+action("close sessions", function() each(world.sessions, "close") end)
+action("close responses", function() each(world.responses, "close") end)
+
+action("read responses", function()
+  for _, response in ipairs(world.responses) do
+    local ok, bytes = pcall(response.read, response)
+    if ok and bytes then world.bytes = world.bytes + #bytes end
+  end
+end)
+
 action("run", function() pcall(async.run, nothing) end)
 
 return actions

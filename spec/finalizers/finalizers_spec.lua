@@ -13,6 +13,7 @@ local FILES = {
   {path = "spec/faults/scenarios/sync.lua", share = 9},
 }
 
+local HTTP_SHARE = 7
 local SEED = 0
 local SECONDS = 20 -- a run that takes longer hangs
 
@@ -35,16 +36,26 @@ describe("a finalizer that uses the API", function()
     if workshop then workshop:close() end
   end)
 
+  local function check(path, name, share)
+    if os.getenv "SAROS_FINALIZERS" == "all" then share = 1 end
+    local result = workshop:execute("host", SECONDS, "spec/finalizers/driver.lua", path, name, share, SEED)
+    local said = result.out .. result.err
+    assert(result.code == 0 and result.out:find "ok %d+ runs", said)
+    assert(not result.err:find "Sanitizer", said)
+  end
+
   for _, file in ipairs(FILES) do
     local group = file.path:match "(%a+)%.lua$"
-    local share = os.getenv "SAROS_FINALIZERS" == "all" and 1 or file.share
     for _, name in ipairs(names_of(dofile(file.path))) do
-      it(("in the midst of %s.%s does no harm"):format(group, name), function()
-        local result = workshop:execute("host", SECONDS, "spec/finalizers/driver.lua", file.path, name, share, SEED)
-        local said = result.out .. result.err
-        assert(result.code == 0 and result.out:find "ok %d+ runs", said)
-        assert(not result.err:find "Sanitizer", said)
-      end)
+      it(("in the midst of %s.%s does no harm"):format(group, name), function() check(file.path, name, file.share) end)
     end
+  end
+
+  for _, name in ipairs(names_of(dofile "spec/finalizers/http.lua" "")) do
+    it(("in the midst of http.%s does no harm"):format(name), function()
+      local server = require "spec.support.http_server"()
+      local path = workshop:write("http.lua", ("return dofile %q %q"):format("spec/finalizers/http.lua", server.url))
+      check(path, name, HTTP_SHARE)
+    end)
   end
 end)

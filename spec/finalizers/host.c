@@ -87,7 +87,7 @@ static int l_disarm(lua_State *L) {
   state = IDLE;
   lua_gc(L, LUA_GCSTOP);
   if (has_come)
-    lua_pushinteger(L, met);
+    lua_pushinteger(L, met > 0 ? met : at);
   else
     lua_pushnil(L);
   return 1;

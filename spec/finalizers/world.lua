@@ -6,7 +6,7 @@ local async = require "saros"
 local world = {}
 
 local KINDS = {"tasks", "groups", "scopes", "futures", "semaphores", "locks", "conditions", "barriers", "events",
-  "queues", "permits", "lists"}
+  "queues", "permits", "lists", "sessions", "responses"}
 
 -- Forgets everything.
 function world.reset()
@@ -17,6 +17,7 @@ function world.reset()
   world.owner = {} -- by permit
   world.kept = {} -- by queue: items put and not taken
   world.settled = {} -- by future: how often that was said to have worked
+  world.bytes = 0 -- that were read
   world.callbacks = 0 -- of on_done that have yet to be called
 end
 
@@ -25,6 +26,8 @@ local function note(kind, object)
   list[#list + 1] = object
   return object
 end
+
+world.note = note
 
 local function count(book, key, change)
   book[key] = (book[key] or 0) + change
