@@ -24,8 +24,9 @@ local Started = {
 ---@param list saros.Awaitable[]
 ---@return async fun(): integer?, saros.Task|saros.Future next  gives the index in the list and what has ended
 function as_completed.as_completed(list)
-  internal.check_awaitables(list, "as_completed")
-  local items, started = table.move(list, 1, #list, 1, {}), setmetatable({}, Started)
+  local items = type(list) == "table" and table.move(list, 1, #list, 1, {}) or list
+  internal.check_awaitables(items, "as_completed")
+  local started = setmetatable({}, Started)
   local completions
 
   -- In the first step, when the loop holds `started`.
@@ -42,7 +43,10 @@ function as_completed.as_completed(list)
 
   ---@async
   local function step()
-    if not completions then start() end
+    if not completions then
+      internal.checkpoint "as_completed"
+      start()
+    end
     return completions:next()
   end
   return step, nil, nil, started

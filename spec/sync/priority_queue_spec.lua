@@ -223,17 +223,111 @@ describe("priority_queue", function()
       return a < b
     end)
     fill(queue, 3, 1, 2, 4)
-    use = function()
+    local function swap()
       use = nil
-      queue:try_get()
+      queue:try_put(assert(queue:try_get()))
+      use = swap
     end
+    use = swap
     support.complains("changed", queue.put, queue, 0)
-    use = function()
-      use = nil
-      queue:try_put(0)
-    end
     support.complains("changed", queue.get, queue)
-    assert.same({0, 2, 3, 4}, drain(queue))
+    use = nil
+    assert.same({1, 2, 3, 4}, drain(queue))
+  end)
+
+  -- A finalizer may run in the midst of any comparison.
+  describe("that is used while it compares", function()
+    local queue, meanwhile
+
+    local function set_up(maxsize, ...)
+      queue = async.priority_queue(maxsize, function(a, b)
+        local use = meanwhile
+        meanwhile = nil
+        if use then use() end
+        return a < b
+      end)
+      meanwhile = nil
+      fill(queue, ...)
+    end
+
+    it("puts the item where it belongs by then", function()
+      set_up(nil, 3, 1, 2)
+      meanwhile = function() assert.equal(1, queue:try_get()) end
+      queue:put(0)
+      meanwhile = function() queue:try_put(1) end
+      queue:put(4)
+      assert.same({0, 1, 2, 3, 4}, drain(queue))
+    end)
+
+    it("takes the least of what is there by then", function()
+      set_up(nil, 3, 1, 2)
+      meanwhile = function() queue:try_put(0) end
+      assert.equal(0, queue:get())
+      meanwhile = function() assert.equal(1, queue:try_get()) end
+      assert.equal(2, queue:try_get())
+      assert.equal(3, queue:get())
+    end)
+
+    it("has no item left for the one who came too late", function()
+      set_up(nil, 3, 2, 1)
+      meanwhile = function() drain(queue) end
+      assert.is_nil(queue:try_get())
+      fill(queue, 3, 2, 1)
+      meanwhile = function() drain(queue) end
+      local getter = support.started(queue.get, queue)
+      queue:put(7)
+      assert.equal(7, getter:await())
+    end)
+
+    it("keeps to its size", function()
+      set_up(3, 1, 2)
+      meanwhile = function() queue:try_put(4) end
+      assert.is_false(queue:try_put(3))
+      assert.equal(1, queue:try_get())
+      meanwhile = function() queue:try_put(5) end
+      local putter = support.started(queue.put, queue, 3)
+      assert.equal("pending", putter:status())
+      assert.same({2, 3, 4, 5}, {queue:get(), queue:get(), queue:get(), queue:get()})
+      putter:await()
+    end)
+
+    it("keeps the room that has come free for the putter that waits", function()
+      set_up(3, 1, 2, 4)
+      local putter = support.started(queue.put, queue, 3)
+      local fits
+      queue:try_get()
+      putter:await()
+      putter = support.started(queue.put, queue, 5)
+      queue:try_get()
+      putter:await()
+      putter = support.started(queue.put, queue, 6)
+      meanwhile = function()
+        meanwhile = function() fits = queue:try_put(7) end
+      end
+      queue:try_get()
+      putter:await()
+      assert.equal(3, queue:size())
+      assert.is_not_true(fits)
+    end)
+
+    it("refuses the item if it was closed", function()
+      set_up(nil, 1, 2)
+      meanwhile = function() queue:close() end
+      assert.is_true(async.is_error(support.failure(queue.put, queue, 3), "ClosedError"))
+      assert.same({1, 2}, drain(queue))
+    end)
+
+    it("does not put it for a task that was cancelled", function()
+      set_up(nil, 1, 2)
+      local putter = async.spawn(queue.put, queue, 3)
+      meanwhile = function()
+        putter:cancel()
+        queue:try_put(4)
+      end
+      async.wait{putter}
+      assert.is_true(putter:cancelled())
+      assert.same({1, 2, 4}, drain(queue))
+    end)
   end)
 
   it("does not let `less` wait", function()

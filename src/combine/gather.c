@@ -10,13 +10,13 @@ static bool on_ended(SrJoin *join, const SrEnding *ending) {
     sr_join_keep_result(join, ending);
     return false;
   }
-  if (join->keeps_errors && !join->decided) {
-    sr_join_keep_error(join, ending);
-    return false;
-  }
   sr_join_push_error(join, ending);
   if (join->decided) {
     lua_pop(ending->L, 1);
+    return false;
+  }
+  if (join->keeps_errors) {
+    sr_join_keep_error(join, ending);
     return false;
   }
   sr_join_set_value(join, ending);
@@ -86,9 +86,12 @@ static int gather_list(lua_State *L) {
   sr_check_options(L, "gather", 2, 2, known);
   bool keeps_errors = flag_option(L, 2, "return_errors");
   SrTask *t = sr_check_wait(L, "gather");
-  bool only_functions = sr_join_check(L, t, "gather", 1, true);
+  bool only_functions = sr_join_is_plain(L, 1); /* those start at once, before the list can change */
   lua_settop(L, 1);
-  if (!only_functions) sr_join_copy_items(L); /* functions start at once, before the list can change */
+  if (!only_functions) {
+    sr_join_copy_items(L);
+    sr_join_check(L, t, "gather", 1, true);
+  }
   lua_settop(L, SR_JOIN_RESULTS - 1);
   arrange(L, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &gather_policy);
@@ -163,15 +166,15 @@ static void check_on_progress(lua_State *L) {
   sr_arg_error(L, "map", 3, "option 'on_progress': function expected, got %s", luaL_typename(L, -1));
 }
 
-/* The option `limit`, or as many as there are items. */
-static uint32_t check_limit(lua_State *L, lua_Integer total) {
+/* The option `limit`. How many items there are is not known yet: reading options may change the list. */
+static uint32_t check_limit(lua_State *L) {
   int isnum;
-  if (lua_isnoneornil(L, 3) || lua_getfield(L, 3, "limit") == LUA_TNIL) return (uint32_t)total;
+  if (lua_isnoneornil(L, 3) || lua_getfield(L, 3, "limit") == LUA_TNIL) return UINT32_MAX;
   lua_Integer limit = lua_tointegerx(L, -1, &isnum);
   if (!isnum || lua_type(L, -1) != LUA_TNUMBER || limit < 1)
     sr_arg_error(L, "map", 3, "option 'limit': a positive integer expected, got %s", luaL_tolstring(L, -1, NULL));
   lua_pop(L, 1);
-  return (uint32_t)(limit < total ? limit : total);
+  return limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
 }
 
 /* Arranges on_progress and the tracker, the third and fourth value of the frame. */
@@ -197,8 +200,7 @@ static int l_map(lua_State *L) {
   sr_check_table(L, "map", 1, 1);
   sr_check_function(L, "map", 2, 2);
   sr_check_options(L, "map", 3, 3, known);
-  lua_Integer total = (lua_Integer)lua_rawlen(L, 1);
-  uint32_t limit = check_limit(L, total);
+  uint32_t limit = check_limit(L);
   bool keeps_errors = flag_option(L, 3, "return_errors");
   arrange_progress(L);
   SrTask *t = sr_check_wait(L, "map");

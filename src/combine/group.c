@@ -37,21 +37,11 @@ static const SrClass group_class = {"task group"};
 
 /* --- errors ----------------------------------------------------------------- */
 
-/* Pushes a table that the vault keeps under `key`; makes it if there is none. [-0, +1, m] */
-static void push_table(lua_State *L, const void *key) {
-  sr_vault_get(L, key);
-  if (!lua_isnil(L, -1)) return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_pushvalue(L, -1);
-  sr_vault_set(L, key);
-}
-
 /* Whether the value on top, an error or the task where it arose, has been seen before. [-1, +0, m] */
 static bool was_seen(lua_State *L, Block *group) {
   int type = lua_type(L, -1);
   if (type != LUA_TTABLE && type != LUA_TUSERDATA) return lua_pop(L, 1), false;
-  push_table(L, &group->block.running);
+  sr_vault_table(L, &group->block.running);
   lua_pushvalue(L, -2);
   bool seen = lua_rawget(L, -2) != LUA_TNIL;
   lua_pop(L, 1);
@@ -73,7 +63,7 @@ static void add_error(lua_State *L, Block *group) {
   if (seen)
     lua_pop(L, 1);
   else {
-    push_table(L, &group->failed);
+    sr_vault_table(L, &group->failed);
     lua_insert(L, -2);
     lua_rawseti(L, -2, (lua_Integer)group->failed + 1);
     group->failed++;
@@ -123,21 +113,26 @@ static Group *push_group(lua_State *L, SrTask *t) {
   return group;
 }
 
+static Group *check_group(lua_State *L, const char *function) {
+  return (Group *)sr_check_self(L, &group_class, function);
+}
+
 static Block *alive(lua_State *L, const char *function) {
-  Group *group = (Group *)sr_check_self(L, &group_class, function);
+  Group *group = check_group(L, function);
   return (Block *)(void *)sr_block_alive(sr_rt(L), group->block, group->serial);
 }
 
-/* group:spawn(fn, ...): a task of the group */
+/* group:spawn(fn, ...): a task of the group, which a finalizer may close until the task has been made */
 static int l_spawn(lua_State *L) {
-  Block *group = alive(L, "group:spawn");
+  check_group(L, "group:spawn");
   sr_check_function(L, "group:spawn", 2, 1);
-  int nargs = sr_pack_args(L, 2);
+  SrTask *t = sr_push_new_task(L, 2, sr_pack_args(L, 2));
+  Block *group = alive(L, "group:spawn");
   if (group == NULL) {
     sr_push_error(L, "ClosedError", "ECLOSED", "group:spawn: the group has been left");
     return lua_error(L);
   }
-  sr_spawn(L, group->block.task->rt, &group->block.scope, 2, nargs);
+  sr_start_task(L, sr_rt(L), t, &group->block.scope);
   return 1;
 }
 
@@ -240,6 +235,7 @@ static int l_add_error(lua_State *L) {
 static int leave(lua_State *L, Block *group) {
   SrTask *t = group->block.task;
   lua_KContext ctx = (lua_KContext)group;
+  group->block.framed = true; /* from here on no finalizer can leave the block around it */
   if (sr_block_close_inner(L, &group->block)) {
     if (group->has_error)
       sr_debug_forgotten(L);
@@ -248,7 +244,6 @@ static int leave(lua_State *L, Block *group) {
     group->has_error = true;
     lua_pop(L, 1);
   }
-  group->was_cancelled = group->block.scope.parent->cause != NULL || (t->rt->interrupt && sr_is_interrupted(t));
   if (is_interrupt(L, GROUP_ERROR))
     sr_scope_cancel(&group->block.scope);
   else if (counts(L, group, t)) {
@@ -258,6 +253,7 @@ static int leave(lua_State *L, Block *group) {
     if (!sr_protected(L, l_add_error, 3, 0)) on_child_lost(&group->block);
   }
   t->future.outcome = SR_WOKEN;
+  group->was_cancelled = group->block.scope.parent->cause != NULL || (t->rt->interrupt && sr_is_interrupted(t));
   if (group->block.running > 0) return sr_park_in(L, t, &leave_kind, group, k_left, ctx);
   bool turn = sr_is_spent(t) || (group->was_cancelled && !group->has_error);
   return turn ? sr_turn(L, t, k_left, ctx) : k_left(L, LUA_OK, ctx);
@@ -279,7 +275,6 @@ static int l_close(lua_State *L) {
 
 static int k_body(lua_State *L, int status, lua_KContext ctx) {
   Block *group = (Block *)ctx;
-  group->block.framed = false;
   group->has_error = status != LUA_OK && status != LUA_YIELD;
   if (group->has_error) {
     lua_replace(L, GROUP_ERROR);

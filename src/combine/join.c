@@ -25,6 +25,16 @@ static void check_item(lua_State *L, const char *function, lua_Integer number, b
                takes_functions ? "function, task or future" : "task or future", luaL_typename(L, -1));
 }
 
+bool sr_join_is_plain(lua_State *L, int index) {
+  lua_Integer total = (lua_Integer)lua_rawlen(L, index);
+  bool is_plain = true;
+  for (lua_Integer i = 1; i <= total && is_plain; i++) {
+    is_plain = lua_rawgeti(L, index, i) == LUA_TFUNCTION;
+    lua_pop(L, 1);
+  }
+  return is_plain;
+}
+
 bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions) {
   lua_Integer total = (lua_Integer)lua_rawlen(L, index);
   bool only_functions = true;
@@ -74,7 +84,6 @@ void sr_join_push_error(SrJoin *join, const SrEnding *ending) {
 }
 
 void sr_join_keep_error(SrJoin *join, const SrEnding *ending) {
-  sr_join_push_error(join, ending);
   keep(join, ending, SR_JOIN_ERRORS);
 }
 
@@ -151,11 +160,16 @@ static int push_function(lua_State *L, SrJoin *join, uint32_t index) {
   return lua_gettop(L) - top - 1;
 }
 
-static void start(lua_State *L, SrJoin *join, uint32_t index) {
+/* Making the task lets finalizers run: they may decide the join, and then wake its host. */
+static void start_next(lua_State *L, SrJoin *join) {
   int top = lua_gettop(L);
-  int nargs = push_function(L, join, index);
-  SrTask *t = sr_spawn(L, join->block.task->rt, &join->block.scope, top + 1, nargs);
-  t->future.count = index;
+  int nargs = push_function(L, join, join->next);
+  SrTask *t = sr_push_new_task(L, top + 1, nargs);
+  if (!join->decided) {
+    t->future.count = join->next;
+    sr_start_task(L, join->block.task->rt, t, &join->block.scope);
+    join->next++;
+  }
   lua_settop(L, top);
 }
 
@@ -166,8 +180,10 @@ static bool is_watched(const SrJoin *join, uint32_t index) {
 /* Starts functions while the limit allows it. */
 static void start_more(lua_State *L, SrJoin *join) {
   while (!join->decided && join->next < join->total && join->block.running < join->limit) {
-    uint32_t index = join->next++;
-    if (!is_watched(join, index)) start(L, join, index);
+    if (is_watched(join, join->next))
+      join->next++;
+    else
+      start_next(L, join);
   }
 }
 
@@ -337,6 +353,10 @@ int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k) {
   SrTask *t = join->block.task;
   join->was_cancelled = sr_is_cancelled(t);
   start_all(t->rt->base, join);
+  if (join->block.scope.parent->cause != NULL) { /* perhaps by a finalizer just now: nobody is told of that any more */
+    join->was_cancelled = true;
+    sr_join_decide(join);
+  }
   t->future.outcome = SR_WOKEN;
   if (is_over(join)) {
     bool turn = sr_is_spent(t) || join->was_cancelled;

@@ -74,8 +74,10 @@ struct SrJoin {
   bool lost;          /* there was no memory to start an item, or for how one ended */
 };
 
+/* Whether all of the list at `index` are functions. [-0, +0, -] */
+bool sr_join_is_plain(lua_State *L, int index);
 /*
-** Checks the list at `index` for awaitables, and that no task in it waits for the caller. Returns
+** Checks the list at `index`, which nobody can change any more, for awaitables, and that no task in it waits for the caller. Returns
 ** whether all of them are functions. [-0, +0, v]
 */
 bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions);
@@ -92,9 +94,12 @@ void sr_join_decide(SrJoin *join);
 
 /* For policies. Moves the first result of what has ended to the host's results. [-0, +0, m] */
 void sr_join_keep_result(SrJoin *join, const SrEnding *ending);
-/* Pushes the error onto ending->L; somebody has looked at it now. [-0, +1, m] */
+/*
+** Pushes the error onto ending->L; somebody has looked at it now. Finalizers run: another item may have ended, and
+** the join may have been decided. [-0, +1, m]
+*/
 void sr_join_push_error(SrJoin *join, const SrEnding *ending);
-/* Moves the error to the host's errors. [-0, +0, m] */
+/* Moves the error, which is on top of ending->L, to the host's errors. [-1, +0, m] */
 void sr_join_keep_error(SrJoin *join, const SrEnding *ending);
 /* Makes the value on top of ending->L what decided: SR_JOIN_VALUE. [-1, +0, -] */
 void sr_join_set_value(SrJoin *join, const SrEnding *ending);

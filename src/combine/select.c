@@ -15,21 +15,23 @@ static bool beats_winner(const SrJoin *join, const SrEnding *ending) {
          join->turn == join->block.task->rt->turn;
 }
 
-static void win(SrJoin *join, const SrEnding *ending) {
-  join->winner = ending->index + 1;
-  join->status = (uint8_t)ending->status;
+/* Pushes what the winner leaves: its handle, or its error, at which nobody else looks. Finalizers run. [-0, +1, m] */
+static void push_left(SrJoin *join, const SrEnding *ending) {
   if (ending->status == SR_DONE)
     lua_pushvalue(ending->L, ending->handle);
   else
     sr_join_push_error(join, ending);
-  sr_join_set_value(join, ending);
 }
 
-/* The rest was cancelled by us: how it ended is looked at by nobody else. */
-static void drop(SrJoin *join, const SrEnding *ending) {
-  if (ending->status == SR_DONE) return;
-  sr_join_push_error(join, ending);
-  lua_pop(ending->L, 1);
+/* Takes what was pushed. [-1, +0, -] */
+static void win_or_lose(SrJoin *join, const SrEnding *ending) {
+  if (!beats_winner(join, ending)) {
+    lua_pop(ending->L, 1);
+    return;
+  }
+  join->winner = ending->index + 1;
+  join->status = (uint8_t)ending->status;
+  sr_join_set_value(join, ending);
 }
 
 static int return_winner(lua_State *L, const SrJoin *join) {
@@ -43,10 +45,8 @@ static int return_winner(lua_State *L, const SrJoin *join) {
 /* --- race and any ----------------------------------------------------------- */
 
 static bool on_race_ended(SrJoin *join, const SrEnding *ending) {
-  if (beats_winner(join, ending))
-    win(join, ending);
-  else
-    drop(join, ending);
+  push_left(join, ending);
+  win_or_lose(join, ending);
   return true;
 }
 
@@ -57,12 +57,13 @@ static int k_race(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static bool on_any_ended(SrJoin *join, const SrEnding *ending) {
+  push_left(join, ending);
   if (ending->status == SR_DONE) {
-    if (beats_winner(join, ending)) win(join, ending);
+    win_or_lose(join, ending);
     return true;
   }
   if (join->decided)
-    drop(join, ending);
+    lua_pop(ending->L, 1);
   else
     sr_join_keep_error(join, ending);
   return false;
@@ -90,10 +91,10 @@ static void arrange(lua_State *L) {
 
 static int select_first(lua_State *L, const char *function, const SrJoinPolicy *policy, lua_KFunction k) {
   sr_check_table(L, function, 1, 1);
-  if (lua_rawlen(L, 1) == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
   SrTask *t = sr_check_wait(L, function);
-  bool only_functions = sr_join_check(L, t, function, 1, true);
   arrange(L);
+  if (lua_rawlen(L, 1) == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
+  bool only_functions = sr_join_check(L, t, function, 1, true);
   SrJoin *join = sr_join_open(L, t, policy);
   join->watches_none = only_functions;
   return sr_join_run(L, join, k);
@@ -173,9 +174,9 @@ static int wait_for_some(lua_State *L, const SrJoinPolicy *policy) {
   double seconds = check_timeout(L);
   When when = check_when(L);
   SrTask *t = sr_check_wait(L, policy->kind.name);
+  arrange(L);
   sr_join_check(L, t, policy->kind.name, 1, false);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
-  arrange(L);
   SrJoin *join = sr_join_open(L, t, policy);
   join->when = (uint8_t)when;
   join->spares = true;

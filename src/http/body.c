@@ -32,6 +32,20 @@ static int raise_cancelled(lua_State *L, SrTransfer *transfer) {
   return sr_saros->raise(L);
 }
 
+/*
+** Pushes the first `length` bytes of what has arrived, and then takes them: what has no memory for the string has
+** lost nothing. The collector works in between, and a finalizer may have taken or dropped them: false then.
+*/
+static int push_bytes(lua_State *L, SrTransfer *transfer, size_t length) {
+  unsigned handed = transfer->handed;
+  lua_pushlstring(L, sr_buffer_front(&transfer->body), length);
+  if (transfer->handed != handed) return lua_pop(L, 1), 0;
+  transfer->handed++;
+  sr_buffer_take(&transfer->body, length);
+  if (!transfer->open && sr_buffer_length(&transfer->body) == 0) sr_buffer_free(&transfer->body);
+  return 1;
+}
+
 /* --- what can be said at once ---------------------------------------------- */
 /* Each gives the number of results: bytes, nil at the end, or nil and a failure; 0 if one has to wait. */
 
@@ -44,21 +58,19 @@ static int push_end(lua_State *L, const SrTransfer *transfer) {
 }
 
 static int push_whole(lua_State *L, SrTransfer *transfer) {
-  if (transfer->open) return 0;
-  if (transfer->failure.name != NULL) return sr_failure_push(L, &transfer->failure);
-  lua_pushlstring(L, sr_buffer_front(&transfer->body), sr_buffer_length(&transfer->body));
-  sr_buffer_free(&transfer->body);
+  do {
+    if (transfer->open) return 0;
+    if (transfer->failure.name != NULL) return sr_failure_push(L, &transfer->failure);
+  } while (!push_bytes(L, transfer, sr_buffer_length(&transfer->body)));
   return 1;
 }
 
 static int push_plain(lua_State *L, SrTransfer *transfer, size_t limit) {
-  size_t length = sr_buffer_length(&transfer->body);
-  if (length == 0) return push_end(L, transfer);
-  if (length > limit) length = limit;
-  lua_pushlstring(L, sr_buffer_front(&transfer->body), length);
-  sr_buffer_take(&transfer->body, length);
-  if (!transfer->open && sr_buffer_length(&transfer->body) == 0) sr_buffer_free(&transfer->body);
-  return 1;
+  for (;;) {
+    size_t length = sr_buffer_length(&transfer->body);
+    if (length == 0) return push_end(L, transfer);
+    if (push_bytes(L, transfer, length < limit ? length : limit)) return 1;
+  }
 }
 
 /* The body cannot be decoded (any further), though it may have arrived well. */
@@ -201,6 +213,7 @@ static int l_close(lua_State *L) {
   sr_failure_free(&transfer->failure);
   sr_failure_set(&transfer->failure, "ClosedError", "ECLOSED", "the response is closed");
   sr_buffer_free(&transfer->body);
+  transfer->handed++;
   transfer->undone = 1;
   return 0;
 }

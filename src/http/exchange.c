@@ -137,13 +137,13 @@ int sr_exchange_send(lua_State *L) {
   double started = luaL_optnumber(L, TRANSFER, -1);
   lua_settop(L, UPLOAD);
   sr_saros->check(L, plan->caller);
+  SrTransfer *transfer = new_transfer(L, pool, plan); /* before anything is looked at: finalizers run in it */
   if (sr_saros->cancelled(L)) return sr_saros->raise(L);
   if (pool->closed) {
     sr_saros->push_error(L, "ClosedError", "ECLOSED", "the session is closed");
     return lua_error(L);
   }
   sr_pool_attach(L, pool);
-  SrTransfer *transfer = new_transfer(L, pool, plan);
   transfer->resource.on_run_end = on_run_end;
   transfer->upload = upload;
   if (upload != NULL) upload->transfer = transfer;

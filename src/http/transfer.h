@@ -50,6 +50,7 @@ typedef struct SrTransfer {
   unsigned char paused;                 /* libcurl holds back: the buffer is full */
   unsigned char unbounded;              /* the reader wants all: no pausing */
   unsigned sends;                       /* how often the request went out */
+  unsigned handed;                      /* counts what was taken from `body`, or dropped */
   curl_off_t received;                  /* bytes of the body so far, as they came */
   curl_off_t decoded;                   /* and as they were read, if coded */
   curl_off_t sent;                      /* bytes of the request's body, as on_progress saw it */

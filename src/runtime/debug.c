@@ -38,13 +38,14 @@ void sr_debug_cancelled(lua_State *L, SrTask *t, uint64_t serial) {
 /* Somebody caught what was raised by `cause`, and then did not let it pass. Says so once, with the place. */
 static void warn_if_swallowed(lua_State *L, SrTask *t, const SrScope *cause, const char *what) {
   int top = lua_gettop(L);
+  uint64_t serial = sr_scope_serial(cause);
   sr_vault_get(L, &t->raised);
   if (sr_is_cancel_by(L, -1, t, cause)) {
     sr_push_name(L, t);
     lua_pushfstring(L, "task '%s' swallowed a cancellation%s; it was raised here:", lua_tostring(L, -1), what);
     lua_getfield(L, top + 1, "traceback");
     warn(lua_tostring(L, -2), lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
-    lua_pushinteger(L, (lua_Integer)sr_scope_serial(cause));
+    lua_pushinteger(L, (lua_Integer)serial);
     sr_vault_set(L, &t->raised);
   }
   lua_settop(L, top);

@@ -48,9 +48,16 @@ uint64_t sr_scope_serial(const SrScope *scope) {
   return ((const SrBlock *)(const void *)scope)->serial;
 }
 
+/* The serial of no block: a finalizer has closed the one that was cancelled, so nobody takes the error for its own. */
+static const uint64_t NO_SERIAL = INT64_MAX;
+
 void sr_push_cancelled(lua_State *L, SrTask *t) {
   const SrScope *cause = t->current->cause;
-  sr_scope_push_reason(L, cause);
+  uint64_t serial = cause != NULL ? sr_scope_serial(cause) : NO_SERIAL;
+  if (cause != NULL)
+    sr_scope_push_reason(L, cause);
+  else
+    lua_pushnil(L);
   if (lua_type(L, -1) == LUA_TSTRING)
     sr_push_error(L, "CancelledError", "ECANCELED", "cancelled: %s", lua_tostring(L, -1));
   else
@@ -59,9 +66,9 @@ void sr_push_cancelled(lua_State *L, SrTask *t) {
   lua_setfield(L, -2, "reason");
   sr_push_task(L, t);
   lua_setfield(L, -2, "task");
-  lua_pushinteger(L, (lua_Integer)sr_scope_serial(cause));
+  lua_pushinteger(L, (lua_Integer)serial);
   lua_rawsetp(L, -2, &cause_key);
-  if (t->rt->debug) sr_debug_cancelled(L, t, sr_scope_serial(cause));
+  if (t->rt->debug) sr_debug_cancelled(L, t, serial);
 }
 
 bool sr_is_error(lua_State *L, int index) {

@@ -7,8 +7,8 @@
 
 /* --- results ---------------------------------------------------------------- */
 
-/* Keeps the values from `first` to the top in user value 1 of the handle. */
-static void keep_results(lua_State *L, int index, int first, SrFuture *future) {
+/* Pushes the values from `first` to the top as one: see SrFuture. */
+static uint32_t push_kept_results(lua_State *L, int first) {
   int count = lua_gettop(L) - first + 1;
   if (count == 0)
     lua_pushnil(L);
@@ -21,19 +21,19 @@ static void keep_results(lua_State *L, int index, int first, SrFuture *future) {
       lua_rawseti(L, -2, i);
     }
   }
-  lua_setiuservalue(L, index, 1);
-  future->count = (uint32_t)count;
+  return (uint32_t)count;
 }
 
-void sr_keep_outcome(lua_State *L, SrFuture *future, int index, int first, SrStatus status) {
-  if (status == SR_DONE) {
-    keep_results(L, index, first, future);
-    return;
-  }
+uint32_t sr_push_outcome(lua_State *L, const SrFuture *future, int index, int first, SrStatus status) {
+  if (status == SR_DONE) return push_kept_results(L, first);
   lua_pushvalue(L, first);
   if (status == SR_FAILED && future->head.cls == &sr_task_class) sr_push_failure_box(L, index);
+  return 0;
+}
+
+void sr_keep_outcome(lua_State *L, SrFuture *future, int index, uint32_t count) {
   lua_setiuservalue(L, index, 1);
-  future->count = 0;
+  future->count = count;
 }
 
 void sr_settle(lua_State *L, SrFuture *future, SrStatus status) {

@@ -115,10 +115,10 @@ void sr_loop_close(SrRuntime *rt) {
 
 /* Asks the scheduler of a test which of the `count` oldest is to run next. */
 static SrTask *choose(lua_State *L, SrRuntime *rt, unsigned count) {
-  if (count > rt->ready_count) count = rt->ready_count;
-  SrWaiter *waiter = rt->ready;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_scheduler_key);
   lua_createtable(L, (int)count, 0);
+  if (count > rt->ready_count) count = rt->ready_count;
+  SrWaiter *waiter = rt->ready;
   for (unsigned i = 1; i <= count; i++, waiter = waiter->next) {
     sr_push_task(L, sr_task_of(waiter));
     lua_rawseti(L, -2, (lua_Integer)i);
@@ -230,12 +230,27 @@ static int l_note_deadlock(lua_State *L) {
   return 0;
 }
 
+/* Whether nothing can ever happen again. */
+static bool is_stuck(const SrRuntime *rt) {
+  return rt->ready_count == 0 && sr_clock_next(&rt->clock) == INT64_MAX && !uv_loop_alive(rt->loop);
+}
+
+/* Main is told, unless a finalizer has woken somebody while the report was written. */
+static void tell_main(lua_State *L, SrRuntime *rt) {
+  sr_protected(L, l_note_deadlock, 0, 0);
+  if (is_stuck(rt)) {
+    sr_abort(rt->main_task, SR_BY_DEADLOCK);
+    return;
+  }
+  lua_pushnil(L);
+  sr_vault_set(L, &rt->main_task->object);
+}
+
 /* Main is told, once for each wait. If it is joining what cannot end, that is closed by force. */
 static void on_deadlock(lua_State *L, SrRuntime *rt) {
   SrTask *main_task = rt->main_task;
   if (main_task != NULL && main_task->future.outcome == SR_WOKEN) {
-    sr_protected(L, l_note_deadlock, 0, 0);
-    sr_abort(main_task, SR_BY_DEADLOCK);
+    tell_main(L, rt);
     return;
   }
   kill_all_but(L, rt, main_task);

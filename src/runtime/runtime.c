@@ -57,6 +57,22 @@ void sr_vault_get(lua_State *L, const void *key) {
   lua_replace(L, -2);
 }
 
+/* A finalizer may have made one while ours was made: that one counts. */
+void sr_vault_table(lua_State *L, const void *key) {
+  sr_vault_get(L, key);
+  if (!lua_isnil(L, -1)) return;
+  lua_newtable(L);
+  lua_replace(L, -2);
+  sr_vault_get(L, key);
+  if (!lua_isnil(L, -1)) {
+    lua_replace(L, -2);
+    return;
+  }
+  lua_pop(L, 1);
+  lua_pushvalue(L, -1);
+  sr_vault_set(L, key);
+}
+
 /* --- when there is no memory ------------------------------------------------- */
 
 /* Calls the function given as its last argument. */

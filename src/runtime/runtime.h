@@ -164,6 +164,8 @@ void sr_slots_free(SrSlots *slots);
 */
 void sr_vault_set(lua_State *L, const void *key);
 void sr_vault_get(lua_State *L, const void *key);
+/* Pushes the table that the vault keeps under `key`; makes it if there is none. [-0, +1, m] */
+void sr_vault_table(lua_State *L, const void *key);
 
 /*
 ** Calls `function` with the `nargs` values on top in protected mode, as a closure over the usual

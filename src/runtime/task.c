@@ -17,8 +17,7 @@ enum { BODY_TASK = 1, BODY_HANDLER, BODY_FUNCTION, BODY_RESULTS = BODY_FUNCTION 
 
 /* --- spawn ------------------------------------------------------------------ */
 
-SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int nargs) {
-  uint32_t slot;
+SrTask *sr_push_new_task(lua_State *L, int first, int nargs) {
   SrTask *t = (SrTask *)lua_newuserdatauv(L, sizeof(SrTask), nargs + 1);
   memset(t, 0, sizeof *t);
   t->future.head.cls = &sr_task_class;
@@ -28,6 +27,12 @@ SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int na
     lua_pushvalue(L, first + i);
     lua_setiuservalue(L, -2, i + 1);
   }
+  t->budget = (uint16_t)nargs;
+  return t;
+}
+
+void sr_start_task(lua_State *L, SrRuntime *rt, SrTask *t, SrScope *parent) {
+  uint32_t slot;
   if (!sr_slots_peek(&rt->live, &slot)) luaL_error(L, "not enough memory");
   lua_pushvalue(L, -1);
   lua_rawseti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)slot);
@@ -35,7 +40,6 @@ SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int na
   t->rt = rt;
   t->slot = slot;
   t->id = ++rt->last_id;
-  t->budget = (uint16_t)nargs;
   t->current = &t->scope;
   if (parent->kind == SR_SCOPE_JOIN) {
     t->scope.source = parent->source;
@@ -45,6 +49,11 @@ SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int na
   sr_scope_enter(&t->scope, parent, SR_SCOPE_TASK);
   if (parent->kind != SR_SCOPE_RUN) ((SrBlock *)(void *)parent)->running++;
   sr_ready(rt, t);
+}
+
+SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int nargs) {
+  SrTask *t = sr_push_new_task(L, first, nargs);
+  sr_start_task(L, rt, t, parent);
   return t;
 }
 
@@ -63,7 +72,6 @@ static SrStatus failure_status(lua_State *L, const SrTask *t, int error) {
 /* Its outcome is kept. `live` is the index of the table of live tasks. [-0, +0, -] */
 static void settle_task(lua_State *L, SrTask *t, int live, SrStatus status) {
   SrRuntime *rt = t->rt;
-  SrScope *parent = t->scope.parent;
   t->future.state = SR_ENDED;
   sr_settle(L, &t->future, status);
   if (t->future.has_callbacks) sr_call_back(L, t);
@@ -74,6 +82,7 @@ static void settle_task(lua_State *L, SrTask *t, int live, SrStatus status) {
   lua_pushnil(L);
   lua_rawseti(L, live, (lua_Integer)t->slot);
   sr_slots_give(&rt->live, t->slot);
+  SrScope *parent = t->scope.parent;
   sr_scope_exit(&t->scope);
   if (t == rt->main_task) rt->main_task = NULL;
   t->object = NULL;
@@ -89,7 +98,7 @@ static void end_task(lua_State *L, SrTask *t, int first, bool ok) {
   SrStatus status = ok ? SR_DONE : failure_status(L, t, first);
   sr_debug_end(L, t, status);
   if (t->scope.source > SR_LASTING_SOURCES) sr_keep_place(L, 1);
-  sr_keep_outcome(L, &t->future, 1, first, status);
+  sr_keep_outcome(L, &t->future, 1, sr_push_outcome(L, &t->future, 1, first, status));
   settle_task(L, t, lua_upvalueindex(SR_UP_LIVE), status);
   SrBlock *owner = (SrBlock *)t->object;
   if (owner == NULL) return;

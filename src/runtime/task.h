@@ -70,6 +70,13 @@ static inline SrFuture *sr_test_future(lua_State *L, int arg) {
 ** starts many tasks at one place, else that of the calling Lua code. [-0, +1, m]
 */
 SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int nargs);
+/*
+** The two halves of it. Finalizers run in the first one, which makes a task that nobody knows of, so whoever has to
+** look at `parent` does that between them. [-0, +1, m]
+*/
+SrTask *sr_push_new_task(lua_State *L, int first, int nargs);
+/* Its handle is on top. [-0, +0, m] */
+void sr_start_task(lua_State *L, SrRuntime *rt, SrTask *t, SrScope *parent);
 enum { SR_MAX_ARGS = 250 };
 /*
 ** The number of arguments after the function at `first`, up to the top. More than a task can take are packed
@@ -93,11 +100,13 @@ void sr_step(lua_State *L, SrTask *t);
 /* Closes a task by force: `__close` runs, but cannot wait. [-0, +0, -] */
 void sr_kill(lua_State *L, SrTask *t);
 /*
-** Keeps how a future (a task at its end) came out: the results are the values from `first` to the
-** top of L, or the error is the value at `first`; the handle is at `index`. It is not settled yet,
-** so raising does no harm. [-0, +0, m]
+** Pushes what is to be kept of how a future (a task at its end) came out: the results are the values from `first` to
+** the top of L, or the error is the value at `first`; the handle is at `index`. Returns the number of results. Nothing
+** has changed yet, so raising does no harm; but finalizers have run. [-0, +1, m]
 */
-void sr_keep_outcome(lua_State *L, SrFuture *future, int index, int first, SrStatus status);
+uint32_t sr_push_outcome(lua_State *L, const SrFuture *future, int index, int first, SrStatus status);
+/* Keeps what that has pushed, in the handle at `index`. It is not settled yet. [-1, +0, -] */
+void sr_keep_outcome(lua_State *L, SrFuture *future, int index, uint32_t count);
 /* Settles it, and wakes who watches it. [-0, +0, -] */
 void sr_settle(lua_State *L, SrFuture *future, SrStatus status);
 /* Pushes the results of what is at `index` and has ended, and returns their number, or raises its error. [-0, +n, v] */

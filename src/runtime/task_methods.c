@@ -125,22 +125,24 @@ static int compare_ids(const void *a, const void *b) {
   return left < right ? -1 : left > right;
 }
 
+/* What finalizers spawn while room is made is not listed. From then on nothing runs them. */
 void sr_push_all_tasks(lua_State *L, SrRuntime *rt) {
-  size_t count = 0;
-  SrTask **tasks = (SrTask **)lua_newuserdatauv(L, (rt->live.top + 1) * sizeof *tasks, 0);
+  uint32_t room = rt->live.top, expected = room - rt->live.count, count = 0;
+  SrTask **tasks = (SrTask **)lua_newuserdatauv(L, (room + 1) * sizeof *tasks, 0);
+  lua_createtable(L, (int)expected, 0);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
-  for (uint32_t slot = 1; slot <= rt->live.top; slot++) {
-    if (lua_rawgeti(L, -1, (lua_Integer)slot) == LUA_TUSERDATA) tasks[count++] = (SrTask *)lua_touserdata(L, -1);
+  for (uint32_t slot = 1; slot <= room && slot <= rt->live.top; slot++) {
+    SrTask *t = lua_rawgeti(L, -1, (lua_Integer)slot) == LUA_TUSERDATA ? (SrTask *)lua_touserdata(L, -1) : NULL;
+    if (t != NULL && t->future.state != SR_ENDED) tasks[count++] = t;
     lua_pop(L, 1);
   }
   qsort(tasks, count, sizeof *tasks, compare_ids);
-  lua_createtable(L, (int)count, 0);
-  for (size_t i = 0; i < count; i++) {
-    lua_rawgeti(L, -2, (lua_Integer)tasks[i]->slot);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  for (uint32_t i = 0; i < count; i++) {
+    lua_rawgeti(L, -1, (lua_Integer)tasks[i]->slot);
+    lua_rawseti(L, -3, (lua_Integer)i + 1);
   }
-  lua_replace(L, -3);
   lua_pop(L, 1);
+  lua_replace(L, -2);
 }
 
 int sr_l_all_tasks(lua_State *L) {
@@ -276,13 +278,7 @@ void sr_call_back(lua_State *L, SrTask *t) {
 
 /* Adds the function at index 2 to the callbacks of a pending task. */
 static void add_callback(lua_State *L, SrTask *t) {
-  sr_vault_get(L, t);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    sr_vault_set(L, t);
-  }
+  sr_vault_table(L, t);
   lua_pushvalue(L, 2);
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
   t->future.has_callbacks = true;

@@ -27,7 +27,7 @@ void sr_push_task_line(lua_State *L, SrTask *t) {
     sr_push_waits_for(L, t);
     lua_pushfstring(L, "%s for %s", lua_tostring(L, -2), lua_tostring(L, -1));
   }
-  if (t->co != NULL) {
+  if (t->co != NULL && t->future.state != SR_ENDED) {
     sr_push_where(L, t);
     lua_pushfstring(L, "%s at %s", lua_tostring(L, -2), lua_tostring(L, -1));
   }
@@ -62,22 +62,48 @@ static void add_indent(luaL_Buffer *buffer, int depth) {
   luaL_addstring(buffer, text);
 }
 
-/* Adds the lines of all tasks to the list at `lines`; blocks are seen through. */
-static void add_lines(lua_State *L, int lines, const SrScope *root) {
+/* A task, and how many others are around it. */
+typedef struct Leaf {
+  SrTask *task;
+  int depth;
+} Leaf;
+
+/*
+** Pushes an array of all tasks, parents first, and a list that anchors them; returns how many. Describing them runs
+** finalizers, which change the tree: so it is walked before. Blocks are seen through. [-0, +2, m]
+*/
+static size_t push_leaves(lua_State *L, const SrRuntime *rt, Leaf **leaves) {
+  size_t room = rt->live.top, count = 0;
   int depth = 0;
-  lua_Integer count = 0;
-  for (const SrScope *at = root; at != NULL; at = next_scope(root, at, &depth)) {
+  *leaves = (Leaf *)lua_newuserdatauv(L, (room + 1) * sizeof **leaves, 0);
+  lua_newtable(L);
+  for (const SrScope *at = &rt->root; at != NULL && count < room; at = next_scope(&rt->root, at, &depth)) {
     if (at->kind != SR_SCOPE_TASK) continue;
+    (*leaves)[count++] = (Leaf){SR_CONTAINER(at, SrTask, scope), depth};
+    sr_push_task(L, (*leaves)[count - 1].task);
+    lua_rawseti(L, -2, (lua_Integer)count);
+  }
+  return count;
+}
+
+/* Adds the lines of all tasks to the list on top. */
+static void add_lines(lua_State *L, const SrRuntime *rt) {
+  int lines = lua_gettop(L);
+  Leaf *leaves;
+  size_t count = push_leaves(L, rt, &leaves);
+  int top = lua_gettop(L);
+  for (size_t i = 0; i < count; i++) {
     luaL_Buffer buffer;
-    sr_push_task_line(L, SR_CONTAINER(at, SrTask, scope));
+    sr_push_task_line(L, leaves[i].task);
     luaL_buffinit(L, &buffer);
-    add_indent(&buffer, depth);
-    lua_pushvalue(L, lines + 1);
+    add_indent(&buffer, leaves[i].depth);
+    lua_pushvalue(L, top + 1);
     luaL_addvalue(&buffer);
     luaL_pushresult(&buffer);
-    lua_rawseti(L, lines, ++count);
-    lua_settop(L, lines);
+    lua_rawseti(L, lines, (lua_Integer)i + 1);
+    lua_settop(L, top);
   }
+  lua_settop(L, lines);
 }
 
 /* tree(): a printable tree of all tasks, "" outside a run. */
@@ -85,7 +111,7 @@ int sr_l_tree(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
   lua_newtable(L);
   int lines = lua_gettop(L);
-  if (rt->is_running) add_lines(L, lines, &rt->root);
+  if (rt->is_running) add_lines(L, rt);
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
   lua_Integer count = (lua_Integer)lua_rawlen(L, lines);
@@ -224,18 +250,33 @@ static void add_left_tasks(lua_State *L, int all, lua_Integer count) {
   add_rest(L, "\n\t", count);
 }
 
-/* Adds the resources that are open to the text on top; returns how many there are. */
-static lua_Integer add_left_handles(lua_State *L, const SrRuntime *rt) {
-  lua_Integer count = 0;
-  for (const saros_resource *resource = rt->resources; resource != NULL; resource = resource->next) {
-    if (resource->name == NULL || ++count > MAX_NAMED) continue;
-    sr_push_resource_place(L, resource);
-    lua_pushfstring(L, "%s opened at %s", resource->name, lua_tostring(L, -1));
+/*
+** Pushes an array of copies of the resources that have a name; returns how many those are. Finalizers may close
+** them while the report is written, and what they open while room is made is not listed. [-0, +1, m]
+*/
+static size_t push_opened(lua_State *L, const SrRuntime *rt, saros_resource **list) {
+  size_t room = 0, count = 0;
+  for (const saros_resource *resource = rt->resources; resource != NULL; resource = resource->next) room++;
+  *list = (saros_resource *)lua_newuserdatauv(L, (room + 1) * sizeof **list, 0);
+  for (const saros_resource *resource = rt->resources; resource != NULL && count < room; resource = resource->next)
+    if (resource->name != NULL) (*list)[count++] = *resource;
+  return count;
+}
+
+/* Adds the resources that are open to the text on top; returns whether there are any. */
+static bool add_left_handles(lua_State *L, const SrRuntime *rt) {
+  saros_resource *list;
+  size_t count = push_opened(L, rt, &list);
+  lua_insert(L, -2);
+  for (size_t i = 0; i < count && i < MAX_NAMED; i++) {
+    sr_push_resource_place(L, &list[i]);
+    lua_pushfstring(L, "%s opened at %s", list[i].name, lua_tostring(L, -1));
     lua_replace(L, -2);
     add_line(L, "handle");
   }
-  add_rest(L, "\n\t", count);
-  return count;
+  add_rest(L, "\n\t", (lua_Integer)count);
+  lua_remove(L, -2);
+  return count > 0;
 }
 
 void sr_push_leftovers(lua_State *L, SrRuntime *rt) {
@@ -245,7 +286,7 @@ void sr_push_leftovers(lua_State *L, SrRuntime *rt) {
   lua_Integer count = (lua_Integer)lua_rawlen(L, top + 1);
   add_left_tasks(L, top + 1, count);
   if (count == 0) sr_loop_linger(rt);
-  bool any = add_left_handles(L, rt) + count > 0;
+  bool any = add_left_handles(L, rt) || count > 0;
   if (count == 0 && rt->clock.count > 0) {
     any = true;
     lua_pushfstring(L, "%d still set", (int)rt->clock.count);

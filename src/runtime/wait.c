@@ -38,11 +38,15 @@ bool sr_is_interrupted(const SrTask *t) {
 
 /* --- park and wake ---------------------------------------------------------- */
 
-static int suspend(lua_State *L, SrTask *t, const SrKind *kind, SrState state, lua_KFunction k, lua_KContext ctx) {
+static void begin_wait(SrTask *t, const SrKind *kind, SrState state) {
   t->waiter.kind = kind;
   t->future.state = (uint8_t)state;
   t->future.outcome = SR_WOKEN;
   t->budget = SR_BUDGET;
+}
+
+static int suspend(lua_State *L, SrTask *t, const SrKind *kind, SrState state, lua_KFunction k, lua_KContext ctx) {
+  begin_wait(t, kind, state);
   return lua_yieldk(L, 0, ctx, k);
 }
 
@@ -276,7 +280,9 @@ int sr_foreign_park(lua_State *L, saros_wait *wait, const saros_kind *kind, lua_
   wait->task = t;
   wait->kind = kind;
   t->object = wait;
-  return suspend(L, t, &foreign_kind, SR_PARKED, k, ctx);
+  begin_wait(t, &foreign_kind, SR_PARKED);
+  if (t->current->cause != NULL) sr_abort(t, SR_BY_CANCEL); /* since `cancelled` was asked: a finalizer did it */
+  return lua_yieldk(L, 0, ctx, k);
 }
 
 void sr_foreign_wake(saros_wait *wait) {

@@ -14,10 +14,13 @@ static int l_future(lua_State *L) {
   return 1;
 }
 
+/* Who is first is decided once there is something to keep: making that lets finalizers run, which may settle it. */
 static int settle(lua_State *L, SrFuture *future, SrStatus status) {
+  if (future->status != SR_PENDING) return lua_pushboolean(L, false), 1;
+  uint32_t count = sr_push_outcome(L, future, 1, 2, status);
   bool is_first = future->status == SR_PENDING;
   if (is_first) {
-    sr_keep_outcome(L, future, 1, 2, status);
+    sr_keep_outcome(L, future, 1, count);
     sr_settle(L, future, status);
   }
   lua_pushboolean(L, is_first);

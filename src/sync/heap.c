@@ -4,7 +4,8 @@
 ** arrival stand side by side in one table; the number decides between equal items.
 **
 ** Invariant: an error in `less` leaves the heap as it was. All comparing is done first and finds
-** out a place; only then anything moves.
+** out a place; only then anything moves. Comparing runs code of the user's, and finalizers: if that
+** has used the queue the place means nothing.
 */
 #include "sync/store.h"
 
@@ -106,11 +107,6 @@ static lua_Integer find_down(lua_State *L, const SrStore *store, int items, Entr
   return place;
 }
 
-/* `less` is code of the user's: it must not have used the queue. */
-static void check_unchanged(lua_State *L, const SrStore *store, unsigned changes) {
-  if (store->changes != changes) luaL_error(L, "the queue was changed while its items were compared");
-}
-
 /* --- moving: nothing is compared -------------------------------------------- */
 
 /* If there is no memory for the new last place, this raises before anything has moved. */
@@ -121,14 +117,15 @@ static void insert(lua_State *L, SrStore *store, int items, lua_Integer place, E
   store->changes++;
 }
 
-static void put(lua_State *L, SrStore *store, int index) {
+static bool put(lua_State *L, SrStore *store, int index) {
   int items = push_items(L);
   unsigned changes = store->changes;
   Entry entry = {index, store->newest + 1};
   lua_Integer place = find_up(L, store, items, entry);
-  check_unchanged(L, store, changes);
+  if (store->changes != changes) return lua_pop(L, 1), false;
   insert(L, store, items, place, entry);
   store->newest++;
+  return true;
 }
 
 /* Replaces the root by the last entry, on the stack, which goes to `place`. */
@@ -142,26 +139,26 @@ static void remove_root(lua_State *L, SrStore *store, int items, lua_Integer pla
   store->changes++;
 }
 
-static void take(lua_State *L, SrStore *store) {
+static bool take(lua_State *L, SrStore *store) {
   int items = push_items(L);
   unsigned changes = store->changes;
   lua_rawgeti(L, items, 1);
   Entry entry = push_entry(L, items, store->count);
   lua_Integer place = find_down(L, store, items, entry);
-  check_unchanged(L, store, changes);
+  if (store->changes != changes) return lua_settop(L, items - 1), false;
   remove_root(L, store, items, place, entry);
   lua_pop(L, 1);
+  return true;
 }
 
 /* --- put back --------------------------------------------------------------- */
 
-/* (queue, item, store): the place of an item that came before all others */
+/* (queue, item, store): the place of an item that came before all others, nothing if the queue was changed */
 static int l_find_oldest(lua_State *L) {
   const SrStore *store = (const SrStore *)lua_touserdata(L, 3);
   unsigned changes = store->changes;
   lua_pushinteger(L, find_up(L, store, push_items(L), (Entry){2, store->oldest - 1}));
-  check_unchanged(L, store, changes);
-  return 1;
+  return store->changes == changes;
 }
 
 /* Nobody is there who could be told of an error in `less`: then the item goes to the end. */
@@ -171,7 +168,7 @@ static void put_back(lua_State *L, SrStore *store, int index) {
   lua_pushvalue(L, 1);
   lua_pushvalue(L, index);
   lua_pushlightuserdata(L, store);
-  bool ok = lua_pcall(L, 3, 1, 0) == LUA_OK;
+  bool ok = lua_pcall(L, 3, 1, 0) == LUA_OK && lua_isinteger(L, -1);
   lua_Integer place = ok ? lua_tointeger(L, -1) : store->count + 1;
   insert(L, store, push_items(L), place, (Entry){index, store->oldest - 1});
   store->oldest--;

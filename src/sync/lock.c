@@ -149,9 +149,9 @@ static int raise_held(lua_State *L, SrTask *t, const char *function) {
 int sr_lock_acquire(lua_State *L, const char *function) {
   SrLock *lock = (SrLock *)lua_touserdata(L, 1);
   SrTask *t = sr_check_wait(L, function);
+  SrPermit *permit = sr_push_permit(L, &permit_ops);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (lock->owner == t) return raise_held(L, t, function);
-  SrPermit *permit = sr_push_permit(L, &permit_ops);
   if (lock->owner == NULL) {
     sr_lock_take(lock, t);
     hold(permit, lock);
@@ -178,8 +178,8 @@ static SrTask *check_current(lua_State *L, const char *function) {
 static int l_try_acquire(lua_State *L) {
   SrLock *lock = check_lock(L, "lock:try_acquire");
   SrTask *t = check_current(L, "lock:try_acquire");
-  if (lock->owner != NULL) return lua_pushnil(L), 1;
-  SrPermit *permit = sr_push_permit(L, &permit_ops);
+  SrPermit *permit = lock->owner == NULL ? sr_push_permit(L, &permit_ops) : NULL;
+  if (lock->owner != NULL) return lua_pushnil(L), 1; /* perhaps by now: a finalizer may have acquired it */
   sr_lock_take(lock, t);
   return hold(permit, lock);
 }

@@ -16,6 +16,7 @@ typedef struct Queue {
   SrWaiter *getters, *putters, *joiners;
   lua_Integer maxsize;    /* 0: unbounded */
   lua_Integer unfinished; /* items put and not reported by task_done */
+  lua_Integer promised;   /* room that a putter who has been woken is about to fill */
   SrStore store;
   bool is_closed;
 } Queue;
@@ -76,7 +77,7 @@ static void check_item(lua_State *L, const char *function) {
 /* --- items ------------------------------------------------------------------ */
 
 static bool has_room(const Queue *queue) {
-  return queue->maxsize == 0 || queue->store.count < queue->maxsize;
+  return queue->maxsize == 0 || queue->store.count + queue->promised < queue->maxsize;
 }
 
 /* Takes the oldest whose stack can be used: a coroutine that was closed by hand has none. NULL if there is no other. */
@@ -90,13 +91,24 @@ static SrTask *take_waiter(SrWaiter **ring) {
   return NULL;
 }
 
-static void store_item(lua_State *L, Queue *queue, int index) {
-  queue->store.ops->put(L, &queue->store, index);
+/*
+** Comparing items runs the user's `less`, and finalizers. If they have used the queue, all that was known of it has to
+** be looked at again; a `less` that does so each time ends with an error.
+*/
+enum { MAX_ATTEMPTS = 16 };
+
+static void count_attempt(lua_State *L, int *attempts) {
+  if (++*attempts == MAX_ATTEMPTS) luaL_error(L, "the queue was changed while its items were compared");
 }
 
-/* (queue, item) */
+static bool store_item(lua_State *L, Queue *queue, int index) {
+  return queue->store.ops->put(L, &queue->store, index);
+}
+
+/* (queue, item): there is room for it, whatever happens */
 static int l_store_item(lua_State *L) {
-  store_item(L, (Queue *)lua_touserdata(L, 1), ITEM);
+  int attempts = 0;
+  while (!store_item(L, (Queue *)lua_touserdata(L, 1), ITEM)) count_attempt(L, &attempts);
   return 0;
 }
 
@@ -112,7 +124,9 @@ static bool store_item_of(lua_State *L, SrTask *putter, Queue *queue) {
     lua_pushcfunction(L, l_store_item);
     lua_pushvalue(L, 1);
     lua_xmove(putter->co, L, 1);
+    queue->promised++;
     ok = lua_pcall(L, 2, 0, 0) == LUA_OK;
+    queue->promised--;
     if (!ok) lua_xmove(L, putter->co, 1);
   } else {
     lua_xmove(putter->co, L, 1);
@@ -133,17 +147,18 @@ static void admit_putter(lua_State *L, Queue *queue) {
   if (is_stored) queue->unfinished++;
 }
 
-/* Gives the item at index 2 to the oldest getter, or to the store. [-0, +(0|1), e] */
-static inline void accept_item(lua_State *L, Queue *queue) {
+/* Gives the item at index 2 to the oldest getter, or to the store. False: look again. [-0, +(0|1), e] */
+static inline bool accept_item(lua_State *L, Queue *queue) {
   SrTask *getter = take_waiter(&queue->getters);
-  if (getter == NULL)
-    store_item(L, queue, ITEM);
-  else {
+  if (getter == NULL) {
+    if (!store_item(L, queue, ITEM)) return false;
+  } else {
     lua_pushvalue(L, ITEM);
     lua_xmove(L, getter->co, 1);
     sr_wake(getter);
   }
   queue->unfinished++;
+  return true;
 }
 
 /* --- put -------------------------------------------------------------------- */
@@ -170,11 +185,11 @@ static int l_put(lua_State *L) {
   Queue *queue = check_queue(L, "queue:put");
   check_item(L, "queue:put");
   SrTask *t = sr_check_wait_in(L, queue->rt, "queue:put");
-  if (sr_is_cancelled(t)) return sr_raise(L, t);
-  if (queue->is_closed) return closed_error(L, "queue:put");
-  if (has_room(queue)) {
-    accept_item(L, queue);
-    return sr_return(L, t, 0);
+  for (int attempts = 0;; count_attempt(L, &attempts)) {
+    if (sr_is_cancelled(t)) return sr_raise(L, t);
+    if (queue->is_closed) return closed_error(L, "queue:put");
+    if (!has_room(queue)) break;
+    if (accept_item(L, queue)) return sr_return(L, t, 0);
   }
   lua_settop(L, ITEM);
   sr_ring_append(&queue->putters, &t->waiter);
@@ -185,11 +200,13 @@ static int l_put(lua_State *L) {
 static int l_try_put(lua_State *L) {
   Queue *queue = check_queue(L, "queue:try_put");
   check_item(L, "queue:try_put");
-  if (queue->is_closed) return closed_error(L, "queue:try_put");
-  bool fits = has_room(queue);
-  if (fits) accept_item(L, queue);
-  lua_pushboolean(L, fits);
-  return 1;
+  for (int attempts = 0;; count_attempt(L, &attempts)) {
+    if (queue->is_closed) return closed_error(L, "queue:try_put");
+    bool fits = has_room(queue);
+    if (fits && !accept_item(L, queue)) continue;
+    lua_pushboolean(L, fits);
+    return 1;
+  }
 }
 
 /* --- get -------------------------------------------------------------------- */
@@ -220,19 +237,20 @@ static void undo_get(lua_State *L, SrTask *t) {
 
 static const SrKind get_kind = {"an item of a queue", abort_get, NULL, false, NULL, undo_get};
 
-/* [-0, +(1|2), e] */
-static void take_item(lua_State *L, Queue *queue) {
-  queue->store.ops->take(L, &queue->store);
+/* False: look again, with nothing pushed. [-0, +(1|2), e] */
+static bool take_item(lua_State *L, Queue *queue) {
+  if (!queue->store.ops->take(L, &queue->store)) return false;
   if (queue->putters != NULL) admit_putter(L, queue);
+  return true;
 }
 
 static int get(lua_State *L, const char *function) {
   Queue *queue = check_queue(L, function);
   SrTask *t = sr_check_wait_in(L, queue->rt, function);
-  if (sr_is_cancelled(t)) return sr_raise(L, t);
-  if (queue->store.count > 0) {
-    take_item(L, queue);
-    return sr_return(L, t, 1);
+  for (int attempts = 0;; count_attempt(L, &attempts)) {
+    if (sr_is_cancelled(t)) return sr_raise(L, t);
+    if (queue->store.count == 0) break;
+    if (take_item(L, queue)) return sr_return(L, t, 1);
   }
   if (queue->is_closed) return lua_pushnil(L), sr_return(L, t, 1);
   sr_ring_append(&queue->getters, &t->waiter);
@@ -268,10 +286,9 @@ static int l_items(lua_State *L) {
 /* queue:try_get(): an item, or nil if there is none */
 static int l_try_get(lua_State *L) {
   Queue *queue = check_queue(L, "queue:try_get");
-  if (queue->store.count == 0)
-    lua_pushnil(L);
-  else
-    take_item(L, queue);
+  for (int attempts = 0; queue->store.count > 0; count_attempt(L, &attempts))
+    if (take_item(L, queue)) return 1;
+  lua_pushnil(L);
   return 1;
 }
 
@@ -312,6 +329,7 @@ static int l_close(lua_State *L) {
   SrWaiter *waiter;
   if (queue->is_closed) return 0;
   queue->is_closed = true;
+  queue->store.changes++;
   while ((waiter = sr_ring_take(&queue->getters)) != NULL) {
     lua_pushnil(sr_task_of(waiter)->co);
     sr_wake(sr_task_of(waiter));

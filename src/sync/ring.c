@@ -13,15 +13,16 @@ static void grow(lua_State *L, SrStore *store) {
   store->capacity *= 2;
 }
 
-static void put(lua_State *L, SrStore *store, int index) {
+static bool put(lua_State *L, SrStore *store, int index) {
   lua_getiuservalue(L, 1, SR_STORE_ITEMS);
   if (store->count == store->capacity) grow(L, store);
   lua_pushvalue(L, index);
   lua_rawseti(L, -2, ((store->first + store->count) & (store->capacity - 1)) + 1);
   store->count++;
+  return true;
 }
 
-static void take(lua_State *L, SrStore *store) {
+static bool take(lua_State *L, SrStore *store) {
   lua_Integer place = store->first + 1;
   lua_getiuservalue(L, 1, SR_STORE_ITEMS);
   lua_rawgeti(L, -1, place);
@@ -29,6 +30,7 @@ static void take(lua_State *L, SrStore *store) {
   lua_rawseti(L, -3, place);
   store->first = (store->first + 1) & (store->capacity - 1);
   store->count--;
+  return true;
 }
 
 static void put_back(lua_State *L, SrStore *store, int index) {

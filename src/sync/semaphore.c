@@ -74,8 +74,8 @@ static int k_acquire(lua_State *L, int status, lua_KContext ctx) {
 static int l_acquire(lua_State *L) {
   Semaphore *semaphore = check_semaphore(L, "semaphore:acquire");
   SrTask *t = sr_check_wait_in(L, semaphore->rt, "semaphore:acquire");
-  if (sr_is_cancelled(t)) return sr_raise(L, t);
   SrPermit *permit = sr_push_permit(L, &permit_ops);
+  if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (semaphore->available > 0) {
     semaphore->available--;
     permit->is_held = true;
@@ -88,9 +88,10 @@ static int l_acquire(lua_State *L) {
 /* semaphore:try_acquire(): a permit, or nil if it would have to wait */
 static int l_try_acquire(lua_State *L) {
   Semaphore *semaphore = check_semaphore(L, "semaphore:try_acquire");
-  if (semaphore->available == 0) return lua_pushnil(L), 1;
-  sr_push_permit(L, &permit_ops)->is_held = true;
+  SrPermit *permit = semaphore->available > 0 ? sr_push_permit(L, &permit_ops) : NULL;
+  if (semaphore->available == 0) return lua_pushnil(L), 1; /* perhaps by now: a finalizer may have acquired it */
   semaphore->available--;
+  permit->is_held = true;
   return 1;
 }
 

@@ -14,13 +14,16 @@
 typedef struct SrStore SrStore;
 
 typedef struct SrStoreOps {
-  /* Puts the value at `index` in; may leave a value on the stack. [-0, +(0|1), e] */
-  void (*put)(lua_State *L, SrStore *store, int index);
-  /* Takes the next item out; another value may stand below it. [-0, +(1|2), e] */
-  void (*take)(lua_State *L, SrStore *store);
+  /*
+  ** Puts the value at `index` in; may leave a value on the stack. False: the store was changed while items were
+  ** compared, and nothing is put: whoever calls has to look again whether there is room. [-0, +(0|1), e]
+  */
+  bool (*put)(lua_State *L, SrStore *store, int index);
+  /* Takes the next item out; another value may stand below it. False: as for `put`, with nothing pushed. [-0, +(1|2), e] */
+  bool (*take)(lua_State *L, SrStore *store);
   /* Puts the value at `index` in as the next item: it had been taken. [-0, +(0|1), m] */
   void (*put_back)(lua_State *L, SrStore *store, int index);
-  bool compares; /* `put` runs code of the user's, which may raise */
+  bool compares; /* `put` and `take` run code of the user's, which may raise, and finalizers */
 } SrStoreOps;
 
 struct SrStore {
@@ -30,7 +33,7 @@ struct SrStore {
   lua_Integer capacity; /* ring: places, a power of two */
   lua_Integer oldest;   /* heap: the lowest number of arrival that was given */
   lua_Integer newest;   /* heap: the highest */
-  unsigned changes;     /* heap: counts what was put and taken */
+  unsigned changes;     /* heap: counts what was put and taken, and that the queue was closed */
 };
 
 /* User values of a queue: the table of items; the heap's `less`, nil for the operator. */

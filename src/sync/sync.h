@@ -43,7 +43,10 @@ typedef struct SrPermit {
 ** that in the registry would cost more than the rest of an acquire. [-0, +1, m]
 */
 void *sr_new_giver(lua_State *L, const SrClass *cls, size_t size);
-/* Pushes a permit of the object at index 1 that is not held yet. [-0, +1, m] */
+/*
+** Pushes a permit of the object at index 1 that is not held yet. Finalizers run in it, so it is made before anything
+** is looked at. [-0, +1, m]
+*/
 SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops);
 void sr_open_permit(lua_State *L);
 

@@ -188,7 +188,7 @@ function async.queue(maxsize) end
 function async.lifo_queue(maxsize) end
 
 ---As `queue`, but gives the least value first, equal ones in order of arrival. An error in `less` is
----raised by the `put` or `get` that compares, which then has done nothing.
+---raised by the `put` or `get` that compares, which then has done nothing. `less` must not use the queue.
 ---@param maxsize? integer  nil for no limit
 ---@param less? fun(a: any, b: any): boolean  the operator `<` unless given; must not wait
 ---@return saros.Queue

@@ -1,0 +1,176 @@
+-- SPDX-License-Identifier: MIT
+-- What a scenario makes, so that a finalizer can use all of it, and books of it, so that nothing can get lost. It
+-- takes the place of the constructors and of some methods, and counts what they return.
+local async = require "saros"
+
+local world = {}
+
+local KINDS = {"tasks", "groups", "scopes", "futures", "semaphores", "locks", "conditions", "barriers", "events",
+  "queues", "permits", "lists", "sessions", "responses"}
+
+-- Forgets everything.
+function world.reset()
+  for _, kind in ipairs(KINDS) do world[kind] = {} end
+  world.problem = nil -- what was seen while it ran
+  world.limits = {} -- by semaphore
+  world.held = {} -- by semaphore: permits that were given and have not been released
+  world.owner = {} -- by permit
+  world.kept = {} -- by queue: items put and not taken
+  world.settled = {} -- by future: how often that was said to have worked
+  world.bytes = 0 -- that were read
+  world.callbacks = 0 -- of on_done that have yet to be called
+end
+
+local function note(kind, object)
+  local list = world[kind]
+  list[#list + 1] = object
+  return object
+end
+
+world.note = note
+
+local function count(book, key, change)
+  book[key] = (book[key] or 0) + change
+end
+
+-- Replaces methods of the class of `object`: the new ones get the old one first.
+local function override(object, methods)
+  local class = getmetatable(object)
+  for name, method in pairs(methods) do
+    local place = rawget(class, name) and class or class.__index
+    local old = place[name]
+    place[name] = function(...) return method(old, ...) end
+  end
+end
+
+local function override_functions(functions)
+  for name, fn in pairs(functions) do
+    local old = async[name]
+    async[name] = function(...) return fn(old, ...) end
+  end
+end
+
+-- A constructor whose results are kept.
+local function maker(kind)
+  return function(make, ...) return note(kind, make(...)) end
+end
+
+-- A combinator: its list is kept, as finalizers change lists.
+local function combinator(combine, list, ...)
+  if type(list) == "table" then note("lists", list) end
+  return combine(list, ...)
+end
+
+local function give(semaphore, permit)
+  if permit == nil then return nil end
+  world.owner[permit] = semaphore
+  count(world.held, semaphore, 1)
+  if world.held[semaphore] > world.limits[semaphore] then world.problem = "a permit was given twice" end
+  return note("permits", permit)
+end
+
+local function take_back(release, permit, ...)
+  release(permit, ...)
+  local semaphore = world.owner[permit]
+  if semaphore == nil then return end
+  world.owner[permit] = nil
+  count(world.held, semaphore, -1)
+end
+
+local function put(old, queue, item)
+  local fits = old(queue, item)
+  if fits ~= false then count(world.kept, queue, 1) end
+  return fits
+end
+
+local function get(old, queue, ...)
+  local item = old(queue, ...)
+  if item ~= nil then count(world.kept, queue, -1) end
+  return item
+end
+
+local function settle(old, future, ...)
+  local is_first = old(future, ...)
+  if is_first then count(world.settled, future, 1) end
+  return is_first
+end
+
+local permit_methods = {release = take_back, close = take_back, __close = take_back}
+
+function world.open()
+  world.reset()
+  local semaphore = async.semaphore(1)
+  world.limits[semaphore] = 1
+  override(semaphore:try_acquire(), permit_methods)
+  override(semaphore, {
+    acquire = function(acquire, self) return give(self, acquire(self)) end,
+    try_acquire = function(acquire, self) return give(self, acquire(self)) end,
+    release = function(release, self)
+      release(self)
+      count(world.held, self, -1)
+    end,
+  })
+  override(async.lock(), {
+    acquire = function(acquire, self) return note("permits", acquire(self)) end,
+    try_acquire = function(acquire, self) return note("permits", acquire(self)) end,
+  })
+  override(async.queue(), {put = put, try_put = put, get = get, try_get = get, __call = get})
+  override(async.future(), {set = settle, fail = settle})
+  async.run(function()
+    override(async.current_task(), {
+      on_done = function(on_done, task, fn)
+        on_done(task, function(ended)
+          world.callbacks = world.callbacks - 1
+          return fn(ended)
+        end)
+        world.callbacks = world.callbacks + 1
+        return task
+      end,
+    })
+    local group <close> = async.task_group()
+    override(group, {spawn = function(spawn, ...) return note("tasks", spawn(...)) end})
+  end)
+  override_functions {
+    spawn = maker "tasks", timeout = maker "scopes", future = maker "futures",
+    semaphore = function(make, limit)
+      local made = note("semaphores", make(limit))
+      world.limits[made] = limit
+      return made
+    end,
+    lock = maker "locks", condition = maker "conditions", barrier = maker "barriers", event = maker "events",
+    queue = maker "queues", lifo_queue = maker "queues", priority_queue = maker "queues",
+    gather = combinator, race = combinator, any = combinator, wait = combinator, map = combinator,
+    as_completed = combinator,
+    task_group = function(make, fn)
+      if fn == nil then return note("groups", make()) end
+      return make(function(group) return fn(note("groups", group)) end)
+    end,
+  }
+end
+
+-- What is wrong after a run, or nil. Callbacks of tasks that were closed by force may have been closed, too.
+function world.complaint(counts_callbacks)
+  if #async.all_tasks() > 0 then return "tasks are left" end
+  for semaphore, limit in pairs(world.limits) do
+    local held = world.held[semaphore] or 0
+    if semaphore:available() + held ~= limit then
+      return ("of %d permits %d are there and %d given"):format(limit, semaphore:available(), held)
+    end
+  end
+  for _, lock in ipairs(world.locks) do
+    if lock:locked() then return "a lock is held by nobody" end
+  end
+  for queue, kept in pairs(world.kept) do
+    local size = queue:size()
+    if size ~= kept then return ("%d items are in a queue, not %d"):format(size, kept) end
+    local maxsize = queue:maxsize()
+    if maxsize and size > maxsize then return "a queue has more items than it has room for" end
+  end
+  for _, times in pairs(world.settled) do
+    if times > 1 then return ("a future was settled %d times"):format(times) end
+  end
+  if counts_callbacks and world.callbacks ~= 0 then return world.callbacks .. " callbacks too few were called" end
+  return world.problem
+end
+
+return world
