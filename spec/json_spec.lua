@@ -60,7 +60,7 @@ describe("json.decode", function()
   it("takes strings only", function()
     assert.error_matches(function()
       json.decode(nil)
-    end, "bad argument #1 to 'decode' %(string expected, got no value%)")
+    end, "bad argument #1 to 'decode' %(string expected, got nil%)")
   end)
 end)
 

@@ -54,7 +54,7 @@ local function request(self, fn)
   end
   self.task = async.spawn(fn, function(...)
     if async.current_task() ~= self.task then
-      error("yield: called by another task than the generator's own", 2)
+      internal.misuse "yield: called by another task than the generator's own"
     end
     hand_over(self, ...)
   end)
@@ -73,7 +73,8 @@ end
 ---@return function next
 function M.generator(fn)
   if type(fn) ~= "function" then
-    error(("bad argument #1 to 'generator' (function expected, got %s)"):format(type(fn)), 2)
+    local got = internal.given() == 0 and "no value" or type(fn)
+    internal.misuse(("bad argument #1 to 'generator' (function expected, got %s)"):format(got))
   end
   local handle = setmetatable({ state = { finished = false, place = internal.place() } }, Handle)
 
@@ -98,7 +99,9 @@ function M.generator(fn)
     self.task:await()
     return nil
   end
-  return step, nil, nil, handle
+  return internal.entry(step), nil, nil, handle
 end
+
+M.generator = internal.entry(M.generator)
 
 return M

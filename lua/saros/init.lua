@@ -46,16 +46,18 @@ local function add_with(object, name)
   local class, method = getmetatable(object), name:gsub(" ", "_") .. ":with"
 
   ---@async
-  function class.__index.with(self, fn, ...)
+  local function with(self, fn, ...)
     if getmetatable(self) ~= class then
       local message = "calling '%s' on bad self (%s expected, got %s; call it with a colon)"
-      error(message:format(method, name, type(self)), 2)
+      internal.misuse(message:format(method, name, type(self)))
     elseif type(fn) ~= "function" then
-      error(("bad argument #1 to '%s' (function expected, got %s)"):format(method, type(fn)), 2)
+      internal.misuse(("bad argument #1 to '%s' (function expected, got %s)"):format(method,
+        internal.given() < 2 and "no value" or type(fn)))
     end
     local permit <close> = self:acquire()
     return fn(...)
   end
+  class.__index.with = internal.entry(with)
 end
 
 add_with(async.semaphore(1), "semaphore")
@@ -107,7 +109,8 @@ function async.as_completed(list)
     end
     return completions:next()
   end
-  return step, nil, nil, started
+  return internal.entry(step), nil, nil, started
 end
+async.as_completed = internal.entry(async.as_completed)
 
 return async

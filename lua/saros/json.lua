@@ -6,6 +6,7 @@
 
 local async = require "saros"
 local cjson = require("cjson").new()
+local internal = require "saros.internal"
 
 cjson.decode_invalid_numbers(false)
 
@@ -16,13 +17,18 @@ json.null = cjson.null
 
 local array_mark = { __name = "JSON array" }
 
+local function refuse(caller, expected, value)
+  local got = internal.given() == 0 and "no value" or type(value)
+  internal.misuse(("bad argument #1 to '%s' (%s expected, got %s)"):format(caller, expected, got))
+end
+
 ---Marks a table as an array, so that it is written as one even when it is empty.
 ---@generic T: table
 ---@param t T
 ---@return T t itself
 function json.array(t)
   if type(t) ~= "table" then
-    error(("bad argument #1 to 'array' (table expected, got %s)"):format(t == nil and "no value" or type(t)), 2)
+    refuse("array", "table", t)
   end
   return setmetatable(t, array_mark)
 end
@@ -96,7 +102,7 @@ end
 ---@return any
 function json.decode(text)
   if type(text) ~= "string" then
-    error(("bad argument #1 to 'decode' (string expected, got %s)"):format(text == nil and "no value" or type(text)), 2)
+    refuse("decode", "string", text)
   end
   local ok, value = pcall(cjson.decode, is_plain(text) and text or mark_numbers(text))
   if not ok then fail(tostring(value)) end
@@ -179,6 +185,10 @@ end
 ---@return string
 function json.encode(value)
   return encode_value(value, 0)
+end
+
+for _, name in ipairs { "array", "decode", "encode" } do
+  json[name] = internal.entry(json[name])
 end
 
 return json

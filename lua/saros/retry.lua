@@ -92,11 +92,12 @@ end
 ---@return any ...
 function M.retry(fn, options)
   if type(fn) ~= "function" then
-    error(("bad argument #1 to 'retry' (function expected, got %s)"):format(type(fn)), 2)
+    local got = internal.given() == 0 and "no value" or type(fn)
+    internal.misuse(("bad argument #1 to 'retry' (function expected, got %s)"):format(got))
   end
   local o, message = read(options)
   if not o then
-    error(("bad argument #2 to 'retry' (%s)"):format(message), 2)
+    internal.misuse(("bad argument #2 to 'retry' (%s)"):format(message))
   end
   internal.checkpoint "retry"
   local pause = math.max(0, math.min(o.delay, o.max_delay))
@@ -113,5 +114,7 @@ function M.retry(fn, options)
   end
   return fn() -- outside of pcall, its error keeps its traceback
 end
+
+M.retry = internal.entry(M.retry)
 
 return M

@@ -14,12 +14,11 @@ static bool on_ended(SrJoin *join, const SrEnding *ending) {
     sr_join_keep_error(join, ending);
     return false;
   }
-  sr_join_push_error(join, ending);
   if (join->decided) {
-    lua_pop(ending->L, 1);
+    sr_join_look_at(ending);
     return false;
   }
-  sr_join_set_value(join, ending);
+  sr_join_set_error(join, ending);
   join->winner = ending->index + 1;
   return true;
 }

@@ -92,11 +92,13 @@ void sr_join_decide(SrJoin *join);
 
 /* For policies. Moves the first result of what has ended to the host's results. [-0, +0, m] */
 void sr_join_keep_result(SrJoin *join, const SrEnding *ending);
-/* Pushes the error onto ending->L; somebody has looked at it now. [-0, +1, m] */
-void sr_join_push_error(SrJoin *join, const SrEnding *ending);
+/* Somebody has looked at its error now. [-0, +0, -] */
+void sr_join_look_at(const SrEnding *ending);
 /* Moves the error to the host's errors. [-0, +0, m] */
 void sr_join_keep_error(SrJoin *join, const SrEnding *ending);
-/* Makes the value on top of ending->L what decided: SR_JOIN_VALUE. [-1, +0, -] */
-void sr_join_set_value(SrJoin *join, const SrEnding *ending);
+/* Makes the error what decided: SR_JOIN_VALUE. [-0, +0, m] */
+void sr_join_set_error(SrJoin *join, const SrEnding *ending);
+/* The same with the handle. [-0, +0, -] */
+void sr_join_set_handle(SrJoin *join, const SrEnding *ending);
 
 #endif

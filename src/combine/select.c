@@ -19,17 +19,14 @@ static void win(SrJoin *join, const SrEnding *ending) {
   join->winner = ending->index + 1;
   join->status = (uint8_t)ending->status;
   if (ending->status == SR_DONE)
-    lua_pushvalue(ending->L, ending->handle);
+    sr_join_set_handle(join, ending);
   else
-    sr_join_push_error(join, ending);
-  sr_join_set_value(join, ending);
+    sr_join_set_error(join, ending);
 }
 
 /* The rest was cancelled by us: how it ended is looked at by nobody else. */
-static void drop(SrJoin *join, const SrEnding *ending) {
-  if (ending->status == SR_DONE) return;
-  sr_join_push_error(join, ending);
-  lua_pop(ending->L, 1);
+static void drop(const SrEnding *ending) {
+  if (ending->status != SR_DONE) sr_join_look_at(ending);
 }
 
 static int return_winner(lua_State *L, const SrJoin *join) {
@@ -46,7 +43,7 @@ static bool on_race_ended(SrJoin *join, const SrEnding *ending) {
   if (beats_winner(join, ending))
     win(join, ending);
   else
-    drop(join, ending);
+    drop(ending);
   return true;
 }
 
@@ -62,7 +59,7 @@ static bool on_any_ended(SrJoin *join, const SrEnding *ending) {
     return true;
   }
   if (join->decided)
-    drop(join, ending);
+    drop(ending);
   else
     sr_join_keep_error(join, ending);
   return false;

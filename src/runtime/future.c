@@ -60,7 +60,7 @@ void sr_push_first(lua_State *L, int index) {
 int sr_push_results(lua_State *L, SrFuture *future, int index, SrTask *caller) {
   if (future->status != SR_DONE) {
     sr_push_failure(L, index);
-    if (caller != NULL && future->status == SR_FAILED && sr_test_task(L, index)) sr_note_origin(L, caller, index);
+    if (caller != NULL && sr_test_task(L, index)) sr_note_origin(L, caller, index);
     return lua_error(L);
   }
   if (future->count == 0) return 0;

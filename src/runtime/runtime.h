@@ -69,6 +69,7 @@ struct SrRuntime {
   unsigned source_count;
   char *home; /* what the names of our own Lua sources begin with, or NULL */
   size_t home_length;
+  int given;            /* arguments of the last call of a function written in Lua: see sr_l_entry */
   unsigned last_source; /* the number found last: mostly the next one too */
   bool debug;           /* warnings are on */
   int64_t slow;         /* nanoseconds a step may take in debug mode */

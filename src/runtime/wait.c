@@ -120,6 +120,10 @@ void sr_push_thrown(lua_State *L, SrTask *t) {
     lua_pushnil(L);
     sr_vault_set(L, &t->object);
     if (lua_isnil(L, -1)) sr_push_memory_error(L); /* there was none left to say so */
+    if (sr_is_error(L, -1)) {                      /* made outside of all tasks */
+      sr_push_here(L);
+      lua_setfield(L, -2, "traceback");
+    }
     break;
   default: sr_push_cancelled(L, t);
   }

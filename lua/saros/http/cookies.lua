@@ -359,6 +359,8 @@ function Jar:load(path)
   end
 end
 
+misuse.guard(Jar)
+
 ---A jar. `base_url` is where cookies without a domain go.
 ---@param base_url? string
 ---@param given? table<string, string|number>

@@ -71,7 +71,7 @@ end
 
 local function check_url(caller, text, base)
   if type(text) ~= "string" then
-    misuse.argument(caller, 1, ("string expected, got %s"):format(text == nil and "no value" or type(text)))
+    misuse.argument(caller, 1, "string expected, got " .. misuse.got(caller, 1, text))
   end
   if base and not text:find("^%a[%w+.-]*://") then
     local glue = (text == "" or text:sub(1, 1) == "?" or text:sub(1, 1) == "#") and "" or "/"

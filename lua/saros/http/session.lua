@@ -150,6 +150,7 @@ function Session:close()
 end
 
 metatable.__close = Session.close
+misuse.guard(Session)
 
 function metatable.__tostring(self)
   local base = self.defaults.base_url
