@@ -156,12 +156,18 @@ local function encode_object(object, depth)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
+-- Whether an empty table is known to be a list, as that is which async.map returns.
+local function is_list(value)
+  local meta = getmetatable(value)
+  return type(meta) == "table" and rawget(meta, "__jsontype") == "array" and next(value) == nil
+end
+
 -- A table is an array if it is marked or has exactly the keys 1..n.
 local function encode_table(value, depth)
   if depth > MAX_DEPTH then fail("cannot encode a table nested so deep (or in itself)") end
   if getmetatable(value) == array_mark then return encode_array(value, #value, depth) end
   local count = #value
-  if count == 0 then return encode_object(value, depth) end
+  if count == 0 then return is_list(value) and "[]" or encode_object(value, depth) end
   local keys = 0
   for _ in next, value do
     keys = keys + 1

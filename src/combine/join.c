@@ -56,6 +56,7 @@ static void push_from_host(const SrJoin *join, lua_State *L, int index) {
 
 static void keep(SrJoin *join, const SrEnding *ending, int index) {
   lua_State *L = ending->L;
+  join->kept[index == SR_JOIN_ERRORS] += !lua_isnil(L, -1);
   push_from_host(join, L, index);
   lua_insert(L, -2);
   lua_rawseti(L, -2, (lua_Integer)ending->index + 1);
@@ -304,18 +305,16 @@ static void dispose(lua_State *L, SrBlock *block) {
 
 static const SrBlockOps join_ops = {"combinator", on_child_ended, on_child_lost, dispose};
 
-void sr_join_copy_items(lua_State *L) {
-  lua_Unsigned total = lua_rawlen(L, SR_JOIN_ITEMS);
+void sr_join_copy_items(lua_State *L, lua_Integer total) {
   lua_createtable(L, total < INT32_MAX ? (int)total : 0, 0);
-  for (lua_Unsigned i = 1; i <= total; i++) {
-    lua_rawgeti(L, SR_JOIN_ITEMS, (lua_Integer)i);
-    lua_rawseti(L, -2, (lua_Integer)i);
+  for (lua_Integer i = 1; i <= total; i++) {
+    lua_rawgeti(L, SR_JOIN_ITEMS, i);
+    lua_rawseti(L, -2, i);
   }
   lua_replace(L, SR_JOIN_ITEMS);
 }
 
-SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy) {
-  lua_Unsigned total = lua_rawlen(L, SR_JOIN_ITEMS);
+SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total) {
   if (total > INT32_MAX) luaL_error(L, "%s: too many items", policy->kind.name);
   SrJoin *join = (SrJoin *)(void *)sr_block_open(L, t, SR_SCOPE_JOIN, &join_ops, sizeof(SrJoin));
   join->policy = policy;

@@ -62,7 +62,7 @@ struct SrJoin {
   uint32_t limit;     /* tasks that may run at once */
   uint32_t winner;    /* what decided, from 1; 0: nothing yet */
   uint32_t finished;  /* of map: items whose function has returned */
-  uint32_t failed;    /* of any: items that failed */
+  uint32_t kept[2];   /* results and errors that are not nil */
   unsigned turn;      /* in which it was decided */
   uint8_t status;     /* how the winner ended: SrStatus */
   uint8_t when;       /* of wait: what it returns on */
@@ -75,14 +75,14 @@ struct SrJoin {
 };
 
 /*
-** Checks the list at `index` for awaitables, and that no task in it waits for the caller. Returns
+** Checks the list at `index`, which is one, for awaitables, and that no task in it waits for the caller. Returns
 ** whether all of them are functions. [-0, +0, v]
 */
 bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions);
 /* Replaces the list at index 1 by a copy: the caller's may change while its items run. [-0, +0, m] */
-void sr_join_copy_items(lua_State *L);
-/* Opens the join of task `t`, whose frame is arranged. [-0, +0, m] */
-SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy);
+void sr_join_copy_items(lua_State *L, lua_Integer total);
+/* Opens the join of task `t`, whose frame is arranged, over `total` items. [-0, +0, m] */
+SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total);
 /* Starts what may start and waits for the end; `k` gets the join as its context. To be returned. [-0, +n, v] */
 int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k);
 /* In `k`: the join is over. Raises if the wait was aborted, or memory ran out. Returns a copy, as the join itself is dead. [-0, +0, v] */

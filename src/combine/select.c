@@ -77,21 +77,21 @@ static const SrJoinPolicy race_policy = {SR_JOIN_KIND("race"), on_race_ended};
 static const SrJoinPolicy any_policy = {SR_JOIN_KIND("any"), on_any_ended};
 
 /* Replaces the list at index 1 by a copy and arranges the rest of the frame. */
-static void arrange(lua_State *L) {
+static void arrange(lua_State *L, lua_Integer total) {
   lua_settop(L, 1);
-  sr_join_copy_items(L);
+  sr_join_copy_items(L, total);
   lua_settop(L, SR_JOIN_RESULTS);
   lua_newtable(L);
   lua_pushnil(L);
 }
 
 static int select_first(lua_State *L, const char *function, const SrJoinPolicy *policy, lua_KFunction k) {
-  sr_check_table(L, function, 1, 1);
-  if (lua_rawlen(L, 1) == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
+  lua_Integer total = sr_check_list(L, function, 1, 1, NULL);
+  if (total == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
   SrTask *t = sr_check_wait(L, function);
   bool only_functions = sr_join_check(L, t, function, 1, true);
-  arrange(L);
-  SrJoin *join = sr_join_open(L, t, policy);
+  arrange(L, total);
+  SrJoin *join = sr_join_open(L, t, policy, total);
   join->watches_none = only_functions;
   return sr_join_run(L, join, k);
 }
@@ -165,15 +165,15 @@ static double check_timeout(lua_State *L) {
 
 static int wait_for_some(lua_State *L, const SrJoinPolicy *policy) {
   static const char *const known[] = {"timeout", "return_when", NULL};
-  sr_check_table(L, "wait", 1, 1);
+  lua_Integer total = sr_check_list(L, "wait", 1, 1, known);
   sr_check_options(L, "wait", 2, 2, known);
   double seconds = check_timeout(L);
   When when = check_when(L);
   SrTask *t = sr_check_wait(L, policy->kind.name);
   sr_join_check(L, t, policy->kind.name, 1, false);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
-  arrange(L);
-  SrJoin *join = sr_join_open(L, t, policy);
+  arrange(L, total);
+  SrJoin *join = sr_join_open(L, t, policy, total);
   join->when = (uint8_t)when;
   join->spares = true;
   join->block.timer.on_fire = on_wait_deadline;

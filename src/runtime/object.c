@@ -25,9 +25,16 @@ int sr_arg_error(lua_State *L, const char *function, int arg, const char *format
   return lua_error(L);
 }
 
+/* Pushes what messages call a value: the name of its class, or its type. */
+static const char *push_kind(lua_State *L, int index) {
+  if (lua_isnone(L, index)) return lua_pushliteral(L, "no value");
+  if (luaL_getmetafield(L, index, "__name") == LUA_TSTRING) return lua_tostring(L, -1);
+  return lua_pushstring(L, luaL_typename(L, index));
+}
+
 int sr_type_error(lua_State *L, const char *function, int index, int arg, const char *expected) {
-  const char *got = lua_isnone(L, index) ? "no value" : luaL_typename(L, index);
-  return sr_arg_error(L, function, arg, "%s expected, got %s", expected, got);
+  index = lua_absindex(L, index);
+  return sr_arg_error(L, function, arg, "%s expected, got %s", expected, push_kind(L, index));
 }
 
 void sr_check_function(lua_State *L, const char *function, int index, int arg) {
@@ -73,9 +80,58 @@ void sr_check_options(lua_State *L, const char *function, int index, int arg, co
   lua_pushnil(L);
   while (lua_next(L, index) != 0) {
     lua_pop(L, 1);
+    if (lua_type(L, -1) == LUA_TNUMBER) sr_arg_error(L, function, arg, "table of options expected, got a list");
     if (lua_type(L, -1) != LUA_TSTRING || !is_known(lua_tostring(L, -1), known))
       sr_arg_error(L, function, arg, "unknown option '%s'", luaL_tolstring(L, -1, NULL));
   }
+}
+
+/* --- lists ------------------------------------------------------------------ */
+
+/* Raises that a table is no list, for it has the key on top. */
+static void refuse_key(lua_State *L, const char *function, int index, int arg, const char *const *known) {
+  int key = lua_gettop(L);
+  if (luaL_getmetafield(L, index, "__name") == LUA_TSTRING) sr_type_error(L, function, index, arg, "list");
+  if (lua_type(L, key) != LUA_TSTRING)
+    sr_arg_error(L, function, arg, "list expected, got a table with the key %s", luaL_tolstring(L, key, NULL));
+  const char *name = lua_tostring(L, key);
+  sr_arg_error(L, function, arg, "list expected, got a table with the key '%s'%s", name,
+               known != NULL && is_known(name, known) ? " (options are an argument of their own)" : "");
+}
+
+/* Whether the metatable of an empty table says that what it holds is elsewhere: that would be lost. */
+static bool is_proxy(lua_State *L, int index) {
+  int top = lua_gettop(L);
+  bool is = luaL_getmetafield(L, index, "__len") != LUA_TNIL || luaL_getmetafield(L, index, "__pairs") != LUA_TNIL;
+  lua_settop(L, top);
+  return is;
+}
+
+/* The number of items a list says it has, -1 if it says nothing. */
+static lua_Integer given_length(lua_State *L, int index) {
+  lua_pushliteral(L, "n");
+  lua_rawget(L, index);
+  lua_Integer n = lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 0 ? lua_tointeger(L, -1) : -1;
+  lua_pop(L, 1);
+  return n;
+}
+
+lua_Integer sr_check_list(lua_State *L, const char *function, int index, int arg, const char *const *known) {
+  if (!lua_istable(L, index) || luaL_getmetafield(L, index, "__call") != LUA_TNIL)
+    sr_type_error(L, function, index, arg, "list");
+  lua_Integer n = given_length(L, index), total = n >= 0 ? n : (lua_Integer)lua_rawlen(L, index), count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, index) != 0) {
+    lua_pop(L, 1);
+    lua_Integer key = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+    if (key >= 1 && key <= total)
+      count++;
+    else if (n < 0 || lua_type(L, -1) != LUA_TSTRING || strcmp(lua_tostring(L, -1), "n") != 0)
+      refuse_key(L, function, index, arg, known);
+  }
+  if (count < total && n < 0) sr_arg_error(L, function, arg, "list expected, got a table with holes");
+  if (total == 0 && is_proxy(L, index)) sr_arg_error(L, function, arg, "list expected, got a table with __len or __pairs");
+  return total;
 }
 
 void sr_push_function(lua_State *L, lua_CFunction function) {

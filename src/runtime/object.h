@@ -75,6 +75,12 @@ double sr_check_deadline(lua_State *L, const char *function, int index, int arg)
 /* Refuses options that are not among `known` (ends with NULL). `index` is a table or nil. [-0, +0, v] */
 void sr_check_options(lua_State *L, const char *function, int index, int arg, const char *const *known);
 
+/*
+** A list: the keys 1..n and no others, or a field `n` besides, and then there may be holes. Returns n. What stands
+** among `known` (or NULL) are options, which belong elsewhere. [-0, +0, v]
+*/
+lua_Integer sr_check_list(lua_State *L, const char *function, int index, int arg, const char *const *known);
+
 /* Pushes a function as a closure over the caller's upvalues. [-0, +1, m] */
 void sr_push_function(lua_State *L, lua_CFunction function);
 /* Sets these functions in the table on top, each a closure over the caller's upvalues. [-0, +0, m] */
