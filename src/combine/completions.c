@@ -128,8 +128,8 @@ static int l_next(lua_State *L) {
 /* check_awaitables(list, function): raises unless every item is a function, task or future */
 static int l_check_awaitables(lua_State *L) {
   const char *function = luaL_checkstring(L, 2);
-  sr_check_list(L, function, 1, 1, NULL);
-  sr_join_check(L, sr_check_wait(L, function), function, 1, true);
+  lua_Integer total = sr_check_list(L, function, 1, 1, NULL);
+  sr_join_check(L, sr_check_wait(L, function), function, 1, total, true);
   return 0;
 }
 

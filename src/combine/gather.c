@@ -107,9 +107,9 @@ static int gather_list(lua_State *L) {
   sr_check_options(L, "gather", 2, 2, known);
   bool keeps_errors = flag_option(L, 2, "return_errors");
   SrTask *t = sr_check_wait(L, "gather");
-  bool only_functions = sr_join_check(L, t, "gather", 1, true);
+  bool only_functions = sr_join_check(L, t, "gather", 1, total, true);
   lua_settop(L, 1);
-  if (!only_functions) sr_join_copy_items(L, total); /* functions start at once, before the list can change */
+  if (!only_functions) sr_join_copy_items(L, "gather", total); /* functions start at once, before the list can change */
   lua_settop(L, SR_JOIN_RESULTS - 1);
   arrange(L, total, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &gather_policy, total);
@@ -128,7 +128,7 @@ static int l_gather(lua_State *L) {
   lua_insert(L, 1);
   for (int i = total; i >= 1; i--) lua_rawseti(L, 1, i);
   SrTask *t = sr_check_wait(L, "gather");
-  bool only_functions = sr_join_check(L, t, "gather", 1, true);
+  bool only_functions = sr_join_check(L, t, "gather", 1, total, true);
   lua_settop(L, SR_JOIN_RESULTS - 1);
   arrange(L, total, false);
   SrJoin *join = sr_join_open(L, t, &gather_policy, total);
@@ -222,7 +222,7 @@ static int l_map(lua_State *L) {
   bool keeps_errors = flag_option(L, 3, "return_errors");
   arrange_progress(L);
   SrTask *t = sr_check_wait(L, "map");
-  sr_join_copy_items(L, total);
+  sr_join_copy_items(L, "map", total);
   arrange(L, total, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &map_policy, total);
   join->limit = limit;

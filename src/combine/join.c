@@ -25,13 +25,12 @@ static void check_item(lua_State *L, const char *function, lua_Integer number, b
                takes_functions ? "function, task or future" : "task or future", luaL_typename(L, -1));
 }
 
-bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions) {
-  lua_Integer total = (lua_Integer)lua_rawlen(L, index);
+bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, lua_Integer total, bool takes_functions) {
   SrTask *cycle = NULL;
   bool only_functions = true;
   for (lua_Integer i = 1; i <= total; i++) {
-    lua_rawgeti(L, index, i);
-    if (!takes_functions || !lua_isfunction(L, -1)) {
+    int type = lua_rawgeti(L, index, i);
+    if (!takes_functions || type != LUA_TFUNCTION) {
       check_item(L, function, i, takes_functions);
       SrTask *task = sr_test_task(L, -1);
       if (task != NULL && task->future.status == SR_PENDING && sr_waits_for(task, t)) cycle = task;
@@ -56,7 +55,6 @@ static void push_from_host(const SrJoin *join, lua_State *L, int index) {
 
 static void keep(SrJoin *join, const SrEnding *ending, int index) {
   lua_State *L = ending->L;
-  join->kept[index == SR_JOIN_ERRORS] += !lua_isnil(L, -1);
   push_from_host(join, L, index);
   lua_insert(L, -2);
   lua_rawseti(L, -2, (lua_Integer)ending->index + 1);
@@ -64,7 +62,7 @@ static void keep(SrJoin *join, const SrEnding *ending, int index) {
 }
 
 void sr_join_keep_result(SrJoin *join, const SrEnding *ending) {
-  sr_push_first(ending->L, ending->handle);
+  join->kept[0] += sr_push_first(ending->L, ending->handle) != LUA_TNIL;
   keep(join, ending, SR_JOIN_RESULTS);
 }
 
@@ -80,6 +78,7 @@ static void push_error(SrJoin *join, const SrEnding *ending) {
 
 void sr_join_keep_error(SrJoin *join, const SrEnding *ending) {
   push_error(join, ending);
+  join->kept[1] += !lua_isnil(ending->L, -1);
   keep(join, ending, SR_JOIN_ERRORS);
 }
 
@@ -305,12 +304,16 @@ static void dispose(lua_State *L, SrBlock *block) {
 
 static const SrBlockOps join_ops = {"combinator", on_child_ended, on_child_lost, dispose};
 
-void sr_join_copy_items(lua_State *L, lua_Integer total) {
+void sr_join_copy_items(lua_State *L, const char *function, lua_Integer total) {
+  lua_Integer count = 0;
   lua_createtable(L, total < INT32_MAX ? (int)total : 0, 0);
   for (lua_Integer i = 1; i <= total; i++) {
-    lua_rawgeti(L, SR_JOIN_ITEMS, i);
+    count += lua_rawgeti(L, SR_JOIN_ITEMS, i) != LUA_TNIL;
     lua_rawseti(L, -2, i);
   }
+  lua_pushliteral(L, "n");
+  if (count < total && lua_rawget(L, SR_JOIN_ITEMS) == LUA_TNIL) sr_list_error(L, function, 1);
+  lua_pop(L, 1);
   lua_replace(L, SR_JOIN_ITEMS);
 }
 

@@ -75,12 +75,13 @@ struct SrJoin {
 };
 
 /*
-** Checks the list at `index`, which is one, for awaitables, and that no task in it waits for the caller. Returns
+** Checks the list of `total` items at `index` for awaitables, and that no task in it waits for the caller. Returns
 ** whether all of them are functions. [-0, +0, v]
 */
-bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions);
-/* Replaces the list at index 1 by a copy: the caller's may change while its items run. [-0, +0, m] */
-void sr_join_copy_items(lua_State *L, lua_Integer total);
+bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, lua_Integer total, bool takes_functions);
+/* Replaces the list at index 1 by a copy: the caller's may change while its items run. Raises if
+   it has holes and no `n`. [-0, +0, v] */
+void sr_join_copy_items(lua_State *L, const char *function, lua_Integer total);
 /* Opens the join of task `t`, whose frame is arranged, over `total` items. [-0, +0, m] */
 SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total);
 /* Starts what may start and waits for the end; `k` gets the join as its context. To be returned. [-0, +n, v] */

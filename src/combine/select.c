@@ -77,9 +77,9 @@ static const SrJoinPolicy race_policy = {SR_JOIN_KIND("race"), on_race_ended};
 static const SrJoinPolicy any_policy = {SR_JOIN_KIND("any"), on_any_ended};
 
 /* Replaces the list at index 1 by a copy and arranges the rest of the frame. */
-static void arrange(lua_State *L, lua_Integer total) {
+static void arrange(lua_State *L, const char *function, lua_Integer total) {
   lua_settop(L, 1);
-  sr_join_copy_items(L, total);
+  sr_join_copy_items(L, function, total);
   lua_settop(L, SR_JOIN_RESULTS);
   lua_newtable(L);
   lua_pushnil(L);
@@ -89,8 +89,8 @@ static int select_first(lua_State *L, const char *function, const SrJoinPolicy *
   lua_Integer total = sr_check_list(L, function, 1, 1, NULL);
   if (total == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
   SrTask *t = sr_check_wait(L, function);
-  bool only_functions = sr_join_check(L, t, function, 1, true);
-  arrange(L, total);
+  bool only_functions = sr_join_check(L, t, function, 1, total, true);
+  arrange(L, policy->kind.name, total);
   SrJoin *join = sr_join_open(L, t, policy, total);
   join->watches_none = only_functions;
   return sr_join_run(L, join, k);
@@ -170,9 +170,9 @@ static int wait_for_some(lua_State *L, const SrJoinPolicy *policy) {
   double seconds = check_timeout(L);
   When when = check_when(L);
   SrTask *t = sr_check_wait(L, policy->kind.name);
-  sr_join_check(L, t, policy->kind.name, 1, false);
+  sr_join_check(L, t, policy->kind.name, 1, total, false);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
-  arrange(L, total);
+  arrange(L, policy->kind.name, total);
   SrJoin *join = sr_join_open(L, t, policy, total);
   join->when = (uint8_t)when;
   join->spares = true;

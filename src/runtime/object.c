@@ -116,9 +116,8 @@ static lua_Integer given_length(lua_State *L, int index) {
   return n;
 }
 
-lua_Integer sr_check_list(lua_State *L, const char *function, int index, int arg, const char *const *known) {
-  if (!lua_istable(L, index) || luaL_getmetafield(L, index, "__call") != LUA_TNIL)
-    sr_type_error(L, function, index, arg, "list");
+/* Looks at every key; returns the number of items. */
+static lua_Integer check_keys(lua_State *L, const char *function, int index, int arg, const char *const *known) {
   lua_Integer n = given_length(L, index), total = n >= 0 ? n : (lua_Integer)lua_rawlen(L, index), count = 0;
   lua_pushnil(L);
   while (lua_next(L, index) != 0) {
@@ -129,8 +128,44 @@ lua_Integer sr_check_list(lua_State *L, const char *function, int index, int arg
     else if (n < 0 || lua_type(L, -1) != LUA_TSTRING || strcmp(lua_tostring(L, -1), "n") != 0)
       refuse_key(L, function, index, arg, known);
   }
-  if (count < total && n < 0) sr_arg_error(L, function, arg, "list expected, got a table with holes");
-  if (total == 0 && is_proxy(L, index)) sr_arg_error(L, function, arg, "list expected, got a table with __len or __pairs");
+  if (count < total && n < 0) sr_list_error(L, function, arg);
+  return total;
+}
+
+/* The items whose keys are looked at, of a list that is none of the short ones. */
+enum { LAST_ITEMS = 4, SHORT = 8 };
+
+/*
+** Whether a table of `total` items is seen to be a list at a glance: lua_next gives what is in the array in order,
+** and then all the rest, so nothing may come after the last item. That the last few follow one another tells that
+** they are in the array, or as good as.
+*/
+static bool is_plain(lua_State *L, int index, lua_Integer total) {
+  lua_Integer key = total > SHORT ? total - LAST_ITEMS : 0;
+  if (key == 0)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, key);
+  while (lua_next(L, index) != 0) {
+    lua_pop(L, 1);
+    if (lua_tointeger(L, -1) == ++key && key <= total && lua_isinteger(L, -1)) continue;
+    lua_pop(L, 1);
+    return false;
+  }
+  return key == total;
+}
+
+int sr_list_error(lua_State *L, const char *function, int arg) {
+  return sr_arg_error(L, function, arg, "list expected, got a table with holes");
+}
+
+lua_Integer sr_check_list(lua_State *L, const char *function, int index, int arg, const char *const *known) {
+  if (!lua_istable(L, index) || luaL_getmetafield(L, index, "__call") != LUA_TNIL)
+    sr_type_error(L, function, index, arg, "list");
+  lua_Integer total = (lua_Integer)lua_rawlen(L, index);
+  if (!is_plain(L, index, total)) total = check_keys(L, function, index, arg, known);
+  if (total == 0 && is_proxy(L, index))
+    sr_arg_error(L, function, arg, "list expected, got a table with __len or __pairs");
   return total;
 }
 

@@ -77,9 +77,12 @@ void sr_check_options(lua_State *L, const char *function, int index, int arg, co
 
 /*
 ** A list: the keys 1..n and no others, or a field `n` besides, and then there may be holes. Returns n. What stands
-** among `known` (or NULL) are options, which belong elsewhere. [-0, +0, v]
+** among `known` (or NULL) are options, which belong elsewhere. Of a long list the caller has to see that no item is
+** nil: it looks at all of them anyway. [-0, +0, v]
 */
 lua_Integer sr_check_list(lua_State *L, const char *function, int index, int arg, const char *const *known);
+/* Raises that a list has holes. [-0, +0, v] */
+int sr_list_error(lua_State *L, const char *function, int arg);
 
 /* Pushes a function as a closure over the caller's upvalues. [-0, +1, m] */
 void sr_push_function(lua_State *L, lua_CFunction function);
