@@ -30,6 +30,7 @@ static const luaL_Reg internal_functions[] = {
     {"home", sr_l_home},
     {"entry", sr_l_entry_of},
     {"given", sr_l_given},
+    {"nearest", sr_l_nearest},
     {"misuse", sr_l_misuse},
     {"place", sr_l_place},
     {"collected", sr_l_collected},

@@ -83,10 +83,11 @@ local Started = {
 
 --- Iterates over awaitables in order of completion: `for i, task in async.as_completed(list)`.
 --- Functions run as tasks of their own; leaving the loop cancels and joins those. Waits in each step.
----@param list table  of functions, tasks and futures
+---@param ... table  a list of functions, tasks and futures
 ---@return function next  gives the index in the list and the task or future, which has ended
-function async.as_completed(list)
-  internal.check_awaitables(list, "as_completed")
+function async.as_completed(...)
+  internal.check_awaitables("as_completed", ...)
+  local list = ...
   local items, started = table.move(list, 1, #list, 1, {}), setmetatable({}, Started)
   local completions
 

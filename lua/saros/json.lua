@@ -86,6 +86,24 @@ local function mark_numbers(text)
   return table.concat(parts)
 end
 
+-- Where the first number stands that JSON does not have, outside of strings.
+local function find_wrong_number(text)
+  local bare = text:gsub("\\.", "  "):gsub('"[^"]*"', function(string)
+    return (" "):rep(#string)
+  end)
+  for at, token in bare:gmatch("()(%-?%.?%d[%d.eE+-]*)") do
+    if not is_number(token) then return at end
+  end
+end
+
+-- What is wrong with the text; cjson has seen another one where numbers were marked.
+local function complaint(text, message)
+  local is_read, own = pcall(cjson.decode, text)
+  local at = is_read and find_wrong_number(text)
+  message = not is_read and tostring(own) or at and ("invalid number at character %d"):format(at) or tostring(message)
+  return "invalid JSON: " .. message:gsub("T_END", "the end"):gsub("T_", "")
+end
+
 local function restore(value)
   local kind = type(value)
   if kind == "number" then return math.tointeger(value) or value end
@@ -105,7 +123,7 @@ function json.decode(text)
     refuse("decode", "string", text)
   end
   local ok, value = pcall(cjson.decode, is_plain(text) and text or mark_numbers(text))
-  if not ok then fail(tostring(value)) end
+  if not ok then fail(complaint(text, value)) end
   return restore(value)
 end
 

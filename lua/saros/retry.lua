@@ -40,11 +40,19 @@ local OPTIONS = {
   when = { type = "function" },
 }
 
+--- What others call them.
+local FOREIGN = {
+  tries = "attempts", max_tries = "attempts", retries = "attempts", max_attempts = "attempts", max_retries = "attempts",
+  times = "attempts", backoff = "factor", multiplier = "factor", wait = "delay", interval = "delay",
+  retry_if = "when", predicate = "when", on = "when",
+}
+
 --- What is wrong with an option, or nil.
 local function complaint(name, value)
   local option = OPTIONS[name]
   if not option then
-    return ("unknown option '%s'"):format(tostring(name))
+    local meant = type(name) == "string" and (FOREIGN[name] or internal.nearest(name, OPTIONS))
+    return ("unknown option '%s'%s"):format(tostring(name), meant and (" (did you mean '%s'?)"):format(meant) or "")
   elseif type(value) ~= option.type then
     return ("option '%s': %s expected, got %s"):format(name, option.type, type(value))
   elseif option.accepts and not option.accepts(value) then

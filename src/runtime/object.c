@@ -74,6 +74,94 @@ static bool is_known(const char *name, const char *const *known) {
   return false;
 }
 
+/* --- what was meant --------------------------------------------------------- */
+
+/* Longer names are compared with none. */
+enum { MAX_NAME = 40 };
+
+static int least(int a, int b) {
+  return a < b ? a : b;
+}
+
+/* How many letters to add, drop, change or swap with the next one make `b` of `a`. */
+static int distance(const char *a, const char *b) {
+  int rows[3][MAX_NAME + 1], *before = rows[0], *above = rows[1], *row = rows[2];
+  int length = (int)strlen(b);
+  for (int j = 0; j <= length; j++) above[j] = j;
+  for (int i = 1; a[i - 1] != '\0'; i++) {
+    row[0] = i;
+    for (int j = 1; j <= length; j++) {
+      row[j] = least(above[j - 1] + (a[i - 1] != b[j - 1]), least(above[j], row[j - 1]) + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = least(row[j], before[j - 2] + 1);
+    }
+    int *spare = before;
+    before = above;
+    above = row;
+    row = spare;
+  }
+  return above[length];
+}
+
+bool sr_is_similar(const char *name, const char *known, int *best) {
+  size_t length = strlen(name);
+  if (length > MAX_NAME || strlen(known) > MAX_NAME) return false;
+  int found = distance(name, known);
+  if (found >= *best || found > 1 + (int)length / 4) return false;
+  *best = found;
+  return true;
+}
+
+/* What others call it. */
+static const char *const foreign_names[][2] = {
+    {"return_exceptions", "return_errors"},
+    {"concurrency", "limit"},
+    {"max_concurrency", "limit"},
+    {"workers", "limit"},
+    {"max_workers", "limit"},
+    {"seconds", "timeout"},
+    {"progress", "on_progress"},
+    {"threshold", "slow"},
+};
+
+/* The option that was probably meant, or NULL. */
+static const char *nearest(const char *name, const char *const *known) {
+  const char *found = NULL;
+  int best = MAX_NAME;
+  for (size_t i = 0; i < sizeof foreign_names / sizeof foreign_names[0]; i++)
+    if (strcmp(foreign_names[i][0], name) == 0 && is_known(foreign_names[i][1], known)) return foreign_names[i][1];
+  for (; *known != NULL; known++)
+    if (sr_is_similar(name, *known, &best)) found = *known;
+  return found;
+}
+
+static void refuse_option(lua_State *L, const char *function, int arg, const char *const *known) {
+  const char *name = luaL_tolstring(L, -1, NULL), *meant = nearest(name, known);
+  if (meant != NULL) sr_arg_error(L, function, arg, "unknown option '%s' (did you mean '%s'?)", name, meant);
+  sr_arg_error(L, function, arg, "unknown option '%s'", name);
+}
+
+int sr_l_nearest(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  int best = MAX_NAME;
+  lua_settop(L, 2);
+  lua_pushnil(L);
+  lua_pushnil(L);
+  while (lua_next(L, 2) !=
+         0) { /* of several that are as near the first in the alphabet, so that it is always the same */
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING) continue;
+    int nearer = best, as_near = best + 1;
+    bool is_nearer = sr_is_similar(name, lua_tostring(L, -1), &nearer);
+    bool is_first = !is_nearer && sr_is_similar(name, lua_tostring(L, -1), &as_near) && lua_compare(L, -1, 3, LUA_OPLT);
+    best = nearer;
+    if (!is_nearer && !is_first) continue;
+    lua_pushvalue(L, -1);
+    lua_replace(L, 3);
+  }
+  lua_settop(L, 3);
+  return 1;
+}
+
 void sr_check_options(lua_State *L, const char *function, int index, int arg, const char *const *known) {
   if (lua_isnoneornil(L, index)) return;
   sr_check_table(L, function, index, arg);
@@ -81,8 +169,7 @@ void sr_check_options(lua_State *L, const char *function, int index, int arg, co
   while (lua_next(L, index) != 0) {
     lua_pop(L, 1);
     if (lua_type(L, -1) == LUA_TNUMBER) sr_arg_error(L, function, arg, "table of options expected, got a list");
-    if (lua_type(L, -1) != LUA_TSTRING || !is_known(lua_tostring(L, -1), known))
-      sr_arg_error(L, function, arg, "unknown option '%s'", luaL_tolstring(L, -1, NULL));
+    if (lua_type(L, -1) != LUA_TSTRING || !is_known(lua_tostring(L, -1), known)) refuse_option(L, function, arg, known);
   }
 }
 

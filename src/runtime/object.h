@@ -76,6 +76,14 @@ double sr_check_deadline(lua_State *L, const char *function, int index, int arg)
 void sr_check_options(lua_State *L, const char *function, int index, int arg, const char *const *known);
 
 /*
+** Whether a name is so much like a known one that this may have been meant, and more so than `best` says, which is
+** set then.
+*/
+bool sr_is_similar(const char *name, const char *known, int *best);
+/* nearest(name, known): the key of the table `known` that may have been meant, or nil */
+int sr_l_nearest(lua_State *L);
+
+/*
 ** A list: the keys 1..n and no others, or a field `n` besides, and then there may be holes. Returns n. What stands
 ** among `known` (or NULL) are options, which belong elsewhere. Of a long list the caller has to see that no item is
 ** nil: it looks at all of them anyway. [-0, +0, v]

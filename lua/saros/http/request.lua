@@ -78,7 +78,7 @@ local function check_url(caller, text, base)
     text = (glue == "" and base or base:gsub("/+$", "")) .. glue .. (glue == "" and text or text:gsub("^/+", ""))
   end
   local parsed, reason = url.parse(text)
-  if not parsed then misuse.argument(caller, 1, reason) end
+  if not parsed then misuse.argument(caller, 1, reason .. ": " .. url.quote(text)) end
   return parsed
 end
 
