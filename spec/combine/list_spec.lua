@@ -60,8 +60,8 @@ describe("instead of a list", function()
 
   it("responses given one by one are called by their name", inside(function()
     local response = object{_arrived = false}
-    assert.matches("bad argument #1 to 'gather' (list expected, got Response)", caught(async.gather, response, response),
-      1, true)
+    assert.matches("bad argument #1 to 'gather' (list expected, got Response)",
+      caught(async.gather, response, response), 1, true)
     assert.matches("bad argument #2 to 'gather' (function, task or future expected, got Response)",
       caught(async.gather, one, response), 1, true)
     assert.matches("bad argument #1 to 'gather' (list, function, task or future expected, got number)",
@@ -112,7 +112,8 @@ describe("a list", function()
     local results = async.map(packed, function(item, index) return item or index * 10 end)
     assert.same({1, 20, 3, 40}, results)
     assert.equal(2, #async.gather(table.pack(one, one)))
-    assert.matches("item 2: function, task or future expected, got nil", caught(async.gather, table.pack(one, nil, one)))
+    assert.matches("item 2: function, task or future expected, got nil",
+      caught(async.gather, table.pack(one, nil, one)))
   end))
 
   it("may be of a class", inside(function()

@@ -21,7 +21,7 @@ end
 ---@return string
 function misuse.got(caller, position, value)
   local place = caller:find(":", 1, true) and position + 1 or position
-  return place > internal.given() and "no value" or type(value)
+  return value == nil and place > internal.given() and "no value" or type(value)
 end
 
 ---Where the options stand among the arguments of a function: for `session` there is nothing else.
@@ -46,8 +46,8 @@ end
 ---@param what string     the argument or option: "option 'headers'"
 ---@param types string
 function misuse.check_type(caller, position, value, what, types)
-  local got = type(value)
-  if types:find(got, 1, true) then return end
+  if types:find(type(value), 1, true) then return end
+  local got = misuse.got(caller, position, value)
   misuse.argument(caller, position, ("%s: %s expected, got %s"):format(what, types, got))
 end
 
