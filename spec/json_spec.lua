@@ -57,10 +57,21 @@ describe("json.decode", function()
     end
   end)
 
+  it("says that it is JSON, and where it is broken", function()
+    for text, position in pairs {
+      [""] = 1, ["{"] = 2, ["[1,"] = 4, ["nul"] = 1, ['{"a" 1}'] = 6, ["[1.0, 2"] = 8, ["[1e5, nan]"] = 7,
+      ["[1.0, 1., 2]"] = 7, ['["1.", "\\"2.", 1.0, -.5]'] = 21, ["[12345678901234567890, x]"] = 24,
+    } do
+      local ok, err = pcall(json.decode, text)
+      assert.is_false(ok)
+      assert.matches("^JSONError: invalid JSON: .* at character " .. position .. "$", tostring(err))
+    end
+  end)
+
   it("takes strings only", function()
     assert.error_matches(function()
       json.decode(nil)
-    end, "bad argument #1 to 'decode' %(string expected, got no value%)")
+    end, "bad argument #1 to 'decode' %(string expected, got nil%)")
   end)
 end)
 

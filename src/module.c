@@ -28,6 +28,10 @@ static const luaL_Reg runtime_functions[] = {
 /* For the Lua half of saros alone. */
 static const luaL_Reg internal_functions[] = {
     {"home", sr_l_home},
+    {"entry", sr_l_entry_of},
+    {"given", sr_l_given},
+    {"nearest", sr_l_nearest},
+    {"misuse", sr_l_misuse},
     {"place", sr_l_place},
     {"collected", sr_l_collected},
     {"wait_in_generator", sr_l_wait_in_generator},

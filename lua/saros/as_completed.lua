@@ -24,9 +24,10 @@ local Started = {
 ---@param list saros.Awaitable[]
 ---@return async fun(): integer?, saros.Task|saros.Future next  gives the index in the list and what has ended
 function as_completed.as_completed(list)
-  local items = type(list) == "table" and table.move(list, 1, #list, 1, {}) or list
-  internal.check_awaitables(items, "as_completed")
-  local started = setmetatable({}, Started)
+  if internal.given() == 0 then internal.check_awaitables "as_completed" end -- which says so
+  internal.check_awaitables("as_completed", list)
+  local items, started = table.move(list, 1, #list, 1, {}), setmetatable({}, Started)
+  internal.check_awaitables("as_completed", items) -- the list may have changed while it was copied
   local completions
 
   -- In the first step, when the loop holds `started`.
@@ -49,7 +50,9 @@ function as_completed.as_completed(list)
     end
     return completions:next()
   end
-  return step, nil, nil, started
+  return internal.entry(step), nil, nil, started
 end
+
+as_completed.as_completed = internal.entry(as_completed.as_completed)
 
 return as_completed

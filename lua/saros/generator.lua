@@ -49,7 +49,9 @@ local function request(self, fn)
     return
   end
   self.task = async.spawn(fn, function(...)
-    if async.current_task() ~= self.task then error("yield: called by another task than the generator's own", 2) end
+    if async.current_task() ~= self.task then
+      internal.misuse "yield: called by another task than the generator's own"
+    end
     hand_over(self, ...)
   end)
 end
@@ -68,7 +70,8 @@ end
 ---@return async fun(): ... next
 function generator.generator(fn)
   if type(fn) ~= "function" then
-    error(("bad argument #1 to 'generator' (function expected, got %s)"):format(type(fn)), 2)
+    local got = internal.given() == 0 and "no value" or type(fn)
+    internal.misuse(("bad argument #1 to 'generator' (function expected, got %s)"):format(got))
   end
   local handle = setmetatable({ state = { finished = false, place = internal.place() } }, Handle)
 
@@ -89,7 +92,9 @@ function generator.generator(fn)
     self.task:await()
     return nil
   end
-  return step, nil, nil, handle
+  return internal.entry(step), nil, nil, handle
 end
+
+generator.generator = internal.entry(generator.generator)
 
 return generator

@@ -6,6 +6,7 @@
 
 local async = require "saros"
 local cjson = require("cjson").new()
+local internal = require "saros.internal"
 
 cjson.decode_invalid_numbers(false)
 
@@ -18,13 +19,18 @@ json.null = cjson.null
 
 local array_mark = { __name = "JSON array" }
 
+local function refuse(caller, expected, value)
+  local got = internal.given() == 0 and "no value" or type(value)
+  internal.misuse(("bad argument #1 to '%s' (%s expected, got %s)"):format(caller, expected, got))
+end
+
 ---Marks a table as an array, so that it is written as one even when it is empty.
 ---@generic T: table
 ---@param t T
 ---@return T t itself
 function json.array(t)
   if type(t) ~= "table" then
-    error(("bad argument #1 to 'array' (table expected, got %s)"):format(t == nil and "no value" or type(t)), 2)
+    refuse("array", "table", t)
   end
   return setmetatable(t, array_mark)
 end
@@ -82,6 +88,24 @@ local function mark_numbers(text)
   return table.concat(parts)
 end
 
+-- Where the first number stands that JSON does not have, outside of strings.
+local function find_wrong_number(text)
+  local bare = text:gsub("\\.", "  "):gsub('"[^"]*"', function(string)
+    return (" "):rep(#string)
+  end)
+  for at, token in bare:gmatch("()(%-?%.?%d[%d.eE+-]*)") do
+    if not is_number(token) then return at end
+  end
+end
+
+-- What is wrong with the text; cjson has seen another one where numbers were marked.
+local function complaint(text, message)
+  local is_read, own = pcall(cjson.decode, text)
+  local at = is_read and find_wrong_number(text)
+  message = not is_read and tostring(own) or at and ("invalid number at character %d"):format(at) or tostring(message)
+  return "invalid JSON: " .. message:gsub("T_END", "the end"):gsub("T_", "")
+end
+
 local function restore(value)
   local kind = type(value)
   if kind == "number" then return math.tointeger(value) or value end
@@ -98,10 +122,10 @@ end
 ---@return any
 function json.decode(text)
   if type(text) ~= "string" then
-    error(("bad argument #1 to 'decode' (string expected, got %s)"):format(text == nil and "no value" or type(text)), 2)
+    refuse("decode", "string", text)
   end
   local ok, value = pcall(cjson.decode, is_plain(text) and text or mark_numbers(text))
-  if not ok then fail(tostring(value)) end
+  if not ok then fail(complaint(text, value)) end
   return restore(value)
 end
 
@@ -152,12 +176,18 @@ local function encode_object(object, depth)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
+-- Whether an empty table is known to be a list, as that is which async.map returns.
+local function is_list(value)
+  local meta = getmetatable(value)
+  return type(meta) == "table" and rawget(meta, "__jsontype") == "array" and next(value) == nil
+end
+
 -- A table is an array if it is marked or has exactly the keys 1..n.
 local function encode_table(value, depth)
   if depth > MAX_DEPTH then fail("cannot encode a table nested so deep (or in itself)") end
   if getmetatable(value) == array_mark then return encode_array(value, #value, depth) end
   local count = #value
-  if count == 0 then return encode_object(value, depth) end
+  if count == 0 then return is_list(value) and "[]" or encode_object(value, depth) end
   local keys = 0
   for _ in next, value do
     keys = keys + 1
@@ -182,6 +212,10 @@ end
 ---@return string
 function json.encode(value)
   return encode_value(value, 0)
+end
+
+for _, name in ipairs { "array", "decode", "encode" } do
+  json[name] = internal.entry(json[name])
 end
 
 return json

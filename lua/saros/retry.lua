@@ -50,11 +50,19 @@ local known = {
   when = { type = "function" },
 }
 
+-- What others call them.
+local elsewhere = {
+  tries = "attempts", max_tries = "attempts", retries = "attempts", max_attempts = "attempts", max_retries = "attempts",
+  times = "attempts", backoff = "factor", multiplier = "factor", wait = "delay", interval = "delay",
+  retry_if = "when", predicate = "when", on = "when",
+}
+
 -- What is wrong with an option, or nil.
 local function complaint(name, value)
   local option = known[name]
   if not option then
-    return ("unknown option '%s'"):format(tostring(name))
+    local meant = type(name) == "string" and (elsewhere[name] or internal.nearest(name, known))
+    return ("unknown option '%s'%s"):format(tostring(name), meant and (" (did you mean '%s'?)"):format(meant) or "")
   elseif type(value) ~= option.type then
     return ("option '%s': %s expected, got %s"):format(name, option.type, type(value))
   elseif option.accepts and not option.accepts(value) then
@@ -98,10 +106,11 @@ end
 ---@return any ...
 function retry.retry(fn, options)
   if type(fn) ~= "function" then
-    error(("bad argument #1 to 'retry' (function expected, got %s)"):format(type(fn)), 2)
+    local got = internal.given() == 0 and "no value" or type(fn)
+    internal.misuse(("bad argument #1 to 'retry' (function expected, got %s)"):format(got))
   end
   local o, message = read(options)
-  if not o then error(("bad argument #2 to 'retry' (%s)"):format(message), 2) end
+  if not o then internal.misuse(("bad argument #2 to 'retry' (%s)"):format(message)) end
   internal.checkpoint "retry"
   local pause = math.max(0, math.min(o.delay, o.max_delay))
   for attempt = 1, o.attempts - 1 do
@@ -113,5 +122,7 @@ function retry.retry(fn, options)
   end
   return fn() -- outside of pcall, its error keeps its traceback
 end
+
+retry.retry = internal.entry(retry.retry)
 
 return retry

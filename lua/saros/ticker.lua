@@ -9,9 +9,10 @@ local ticker = {}
 
 local function check(interval)
   if type(interval) ~= "number" then
-    error(("bad argument #1 to 'ticker' (number expected, got %s)"):format(type(interval)), 3)
+    local got = internal.given() == 0 and "no value" or type(interval)
+    internal.misuse(("bad argument #1 to 'ticker' (number expected, got %s)"):format(got))
   elseif interval <= 0 or interval ~= interval then
-    error(("bad argument #1 to 'ticker' (seconds above zero expected, got %s)"):format(interval), 3)
+    internal.misuse(("bad argument #1 to 'ticker' (seconds above zero expected, got %s)"):format(interval))
   end
 end
 
@@ -27,7 +28,7 @@ function ticker.ticker(interval)
   local last = 0 -- the number of the tick that was given last
 
   ---@async
-  return function()
+  local function step()
     internal.checkpoint "ticker"
     start = start or async.now()
     local missed = (async.now() - start) // interval
@@ -39,6 +40,9 @@ function ticker.ticker(interval)
     end
     return last
   end
+  return internal.entry(step)
 end
+
+ticker.ticker = internal.entry(ticker.ticker)
 
 return ticker

@@ -2,6 +2,7 @@
 -- The method `with` of what gives permits.
 
 local async = require("saros.core")[1] -- "saros" itself is being loaded
+local internal = require "saros.internal"
 
 ---@alias saros.With async fun(self: any, fn: (async fun(...: any): ...), ...: any): ...
 
@@ -26,16 +27,18 @@ local function add_with(object, name)
   local class, method = getmetatable(object), name .. ":with"
 
   ---@async
-  function class.__index.with(self, fn, ...)
+  local function with(self, fn, ...)
     if getmetatable(self) ~= class then
       local message = "calling '%s' on bad self (%s expected, got %s; call it with a colon)"
-      error(message:format(method, class.__name, type(self)), 2)
+      internal.misuse(message:format(method, class.__name, type(self)))
     elseif type(fn) ~= "function" then
-      error(("bad argument #1 to '%s' (function expected, got %s)"):format(method, type(fn)), 2)
+      local got = internal.given() < 2 and "no value" or type(fn)
+      internal.misuse(("bad argument #1 to '%s' (function expected, got %s)"):format(method, got))
     end
     local permit <close> = self:acquire()
     return fn(...)
   end
+  class.__index.with = internal.entry(with)
 end
 
 add_with(async.semaphore(1), "semaphore")

@@ -109,6 +109,7 @@ describe("a response", function()
     assert.truthy(async.is_error(err, "FetchError"))
     assert.equal("EJSON", err.code)
     assert.equal(response, err.response)
+    assert.matches("GET " .. server.url .. "/chunked: invalid JSON: .* at character 1$", err.message)
   end))
 
   it("is read in pieces of at most n bytes, nil at the end", inside(function()

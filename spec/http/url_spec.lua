@@ -39,6 +39,33 @@ describe("url.parse", function()
   end)
 end)
 
+describe("a text that is no URL we could request", function()
+  local async = require "saros"
+  for text, shown in pairs {
+    ["ftp://example.com/x"] = "not an http or https URL: 'ftp://example.com/x'",
+    ["example.com/path?q"] = "not an http or https URL: 'example.com/path?q'",
+    ["/path"] = "not an http or https URL: '/path'",
+    [""] = "not an http or https URL: ''",
+    ["http://h:99999/"] = "a URL without a valid host and port: 'http://h:99999/'",
+    ["http://"] = "a URL without a valid host and port: 'http://'",
+    ["http://a\n/"] = "a URL must not contain control characters: 'http://a\\x0a/'",
+    ["ftp://user:secret@h/"] = "'ftp://h/'", ["user:secret@h/p"] = "'h/p'", ["http:/user:secret@h"] = "'http:/h'",
+    ["http://user:sec/ret@h/"] = "'http://h/'", ["http://user:secret@h:x/"] = "'http://h:x/'",
+    ["http://user:a@b@h:x/"] = "'http://h:x/'", ["gopher://h/@at"] = "'gopher://h/@at'",
+    [("x"):rep(300)] = "'" .. ("x"):rep(200) .. "...'",
+  } do
+    it(("is shown, without userinfo: %q"):format(text:sub(1, 40)), function()
+      local message = select(2, pcall(async.get, text))
+      assert.matches("bad argument #1 to 'get' (", message, 1, true)
+      assert.matches(shown .. ")", message, 1, true)
+      assert.is_nil(message:find "sec" or message:find "user")
+      local of_session = select(2, pcall(async.session, { base_url = text }))
+      assert.matches("option 'base_url': ", of_session, 1, true)
+      assert.matches(shown .. ")", of_session, 1, true)
+    end)
+  end
+end)
+
 describe("url.join", function()
   -- RFC 3986, section 5.4
   local base = url.parse("http://a/b/c/d;p?q")

@@ -73,6 +73,26 @@ end)
     assert.equal(1, select(2, text:gsub("hog", "")))
   end)
 
+  it("tells the whole time of a slow step, and where it was when that was noticed", function()
+    local text, path = warnings([[
+local function slow()
+  local before = async.now()
+  while async.now() - before < 0.05 do end
+end
+async.run(function()
+  async.spawn(function()
+    slow()
+    local after = async.now()
+    while async.now() - after < 0.05 do end
+  end):set_name("hog"):await()
+end)
+]], "async.debug{slow = 0.005} ")
+    assert.equal(1, select(2, text:gsub("hog", "")))
+    assert.is_true(tonumber(text:match "has held the loop for ([%d.]+) s\n") >= 0.1)
+    assert.matches(path .. ":8:", text, 1, true)
+    assert.not_matches(path .. ":10:", text, 1, true)
+  end)
+
   it("warns of a task that held the loop in a C function", function()
     local text = warnings([[
 async.run(function()

@@ -209,19 +209,19 @@ describe("a wrong argument", function()
     {"gather", 2, "expected, got number", none, 1},
     {"gather", 1, "item 2", {none, 1}},
     {"gather", 2, "unknown option 'return_error'", {none}, {return_error = true}},
-    {"map", 1, "table expected, got nil", nil, none},
+    {"map", 1, "list expected, got nil", nil, none},
     {"map", 2, "function expected, got boolean", {}, true},
     {"map", 3, "limit", {}, none, {limit = 0}},
     {"map", 3, "option 'limit': a positive integer expected, got 3", {}, none, {limit = "3"}},
     {"map", 3, "unknown option 'limits'", {}, none, {limits = 1}},
-    {"race", 1, "table expected, got function", none},
+    {"race", 1, "list expected, got function", none},
     {"race", 1, "empty", {}},
     {"any", 1, "empty", {}},
     {"any", 1, "item 1", {{}}},
     {"wait", 1, "item 1", {none}},
     {"wait", 2, "NaN", {}, {timeout = NAN}},
     {"wait", 2, "return_when", {}, {return_when = "never"}},
-    {"as_completed", 1, "table expected, got string", "x"},
+    {"as_completed", 1, "list expected, got string", "x"},
     {"wait_for", 1, "expected, got table", {}, 1},
     {"wait_for", 1, "expected, got table", setmetatable({}, {__call = none}), 1},
     {"wait_for", 2, "number expected, got string", none, "1"},
@@ -250,6 +250,50 @@ describe("a wrong argument", function()
       assert.matches(reason, err, 1, true)
     end))
   end
+
+  it("that is missing is no value, and one that is nil is nil", inside(function()
+    local jar, lock = async.session().cookies, async.lock()
+    local functions = {
+      get = async.get, fetch = async.fetch, post = async.post, retry = async.retry, generator = async.generator,
+      ticker = async.ticker, as_completed = async.as_completed, map = async.map, race = async.race, wait = async.wait,
+      wait_for = async.wait_for, spawn = async.spawn, sleep = async.sleep, semaphore = async.semaphore,
+      decode = async.json.decode, array = async.json.array, error = async.error, shield = async.shield,
+    }
+    for name, fn in pairs(functions) do
+      local what = ("bad argument #1 to '%s' ("):format(name)
+      local missing, given = caught(fn), caught(fn, nil)
+      assert.matches(what, missing, 1, true)
+      assert.matches("got no value)", missing, 1, true)
+      assert.matches(what, given, 1, true)
+      assert.matches("got nil)", given, 1, true)
+    end
+    assert.matches("'lock:with' (function expected, got no value)", caught(lock.with, lock), 1, true)
+    assert.matches("'lock:with' (function expected, got nil)", caught(lock.with, lock, nil), 1, true)
+    assert.matches("'session:get' (string expected, got nil)", caught(function() async.session():get(nil) end), 1, true)
+    assert.matches("'session:get' (string expected, got no value)",
+      caught(function() async.session():get() end), 1, true)
+    assert.matches("got nil", caught(jar.get, jar, nil), 1, true)
+    assert.matches("got no value", caught(jar.get, jar), 1, true)
+  end))
+
+  it("of HTTP is raised at the user's line, also of a tail call, and no file of saros shows", function()
+    for _, way in ipairs{
+      function() return async.get "nowhere" end, function() return async.get("http://h/", {params = {}}) end,
+      function() return async.session{bogus = 1} end, function() return async.session().get() end,
+      function() return async.session().cookies:set("a b", 1) end, function() return async.json.decode(7) end,
+      function() return async.post("http://h/", {multipart = {a = {}}}) end,
+      function() return async.retry(print, {attempts = 0}) end, function() return async.lock():with(1) end,
+    } do
+      local at = "misuse_spec.lua:" .. debug.getinfo(way, "S").linedefined .. ": "
+      local err = caught(async.run, function()
+        local result = way()
+        return result
+      end)
+      assert.matches(at, err:match "^[^\n]*", 1, true)
+      assert.is_nil(err:find("[/\\]saros[/\\]"), err)
+      assert.is_nil(err:find("[C]: in ?", 1, true))
+    end
+  end)
 
   it("is refused before anything has happened", inside(function()
     local ran = false

@@ -194,6 +194,199 @@ describe("the traceback of an error that is no string", function()
   end)
 end)
 
+describe("the traceback of an Error object", function()
+  local function quota() return async.error{name = "QuotaError", message = "too much"} end
+  local refused = "http://127.0.0.1:1/"
+
+  -- Raises an Error object, each in another way: by saros' C, by its Lua, by HTTP, by the user.
+  local ways = {
+    sleep = function() return async.wait_for(function() async.sleep(9) end, 0) end,
+    get = function() return async.get(refused) end,
+    post = function() return async.post(refused, {body = "x"}) end,
+    upload = function() return async.post(refused, {body = function() return nil end}) end,
+    decode = function() return async.json.decode "{" end,
+    encode = function() return async.json.encode{[true] = 1} end,
+    retry = function() return async.retry(function() return async.get(refused) end, {attempts = 2, delay = 0}) end,
+    session = function() return async.session():put(refused, {json = {}}) end,
+    http_retry = function() return async.get(refused, {retries = {attempts = 2, delay = 0}}) end,
+    deadlock = function() return async.current_task():await() end,
+    user = function() return error(quota()) end,
+  }
+
+  for name, way in pairs(ways) do
+    it("begins with the user's own line, also of a tail call: " .. name, function()
+      local function call()
+        local results = table.pack(way())
+        return table.unpack(results)
+      end
+      async.run(function()
+        local err = caught(call)
+        assert.is_true(async.is_error(err))
+        local first = err.traceback:match "^stack traceback:\n\t([^\n]*)"
+        if name == "user" then first = err.traceback:match "\n\t[^\n]*\n\t([^\n]*)" or first end
+        in_order(err.traceback, place(way, 0), place(call), "[task 'main' spawned at")
+        if name ~= "user" and name ~= "retry" then assert.matches(place(way, 0), first, 1, true) end
+        assert.is_nil(tostring(err):find("\n", 1, true))
+      end)
+    end)
+
+    it("shows no file and no function of saros: " .. name, function()
+      local err = caught(async.run, function()
+        local task = async.spawn(way)
+        async.gather(task)
+      end)
+      for line in (err.traceback .. "\n" .. tostring(err)):gmatch "[^\n]+" do
+        assert.is_nil(line:find("[/\\]saros[/\\]"), line)
+        assert.is_nil(line:find "%[C%]: in %?", line)
+        assert.is_nil(line:find "function 'saros%.", line)
+      end
+    end)
+  end
+
+  it("names the task and where it was spawned where no line of the user's is left", function()
+    async.run(function()
+      local task = async.spawn(async.get, refused)
+      local spawned = "trace_spec.lua:" .. debug.getinfo(1, "l").currentline - 1
+      in_order(caught(task.await, task).traceback, "[task 'task-2' spawned at", spawned, "awaited by")
+    end)
+  end)
+
+  it("goes on with who awaited, and where each was spawned", inside(function()
+    local function child()
+      turns()
+      error(quota())
+    end
+    local function parent()
+      async.spawn(child):set_name("child"):await()
+    end
+    local function main()
+      async.spawn(parent):set_name("parent"):await()
+    end
+    local err = caught(main)
+    in_order(err.traceback, place(child, 2), "[task 'child' spawned at", place(parent), "awaited by", place(parent),
+      "[task 'parent' spawned at", place(main), "awaited by", place(main))
+    assert.equal(2, count(err.traceback, "awaited by"))
+    assert.equal("QuotaError: too much", tostring(err))
+  end))
+
+  it("goes on through gather, race, map, any and wait_for", inside(function()
+    local function fail() error(quota()) end
+    for _, way in ipairs{
+      function() async.gather(hang, fail) end,
+      function() async.gather{fail} end,
+      function() async.race{fail, hang} end,
+      function() async.map({1}, fail) end,
+      function() async.wait_for(async.spawn(fail), 1) end,
+      function() async.shield(async.spawn(fail)) end,
+      function() error((select(2, async.gather({fail}, {return_errors = true})))[1]) end,
+      function() error(caught(async.any, {fail}).errors[1]) end,
+      function() for _, task in async.as_completed{fail} do task:await() end end,
+    } do
+      in_order(caught(way).traceback, place(fail, 0), "awaited by", place(way, 0))
+    end
+  end))
+
+  it("goes on with who awaited a task that was cancelled", inside(function()
+    local task = start(hang)
+    task:cancel()
+    local function await() task:await() end
+    local err = caught(await)
+    in_order(err.traceback, "[task 'task-", "awaited by", place(await, 0))
+    assert.equal(1, count(caught(await).traceback, "awaited by"))
+  end))
+
+  it("tells of the latest of those that await one task, and does not grow", inside(function()
+    local task = start(function() error(quota()) end)
+    local err
+    for _ = 1, 50 do err = caught(task.await, task) end
+    assert.equal(1, count(err.traceback, "awaited by"))
+  end))
+
+  it("does not grow with an object that is raised again and again", inside(function()
+    local err = quota()
+    local function fail() error(err) end
+    for _ = 1, 50 do
+      local task = async.spawn(fail)
+      assert.equal(err, caught(task.await, task))
+    end
+    in_order(err.traceback, "raised in", place(fail, 0), "awaited by")
+    assert.equal(1, count(err.traceback, "awaited by"))
+  end))
+
+  it("has a limit, however long the chain of tasks is", inside(function()
+    local function fail(depth)
+      if depth == 0 then error(quota()) end
+      async.spawn(fail, depth - 1):await()
+    end
+    local err = caught(fail, 3000)
+    assert.is_true(#err.traceback < 40000)
+    assert.matches("'task%-3001'.*awaited by:\n%(%d+ more tasks%)\nawaited by:.*'main'", err.traceback)
+  end))
+
+  it("stays as it is if it is no string, or given by the user", inside(function()
+    local own = async.error{name = "E", traceback = {}}
+    local task = start(error, own)
+    assert.same({}, caught(task.await, task).traceback)
+    local given = async.error{name = "E", traceback = "from a worker"}
+    task = start(error, given)
+    assert.matches("^from a worker\n", caught(task.await, task).traceback)
+  end))
+
+  it("of a deadlock is where main waits", function()
+    local function main()
+      return async.future():await()
+    end
+    in_order(caught(async.run, main).traceback, place(main), "[task 'main'")
+  end)
+end)
+
+describe("tostring of an Error object that left run", function()
+  local function quota(cause) return async.error{name = "QuotaError", message = "too much", cause = cause} end
+
+  it("shows the traceback below the message, and inside the run it does not", function()
+    local within
+    local function fail() error(quota()) end
+    local err = caught(async.run, function()
+      within = tostring(caught(fail))
+      fail()
+    end)
+    assert.equal("QuotaError: too much", within)
+    in_order(tostring(err), "QuotaError: too much\nstack traceback:\n\t", place(fail, 0), "[task 'main' spawned at")
+    assert.equal("too much", err.message)
+  end)
+
+  it("shows its causes", function()
+    local function inner() return async.error{name = "DiskError", message = "full", cause = "no luck"} end
+    local function fail() error(quota(inner())) end
+    in_order(tostring(caught(async.run, fail)), "QuotaError: too much", place(fail, 0), "caused by: DiskError: full",
+      place(inner, 0), "caused by: no luck")
+  end)
+
+  it("ends where a cause is its own", function()
+    local err = quota()
+    err.cause = err
+    assert.matches("caused by: QuotaError", tostring(caught(async.run, function() error(err) end)))
+  end)
+
+  it("shows the errors of a group, each with its place", function()
+    local function one() error(quota()) end
+    local function two() error "out of paper" end
+    local err = caught(async.run, function()
+      local group <close> = async.task_group()
+      group:spawn(one)
+      group:spawn(two)
+    end)
+    in_order(tostring(err), "GroupError: 2 tasks of the group failed", "[task 'main'", "error 1 of 2: QuotaError",
+      place(one, 0), "error 2 of 2: ", "out of paper")
+  end)
+
+  it("leaves values that are no Error objects alone", function()
+    for _, value in ipairs{7, {}, setmetatable({}, {__tostring = function() return "mine" end})} do
+      assert.equal(value, caught(async.run, function() error(value) end))
+    end
+  end)
+end)
+
 describe("task:traceback", function()
   it("shows where a waiting task waits, and where it was spawned", inside(function()
     local function wait()
@@ -276,6 +469,6 @@ end)
 async.run(function() error(async.error{name = "QuotaError", message = "too much"}) end)
 ]]
     assert.equal(1, result.code)
-    assert.matches("QuotaError: too much", result.err, 1, true)
+    in_order(result.err, "QuotaError: too much\nstack traceback:", result.path .. ":2: in function", "[task 'main'")
   end)
 end)

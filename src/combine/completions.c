@@ -125,11 +125,11 @@ static int l_next(lua_State *L) {
   return sr_park(L, t, &next_kind, completions, k_next);
 }
 
-/* check_awaitables(list, function): raises unless every item is a function, task or future */
+/* check_awaitables(function, list): raises unless every item is a function, task or future */
 static int l_check_awaitables(lua_State *L) {
-  const char *function = luaL_checkstring(L, 2);
-  sr_check_table(L, function, 1, 1);
-  sr_join_check(L, sr_check_wait(L, function), function, 1, true);
+  const char *function = luaL_checkstring(L, 1);
+  lua_Integer total = sr_check_list(L, function, 2, 1, NULL);
+  sr_join_check(L, sr_check_wait(L, function), function, 2, total, true);
   return 0;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* gather and map: all results, or the first error. */
+#include <string.h>
+
 #include "combine/join.h"
 #include "runtime/error.h"
 
@@ -10,8 +12,12 @@ static bool on_ended(SrJoin *join, const SrEnding *ending) {
     sr_join_keep_result(join, ending);
     return false;
   }
-  sr_join_push_error(join, ending);
   if (join->decided) {
+    sr_join_look_at(ending);
+    return false;
+  }
+  sr_join_push_error(join, ending);
+  if (join->decided) { /* by now */
     lua_pop(ending->L, 1);
     return false;
   }
@@ -29,21 +35,40 @@ static const SrJoinPolicy map_policy = {SR_JOIN_KIND("map"), on_ended};
 
 /* --- the frame -------------------------------------------------------------- */
 
-static void push_list(lua_State *L, lua_Integer n) {
-  lua_createtable(L, n < INT32_MAX ? (int)n : 0, 1);
-  lua_pushinteger(L, n);
-  lua_setfield(L, -2, "n");
-}
+/* The metatable of the lists that are returned. */
+static const char list_key;
 
 /* Arranges the frame above items, fn, on_progress and tracker. */
-static void arrange(lua_State *L, bool keeps_errors) {
-  lua_Integer total = (lua_Integer)lua_rawlen(L, SR_JOIN_ITEMS);
-  push_list(L, total);
+static void arrange(lua_State *L, lua_Integer total, bool keeps_errors) {
+  lua_createtable(L, total < INT32_MAX ? (int)total : 0, 0);
   if (keeps_errors)
-    push_list(L, total);
+    lua_createtable(L, 0, 1);
   else
     lua_pushnil(L);
   lua_pushnil(L);
+}
+
+/* list.n, of a list that has none of its own: its length */
+static int l_length(lua_State *L) {
+  lua_settop(L, 2);
+  if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "n") != 0) return 0;
+  lua_pushinteger(L, (lua_Integer)lua_rawlen(L, 1));
+  return 1;
+}
+
+/*
+** Pushes the list at `index` of the frame, of `total` values of which `kept` are not nil. It is a plain list, that
+** knows its length all the same; only where nils leave holes in it, it has a field for that. [-0, +1, m]
+*/
+static void push_list(lua_State *L, int index, uint32_t total, uint32_t kept) {
+  lua_pushvalue(L, index);
+  if (kept < total) {
+    lua_pushinteger(L, (lua_Integer)total);
+    lua_setfield(L, -2, "n");
+    return;
+  }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &list_key);
+  lua_setmetatable(L, -2);
 }
 
 static bool flag_option(lua_State *L, int index, const char *name) {
@@ -67,9 +92,9 @@ static SrJoin finish(lua_State *L, lua_KContext ctx) {
 static int k_list(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrJoin join = finish(L, ctx);
-  lua_pushvalue(L, SR_JOIN_RESULTS);
+  push_list(L, SR_JOIN_RESULTS, join.total, join.kept[0]);
   if (!join.keeps_errors) return 1;
-  lua_pushvalue(L, SR_JOIN_ERRORS);
+  push_list(L, SR_JOIN_ERRORS, join.total, join.kept[1]);
   return 2;
 }
 
@@ -83,18 +108,19 @@ static int k_values(lua_State *L, int status, lua_KContext ctx) {
 
 static int gather_list(lua_State *L) {
   static const char *const known[] = {"return_errors", NULL};
+  lua_Integer total = sr_check_list(L, "gather", 1, 1, known);
   sr_check_options(L, "gather", 2, 2, known);
   bool keeps_errors = flag_option(L, 2, "return_errors");
   SrTask *t = sr_check_wait(L, "gather");
-  bool only_functions = sr_join_is_plain(L, 1); /* those start at once, before the list can change */
+  bool only_functions = sr_join_is_plain(L, 1, total); /* those start at once, before the list can change */
   lua_settop(L, 1);
   if (!only_functions) {
-    sr_join_copy_items(L);
-    sr_join_check(L, t, "gather", 1, true);
+    sr_join_copy_items(L, "gather", total);
+    sr_join_check(L, t, "gather", 1, total, true);
   }
   lua_settop(L, SR_JOIN_RESULTS - 1);
-  arrange(L, keeps_errors);
-  SrJoin *join = sr_join_open(L, t, &gather_policy);
+  arrange(L, total, keeps_errors);
+  SrJoin *join = sr_join_open(L, t, &gather_policy, total);
   join->keeps_errors = keeps_errors;
   join->watches_none = only_functions;
   return sr_join_run(L, join, k_list);
@@ -102,18 +128,18 @@ static int gather_list(lua_State *L) {
 
 /* gather(a, b, ...) or gather(list [, {return_errors =}]). Waits. */
 static int l_gather(lua_State *L) {
-  if (lua_istable(L, 1) && luaL_getmetafield(L, 1, "__call") == LUA_TNIL) return gather_list(L);
-  if (lua_istable(L, 1)) return sr_type_error(L, "gather", 1, 1, "list, function, task or future");
+  if (lua_istable(L, 1)) return gather_list(L);
   int total = lua_gettop(L);
-  for (int i = 1; i <= total; i++) sr_check_awaitable(L, "gather", i, i);
+  if (total > 0 && !sr_is_awaitable(L, 1)) sr_type_error(L, "gather", 1, 1, "list, function, task or future");
+  for (int i = 2; i <= total; i++) sr_check_awaitable(L, "gather", i, i);
   lua_createtable(L, total, 0);
   lua_insert(L, 1);
   for (int i = total; i >= 1; i--) lua_rawseti(L, 1, i);
   SrTask *t = sr_check_wait(L, "gather");
-  bool only_functions = sr_join_check(L, t, "gather", 1, true);
+  bool only_functions = sr_join_check(L, t, "gather", 1, total, true);
   lua_settop(L, SR_JOIN_RESULTS - 1);
-  arrange(L, false);
-  SrJoin *join = sr_join_open(L, t, &gather_policy);
+  arrange(L, total, false);
+  SrJoin *join = sr_join_open(L, t, &gather_policy, total);
   join->watches_none = only_functions;
   return sr_join_run(L, join, k_values);
 }
@@ -197,16 +223,16 @@ static void arrange_progress(lua_State *L) {
 /* map(list, fn [, {limit =, return_errors =, on_progress =}]). Waits. */
 static int l_map(lua_State *L) {
   static const char *const known[] = {"limit", "return_errors", "on_progress", NULL};
-  sr_check_table(L, "map", 1, 1);
+  lua_Integer total = sr_check_list(L, "map", 1, 1, known);
   sr_check_function(L, "map", 2, 2);
   sr_check_options(L, "map", 3, 3, known);
   uint32_t limit = check_limit(L);
   bool keeps_errors = flag_option(L, 3, "return_errors");
   arrange_progress(L);
   SrTask *t = sr_check_wait(L, "map");
-  sr_join_copy_items(L);
-  arrange(L, keeps_errors);
-  SrJoin *join = sr_join_open(L, t, &map_policy);
+  sr_join_copy_items(L, "map", total);
+  arrange(L, total, keeps_errors);
+  SrJoin *join = sr_join_open(L, t, &map_policy, total);
   join->limit = limit;
   join->watches_none = true;
   join->keeps_errors = keeps_errors;
@@ -216,4 +242,10 @@ static int l_map(lua_State *L) {
 void sr_open_gather(lua_State *L) {
   static const luaL_Reg functions[] = {{"gather", l_gather}, {"map", l_map}, {NULL, NULL}};
   sr_set_functions(L, functions);
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, l_length);
+  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, "array"); /* also where it is empty: what dkjson and others ask, as our own does */
+  lua_setfield(L, -2, "__jsontype");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &list_key);
 }

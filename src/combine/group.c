@@ -300,10 +300,20 @@ static int l_task_group(lua_State *L) {
   return k_body(L, lua_pcallk(L, 1, LUA_MULTRET, GROUP_HANDLER, ctx, k_body), ctx);
 }
 
+/* tostring(group): task group (3 tasks running, 1 failed) */
+static int l_tostring(lua_State *L) {
+  const Block *group = alive(L, "tostring");
+  if (group == NULL) return lua_pushliteral(L, "task group (closed)"), 1;
+  unsigned running = (unsigned)group->block.running;
+  lua_pushfstring(L, "task group (%d %s running, %d failed%s)", (int)running, running == 1 ? "task" : "tasks",
+                  (int)group->failed, group->block.scope.cause != NULL ? ", cancelled" : "");
+  return 1;
+}
+
 void sr_open_group(lua_State *L) {
   static const luaL_Reg functions[] = {{"task_group", l_task_group}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"spawn", l_spawn}, {"cancel", l_cancel}, {"close", l_close}, {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__close", l_close}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &group_class, methods, meta);
   lua_pop(L, 1);

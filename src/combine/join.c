@@ -25,8 +25,7 @@ static void check_item(lua_State *L, const char *function, lua_Integer number, b
                takes_functions ? "function, task or future" : "task or future", luaL_typename(L, -1));
 }
 
-bool sr_join_is_plain(lua_State *L, int index) {
-  lua_Integer total = (lua_Integer)lua_rawlen(L, index);
+bool sr_join_is_plain(lua_State *L, int index, lua_Integer total) {
   bool is_plain = true;
   for (lua_Integer i = 1; i <= total && is_plain; i++) {
     is_plain = lua_rawgeti(L, index, i) == LUA_TFUNCTION;
@@ -35,12 +34,11 @@ bool sr_join_is_plain(lua_State *L, int index) {
   return is_plain;
 }
 
-bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions) {
-  lua_Integer total = (lua_Integer)lua_rawlen(L, index);
+bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, lua_Integer total, bool takes_functions) {
   bool only_functions = true;
   for (lua_Integer i = 1; i <= total; i++) {
-    lua_rawgeti(L, index, i);
-    if (!takes_functions || !lua_isfunction(L, -1)) {
+    int type = lua_rawgeti(L, index, i);
+    if (!takes_functions || type != LUA_TFUNCTION) {
       check_item(L, function, i, takes_functions);
       only_functions = false;
     }
@@ -72,18 +70,22 @@ static void keep(SrJoin *join, const SrEnding *ending, int index) {
 }
 
 void sr_join_keep_result(SrJoin *join, const SrEnding *ending) {
-  sr_push_first(ending->L, ending->handle);
+  join->kept[0] += sr_push_first(ending->L, ending->handle) != LUA_TNIL;
   keep(join, ending, SR_JOIN_RESULTS);
 }
 
+void sr_join_look_at(const SrEnding *ending) {
+  sr_push_failure(ending->L, ending->handle);
+  lua_pop(ending->L, 1);
+}
+
 void sr_join_push_error(SrJoin *join, const SrEnding *ending) {
-  lua_State *L = ending->L;
-  sr_push_failure(L, ending->handle);
-  if (ending->status == SR_FAILED && sr_test_task(L, ending->handle) != NULL)
-    sr_note_origin(L, join->block.task, ending->handle);
+  sr_push_failure(ending->L, ending->handle);
+  if (sr_test_task(ending->L, ending->handle) != NULL) sr_note_origin(ending->L, join->block.task, ending->handle);
 }
 
 void sr_join_keep_error(SrJoin *join, const SrEnding *ending) {
+  join->kept[1] += !lua_isnil(ending->L, -1);
   keep(join, ending, SR_JOIN_ERRORS);
 }
 
@@ -314,18 +316,20 @@ static void dispose(lua_State *L, SrBlock *block) {
 
 static const SrBlockOps join_ops = {"combinator", on_child_ended, on_child_lost, dispose};
 
-void sr_join_copy_items(lua_State *L) {
-  lua_Unsigned total = lua_rawlen(L, SR_JOIN_ITEMS);
+void sr_join_copy_items(lua_State *L, const char *function, lua_Integer total) {
+  lua_Integer count = 0;
   lua_createtable(L, total < INT32_MAX ? (int)total : 0, 0);
-  for (lua_Unsigned i = 1; i <= total; i++) {
-    lua_rawgeti(L, SR_JOIN_ITEMS, (lua_Integer)i);
-    lua_rawseti(L, -2, (lua_Integer)i);
+  for (lua_Integer i = 1; i <= total; i++) {
+    count += lua_rawgeti(L, SR_JOIN_ITEMS, i) != LUA_TNIL;
+    lua_rawseti(L, -2, i);
   }
+  lua_pushliteral(L, "n");
+  if (count < total && lua_rawget(L, SR_JOIN_ITEMS) == LUA_TNIL) sr_list_error(L, function, 1);
+  lua_pop(L, 1);
   lua_replace(L, SR_JOIN_ITEMS);
 }
 
-SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy) {
-  lua_Unsigned total = lua_rawlen(L, SR_JOIN_ITEMS);
+SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total) {
   if (total > INT32_MAX) luaL_error(L, "%s: too many items", policy->kind.name);
   SrJoin *join = (SrJoin *)(void *)sr_block_open(L, t, SR_SCOPE_JOIN, &join_ops, sizeof(SrJoin));
   join->policy = policy;

@@ -62,7 +62,7 @@ struct SrJoin {
   uint32_t limit;     /* tasks that may run at once */
   uint32_t winner;    /* what decided, from 1; 0: nothing yet */
   uint32_t finished;  /* of map: items whose function has returned */
-  uint32_t failed;    /* of any: items that failed */
+  uint32_t kept[2];   /* results and errors that are not nil */
   unsigned turn;      /* in which it was decided */
   uint8_t status;     /* how the winner ended: SrStatus */
   uint8_t when;       /* of wait: what it returns on */
@@ -74,17 +74,18 @@ struct SrJoin {
   bool lost;          /* there was no memory to start an item, or for how one ended */
 };
 
-/* Whether all of the list at `index` are functions. [-0, +0, -] */
-bool sr_join_is_plain(lua_State *L, int index);
+/* Whether all `total` items of the list at `index` are functions. [-0, +0, -] */
+bool sr_join_is_plain(lua_State *L, int index, lua_Integer total);
 /*
-** Checks the list at `index`, which nobody can change any more, for awaitables, and that no task in it waits for the caller. Returns
-** whether all of them are functions. [-0, +0, v]
+** Checks the list of `total` items at `index`, which nobody can change any more, for awaitables, and that no task in
+** it waits for the caller. Returns whether all of them are functions. [-0, +0, v]
 */
-bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, bool takes_functions);
-/* Replaces the list at index 1 by a copy: the caller's may change while its items run. [-0, +0, m] */
-void sr_join_copy_items(lua_State *L);
-/* Opens the join of task `t`, whose frame is arranged. [-0, +0, m] */
-SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy);
+bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, lua_Integer total, bool takes_functions);
+/* Replaces the list at index 1 by a copy: the caller's may change while its items run. Raises if
+   it has holes and no `n`. [-0, +0, v] */
+void sr_join_copy_items(lua_State *L, const char *function, lua_Integer total);
+/* Opens the join of task `t`, whose frame is arranged, over `total` items. [-0, +0, m] */
+SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total);
 /* Starts what may start and waits for the end; `k` gets the join as its context. To be returned. [-0, +n, v] */
 int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k);
 /* In `k`: the join is over. Raises if the wait was aborted, or memory ran out. Returns a copy, as the join itself is dead. [-0, +0, v] */
@@ -99,6 +100,8 @@ void sr_join_keep_result(SrJoin *join, const SrEnding *ending);
 ** the join may have been decided. [-0, +1, m]
 */
 void sr_join_push_error(SrJoin *join, const SrEnding *ending);
+/* Somebody has looked at its error now, and nobody wants it. [-0, +0, -] */
+void sr_join_look_at(const SrEnding *ending);
 /* Moves the error, which is on top of ending->L, to the host's errors. [-1, +0, m] */
 void sr_join_keep_error(SrJoin *join, const SrEnding *ending);
 /* Makes the value on top of ending->L what decided: SR_JOIN_VALUE. [-1, +0, -] */

@@ -15,7 +15,12 @@ static bool beats_winner(const SrJoin *join, const SrEnding *ending) {
          join->turn == join->block.task->rt->turn;
 }
 
-/* Pushes what the winner leaves: its handle, or its error, at which nobody else looks. Finalizers run. [-0, +1, m] */
+/* The rest was cancelled by us: how it ended is looked at by nobody else. */
+static void drop(const SrEnding *ending) {
+  if (ending->status != SR_DONE) sr_join_look_at(ending);
+}
+
+/* Pushes what the item leaves: its handle, or its error, at which nobody else looks. Finalizers run. [-0, +1, m] */
 static void push_left(SrJoin *join, const SrEnding *ending) {
   if (ending->status == SR_DONE)
     lua_pushvalue(ending->L, ending->handle);
@@ -23,9 +28,13 @@ static void push_left(SrJoin *join, const SrEnding *ending) {
     sr_join_push_error(join, ending);
 }
 
-/* Takes what was pushed. [-1, +0, -] */
 static void win_or_lose(SrJoin *join, const SrEnding *ending) {
   if (!beats_winner(join, ending)) {
+    drop(ending);
+    return;
+  }
+  push_left(join, ending);
+  if (!beats_winner(join, ending)) { /* by now */
     lua_pop(ending->L, 1);
     return;
   }
@@ -45,7 +54,6 @@ static int return_winner(lua_State *L, const SrJoin *join) {
 /* --- race and any ----------------------------------------------------------- */
 
 static bool on_race_ended(SrJoin *join, const SrEnding *ending) {
-  push_left(join, ending);
   win_or_lose(join, ending);
   return true;
 }
@@ -57,12 +65,16 @@ static int k_race(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static bool on_any_ended(SrJoin *join, const SrEnding *ending) {
-  push_left(join, ending);
   if (ending->status == SR_DONE) {
     win_or_lose(join, ending);
     return true;
   }
-  if (join->decided)
+  if (join->decided) {
+    drop(ending);
+    return false;
+  }
+  sr_join_push_error(join, ending);
+  if (join->decided) /* by now */
     lua_pop(ending->L, 1);
   else
     sr_join_keep_error(join, ending);
@@ -81,21 +93,21 @@ static const SrJoinPolicy race_policy = {SR_JOIN_KIND("race"), on_race_ended};
 static const SrJoinPolicy any_policy = {SR_JOIN_KIND("any"), on_any_ended};
 
 /* Replaces the list at index 1 by a copy and arranges the rest of the frame. */
-static void arrange(lua_State *L) {
+static void arrange(lua_State *L, const char *function, lua_Integer total) {
   lua_settop(L, 1);
-  sr_join_copy_items(L);
+  sr_join_copy_items(L, function, total);
   lua_settop(L, SR_JOIN_RESULTS);
   lua_newtable(L);
   lua_pushnil(L);
 }
 
 static int select_first(lua_State *L, const char *function, const SrJoinPolicy *policy, lua_KFunction k) {
-  sr_check_table(L, function, 1, 1);
+  lua_Integer total = sr_check_list(L, function, 1, 1, NULL);
+  if (total == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
   SrTask *t = sr_check_wait(L, function);
-  arrange(L);
-  if (lua_rawlen(L, 1) == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
-  bool only_functions = sr_join_check(L, t, function, 1, true);
-  SrJoin *join = sr_join_open(L, t, policy);
+  arrange(L, function, total);
+  bool only_functions = sr_join_check(L, t, function, 1, total, true);
+  SrJoin *join = sr_join_open(L, t, policy, total);
   join->watches_none = only_functions;
   return sr_join_run(L, join, k);
 }
@@ -169,15 +181,15 @@ static double check_timeout(lua_State *L) {
 
 static int wait_for_some(lua_State *L, const SrJoinPolicy *policy) {
   static const char *const known[] = {"timeout", "return_when", NULL};
-  sr_check_table(L, "wait", 1, 1);
+  lua_Integer total = sr_check_list(L, "wait", 1, 1, known);
   sr_check_options(L, "wait", 2, 2, known);
   double seconds = check_timeout(L);
   When when = check_when(L);
   SrTask *t = sr_check_wait(L, policy->kind.name);
-  arrange(L);
-  sr_join_check(L, t, policy->kind.name, 1, false);
+  arrange(L, policy->kind.name, total);
+  sr_join_check(L, t, policy->kind.name, 1, total, false);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
-  SrJoin *join = sr_join_open(L, t, policy);
+  SrJoin *join = sr_join_open(L, t, policy, total);
   join->when = (uint8_t)when;
   join->spares = true;
   join->block.timer.on_fire = on_wait_deadline;

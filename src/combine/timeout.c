@@ -6,6 +6,7 @@
 ** Results that are there, other errors and outer cancellations pass unchanged.
 */
 #include <math.h>
+#include <stdio.h>
 
 #include "combine/combine.h"
 #include "runtime/debug.h"
@@ -103,6 +104,27 @@ static int l_expired(lua_State *L) {
   return 1;
 }
 
+static void push_limit(lua_State *L, double seconds) {
+  char text[64];
+  snprintf(text, sizeof text, "timeout (%g s)", seconds);
+  lua_pushstring(L, text);
+}
+
+/* tostring(timeout): timeout (1.5 s), timeout (expired), timeout (closed) */
+static int l_tostring(lua_State *L) {
+  const Timeout *timeout = check_timeout(L, "tostring");
+  const SrBlock *block = alive(L, timeout);
+  if (block == NULL)
+    lua_pushstring(L, timeout->expired ? "timeout (closed, expired)" : "timeout (closed)");
+  else if (block->expired)
+    lua_pushliteral(L, "timeout (expired)");
+  else if (block->seconds == HUGE_VAL)
+    lua_pushliteral(L, "timeout (none)");
+  else
+    push_limit(L, block->seconds);
+  return 1;
+}
+
 /* --- wait_for --------------------------------------------------------------- */
 
 static int abort_target(SrTask *t) {
@@ -188,7 +210,7 @@ void sr_open_timeout(lua_State *L) {
   static const luaL_Reg functions[] = {{"timeout", l_timeout}, {"wait_for", l_wait_for}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"close", l_close}, {"reschedule", l_reschedule}, {"expired", l_expired}, {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__close", l_close}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &timeout_class, methods, meta);
   lua_pop(L, 1);

@@ -15,6 +15,9 @@ enum { SAMPLE = 1000 };
 
 static const int64_t DEFAULT_SLOW = 100000000; /* nanoseconds */
 
+/* Nanoseconds more after which a slow step is warned of though it is not over. */
+static const int64_t ENDLESS = 5000000000;
+
 static void warn(const char *message, const char *detail) {
   fprintf(stderr, "saros: debug: %s%s%s\n", message, detail[0] == '\0' ? "" : "\n", detail);
   fflush(stderr);
@@ -64,38 +67,60 @@ void sr_debug_end(lua_State *L, SrTask *t, SrStatus status) {
 
 /* --- slow steps ------------------------------------------------------------- */
 
-/* The handle of the task is at `index`. */
-static void warn_slow(lua_State *L, int index, lua_State *co, double seconds) {
-  char text[64];
+/* The vault keeps under the address of `slow` where the present step was when it had taken too long. */
+static void keep_place(lua_State *L, SrRuntime *rt) {
+  sr_push_stack(L, L, 0);
+  sr_vault_set(L, &rt->slow);
+}
+
+/* Says that a task is slow; the handle is at `index`, and where it was is kept. */
+static void warn_slow(lua_State *L, int index, int64_t elapsed, const char *how) {
+  char text[80];
   int top = lua_gettop(L);
-  snprintf(text, sizeof text, "has held the loop for %.3f s", seconds);
+  SrTask *t = (SrTask *)lua_touserdata(L, index);
+  snprintf(text, sizeof text, "has held the loop for %.3f s%s", (double)elapsed / 1e9, how);
   sr_push_name_of(L, index);
-  sr_push_place(L, &((SrTask *)lua_touserdata(L, index))->scope);
+  sr_push_place(L, &t->scope);
   lua_pushfstring(L, "task '%s' (spawned at %s) %s", lua_tostring(L, -2), lua_tostring(L, -1), text);
-  if (co != NULL)
-    sr_push_stack(L, co, 0);
-  else
-    lua_pushliteral(L, "");
-  warn(lua_tostring(L, -2), lua_tostring(L, -1));
+  sr_vault_get(L, &t->rt->slow);
+  warn(lua_tostring(L, -2), lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
   lua_settop(L, top);
 }
 
-/* (handle, coroutine or NULL, seconds) */
+/* At the end of the step: (handle, coroutine or NULL, nanoseconds) */
 static int l_warn_slow(lua_State *L) {
-  warn_slow(L, 1, (lua_State *)lua_touserdata(L, 2), lua_tonumber(L, 3));
+  SrRuntime *rt = ((SrTask *)lua_touserdata(L, 1))->rt;
+  lua_State *co = (lua_State *)lua_touserdata(L, 2);
+  if (rt->step_slow == 0 && co != NULL) { /* what took so long was no Lua code: it is where it waits now */
+    sr_push_stack(L, co, 0);
+    sr_vault_set(L, &rt->slow);
+  }
+  warn_slow(L, 1, lua_tointeger(L, 3), "");
+  lua_pushnil(L);
+  sr_vault_set(L, &rt->slow);
   return 0;
 }
 
-/* Looks at the time while a step runs, so that the warning shows the code that is slow. */
+/*
+** Looks at the time while a step runs, so that the warning, which tells the whole time once the step is over, shows
+** the code that is slow. Of a step that seems to have no end it is said before.
+*/
 static void on_sample(lua_State *L, lua_Debug *ar) {
   (void)ar;
   SrRuntime *rt = sr_find_runtime(L);
   int64_t elapsed = (int64_t)uv_hrtime() - rt->step_started;
   if (rt->current == NULL || elapsed < rt->slow || rt->step_warned) return;
-  rt->step_warned = true;
+  if (rt->step_slow > 0 && elapsed < rt->step_slow + ENDLESS) return;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
+  if (rt->step_slow == 0) {
+    rt->step_slow = elapsed;
+    keep_place(L, rt);
+    return;
+  }
+  rt->step_warned = true;
+  keep_place(L, rt);
   sr_push_task(L, rt->current);
-  warn_slow(L, lua_gettop(L), L, (double)elapsed / 1e9);
+  warn_slow(L, lua_gettop(L), elapsed, " and goes on");
   lua_pop(L, 1);
 }
 
@@ -104,6 +129,7 @@ int64_t sr_debug_start(lua_State *L, SrTask *t) {
   sr_push_task(L, t);
   rt->step_started = (int64_t)uv_hrtime();
   rt->step_warned = false;
+  rt->step_slow = 0;
   if (t->co != NULL && lua_gethook(t->co) == NULL) lua_sethook(t->co, on_sample, LUA_MASKCOUNT | LUA_MASKRET, SAMPLE);
   return rt->step_started;
 }
@@ -113,10 +139,10 @@ void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started) {
   SrRuntime *rt = t->rt;
   int64_t elapsed = (int64_t)uv_hrtime() - started;
   if (lua_gethook(co) == on_sample) lua_sethook(co, NULL, 0, 0);
-  if (rt->debug && elapsed >= rt->slow && !rt->step_warned) {
+  if (rt->debug && elapsed >= rt->slow) {
     lua_pushvalue(L, index);
     lua_pushlightuserdata(L, t->future.state == SR_ENDED ? NULL : co);
-    lua_pushnumber(L, (lua_Number)elapsed / 1e9);
+    lua_pushinteger(L, (lua_Integer)elapsed);
     sr_protected(L, l_warn_slow, 3, 0);
   }
   lua_remove(L, index);

@@ -9,8 +9,9 @@
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
-/* Key of the metatable in the registry, of the serial of its cause in a CancelledError, and of the list of names. */
-static const char meta_key, cause_key, names_key;
+/* Key of the metatable in the registry, of the serial of its cause in a CancelledError, of the list of names,
+   and of the weak set of the errors that have left a run. */
+static const char meta_key, cause_key, names_key, left_key;
 
 /* The names of fields that are looked up where raising would do harm: as long as they exist that takes no memory. */
 static const char *const field_names[] = {"name", "message", "code", "task", "errors", "n", NULL};
@@ -23,7 +24,7 @@ static void push_error_args(lua_State *L, const char *name, const char *code, co
   lua_setfield(L, -2, "code");
   lua_pushvfstring(L, format, args);
   lua_setfield(L, -2, "message");
-  sr_push_stack(L, L, 0);
+  sr_push_here(L);
   lua_setfield(L, -2, "traceback");
   lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
   lua_setmetatable(L, -2);
@@ -248,16 +249,114 @@ static int l_find(lua_State *L) {
 
 /* --- Lua functions ---------------------------------------------------------- */
 
-static int l_tostring(lua_State *L) {
-  if (!lua_istable(L, 1)) return sr_type_error(L, "tostring", 1, 1, "Error");
+/* Pushes "NAME: message" of the Error object at `index`. */
+static void push_title(lua_State *L, int index) {
+  int top = lua_gettop(L);
   lua_pushliteral(L, "name");
-  lua_rawget(L, 1);
+  lua_rawget(L, index);
   luaL_tolstring(L, -1, NULL);
   lua_pushliteral(L, "message");
+  lua_rawget(L, index);
+  if (!lua_isnil(L, -1)) {
+    luaL_tolstring(L, -1, NULL);
+    lua_pushfstring(L, "%s: %s", lua_tostring(L, top + 2), lua_tostring(L, -1));
+    lua_replace(L, top + 2);
+  }
+  lua_settop(L, top + 2);
+  lua_remove(L, top + 1);
+}
+
+/* Puts the traceback of the Error object at `index` below the text on top, if it has one. [-1, +1, m] */
+static void add_traceback(lua_State *L, int index) {
+  lua_pushliteral(L, "\n");
+  lua_pushliteral(L, "traceback");
+  lua_rawget(L, index);
+  if (lua_type(L, -1) == LUA_TSTRING)
+    lua_concat(L, 3);
+  else
+    lua_pop(L, 2);
+}
+
+/* Puts the error value on top, with what it has of a traceback, below the text under it. [-2, +1, m] */
+static void add_related(lua_State *L, const char *heading) {
+  int value = lua_gettop(L);
+  lua_pushvalue(L, value - 1);
+  lua_pushstring(L, heading);
+  bool is_error = sr_is_error(L, value);
+  if (is_error)
+    push_title(L, value); /* it may have left a run itself, or be its own cause */
+  else
+    sr_push_text(L, value);
+  lua_concat(L, 3);
+  if (is_error) add_traceback(L, value);
+  lua_replace(L, value - 1);
+  lua_settop(L, value - 1);
+}
+
+/* Errors below one that has left a run which are shown with their tracebacks. */
+enum { MAX_RELATED = 10 };
+
+/* Adds the causes of the Error object at index 1, from cause to cause. [-1, +1, m] */
+static void add_causes(lua_State *L) {
+  int text = lua_gettop(L), error = text + 1;
+  lua_pushvalue(L, 1);
+  for (int i = 0; i < MAX_RELATED && sr_is_error(L, error); i++) {
+    lua_pushliteral(L, "cause");
+    lua_rawget(L, error);
+    lua_replace(L, error);
+    if (lua_isnil(L, error)) break;
+    lua_pushvalue(L, text);
+    lua_pushvalue(L, error);
+    add_related(L, "\ncaused by: ");
+    lua_replace(L, text);
+  }
+  lua_settop(L, text);
+}
+
+/* Adds the errors of a GroupError at index 1. [-1, +1, m] */
+static void add_errors(lua_State *L) {
+  int text = lua_gettop(L);
+  lua_pushliteral(L, "errors");
   lua_rawget(L, 1);
-  if (lua_isnil(L, -1)) return lua_pop(L, 1), 1;
-  luaL_tolstring(L, -1, NULL);
-  lua_pushfstring(L, "%s: %s", lua_tostring(L, 3), lua_tostring(L, -1));
+  int list = text + 1;
+  lua_Integer count = lua_istable(L, list) ? (lua_Integer)lua_rawlen(L, list) : 0;
+  for (lua_Integer i = 1; i <= count && i <= MAX_RELATED; i++) {
+    lua_pushfstring(L, "\nerror %I of %I: ", (LUAI_UACINT)i, (LUAI_UACINT)count);
+    lua_pushvalue(L, text);
+    lua_rawgeti(L, list, i);
+    add_related(L, lua_tostring(L, list + 1));
+    lua_replace(L, text);
+    lua_settop(L, list);
+  }
+  lua_settop(L, text);
+}
+
+static bool has_left(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &left_key);
+  lua_pushvalue(L, 1);
+  bool has = lua_rawget(L, -2) != LUA_TNIL;
+  lua_pop(L, 2);
+  return has;
+}
+
+void sr_mark_left(lua_State *L) {
+  if (!sr_is_error(L, -1)) return;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &left_key);
+  lua_pushvalue(L, -2);
+  lua_pushboolean(L, true);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+/* "NAME: message"; of an error that has left a run, which is what `lua` prints, also where it came from. */
+static int l_tostring(lua_State *L) {
+  if (!lua_istable(L, 1)) return sr_type_error(L, "tostring", 1, 1, "Error");
+  lua_settop(L, 1);
+  push_title(L, 1);
+  if (!has_left(L)) return 1;
+  add_traceback(L, 1);
+  add_causes(L);
+  add_errors(L);
   return 1;
 }
 
@@ -293,7 +392,7 @@ int sr_l_error(lua_State *L) {
   }
   int error = lua_gettop(L);
   if (lua_getfield(L, error, "traceback") == LUA_TNIL) {
-    sr_push_stack(L, L, 1);
+    sr_push_here(L);
     lua_setfield(L, error, "traceback");
   }
   if (lua_getfield(L, error, "message") == LUA_TNIL) {
@@ -346,4 +445,10 @@ void sr_open_error(lua_State *L) {
   lua_setfield(L, -2, "__index");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &meta_key);
   keep_names(L);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &left_key);
 }

@@ -27,6 +27,9 @@ bool sr_is_cancel_by(lua_State *L, int index, const SrTask *t, const SrScope *ca
 /* The serial of the block that is this scope, 0 for a task or the run. */
 uint64_t sr_scope_serial(const SrScope *scope);
 
+/* The value on top leaves a run: if it is an Error object its text shows from now on where it came from. [-0, +0, m] */
+void sr_mark_left(lua_State *L);
+
 /* is_error(value [, name]), error(fields), pcall(f, ...) */
 int sr_l_is_error(lua_State *L);
 int sr_l_error(lua_State *L);

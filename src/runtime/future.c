@@ -48,19 +48,20 @@ void sr_push_failure(lua_State *L, int index) {
   if (future->status == SR_FAILED && future->head.cls == &sr_task_class) sr_open_failure_box(L);
 }
 
-void sr_push_first(lua_State *L, int index) {
+int sr_push_first(lua_State *L, int index) {
   SrFuture *future = (SrFuture *)lua_touserdata(L, index);
-  lua_getiuservalue(L, index, 1);
+  int type = lua_getiuservalue(L, index, 1);
   if (future->count > 1) {
-    lua_rawgeti(L, -1, 1);
+    type = lua_rawgeti(L, -1, 1);
     lua_replace(L, -2);
   }
+  return type;
 }
 
 int sr_push_results(lua_State *L, SrFuture *future, int index, SrTask *caller) {
   if (future->status != SR_DONE) {
     sr_push_failure(L, index);
-    if (caller != NULL && future->status == SR_FAILED && sr_test_task(L, index)) sr_note_origin(L, caller, index);
+    if (caller != NULL && sr_test_task(L, index)) sr_note_origin(L, caller, index);
     return lua_error(L);
   }
   if (future->count == 0) return 0;

@@ -75,6 +75,23 @@ double sr_check_deadline(lua_State *L, const char *function, int index, int arg)
 /* Refuses options that are not among `known` (ends with NULL). `index` is a table or nil. [-0, +0, v] */
 void sr_check_options(lua_State *L, const char *function, int index, int arg, const char *const *known);
 
+/*
+** Whether a name is so much like a known one that this may have been meant, and more so than `best` says, which is
+** set then.
+*/
+bool sr_is_similar(const char *name, const char *known, int *best);
+/* nearest(name, known): the key of the table `known` that may have been meant, or nil */
+int sr_l_nearest(lua_State *L);
+
+/*
+** A list: the keys 1..n and no others, or a field `n` besides, and then there may be holes. Returns n. What stands
+** among `known` (or NULL) are options, which belong elsewhere. Of a long list the caller has to see that no item is
+** nil: it looks at all of them anyway. [-0, +0, v]
+*/
+lua_Integer sr_check_list(lua_State *L, const char *function, int index, int arg, const char *const *known);
+/* Raises that a list has holes. [-0, +0, v] */
+int sr_list_error(lua_State *L, const char *function, int arg);
+
 /* Pushes a function as a closure over the caller's upvalues. [-0, +1, m] */
 void sr_push_function(lua_State *L, lua_CFunction function);
 /* Sets these functions in the table on top, each a closure over the caller's upvalues. [-0, +0, m] */

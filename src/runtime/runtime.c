@@ -175,7 +175,7 @@ enum { RUN_MAIN = 1, RUN_LEFTOVERS };
 static int raise_failure(lua_State *L) {
   int leftovers = RUN_LEFTOVERS;
   sr_push_failure(L, RUN_MAIN);
-  if (lua_type(L, -1) != LUA_TSTRING) return lua_error(L);
+  if (lua_type(L, -1) != LUA_TSTRING) return sr_mark_left(L), lua_error(L);
   sr_push_task_trace(L, RUN_MAIN);
   if (lua_isstring(L, -1))
     lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
@@ -217,7 +217,7 @@ static int run(lua_State *L, const char *function, bool is_testing) {
   if (status != LUA_OK) return lua_error(L);
   SrFuture *main_task = (SrFuture *)lua_touserdata(L, RUN_MAIN);
   if (main_task->status != SR_DONE) return raise_failure(L);
-  if (interrupted) return sr_push_error(L, "InterruptError", "EINTR", "interrupted"), lua_error(L);
+  if (interrupted) return sr_push_error(L, "InterruptError", "EINTR", "interrupted"), sr_mark_left(L), lua_error(L);
   if (lua_isstring(L, RUN_LEFTOVERS)) return lua_error(L);
   return sr_push_results(L, main_task, RUN_MAIN, NULL);
 }

@@ -69,10 +69,12 @@ struct SrRuntime {
   SrSources sources;         /* where scopes were made: see sr_place */
   char *home;                /* what the names of our own Lua sources begin with, or NULL */
   size_t home_length;
+  int given;            /* arguments of the last call of a function written in Lua: see sr_l_entry */
   bool debug;           /* warnings are on */
   int64_t slow;         /* nanoseconds a step may take in debug mode */
   int64_t step_started; /* of the step that runs, in debug mode */
-  bool step_warned;     /* it has been warned of */
+  int64_t step_slow;    /* after so many it was found to be slow; 0: not yet */
+  bool step_warned;     /* it has been warned of before its end */
   lua_Integer failures; /* number of the newest failure box */
 };
 

@@ -113,8 +113,8 @@ void sr_settle(lua_State *L, SrFuture *future, SrStatus status);
 int sr_push_results(lua_State *L, SrFuture *future, int index, SrTask *caller);
 /* Pushes the error of what is at `index` and has failed or was cancelled; somebody has looked at it now. [-0, +1, -] */
 void sr_push_failure(lua_State *L, int index);
-/* The first result of what is at `index`, or nil. [-0, +1, -] */
-void sr_push_first(lua_State *L, int index);
+/* The first result of what is at `index`, or nil; returns its type. [-0, +1, -] */
+int sr_push_first(lua_State *L, int index);
 
 /* Awaits the task or future at index 1; `function` is its name in messages. To be returned. [-0, +n, v] */
 int sr_await(lua_State *L, SrFuture *target, const char *function);

@@ -22,8 +22,10 @@ void sr_keep_place(lua_State *L, int index);
 void sr_place_resource(lua_State *L, saros_resource *resource);
 void sr_push_resource_place(lua_State *L, const saros_resource *resource);
 
-/* Pushes the stack of coroutine `co` from `level` on, without the scheduler's frames. [-0, +1, m] */
+/* Pushes the stack of coroutine `co` from `level` on, without frames of saros. [-0, +1, m] */
 void sr_push_stack(lua_State *L, lua_State *co, int level);
+/* Pushes the stack of L; if that is the running task's, with where it was spawned: the trace of a new error. [-0, +1, m] */
+void sr_push_here(lua_State *L);
 /* Pushes "file:line" where a task is now. [-0, +1, m] */
 void sr_push_where(lua_State *L, SrTask *t);
 /* Pushes the traceback of the task at `index`: of its failure, or of where it is now. [-0, +1, m] */
@@ -31,6 +33,17 @@ void sr_push_task_trace(lua_State *L, int index);
 
 /* Pushes the text of a trace, as a failure keeps it; what is no trace is pushed as it is. [-0, +1, m] */
 void sr_push_trace_text(lua_State *L, int index);
+/*
+** entry(fn): a C function that calls fn. What is written in Lua is given to users this way, for a tail call to a C
+** function leaves the frame of the caller, who is to be named, where one to a Lua function does not.
+*/
+int sr_l_entry_of(lua_State *L);
+int sr_l_entry(lua_State *L);
+/* given(): how many arguments the function had that was called last in this way: what tells nil from no value. */
+int sr_l_given(lua_State *L);
+/* misuse(message): raises it with the position of the user's code in front. */
+int sr_l_misuse(lua_State *L);
+
 /*
 ** The chain across tasks. The error on top of L, raised now in task `t`, arose in the task at
 ** `index`, whose trace the handler is to put below its own. [-0, +0, m]

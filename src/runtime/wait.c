@@ -3,12 +3,24 @@
 #include "runtime/wait.h"
 
 #include <math.h>
+#include <stdarg.h>
 
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/interrupt.h"
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
+
+int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, const char *format, ...) {
+  lua_Integer count = first != NULL;
+  for (const SrWaiter *at = first; at != NULL && at->next != first; at = at->next) count++;
+  va_list args;
+  va_start(args, format);
+  lua_pushvfstring(L, format, args);
+  va_end(args);
+  lua_pushfstring(L, "%s (%s, %I waiting)", object->cls->name, lua_tostring(L, -1), (LUAI_UACINT)count);
+  return 1;
+}
 
 /* --- check ------------------------------------------------------------------ */
 
@@ -124,6 +136,10 @@ void sr_push_thrown(lua_State *L, SrTask *t) {
     lua_pushnil(L);
     sr_vault_set(L, &t->object);
     if (lua_isnil(L, -1)) sr_push_memory_error(L); /* there was none left to say so */
+    if (sr_is_error(L, -1)) {                      /* made outside of all tasks */
+      sr_push_here(L);
+      lua_setfield(L, -2, "traceback");
+    }
     break;
   default: sr_push_cancelled(L, t);
   }

@@ -96,6 +96,9 @@ static inline SrWaiter *sr_ring_take(SrWaiter **first) {
   return oldest;
 }
 
+/* Pushes what tostring shows: "queue (3 items, 2 waiting)", and returns 1. `first` is of the ring of who waits. [-0, +1, m] */
+int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, const char *format, ...);
+
 /* Raises why nobody can wait here. [-0, +0, v] */
 int sr_place_error(lua_State *L, const SrRuntime *rt, const char *function);
 /* Whether Ctrl-C has come for this task, main, and no shield holds it back. */

@@ -64,10 +64,17 @@ static int l_wait(lua_State *L) {
   return sr_park(L, t, &wait_kind, barrier, sr_k_value);
 }
 
+/* tostring(barrier): barrier (for 3, 2 waiting) */
+static int l_tostring(lua_State *L) {
+  const Barrier *barrier = check_barrier(L, "tostring");
+  return sr_describe(L, &barrier->head, barrier->waiters, "for %I", (LUAI_UACINT)barrier->size);
+}
+
 void sr_open_barrier(lua_State *L) {
   static const luaL_Reg functions[] = {{"barrier", l_barrier}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"wait", l_wait}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
-  sr_push_class(L, &barrier_class, methods, NULL);
+  sr_push_class(L, &barrier_class, methods, meta);
   lua_pop(L, 1);
 }

@@ -213,6 +213,13 @@ static int l_wait_for(lua_State *L) {
   return test(L, t);
 }
 
+/* tostring(condition): condition (lock held by task 'main', 2 waiting) */
+static int l_tostring(lua_State *L) {
+  const Condition *condition = check_condition(L, "tostring");
+  sr_lock_push_holder(L, condition->lock);
+  return sr_describe(L, &condition->head, condition->waiters, "lock %s", lua_tostring(L, -1));
+}
+
 /* --- open ------------------------------------------------------------------- */
 
 void sr_open_condition(lua_State *L) {
@@ -221,7 +228,8 @@ void sr_open_condition(lua_State *L) {
       {"acquire", l_acquire},   {"release", l_release}, {"locked", l_locked},         {"wait", l_wait},
       {"wait_for", l_wait_for}, {"notify", l_notify},   {"notify_all", l_notify_all}, {NULL, NULL},
   };
+  static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
-  sr_push_class(L, &condition_class, methods, NULL);
+  sr_push_class(L, &condition_class, methods, meta);
   lua_pop(L, 1);
 }

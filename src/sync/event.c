@@ -60,12 +60,19 @@ static int l_wait(lua_State *L) {
   return sr_park(L, t, &wait_kind, event, sr_k_nothing);
 }
 
+/* tostring(event): event (not set, 2 waiting) */
+static int l_tostring(lua_State *L) {
+  const Event *event = check_event(L, "tostring");
+  return sr_describe(L, &event->head, event->waiters, "%s", event->is_set ? "set" : "not set");
+}
+
 void sr_open_event(lua_State *L) {
   static const luaL_Reg functions[] = {{"event", l_event}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"set", l_set}, {"clear", l_clear}, {"is_set", l_is_set}, {"wait", l_wait}, {NULL, NULL},
   };
+  static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
-  sr_push_class(L, &event_class, methods, NULL);
+  sr_push_class(L, &event_class, methods, meta);
   lua_pop(L, 1);
 }

@@ -50,12 +50,20 @@ static int l_done(lua_State *L) {
   return 1;
 }
 
+/* tostring(future): future (pending, 2 waiting) */
+static int l_tostring(lua_State *L) {
+  static const char *const states[] = {"pending", "done", "failed", "cancelled"};
+  const SrFuture *future = check_future(L, "tostring");
+  return sr_describe(L, &future->head, future->watchers, "%s", states[future->status]);
+}
+
 void sr_open_future(lua_State *L) {
   static const luaL_Reg functions[] = {{"future", l_future}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"set", l_set}, {"fail", l_fail}, {"await", l_await}, {"done", l_done}, {NULL, NULL},
   };
+  static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
-  sr_push_class(L, &sr_future_class, methods, NULL);
+  sr_push_class(L, &sr_future_class, methods, meta);
   lua_pop(L, 1);
 }

@@ -6,6 +6,8 @@
 ** is full and the timer runs to the moment when the oldest of them is over.
 */
 
+#include <math.h>
+
 #include "sync/sync.h"
 
 typedef struct Limiter {
@@ -137,12 +139,21 @@ static int l_acquire(lua_State *L) {
   return sr_park(L, t, &acquire_kind, limiter, sr_k_nothing);
 }
 
+/* tostring(limiter): rate limiter (10 in 1 s, 0 waiting) */
+static int l_tostring(lua_State *L) {
+  const Limiter *limiter = check_limiter(L, "tostring");
+  lua_pushnumber(L, limiter->period == NEVER_OVER ? HUGE_VAL : (lua_Number)limiter->period / 1e9);
+  return sr_describe(L, &limiter->head, limiter->waiters, "%I in %s s", (LUAI_UACINT)limiter->limit,
+                     lua_tostring(L, -1));
+}
+
 /* --- open ------------------------------------------------------------------- */
 
 void sr_open_limiter(lua_State *L) {
   static const luaL_Reg functions[] = {{"rate_limiter", l_limiter}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"acquire", l_acquire}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
-  sr_push_class(L, &limiter_class, methods, NULL);
+  sr_push_class(L, &limiter_class, methods, meta);
   lua_pop(L, 1);
 }

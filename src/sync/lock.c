@@ -203,6 +203,23 @@ static int l_locked(lua_State *L) {
   return 1;
 }
 
+void sr_lock_push_holder(lua_State *L, const SrLock *lock) {
+  if (lock->owner == NULL) {
+    lua_pushliteral(L, "free");
+    return;
+  }
+  sr_push_name(L, lock->owner);
+  lua_pushfstring(L, "held by task '%s'", lua_tostring(L, -1));
+  lua_remove(L, -2);
+}
+
+/* tostring(lock): lock (held by task 'main', 2 waiting) */
+static int l_tostring(lua_State *L) {
+  const SrLock *lock = check_lock(L, "tostring");
+  sr_lock_push_holder(L, lock);
+  return sr_describe(L, &lock->head, lock->waiters, "%s", lua_tostring(L, -1));
+}
+
 /* --- open ------------------------------------------------------------------- */
 
 void sr_open_lock(lua_State *L) {
@@ -211,7 +228,7 @@ void sr_open_lock(lua_State *L) {
       {"acquire", l_acquire}, {"try_acquire", l_try_acquire}, {"release", l_release}, {"locked", l_locked},
       {NULL, NULL},
   };
-  static const luaL_Reg meta[] = {{"__gc", l_collect}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", l_collect}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &sr_lock_class, methods, meta);
   lua_pop(L, 1);

@@ -32,4 +32,7 @@ void sr_lock_take(SrLock *lock, SrTask *t);
 /* Takes it from its owner, hands it to the oldest waiter. */
 void sr_lock_let_go(SrLock *lock);
 
+/* Pushes "free", or "held by task 'name'". [-0, +1, m] */
+void sr_lock_push_holder(lua_State *L, const SrLock *lock);
+
 #endif

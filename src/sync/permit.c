@@ -34,9 +34,16 @@ static int l_release(lua_State *L) {
   return 0;
 }
 
+/* tostring(permit): permit (held) */
+static int l_tostring(lua_State *L) {
+  const SrPermit *permit = (const SrPermit *)sr_check_self(L, &permit_class, "tostring");
+  lua_pushfstring(L, "permit (%s)", permit->is_held ? "held" : "released");
+  return 1;
+}
+
 void sr_open_permit(lua_State *L) {
   static const luaL_Reg methods[] = {{"release", l_release}, {"close", l_release}, {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__close", l_release}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", l_release}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_push_class(L, &permit_class, methods, meta);
   lua_pop(L, 1);
 }

@@ -369,6 +369,17 @@ static int l_full(lua_State *L) {
   return 1;
 }
 
+/* tostring(queue): queue (3 of 10 items, closed, 2 waiting). Who waits for the items' end is no getter or putter. */
+static int l_tostring(lua_State *L) {
+  const Queue *queue = check_queue(L, "tostring");
+  const SrWaiter *waiters = queue->getters != NULL ? queue->getters : queue->putters;
+  const char *closed = queue->is_closed ? ", closed" : "";
+  if (queue->maxsize == 0)
+    return sr_describe(L, &queue->head, waiters, "%I items%s", (LUAI_UACINT)queue->store.count, closed);
+  return sr_describe(L, &queue->head, waiters, "%I of %I items%s", (LUAI_UACINT)queue->store.count,
+                     (LUAI_UACINT)queue->maxsize, closed);
+}
+
 /* --- open ------------------------------------------------------------------- */
 
 void sr_open_queue(lua_State *L) {
@@ -380,7 +391,7 @@ void sr_open_queue(lua_State *L) {
       {"empty", l_empty}, {"join", l_join}, {"close", l_close},     {"items", l_items},
       {NULL, NULL},
   };
-  static const luaL_Reg meta[] = {{"__call", l_next}, {"__close", l_close}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__call", l_next}, {"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &queue_class, methods, meta);
   lua_pop(L, 1);

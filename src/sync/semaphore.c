@@ -107,6 +107,13 @@ static int l_available(lua_State *L) {
   return 1;
 }
 
+/* tostring(semaphore): semaphore (1 of 3 available, 0 waiting) */
+static int l_tostring(lua_State *L) {
+  const Semaphore *semaphore = check_semaphore(L, "tostring");
+  return sr_describe(L, &semaphore->head, semaphore->waiters, "%I of %I available", (LUAI_UACINT)semaphore->available,
+                     (LUAI_UACINT)semaphore->limit);
+}
+
 /* --- open ------------------------------------------------------------------- */
 
 void sr_open_semaphore(lua_State *L) {
@@ -115,7 +122,8 @@ void sr_open_semaphore(lua_State *L) {
       {"acquire", l_acquire}, {"try_acquire", l_try_acquire}, {"release", l_release}, {"available", l_available},
       {NULL, NULL},
   };
+  static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
-  sr_push_class(L, &semaphore_class, methods, NULL);
+  sr_push_class(L, &semaphore_class, methods, meta);
   lua_pop(L, 1);
 }

@@ -8,6 +8,7 @@ local cookie_file = require "saros.http.cookie_file"
 local core = require "saros.http.core"
 local file = require "saros.http.file"
 local misuse = require "saros.http.misuse"
+local suggest = require "saros.http.suggest"
 local set_cookie = require "saros.http.set_cookie"
 local url = require "saros.http.url"
 
@@ -286,7 +287,10 @@ local function check_attributes(given)
   misuse.check_type("cookies:set", 3, given, "attributes", "table")
   for name, value in pairs(given) do
     local expected = attribute_types[name]
-    if not expected then misuse.argument("cookies:set", 3, ("unknown attribute '%s'"):format(tostring(name))) end
+    if not expected then
+      local hint = suggest.field(name, attribute_types)
+      misuse.argument("cookies:set", 3, ("unknown attribute '%s'%s"):format(tostring(name), hint))
+    end
     misuse.check_type("cookies:set", 3, value, ("attribute '%s'"):format(name), expected)
     if expected == "string" and value:find("[%c;]") then
       misuse.argument("cookies:set", 3, ("attribute '%s': without ';' and control characters expected"):format(name))
@@ -376,6 +380,8 @@ function Jar:load(path)
     if cookie then put(self, cookie) end
   end
 end
+
+misuse.guard(Jar)
 
 ---A jar. `base_url` is where cookies without a domain go.
 ---@param base_url? string

@@ -21,13 +21,17 @@ local metatable = { __name = "Headers" }
 ---@return string[]
 function Headers:get_all(name)
   if getmetatable(self) ~= metatable then misuse.self("headers:get_all", self) end
-  if type(name) ~= "string" then misuse.argument("headers:get_all", 1, "string expected, got " .. type(name)) end
+  if type(name) ~= "string" then
+    misuse.argument("headers:get_all", 1, "string expected, got " .. misuse.got("headers:get_all", 1, name))
+  end
   local values = {}
   for i, place in ipairs(rawget(self, PLACES)[name:lower()] or {}) do
     values[i] = rawget(self, VALUES)[place]
   end
   return values
 end
+
+misuse.guard(Headers)
 
 function metatable.__index(self, name)
   if Headers[name] or type(name) ~= "string" then return Headers[name] end

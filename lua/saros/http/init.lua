@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- saros.http: fetch, its verbs and sessions. Loaded by saros at their first use.
 
+local misuse = require "saros.http.misuse"
 local session = require "saros.http.session"
 
 ---@class saros
@@ -55,5 +56,7 @@ end
 function http.session(given)
   return session.new(given, true)
 end
+
+misuse.guard(http)
 
 return http

@@ -1,28 +1,27 @@
 -- SPDX-License-Identifier: MIT
 -- Argument errors that point at the user's own line, however deep inside saros a mistake is found.
 
+require "saros" -- which puts the next one where require finds it
+local internal = require "saros.internal"
+
 local misuse = {}
-
--- Where saros' Lua files are: the chunk names of all of them begin so.
-local home = debug.getinfo(1, "S").source:match("^(.*)http[/\\]misuse%.lua$")
-
----The level of the first function that is not ours, counted as `error` counts for our caller.
----@return integer
-local function user_level()
-  local level = 3
-  while true do
-    local info = debug.getinfo(level, "S")
-    if not info or home and info.source:sub(1, #home) ~= home then return level - 1 end
-    level = level + 1
-  end
-end
 
 ---Raises Lua's ordinary argument error.
 ---@param caller string   the function as its user knows it
 ---@param position integer
 ---@param message string
 function misuse.argument(caller, position, message)
-  error(("bad argument #%d to '%s' (%s)"):format(position, caller, message), user_level())
+  internal.misuse(("bad argument #%d to '%s' (%s)"):format(position, caller, message))
+end
+
+---What an argument of the function is that the user called: its type, or "no value".
+---@param caller string
+---@param position integer  that the message shows: in a method the first after self is 1
+---@param value any
+---@return string
+function misuse.got(caller, position, value)
+  local place = caller:find(":", 1, true) and position + 1 or position
+  return value == nil and place > internal.given() and "no value" or type(value)
 end
 
 ---Where the options stand among the arguments of a function: for `session` there is nothing else.
@@ -47,8 +46,8 @@ end
 ---@param what string     the argument or option: "option 'headers'"
 ---@param types string
 function misuse.check_type(caller, position, value, what, types)
-  local got = type(value)
-  if types:find(got, 1, true) then return end
+  if types:find(type(value), 1, true) then return end
+  local got = misuse.got(caller, position, value)
   misuse.argument(caller, position, ("%s: %s expected, got %s"):format(what, types, got))
 end
 
@@ -64,10 +63,18 @@ function misuse.is_list(value)
   return true
 end
 
+---Makes functions, or methods, what their user calls: one that calls them in a tail call is named all the same.
+---@param functions table<string, function>
+function misuse.guard(functions)
+  for name, fn in pairs(functions) do
+    functions[name] = internal.entry(fn)
+  end
+end
+
 ---Raises a mistake that is not in an argument.
 ---@param message string
 function misuse.raise(message)
-  error(message, user_level())
+  internal.misuse(message)
 end
 
 ---Raises what calling a method with "." instead of ":" deserves.
@@ -75,7 +82,7 @@ end
 ---@param self any
 function misuse.self(method, self)
   local message = "calling '%s' on bad self (%s expected, got %s; call it with a colon)"
-  error(message:format(method, method:match "^%a+", type(self)), user_level())
+  internal.misuse(message:format(method, method:match "^%a+", type(self)))
 end
 
 return misuse

@@ -6,6 +6,8 @@ local cookies = require "saros.http.cookies"
 local core = require "saros.http.core"
 local misuse = require "saros.http.misuse"
 
+local suggest = require "saros.http.suggest"
+
 local options = {}
 
 ---Seconds each; false or math.huge for none.
@@ -137,7 +139,9 @@ end
 local function check_timeout(caller, name, value)
   if type(value) ~= "table" then return check_seconds(caller, name, value) end
   for phase, seconds in pairs(value) do
-    if not phases[phase] then refuse(caller, "option 'timeout': unknown field '%s'", tostring(phase)) end
+    if not phases[phase] then
+      refuse(caller, "option 'timeout': unknown field '%s'%s", tostring(phase), suggest.field(phase, phases))
+    end
     check_seconds(caller, "timeout." .. phase, seconds)
   end
 end
@@ -149,7 +153,9 @@ local function check_auth(caller, name, value)
   misuse.check_type(caller, position(caller), value, "option 'auth'", "table or false")
   for field, item in pairs(value) do
     local expected = auth_fields[field]
-    if not expected then refuse(caller, "option '%s': unknown field '%s'", name, tostring(field)) end
+    if not expected then
+      refuse(caller, "option '%s': unknown field '%s'%s", name, tostring(field), suggest.field(field, auth_fields))
+    end
     misuse.check_type(caller, position(caller), item, ("option '%s.%s'"):format(name, field), expected)
     if expected == "string" and item:find("[%z\r\n]") then
       refuse(caller, "option '%s': without CR, LF and NUL expected", name)
@@ -226,7 +232,9 @@ local function check_retries(caller, name, value)
   end
   for field, item in pairs(value) do
     local rule = retry_fields[field]
-    if not rule then refuse(caller, "option '%s': unknown field '%s'", name, tostring(field)) end
+    if not rule then
+      refuse(caller, "option '%s': unknown field '%s'%s", name, tostring(field), suggest.field(field, retry_fields))
+    end
     if not rule[2](item) then refuse(caller, "option '%s.%s': %s expected", name, field, rule[1]) end
   end
 end
@@ -283,8 +291,17 @@ function options.check_fetch(caller, given)
   misuse.check_type(caller, position(caller), given, "options", "table")
   for name, value in pairs(given) do
     local check = fetch_checks[name]
-    if not check then refuse(caller, "unknown option '%s'", tostring(name)) end
+    if not check then
+      refuse(caller, "unknown option '%s'%s", tostring(name), suggest.option(name, fetch_checks, session_checks))
+    end
     check(caller, name, value)
+  end
+end
+
+local all_checks = {}
+for _, checks in ipairs { fetch_checks, session_checks } do
+  for name, check in pairs(checks) do
+    all_checks[name] = check
   end
 end
 
@@ -292,8 +309,10 @@ end
 ---@param given table
 function options.check_session(given)
   for name, value in pairs(given) do
-    local check = session_checks[name] or fetch_checks[name]
-    if not check then refuse("session", "unknown option '%s'", tostring(name)) end
+    local check = all_checks[name]
+    if not check then
+      refuse("session", "unknown option '%s'%s", tostring(name), suggest.option(name, all_checks))
+    end
     check("session", name, value)
   end
 end

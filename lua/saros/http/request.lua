@@ -71,14 +71,14 @@ end
 
 local function check_url(caller, text, base)
   if type(text) ~= "string" then
-    misuse.argument(caller, 1, ("string expected, got %s"):format(text == nil and "no value" or type(text)))
+    misuse.argument(caller, 1, "string expected, got " .. misuse.got(caller, 1, text))
   end
   if base and not text:find("^%a[%w+.-]*://") then
     local glue = (text == "" or text:sub(1, 1) == "?" or text:sub(1, 1) == "#") and "" or "/"
     text = (glue == "" and base or base:gsub("/+$", "")) .. glue .. (glue == "" and text or text:gsub("^/+", ""))
   end
   local parsed, reason = url.parse(text)
-  if not parsed then misuse.argument(caller, 1, reason) end
+  if not parsed then misuse.argument(caller, 1, reason .. ": " .. url.quote(text)) end
   return parsed
 end
 

@@ -6,6 +6,7 @@
 local async = require "saros"
 local file = require "saros.http.file"
 local headers = require "saros.http.headers"
+local internal = require "saros.internal"
 local misuse = require "saros.http.misuse"
 local options = require "saros.http.options"
 local phrases = require "saros.http.status"
@@ -264,9 +265,9 @@ end
 function Response:chunks()
   check_self(self, "chunks")
   consume(self)
-  return function()
+  return internal.entry(function()
     return read(self, "response:chunks")
-  end, nil, nil, self
+  end), nil, nil, self
 end
 
 local function without_return(line)
@@ -308,7 +309,7 @@ function Response:lines()
     check_line(#rest)
     return not is_over and rest or nil
   end
-  return next_line, nil, nil, self
+  return internal.entry(next_line), nil, nil, self
 end
 
 ---Writes the body, or what has not been read of it, to a file, which is there when all has arrived, or not at all. It
@@ -368,5 +369,6 @@ function Response:discard()
 end
 
 metatable.__close = Response.close
+misuse.guard(Response)
 
 return response

@@ -168,6 +168,7 @@ function Session:close()
 end
 
 metatable.__close = Session.close
+misuse.guard(Session)
 
 function metatable.__tostring(self)
   local base = self.defaults.base_url
@@ -187,7 +188,7 @@ end
 local function check_base(base)
   if base == nil then return end
   local parsed, reason = url.parse(base)
-  if not parsed then misuse.argument("session", 1, ("option 'base_url': %s"):format(reason)) end
+  if not parsed then misuse.argument("session", 1, ("option 'base_url': %s: %s"):format(reason, url.quote(base))) end
   if parsed.query ~= "" or parsed.fragment ~= "" then
     misuse.argument("session", 1, "option 'base_url': a URL without query and fragment expected")
   end

@@ -185,6 +185,26 @@ function url.show(reference)
   return (reference:gsub("^(%a?[%w+.-]*:?//)[^/?#]*@", "%1"))
 end
 
+local SHOWN_MAX = 200
+
+---A text that is no URL we could request, as it can be shown: what may be userinfo is left out, and what is too long.
+---@param text string
+---@return string
+function url.quote(text)
+  local scheme, rest = text:match("^(%a[%w+.-]*://)(.*)$")
+  if not scheme then
+    scheme, rest = text:match("^([hH][tT][tT][pP][sS]?:/?)(.*)$")
+  end
+  scheme, rest = scheme or "", rest or text
+  local authority = rest:match("^[^/?#]*")
+  local is_cut = authority:find(":") and not authority:find("@") and not authority:find(":%d*$") -- "/" in a password
+  rest = is_cut and rest:gsub("^.*@", "") or rest:gsub("^[^/?#]*@", "")
+  text = (scheme .. rest):gsub("[%c\127]", function(char)
+    return ("\\x%02x"):format(char:byte())
+  end)
+  return "'" .. (#text > SHOWN_MAX and text:sub(1, SHOWN_MAX) .. "..." or text) .. "'"
+end
+
 ---What a Location means, seen from the URL that sent it (RFC 3986, section 5.3).
 ---@param base saros.http.URL
 ---@param reference string

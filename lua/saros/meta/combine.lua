@@ -9,7 +9,7 @@ local async = {}
 ---task of its own; `wait_for` and `shield` run it in the calling task.
 ---@alias saros.Awaitable (async fun(): ...)|saros.Task|saros.Future
 
----Results or errors by index. `n` is the length: entries may be nil.
+---Results or errors by index: a plain list, whose length is also `n`. Where entries are nil `n` is a field of it.
 ---@class saros.List: { [integer]: any }
 ---@field n integer
 

@@ -7,12 +7,12 @@ local async = {}
 
 -- Errors ------------------------------------------------------------------------------------------
 
----What saros raises. `tostring(e)` is `"NAME: message"`.
+---What saros raises. `tostring(e)` is `"NAME: message"`; of one that has left `run` the traceback is below that.
 ---@class saros.Error
 ---@field name saros.ErrorName|string
 ---@field message string
 ---@field code string          a short constant; the system's own name where the system spoke
----@field traceback? string    where it arose, across the tasks that awaited one another
+---@field traceback? string    where it arose, from your own line on, and across the tasks that awaited one another
 ---@field cause? any           the error that led to it
 ---@field reason? any          CancelledError: what was given to `cancel`
 ---@field task? saros.Task     CancelledError: the task that was cancelled
@@ -74,7 +74,8 @@ function async.pcall(fn, ...) end
 ---Makes a loop, runs `main(...)` as its first task and returns its results. At the end every task
 ---that is left is cancelled and has its cleanup finished, and everything open is closed.
 ---
----Raises the error of `main`: a string with the traceback appended, any other value unchanged.
+---Raises the error of `main`: a string with the traceback appended, any other value unchanged. The text of an
+---Error object shows its traceback from then on.
 ---InterruptError on Ctrl-C; DeadlockError if tasks wait for what can never come. Cannot be called
 ---inside a run; can be called again after one.
 ---@param main async fun(...: any): ...
