@@ -51,16 +51,29 @@ function misuse.check_type(caller, position, value, what, types)
   misuse.argument(caller, position, ("%s: %s expected, got %s"):format(what, types, got))
 end
 
----Whether a table has the keys 1 to n, and no others: what stands behind a hole would be lost.
+---Whether a table has the keys 1 to n, and no others but `n` itself: what stands behind a hole would be lost.
 ---@param value table
 ---@return boolean
 function misuse.is_list(value)
   local count = 0
-  for _ in pairs(value) do
-    count = count + 1
-    if value[count] == nil then return false end
+  for key in next, value do
+    if key ~= "n" then
+      count = count + 1
+      if value[count] == nil then return false end
+    end
   end
-  return true
+  local length = rawget(value, "n")
+  return length == nil or length == count
+end
+
+---What came, where a list or a number was asked for.
+---@param value any
+---@return string
+function misuse.kind(value)
+  if type(value) == "number" then return tostring(value) end
+  if type(value) ~= "table" then return type(value) end
+  if not misuse.is_list(value) then return "a table that is no list" end
+  return "a list of other things"
 end
 
 ---Makes functions, or methods, what their user calls: one that calls them in a tail call is named all the same.

@@ -235,7 +235,9 @@ local function check_retries(caller, name, value)
     if not rule then
       refuse(caller, "option '%s': unknown field '%s'%s", name, tostring(field), suggest.field(field, retry_fields))
     end
-    if not rule[2](item) then refuse(caller, "option '%s.%s': %s expected", name, field, rule[1]) end
+    if not rule[2](item) then
+      refuse(caller, "option '%s.%s': %s expected, got %s", name, field, rule[1], misuse.kind(item))
+    end
   end
 end
 
