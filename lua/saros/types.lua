@@ -826,7 +826,8 @@ local json = {}
 
 async.json = json
 
----Reads JSON. Integers stay integers, null becomes `async.json.null`. JSONError if it is broken.
+---Reads JSON; a byte order mark before it is skipped. Integers stay integers, null becomes `async.json.null`,
+---and an empty array is written as one again. JSONError if it is broken.
 ---@param text string
 ---@return any
 function json.decode(text) end
