@@ -48,6 +48,15 @@ int sr_socket_close(curl_socket_t socket) {
   return closesocket(socket) == 0 ? 0 : -1;
 }
 
+int sr_socket_is_quiet(curl_socket_t socket) {
+  WSAPOLLFD poll = {.fd = socket, .events = POLLRDNORM};
+  return WSAPoll(&poll, 1, 0) == 0;
+}
+
+void sr_socket_end(curl_socket_t socket) {
+  shutdown(socket, SD_BOTH);
+}
+
 static void thread(void *start) {
   begin(start);
 }
@@ -135,6 +144,18 @@ curl_socket_t sr_socket_open(int family, int type, int protocol, int *status) {
 
 int sr_socket_close(curl_socket_t socket) {
   return close(socket);
+}
+
+int sr_socket_is_quiet(curl_socket_t socket) {
+  char byte;
+  return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/* Once it is shut down no more comes, so this ends; Linux keeps what has come before. */
+void sr_socket_end(curl_socket_t socket) {
+  char bytes[4096];
+  shutdown(socket, SHUT_RDWR);
+  while (recv(socket, bytes, sizeof bytes, MSG_DONTWAIT) > 0) continue;
 }
 
 static void *thread(void *start) {

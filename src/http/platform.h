@@ -19,6 +19,12 @@ curl_socket_t sr_socket_open(int family, int type, int protocol, int *status);
 /* 0 or -1, as libcurl wants to be told. */
 int sr_socket_close(curl_socket_t socket);
 
+/* Whether there is nothing to read from it: no byte, no end and no error. */
+int sr_socket_is_quiet(curl_socket_t socket);
+
+/* Ends a connection both ways, and drops what it has brought: who reads from it finds the end. It stays open. */
+void sr_socket_end(curl_socket_t socket);
+
 /* Calls run(arg) in a thread of its own that ends by itself; libuv's threads have to be joined. False: there is none. */
 int sr_thread_start(void (*run)(void *arg), void *arg);
 

@@ -182,7 +182,7 @@ static void give_channel_back(SrTransfer *transfer) {
   curl_easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &opened);
   pool->connections += (unsigned long long)opened;
   if (opened == 0 && transfer->connected) pool->reused++;
-  if (sr_multi_remove(channel->outlet.multi, channel->easy, transfer->paused))
+  if (sr_multi_remove(&channel->outlet, channel->easy, transfer->paused, transfer->head_done))
     sr_pool_give_channel(pool, channel);
   else
     sr_channel_free(channel);
@@ -228,10 +228,11 @@ int sr_transfer_abort(saros_wait *wait) {
   return 1;
 }
 
-static SrTransfer *transfer_on(CURL *easy) {
+/* NULL: libcurl has handles of its own, too. */
+static SrChannel *channel_of(CURL *easy) {
   SrChannel *channel = NULL;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &channel);
-  return channel != NULL ? channel->transfer : NULL; /* libcurl has handles of its own, too */
+  return channel;
 }
 
 /* Each end may bring others about: so from the first one again. */
@@ -247,14 +248,19 @@ static void on_failure(void *owner) {
   }
 }
 
-static void on_listening(CURL *easy, int listens) {
-  SrTransfer *transfer = transfer_on(easy);
-  if (transfer == NULL || !transfer->open) return;
+static void heed_listening(SrTransfer *transfer, int listens) {
   transfer->deaf = !listens;
   if (transfer->deaf && transfer->head_done) sr_transfer_look_for_early_end(transfer);
   if (!is_deserted(transfer)) return;
   transfer->early = 1;
   if (!sr_transfer_try_arm(transfer)) transfer->early = 0;
+}
+
+static SrOutlet *on_listening(CURL *easy, int listens) {
+  SrChannel *channel = channel_of(easy);
+  SrTransfer *transfer = channel != NULL ? channel->transfer : NULL;
+  if (transfer != NULL && transfer->open) heed_listening(transfer, listens);
+  return channel != NULL ? &channel->outlet : NULL;
 }
 
 /* True: the failure waits for the answer. */
@@ -271,7 +277,8 @@ static int look_up(SrTransfer *transfer) {
 }
 
 static void on_done(CURL *easy, CURLcode result) {
-  SrTransfer *transfer = transfer_on(easy);
+  SrChannel *channel = channel_of(easy);
+  SrTransfer *transfer = channel != NULL ? channel->transfer : NULL;
   if (transfer == NULL) return;
   if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) sr_transfer_finish_head(transfer);
   if (sr_answer_survives(transfer, result)) result = CURLE_OK;
