@@ -182,6 +182,7 @@ static void give_channel_back(SrTransfer *transfer) {
   curl_easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &opened);
   pool->connections += (unsigned long long)opened;
   if (opened == 0 && transfer->connected) pool->reused++;
+  if (transfer->sends > 1) channel->resent = 1;
   if (sr_multi_remove(&channel->outlet, channel->easy, transfer->paused, transfer->head_done))
     sr_pool_give_channel(pool, channel);
   else
