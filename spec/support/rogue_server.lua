@@ -46,7 +46,8 @@ end
 
 ---Sets an event over there and waits for another, while nothing else goes on here.
 function Rogue:block(go, done)
-  local command = "exec env -u LD_PRELOAD python3 -c 'import sys, urllib.request as r; [r.urlopen(u) for u in sys.argv[1:]]'"
+  local program = "import sys, urllib.request as r; [r.urlopen(u) for u in sys.argv[1:]]"
+  local command = ("exec env -u LD_PRELOAD -u http_proxy python3 -c '%s'"):format(program)
   local urls = (" '%s' '%s'"):format(self:at("script", "/set?event=" .. go), self:at("script", "/wait?event=" .. done))
   assert(os.execute(command .. urls))
 end

@@ -71,9 +71,13 @@ local function send(self, plan, history, started)
   return send_once(self, plan, history, started)
 end
 
--- Where a redirect leads; of several places, which a server had better not name, to the first.
+-- Where a redirect leads; of several places, which a server had better not name, to the first. An empty one
+-- is none: it would lead to the same place again and again.
 local function location_of(answer)
-  return redirects[answer.status] and answer.headers:get_all("location")[1]
+  for _, location in ipairs(redirects[answer.status] and answer.headers:get_all "location" or {}) do
+    if location ~= "" then return location end
+  end
+  return nil
 end
 
 -- From a first answer that is a redirect to the last one.

@@ -3,6 +3,7 @@
 -- cookies of its successor).
 
 local core = require "saros.http.core"
+local date = require "saros.http.date"
 
 local set_cookie = {}
 
@@ -47,7 +48,8 @@ local function expiry(found)
     seconds = tonumber(seconds)
     return seconds <= 0 and 0 or math.tointeger(os.time() + math.min(seconds, 4000000000) // 1)
   end
-  return found.expires and core.date((found.expires:gsub("(%a%a%a[- ])70(%D)", "%11970%2"))) -- libcurl's 70 is 2070
+  local moment = found.expires and date.parse(found.expires)
+  return moment and math.max(moment, 0)
 end
 
 -- Whether the host may set a cookie for this domain, and whether that is then for itself only.
