@@ -647,7 +647,7 @@ function async.retry(fn, options) end
 ---@field cookies? table<string, string|number>  sent with this request
 ---@field max_body_size? integer  bytes of the decoded body
 ---@field on_progress? fun(received: integer, total: integer?, sent: integer, to_send: integer?)
----@field proxy? string|false  an http, https or socks5 URL; else the environment's http_proxy, https_proxy, no_proxy
+---@field proxy? string|false  an http, https or socks5 URL; else the environment's http_proxy, https_proxy, all_proxy, no_proxy
 ---@field verify? boolean  certificates; true unless said otherwise
 ---@field ca_file? string
 ---@field ca_path? string

@@ -4,6 +4,7 @@
 
 local core = require "saros.http.core"
 local date = require "saros.http.date"
+local url = require "saros.http.url"
 
 local set_cookie = {}
 
@@ -76,7 +77,9 @@ function set_cookie.parse(target, text)
   local name, value = text:match("^%s*([^=;]-)%s*=%s*([^;]-)%s*%f[;\0]")
   if not name or name == "" or #name + #value > SIZE_MAX or (name .. value):find("%c") then return nil end
   local found = attributes(text)
-  local domain, host_only = judge_domain(target.host, (found.domain or ""):lower():gsub("^%.", ""))
+  local named = url.ascii_host((found.domain or ""):gsub("^%.", ""))
+  local domain, host_only
+  if named then domain, host_only = judge_domain(target.host, named) end
   local secure = found.secure ~= nil
   if not domain or secure and target.scheme ~= "https" then return nil end
   local path = found.path and found.path:sub(1, 1) == "/" and found.path or default_path(target.path)
