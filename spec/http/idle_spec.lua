@@ -79,6 +79,54 @@ local function see(event)
   tasks.turns(2)
 end
 
+describe("an idle connection of HTTP/2", function()
+  local function post(session, body)
+    local response = session:post(rogue:at("two", "/", "https"), { body = body })
+    assert.same({ "2", "early" }, { response.http_version, response:text() })
+  end
+
+  it("that the server has ended is not used again", inside(function()
+    for _, look in ipairs { "see", "block" } do
+      local go, done = rogue.event(), rogue.event()
+      local session <close> = session_of()
+      post(session, ("leave %s %s"):format(go, done))
+      assert.equal(1, session:stats().idle)
+      if look == "block" then
+        rogue:block(go, done)
+      else
+        rogue:set(go)
+        see(done)
+        assert.equal(0, session:stats().idle)
+      end
+      post(session, "once more")
+      assert.same({ 2, 0 }, { session:stats().connections, session:stats().failed })
+    end
+  end))
+
+  it("that is ended while a response pauses is not used again, and costs that nothing", inside(function()
+    local go, done = rogue.event(), rogue.event()
+    local session <close> = session_of()
+    local slow = session:get(script("http", { "send", "HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" },
+      { "send", ("x"):rep(1000), 3000 }))
+    post(session, ("leave %s %s"):format(go, done))
+    tasks.turns(3)
+    rogue:set(go)
+    see(done)
+    assert.equal(3000000, #slow:text())
+    post(session, "once more")
+    assert.same({ 3, 0 }, { session:stats().connections, session:stats().failed })
+  end))
+
+  it("is used again and again otherwise", inside(function()
+    local session <close> = session_of()
+    for _ = 1, 5 do
+      post(session, "body")
+      tasks.turns(2)
+    end
+    assert.same({ 1, 1 }, { session:stats().connections, session:stats().idle })
+  end))
+end)
+
 for _, scheme in ipairs { "http", "https" } do
   describe("an idle connection over " .. scheme, function()
     for what, doing in pairs(doings) do

@@ -18,8 +18,9 @@
 **     came while nobody had asked for the answer to the next request. So whatever comes over
 **     an idle connection of HTTP/1.1 (bytes, its end, a goodbye of TLS) retires it: it is shut
 **     down, which libcurl sees before it would use it again. The loop tells; and who sends a
-**     request looks itself at those that the loop may not have polled since. Of HTTP/2, where
-**     much may come, libcurl takes care.
+**     request looks itself at those that the loop may not have polled since. Over HTTP/2 much
+**     may come, which libcurl reads before it sends; only the end, after a goodbye of TLS,
+**     escapes it there.
 */
 #include "http/multi.h"
 
@@ -48,8 +49,10 @@ struct SrSocket {
   unsigned char live;             /* a connection: CLOSESOCKET will tell of its end */
   unsigned char wants;            /* the events libcurl waits for, 0 while nobody reads or writes */
   unsigned char polls;            /* the events the poll is started with, 0 when stopped */
-  unsigned char idle;             /* of HTTP/1.1, and no request uses it: nothing may come */
-  unsigned char retired;          /* something did: it is shut down, and libcurl will close it */
+  unsigned char single;           /* it has carried an answer of HTTP/1.x: while idle nothing may come */
+  unsigned char multiplexed;      /* one of HTTP/2: while idle the end may not come */
+  unsigned char idle;             /* one of both, and no request uses it but for some that may pause */
+  unsigned char retired;          /* what may not come did: it is shut down, and libcurl will close it */
 };
 
 struct SrMulti {
@@ -172,7 +175,20 @@ static void act(SrMulti *multi, curl_socket_t fd, int flags);
 static void settle(SrMulti *multi);
 static void set_polls(SrSocket *sock, unsigned char events);
 
-/* Something came over an idle connection. libcurl finds out when it looks for one to use. */
+/*
+** Whether something came over an idle connection that makes it useless. If requests pause nobody knows whether
+** it is over this one, of HTTP/2, and what has come before the end is theirs.
+*/
+static int is_spoilt(const SrSocket *sock) {
+  SrMulti *multi = sock->multi;
+  if (sock->single) return !sr_socket_is_quiet(sock->fd);
+  if (!sr_socket_has_ended(sock->fd)) return 0;
+  if (!multi->reports->is_pausing(multi->owner)) return 1;
+  multi->polled_at = 0; /* it is looked at again */
+  return 0;
+}
+
+/* libcurl finds out when it looks for a connection to use. */
 static void retire(SrSocket *sock) {
   leave_idle(sock);
   sock->retired = 1;
@@ -180,12 +196,27 @@ static void retire(SrSocket *sock) {
   sr_socket_end(sock->fd);
 }
 
-/* Nobody's event. An idle connection is watched on for what may come. */
-static void on_uncalled(SrSocket *sock, int readable) {
-  if (sock->idle && readable)
+/* Nobody's event. An idle connection is watched on for what may come, unless that is there. */
+static void on_uncalled(SrSocket *sock, int ended) {
+  if (sock->idle && is_spoilt(sock))
     retire(sock);
+  else if (sock->idle && !ended)
+    set_polls(sock, sock->single ? UV_READABLE : UV_DISCONNECT);
   else
-    set_polls(sock, sock->idle ? UV_READABLE : sock->wants);
+    set_polls(sock, sock->wants);
+}
+
+/* If no request uses it. A connection that libcurl does not keep is closed already. */
+static void begin_idling(SrSocket *sock) {
+  SrMulti *multi = sock->multi;
+  if (sock->wants != 0 || sock->user != NULL || sock->idle || sock->retired) return;
+  if (!sock->live || !(sock->single || sock->multiplexed)) return;
+  sock->idle = 1;
+  sock->turn = multi->turn;
+  sock->older = multi->newest;
+  if (sock->older != NULL) sock->older->newer = sock;
+  multi->newest = sock;
+  if (!(sock->polls & UV_READABLE)) set_polls(sock, sock->single ? UV_READABLE : UV_DISCONNECT);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
@@ -193,11 +224,11 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   SrMulti *multi = sock->multi;
   int flags = 0;
   if (status < 0) { /* libuv has stopped it; bytes may wait before the error, so libcurl is to read and see */
-    events = UV_READABLE | UV_WRITABLE;
+    events = UV_READABLE | UV_WRITABLE | UV_DISCONNECT;
     set_polls(sock, sock->wants);
   }
   if ((events & sock->wants) == 0) {
-    on_uncalled(sock, events & UV_READABLE);
+    on_uncalled(sock, events & UV_DISCONNECT);
     return;
   }
   events &= sock->wants;
@@ -224,6 +255,7 @@ static void set_wants(SrSocket *sock, unsigned char events) {
     uv_ref((uv_handle_t *)&sock->poll);
   else
     uv_unref((uv_handle_t *)&sock->poll);
+  if (events == 0 && sock->multiplexed) begin_idling(sock);
 }
 
 /* --- libcurl's callbacks: none of them calls libcurl ----------------------- */
@@ -324,19 +356,6 @@ static void settle(SrMulti *multi) {
 
 /* --- idle connections ------------------------------------------------------ */
 
-/* The request has ended that used it. A connection that libcurl does not keep is closed already. */
-static void begin_idling(SrSocket *sock) {
-  SrMulti *multi = sock->multi;
-  set_user(sock, NULL);
-  if (sock->wants != 0 || !sock->live || sock->idle) return;
-  sock->idle = 1;
-  sock->turn = multi->turn;
-  sock->older = multi->newest;
-  if (sock->older != NULL) sock->older->newer = sock;
-  multi->newest = sock;
-  if (!(sock->polls & UV_READABLE)) set_polls(sock, UV_READABLE);
-}
-
 /* Looks at the idle ones that the loop has not polled since they idle, or a moment ago. */
 static void look_at_idle(SrMulti *multi) {
   uint64_t now = uv_hrtime();
@@ -345,15 +364,18 @@ static void look_at_idle(SrMulti *multi) {
   for (SrSocket *sock = multi->newest, *older; sock != NULL; sock = older) {
     older = sock->older;
     if (!all && sock->turn != multi->turn) return;
-    if (!sr_socket_is_quiet(sock->fd)) retire(sock);
+    if (is_spoilt(sock)) retire(sock);
   }
 }
 
-/* Only an answer of HTTP/1.x shows that the connection serves one request at a time. */
-static int is_single(CURL *easy) {
+/* The request has ended that used it. Only its answer shows how many the connection serves at a time. */
+static void release(SrSocket *sock, CURL *easy, int answered) {
   long version = CURL_HTTP_VERSION_NONE;
-  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
-  return version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
+  set_user(sock, NULL);
+  if (answered) curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  if (version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1) sock->single = 1;
+  if (version == CURL_HTTP_VERSION_2_0) sock->multiplexed = 1;
+  begin_idling(sock);
 }
 
 /* --- requests -------------------------------------------------------------- */
@@ -371,10 +393,7 @@ int sr_multi_remove(SrOutlet *outlet, CURL *easy, int paused, int answered) {
   SrMulti *multi = outlet->multi;
   int clean = !paused || curl_easy_pause(easy, CURLPAUSE_CONT) == CURLE_OK;
   curl_multi_remove_handle(multi->curl, easy);
-  if (outlet->socket != NULL && answered && is_single(easy))
-    begin_idling(outlet->socket);
-  else if (outlet->socket != NULL)
-    set_user(outlet->socket, NULL);
+  if (outlet->socket != NULL) release(outlet->socket, easy, answered);
   if (--multi->active == 0) uv_unref((uv_handle_t *)&multi->timer);
   settle(multi);
   return clean;

@@ -34,6 +34,8 @@ typedef struct SrReports {
   ** if it has none.
   */
   SrOutlet *(*on_listening)(CURL *easy, int listens);
+  /* Whether a transfer has been paused. */
+  int (*is_pausing)(void *owner);
 } SrReports;
 
 /*

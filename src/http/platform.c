@@ -12,6 +12,7 @@
 #include <process.h>
 #else
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,6 +52,11 @@ int sr_socket_close(curl_socket_t socket) {
 int sr_socket_is_quiet(curl_socket_t socket) {
   WSAPOLLFD poll = {.fd = socket, .events = POLLRDNORM};
   return WSAPoll(&poll, 1, 0) == 0;
+}
+
+int sr_socket_has_ended(curl_socket_t socket) {
+  WSAPOLLFD poll = {.fd = socket, .events = POLLRDNORM};
+  return WSAPoll(&poll, 1, 0) != 0 && (poll.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 void sr_socket_end(curl_socket_t socket) {
@@ -149,6 +155,16 @@ int sr_socket_close(curl_socket_t socket) {
 int sr_socket_is_quiet(curl_socket_t socket) {
   char byte;
   return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/* On Linux POLLHUP alone says that both sides have. */
+#ifndef POLLRDHUP
+#define POLLRDHUP 0
+#endif
+
+int sr_socket_has_ended(curl_socket_t socket) {
+  struct pollfd pollfd = {.fd = socket, .events = POLLIN | POLLRDHUP};
+  return poll(&pollfd, 1, 0) > 0 && (pollfd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 /* Once it is shut down no more comes, so this ends; Linux keeps what has come before. */

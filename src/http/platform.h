@@ -22,6 +22,9 @@ int sr_socket_close(curl_socket_t socket);
 /* Whether there is nothing to read from it: no byte, no end and no error. */
 int sr_socket_is_quiet(curl_socket_t socket);
 
+/* Whether its other side has ended it, whatever is to be read before that. */
+int sr_socket_has_ended(curl_socket_t socket);
+
 /* Ends a connection both ways, and drops what it has brought: who reads from it finds the end. It stays open. */
 void sr_socket_end(curl_socket_t socket);
 

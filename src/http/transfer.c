@@ -264,6 +264,12 @@ static SrOutlet *on_listening(CURL *easy, int listens) {
   return channel != NULL ? &channel->outlet : NULL;
 }
 
+static int is_pausing(void *owner) {
+  const SrTransfer *transfer = ((SrPool *)owner)->transfers;
+  while (transfer != NULL && !transfer->paused) transfer = transfer->next;
+  return transfer != NULL;
+}
+
 /* True: the failure waits for the answer. */
 static int look_up(SrTransfer *transfer) {
   const char *place = transfer->plan->key, *name = strstr(place, "://") + 3;
@@ -291,7 +297,7 @@ static void on_done(CURL *easy, CURLcode result) {
   if (!look_up(transfer)) sr_transfer_end(transfer);
 }
 
-const SrReports sr_transfer_reports = {on_failure, on_done, on_listening};
+const SrReports sr_transfer_reports = {on_failure, on_done, on_listening, is_pausing};
 
 void sr_transfer_granted(SrSlot *slot) {
   sr_transfer_wake(owner_of(slot, slot), SR_AWAITS_SLOT);
