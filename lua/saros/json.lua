@@ -106,30 +106,22 @@ end
 
 -- The position of a control character inside of a string, where cjson takes it for text.
 local function find_control(text)
-  local found = 0
-  local quote, stop = next_string(text, 1)
-  while stop do
-    if found < quote then found = text:find("[\0-\31]", quote) or #text end
-    if found < stop then return found end
-    quote, stop = next_string(text, stop + 1)
+  local quote = text:find('"', 1, true)
+  while quote do
+    local stop = text:find('["\\%c]', quote + 1)
+    while stop and text:byte(stop) ~= 34 do
+      local byte = text:byte(stop)
+      if byte < 32 then return stop end
+      stop = text:find('["\\%c]', stop + (byte == 92 and 2 or 1))
+    end
+    quote = stop and text:find('"', stop + 1, true)
   end
   return nil
 end
 
--- Whether a control character is in a string of the value, be it that it was escaped.
-local function has_control(value)
-  if type(value) == "string" then return value:find "%c" ~= nil end
-  if type(value) ~= "table" then return false end
-  for key, item in next, value do
-    if has_control(item) or type(key) == "string" and key:find "%c" then return true end
-  end
-  return false
-end
-
 -- A NUL is the end of the text for cjson.
-local function check_controls(text, value)
-  local position = text:find("\0", 1, true)
-  if not position and text:find "%c" and has_control(value) then position = find_control(text) end
+local function check_controls(text)
+  local position = text:find("\0", 1, true) or text:find "%c" and find_control(text)
   if position then fail(("invalid control character at character %d"):format(position)) end
 end
 
@@ -168,7 +160,7 @@ function json.decode(text)
   if text:byte() == 0xEF and text:sub(1, 3) == "\u{FEFF}" then text = text:sub(4) end
   local ok, value, is_marked = read(text)
   if not ok then fail(tostring(value)) end
-  check_controls(text, value)
+  check_controls(text)
   return restore(value, is_marked)
 end
 
