@@ -327,12 +327,15 @@ describe("a cookie file", function()
     local path = os.tmpname()
     local handle <close> = io.open(path, "w")
     handle:write("# Netscape HTTP Cookie File\n\nbroken\n127.0.0.1\tFALSE\t/\tFALSE\t0\tname\tvalue\r\n",
-      "#HttpOnly_.example.com\tTRUE\t/\tTRUE\t4000000000\tother\t\n")
+      "#HttpOnly_.example.com\tTRUE\t/\tTRUE\t4000000000\tother\t\n",
+      "other.com\tFALSE\t/\tFALSE\t99999999999999999999\tlast\t\nother.com\tFALSE\t/\tFALSE\t1\tpast\t\n")
     handle:close()
     local session <close> = new_session()
     session.cookies:load(path)
     assert.equal("name=value", sent(session, server.url))
     assert.equal("other=", sent(session, at("www.example.com", "https")))
+    assert.equal("last=", sent(session, at "other.com"))
+    assert.equal(253402300799, session.cookies:all()[3].expires)
     os.remove(path)
   end))
 

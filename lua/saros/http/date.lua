@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Dates of cookies, read as browsers do (RFC 6265, section 5.1.1): in whatever order and with whatever
--- between them, in UTC. Years before 1601 are dates, too: servers that want a cookie gone name the first one
--- that they know.
+-- Dates of cookies and of Retry-After, read as browsers do (RFC 6265, section 5.1.1): in whatever order and
+-- with whatever between them, in UTC. Years before 1601 are dates, too: servers that want a cookie gone name
+-- the first one that they know.
 
 local date = {}
 
