@@ -68,6 +68,83 @@ describe("json.decode", function()
     end
   end)
 
+  it("refuses control characters anywhere, unless they are escaped", function()
+    for byte = 0, 31 do
+      local char = string.char(byte)
+      for _, pattern in ipairs { '"a@b"', '"@"', '["", "x@"]', '{"a@": 1}', '{"a": {"b": ["c", "d@"]}}', '["\\n@"]',
+        '[1.0, "\\"@"]', '{"a": [],\n"b": "@"}', '["\\\\", "@"]', '"@' } do
+        fails(json.decode, (pattern:gsub("@", char)))
+      end
+      local is_space = char:find "[\t\n\r]"
+      for _, pattern in ipairs { "[1]@", "@[1]", "[@1]", "[1@]", '[1]@@', '["a"@, "b"]', '{@"a"@:@1@}', "[@]" } do
+        local text = pattern:gsub("@", char)
+        if is_space then json.decode(text) else fails(json.decode, text) end
+      end
+      assert.equal(char, json.decode(('"\\u%04x"'):format(byte)))
+    end
+    fails(json.decode, "[1]\0x")
+    fails(json.decode, "[1]\0")
+    assert.equal("\127", json.decode '"\127"')
+    assert.equal("a\n\"\tb", json.decode '\n"a\\n\\"\\tb"\n')
+    assert.same({ ["a\n"] = "\r" }, json.decode '{\n\t"a\\n":\n"\\r"}')
+  end)
+
+  it("says where a text is broken, whatever stands before", function()
+    for _, text in ipairs { "[10, x]", "[[], x]", "[1.0, x]", "[ ], x" } do
+      local position = text:find(text:find "x%]" and "x" or ",")
+      assert.truthy(fails(json.decode, text).message:find("character " .. position, 1, true), text)
+    end
+  end)
+
+  it("skips one byte order mark before the text", function()
+    for _, text in ipairs { "7", '"a"', "[1, 2]", '{"a": []}', " [1.0]\n" } do
+      assert.same(json.decode(text), json.decode("\u{FEFF}" .. text))
+    end
+    for _, text in ipairs { "\u{FEFF}", "\u{FEFF}\u{FEFF}1", "1\u{FEFF}", " \u{FEFF}1", "\xEF\xBB1", "\xFE\xFF1" } do
+      fails(json.decode, text)
+    end
+    assert.equal("\u{FEFF}", json.decode '"\u{FEFF}"')
+  end)
+
+  it("knows an empty array from an empty object, when it is written again", function()
+    for _, text in ipairs { "[]", "{}", "[[],{}]", '{"a":[],"b":{}}', "[[[]]]",
+      '["[]","[ ]",[]]', '{"":[1.0,[],"\\"[]"]}',
+      '{"[]":{"a":[]}}' } do
+      assert.equal(text, json.encode(json.decode(text)))
+    end
+    for _, text in ipairs { "[ ]", "[\n]", "[\r\n\t ]", " [] " } do
+      assert.equal("[]", json.encode(json.decode(text)))
+    end
+    assert.equal("{}", json.encode(json.decode "{ }"))
+    local deep = ("["):rep(1000) .. ("]"):rep(1000)
+    assert.equal(deep, json.encode(json.decode(deep)))
+  end)
+
+  it("gives an empty array as an ordinary empty table, to be filled as a list or a record", function()
+    local list = json.decode "[]"
+    assert.equal(0, #list)
+    assert.is_nil(next(list))
+    for _ in pairs(list) do error "nothing is in it" end
+    assert.same({}, list)
+    list[1] = "a"
+    assert.equal('["a"]', json.encode(list))
+    table.remove(list)
+    assert.equal("[]", json.encode(list))
+    list.name = "b"
+    assert.equal('{"name":"b"}', json.encode(list))
+  end)
+
+  it("reads what is allowed at the edges", function()
+    assert.same({ math.huge, -math.huge }, json.decode "[1e999, -1e999]")
+    assert.equal("-inf", tostring(1 / json.decode "-0.0"))
+    assert.equal("\u{1F600}", json.decode '"\\ud83d\\ude00"')
+    assert.same({ a = 2 }, json.decode '{"a": 1, "a": 2}')
+    for _, text in ipairs { '"\\ud800"', '"\\udc00"', '"\\ud800x"', '"\\ud83d\\u0041"',
+      ("["):rep(1001) .. ("]"):rep(1001), ("["):rep(100000) } do
+      fails(json.decode, text)
+    end
+  end)
+
   it("takes strings only", function()
     assert.error_matches(function()
       json.decode(nil)
@@ -106,6 +183,13 @@ describe("json.encode", function()
     local list = { 1 }
     assert.equal(list, json.array(list))
     assert.equal("[1]", json.encode(list))
+    assert.equal("[1,null,3]", json.encode(json.array { 1, nil, 3 }))
+  end)
+
+  it("loses no field of a marked table", function()
+    for _, value in ipairs { { a = 1 }, { 1, a = 2 }, { [0] = 1 }, { [7] = 1 }, { [1.5] = 1 } } do
+      fails(json.encode, json.array(value))
+    end
   end)
 
   it("refuses what JSON cannot say", function()

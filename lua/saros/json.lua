@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- JSON over lua-cjson, which reads quickly but knows only floats: integers are put right here, and
--- writing, where it would lose digits, is done here altogether.
+-- JSON over lua-cjson, which reads quickly but knows only floats, takes control characters for text and
+-- an empty array for an empty object: all that is put right here, and writing, where it would lose digits,
+-- is done here altogether.
 --
--- Invariant: decode(encode(v)) gives numbers of the same value and the same math.type.
+-- Invariant: decode(encode(v)) gives numbers of the same value and the same math.type, and
+-- encode(decode(text)) has arrays where the text has them.
 
 local async = require "saros"
 local cjson = require("cjson").new()
@@ -18,6 +20,9 @@ local json = {}
 json.null = cjson.null
 
 local array_mark = { __name = "JSON array" }
+
+-- What was an empty array when it was read. It says no more: who puts fields in may make an object of it.
+local empty_mark = { __name = "JSON array", __jsontype = "array" }
 
 local function refuse(caller, expected, value)
   local got = internal.given() == 0 and "no value" or type(value)
@@ -44,11 +49,23 @@ end
 -- In texts with numbers that a float cannot tell (1.0 from 1) or hold (more than 15 digits), such
 -- numbers travel through cjson as strings that begin with this. Nobody outside can guess it.
 local MARK = ("number %p %s "):format({}, os.time())
+local EMPTY_MARK = MARK .. "[]"
 local MANY_DIGITS = ("%d"):rep(16)
 
+local EMPTY_ARRAY = "%[[ \t\r\n]*%]"
+
+-- Plain texts are found quickly, and few are written so.
+local function has_empty_array(text)
+  if text:find("[]", 1, true) then return true end
+  for _, opening in ipairs { "[ ", "[\n", "[\r", "[\t" } do
+    if text:find(opening, 1, true) then return text:find(EMPTY_ARRAY) ~= nil end
+  end
+  return false
+end
+
 local function is_plain(text)
-  return not (text:find("%d%.0") or text:find("%d[eE]") or text:find(MANY_DIGITS) or text:find("%d%.%D")
-    or text:find("-.", 1, true) or text:byte(-1) == 46)
+  return not (has_empty_array(text) or text:find("%d%.0") or text:find("%d[eE]") or text:find(MANY_DIGITS)
+    or text:find("%d%.%D") or text:find("-.", 1, true) or text:byte(-1) == 46)
 end
 
 -- Whether JSON has numbers of this form; cjson, which asks C, takes "1." and "-.5".
@@ -68,19 +85,26 @@ local function mark_number(token)
   return '"' .. MARK .. token .. '"'
 end
 
--- Marks numbers everywhere but inside strings.
-local function mark_numbers(text)
+-- Where the next string begins and ends (nil: it does not), from a position outside of strings on.
+local function next_string(text, position)
+  local quote = text:find('"', position, true)
+  local stop = quote
+  while stop do
+    stop = text:find('["\\]', stop + 1)
+    if not stop or text:byte(stop) == 34 then break end
+    stop = stop + 1
+  end
+  return quote, stop
+end
+
+-- Marks numbers and empty arrays everywhere but inside strings.
+local function mark(text)
   local parts, position = {}, 1
   while true do
-    local quote = text:find('"', position, true)
-    parts[#parts + 1] = text:sub(position, (quote or 0) - 1):gsub("%-?%.?%d[%d.eE+-]*", mark_number)
+    local quote, stop = next_string(text, position)
+    local part = text:sub(position, (quote or 0) - 1):gsub("%-?%.?%d[%d.eE+-]*", mark_number)
+    parts[#parts + 1] = part:gsub(EMPTY_ARRAY, '["' .. EMPTY_MARK .. '"]')
     if not quote then break end
-    local stop = quote
-    repeat
-      stop = text:find('["\\]', stop + 1)
-      local escaped = stop and text:byte(stop) == 92
-      if escaped then stop = stop + 1 end
-    until not escaped
     parts[#parts + 1] = text:sub(quote, stop or -1)
     if not stop then break end
     position = stop + 1
@@ -106,27 +130,62 @@ local function complaint(text, message)
   return "invalid JSON: " .. message:gsub("T_END", "the end"):gsub("T_", "")
 end
 
-local function restore(value)
+-- The position of a control character inside of a string, where cjson takes it for text.
+local function find_control(text)
+  local quote = text:find('"', 1, true)
+  while quote do
+    local stop = text:find('["\\%c]', quote + 1)
+    while stop and text:byte(stop) ~= 34 do
+      local byte = text:byte(stop)
+      if byte < 32 then return stop end
+      stop = text:find('["\\%c]', stop + (byte == 92 and 2 or 1))
+    end
+    quote = stop and text:find('"', stop + 1, true)
+  end
+  return nil
+end
+
+-- A NUL is the end of the text for cjson.
+local function check_controls(text)
+  local position = text:find("\0", 1, true) or text:find "%c" and find_control(text)
+  if position then fail(("invalid JSON: invalid control character at character %d"):format(position)) end
+end
+
+local function restore(value, is_marked)
   local kind = type(value)
   if kind == "number" then return math.tointeger(value) or value end
-  if kind == "string" and value:sub(1, #MARK) == MARK then return tonumber(value:sub(#MARK + 1)) end
+  if kind == "string" and is_marked and value:sub(1, #MARK) == MARK then return tonumber(value:sub(#MARK + 1)) end
   if kind ~= "table" then return value end
+  if value[1] == EMPTY_MARK then
+    value[1] = nil
+    return setmetatable(value, empty_mark)
+  end
   for key, item in next, value do
-    value[key] = restore(item)
+    value[key] = restore(item, is_marked)
   end
   return value
 end
 
----Reads JSON. Integers stay integers, null becomes `json.null`. JSONError if it is broken.
+-- As pcall, and whether the value has marks.
+local function read(text)
+  if is_plain(text) then return pcall(cjson.decode, text) end
+  local ok, value = pcall(cjson.decode, mark(text))
+  return ok, value, true
+end
+
+---Reads JSON; a byte order mark before it is skipped. Integers stay integers, null becomes `json.null`, and an empty
+---array is written as one again. JSONError if it is broken.
 ---@param text string
 ---@return any
 function json.decode(text)
   if type(text) ~= "string" then
     refuse("decode", "string", text)
   end
-  local ok, value = pcall(cjson.decode, is_plain(text) and text or mark_numbers(text))
+  if text:byte() == 0xEF and text:sub(1, 3) == "\u{FEFF}" then text = text:sub(4) end
+  local ok, value, is_marked = read(text)
   if not ok then fail(complaint(text, value)) end
-  return restore(value)
+  check_controls(text)
+  return restore(value, is_marked)
 end
 
 -- Encoding ----------------------------------------------------------------------------------------
@@ -176,23 +235,35 @@ local function encode_object(object, depth)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
--- Whether an empty table is known to be a list, as that is which async.map returns.
-local function is_list(value)
-  local meta = getmetatable(value)
-  return type(meta) == "table" and rawget(meta, "__jsontype") == "array" and next(value) == nil
+-- Whether a table without entries is known to be a list, as those are that were read or that async.map returns.
+local function is_list(meta)
+  return type(meta) == "table" and rawget(meta, "__jsontype") == "array"
+end
+
+local MIXED = "cannot encode a table with list and record fields, or a list with holes"
+
+-- Nothing of a marked table may be lost; holes in it are nulls.
+local function check_list(value, count)
+  for key in next, value do
+    if math.type(key) ~= "integer" or key < 1 or key > count then fail(MIXED) end
+  end
 end
 
 -- A table is an array if it is marked or has exactly the keys 1..n.
 local function encode_table(value, depth)
   if depth > MAX_DEPTH then fail("cannot encode a table nested so deep (or in itself)") end
-  if getmetatable(value) == array_mark then return encode_array(value, #value, depth) end
-  local count = #value
-  if count == 0 then return is_list(value) and "[]" or encode_object(value, depth) end
+  local meta, count = getmetatable(value), #value
+  if meta == array_mark then
+    check_list(value, count)
+    return encode_array(value, count, depth)
+  end
+  if count == 0 and next(value) == nil and is_list(meta) then return "[]" end
+  if count == 0 then return encode_object(value, depth) end
   local keys = 0
   for _ in next, value do
     keys = keys + 1
   end
-  if keys ~= count then fail("cannot encode a table with list and record fields, or a list with holes") end
+  if keys ~= count then fail(MIXED) end
   return encode_array(value, count, depth)
 end
 

@@ -99,6 +99,49 @@ describe("the cookie jar of a session", function()
     assert.equal("/set-cookies/x", session.cookies:all()[5].path)
   end))
 
+  it("forgets what expires in any past, however that is written", inside(function()
+    local past = {
+      "Mon, 01 Jan 0001 00:00:00 GMT", "Mon, 01-Jan-0001 00:00:00 GMT", "Sat, 01 Jan 0000 00:00:00 GMT",
+      "Fri, 31 Dec 1600 23:59:59 GMT", "Mon, 01 Jan 1601 00:00:00 GMT", "Mon, 01 Jan 1601 00:00:00",
+      "Fri, 13 Dec 1901 20:45:51 GMT", "Wed, 31 Dec 1969 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT",
+      "Thu, 01-Jan-70 00:00:00 GMT", "Thursday, 01-Jan-70 00:00:01 GMT", "Sun Nov  6 08:49:37 1994",
+      "Sunday, 06-Nov-94 08:49:37 GMT", "06 nov 1994", "Fri, 31-Dec-99 23:59:59 GMT", "Sat, 01-Jan-00 00:00:00 GMT",
+      "Sat, 01 Jan 0999 00:00:00 GMT", "1 January 100 0:0:0",
+    }
+    local future = {
+      ["Tue, 19 Jan 2038 03:14:08 GMT"] = 2147483648, ["Sun, 07 Feb 2106 06:28:16 GMT"] = 4294967296,
+      ["Fri, 31 Dec 9999 23:59:59 GMT"] = 253402300799, ["Tue, 01-Jan-69 00:00:00 GMT"] = 3124224000,
+      ["29 feb 2096 12:30:15"] = 3981357015, ["Wed, 01 Jan 2098 00:00:00 +0000"] = 4039372800,
+    }
+    local session <close> = new_session()
+    for _, text in ipairs(past) do
+      set(session, server.url, "a=1; Path=/\nb=1; Path=/; Expires=" .. text)
+      assert.equal("a=1", sent(session, server.url), text)
+      set(session, server.url, "a=1; Path=/; Expires=" .. text)
+      assert.is_nil(sent(session, server.url), text)
+    end
+    for text, seconds in pairs(future) do
+      set(session, server.url, "a=1; Path=/; Expires=" .. text)
+      assert.equal(seconds, session.cookies:all()[1].expires, text)
+    end
+  end))
+
+  it("keeps what names no date, and takes a Max-Age before any date", inside(function()
+    local session <close> = new_session()
+    for _, text in ipairs { "", "0", "-1", "never", "30 Feb 1999 00:00:00", "01 Jan 1999 24:00:00",
+      "00 Jan 1999 00:00:00", "01 Jan 1999 00:60:00", "29 Feb 1900 00:00:00", "01 Jan 00:00:00" } do
+      set(session, server.url, "a=1; Path=/; Expires=" .. text)
+      assert.is_nil(session.cookies:all()[1].expires, text)
+    end
+    set(session, server.url, "a=1; Path=/; Max-Age=100; Expires=Mon, 01 Jan 0001 00:00:00 GMT")
+    assert.truthy(session.cookies:all()[1].expires > os.time() + 90)
+    for _, seconds in ipairs { "0", "-0", "-1", "-99999999999999999999", "0000" } do
+      set(session, server.url, "a=1; Path=/")
+      set(session, server.url, "a=1; Path=/; Max-Age=" .. seconds .. "; Expires=Fri, 31 Dec 9999 23:59:59 GMT")
+      assert.same({}, session.cookies:all())
+    end
+  end))
+
   it("sends secure cookies over TLS only, and takes them from there only", inside(function()
     local session <close> = new_session()
     set(session, at "example.com", "x=1; Path=/; Secure")
@@ -284,12 +327,15 @@ describe("a cookie file", function()
     local path = os.tmpname()
     local handle <close> = io.open(path, "w")
     handle:write("# Netscape HTTP Cookie File\n\nbroken\n127.0.0.1\tFALSE\t/\tFALSE\t0\tname\tvalue\r\n",
-      "#HttpOnly_.example.com\tTRUE\t/\tTRUE\t4000000000\tother\t\n")
+      "#HttpOnly_.example.com\tTRUE\t/\tTRUE\t4000000000\tother\t\n",
+      "other.com\tFALSE\t/\tFALSE\t99999999999999999999\tlast\t\nother.com\tFALSE\t/\tFALSE\t1\tpast\t\n")
     handle:close()
     local session <close> = new_session()
     session.cookies:load(path)
     assert.equal("name=value", sent(session, server.url))
     assert.equal("other=", sent(session, at("www.example.com", "https")))
+    assert.equal("last=", sent(session, at "other.com"))
+    assert.equal(253402300799, session.cookies:all()[3].expires)
     os.remove(path)
   end))
 

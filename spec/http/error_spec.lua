@@ -169,6 +169,13 @@ describe("a kept connection that turns out closed", function()
     session:close()
   end))
 
+  it("has requests sent again however often that was so before", inside(function()
+    local session, url, times = stale_session()
+    for _ = 1, 20 do assert.equal("first", session:get(url):text()) end
+    assert.equal(20, http.get(times):json())
+    session:close()
+  end))
+
   it("has a body that is streamed, but repeatable, sent again", inside(function()
     local session, url, times = stale_session()
     local sent = {}

@@ -65,6 +65,20 @@ describe("a redirect", function()
     assert.equal("moved", http.get(server.url .. "/redirect/302"):text())
   end))
 
+  it("with an empty Location is an answer like others, whatever was to become of redirects", inside(function()
+    for _, location in ipairs { "", " ", "\t \t" } do
+      for _, status in ipairs { 301, 302, 303, 307, 308 } do
+        for _, mode in ipairs { "follow", "manual", "error" } do
+          local raw = ("HTTP/1.1 %d Found\r\nLocation:%s\r\nContent-Length: 4\r\n\r\nbody"):format(status, location)
+          local response = http.get(server.url .. "/raw", { query = { raw = raw }, redirect = mode })
+          assert.same({ status, 0, "body" }, { response.status, #response.history, response:text() })
+        end
+      end
+    end
+    local raw = "HTTP/1.1 302 Found\r\nLocation: \r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n"
+    assert.equal(server.url .. "/echo", http.get(server.url .. "/raw", { query = { raw = raw } }).url)
+  end))
+
   it("leads to the first of several places", inside(function()
     local raw = ("HTTP/1.1 302 Found\r\nLocation: %s\r\nLocation: /nowhere\r\nContent-Length: 0\r\n\r\n")
       :format(server.url .. "/echo")

@@ -103,6 +103,17 @@ describe("a response", function()
     assert.equal("GET", response:json().method)
   end))
 
+  it("skips a byte order mark before JSON, but not in the text", inside(function()
+    local mark = "\u{FEFF}"
+    for _, text in ipairs { "[1,2]", '{"a":[]}', " 7" } do
+      local response = http.post(server.url .. "/same", { body = mark .. text })
+      assert.same(require "saros.json".decode(text), response:json())
+      assert.equal(mark .. text, response:text())
+    end
+    local ok, err = pcall(function() return http.post(server.url .. "/same", { body = "[1]\0" }):json() end)
+    assert.same({ false, "EJSON" }, { ok, err.code })
+  end))
+
   it("says what is wrong with broken JSON", inside(function()
     local response = http.get(server.url .. "/chunked")
     local err = error_of(response.json, response)

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+require "saros" -- first: core asks for the runtime's functions
 local url = require "saros.http.url"
 
 describe("url.parse", function()

@@ -44,6 +44,14 @@ function Rogue:wait(event)
   ask(self, "/wait?event=" .. event)
 end
 
+---Sets an event over there and waits for another, while nothing else goes on here.
+function Rogue:block(go, done)
+  local program = "import sys, urllib.request as r; [r.urlopen(u) for u in sys.argv[1:]]"
+  local command = ("exec env -u LD_PRELOAD -u http_proxy python3 -c '%s'"):format(program)
+  local urls = (" '%s' '%s'"):format(self:at("script", "/set?event=" .. go), self:at("script", "/wait?event=" .. done))
+  assert(os.execute(command .. urls))
+end
+
 ---How often something was counted.
 function Rogue:count(what)
   return ask(self, "/count?of=" .. what)

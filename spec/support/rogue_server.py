@@ -11,7 +11,8 @@ Prints one line of JSON with its ports and files, and serves until nobody reads 
   mutual  TLS 1.2, for certificates that "ca" has signed only ("client", "client_key"; "stranger" has signed itself)
   alerts  TLS 1.3, for the same; but no more than a handshake
   tls     HTTP as script, over TLS; "old": up to version 1.2
-  two     HTTP/2: answers when the body of a request begins, with "early"; cuts that off if the body begins with "cut"
+  two     HTTP/2: answers when the body of a request begins, with "early"; cuts that off if the body begins with "cut";
+          "leave A B" has it end the connection then, after event A and before event B
   six     HTTP as script, on ::1 only; null where there is no IPv6
 
 Nothing here waits for time to pass: steps wait for each other.
@@ -208,6 +209,14 @@ def frame(kind, flags, stream, payload=b""):
     return struct.pack("!I", len(payload))[1:] + bytes([kind, flags]) + struct.pack("!I", stream) + payload
 
 
+async def leave(writer):
+    """A goodbye of TLS, and then the end."""
+    sock = writer.get_extra_info("socket")
+    writer.close()
+    await asyncio.sleep(0)
+    sock.shutdown(socket.SHUT_WR)
+
+
 async def serve_two(reader, writer):
     DATA, HEADERS, RESET, SETTINGS, STOP, WINDOW, END, END_HEADERS = 0, 1, 3, 4, 7, 8, 1, 4
     answered = set()
@@ -229,6 +238,13 @@ async def serve_two(reader, writer):
             answered.add(stream)
             cut = payload.startswith(b"cut")
             writer.write(frame(HEADERS, END_HEADERS, stream, b"\x88"))  # :status: 200
+            if payload.startswith(b"leave "):
+                before, after = payload.decode().split()[1:]
+                writer.write(frame(DATA, END, stream, b"early"))
+                await event(before).wait()
+                await leave(writer)
+                event(after).set()
+                return
             writer.write(frame(DATA, 0 if cut else END, stream, b"early"))
             writer.write(frame(RESET, 0, stream, struct.pack("!I", 8 if cut else 0)))
     except (ConnectionError, asyncio.IncompleteReadError):

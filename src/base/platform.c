@@ -12,6 +12,7 @@
 #include <process.h>
 #else
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,6 +47,20 @@ uv_os_sock_t sr_socket_open(int family, int type, int protocol, int *status) {
 
 int sr_socket_close(uv_os_sock_t socket) {
   return closesocket(socket) == 0 ? 0 : -1;
+}
+
+bool sr_socket_is_quiet(uv_os_sock_t socket) {
+  WSAPOLLFD poll = {.fd = socket, .events = POLLRDNORM};
+  return WSAPoll(&poll, 1, 0) == 0;
+}
+
+bool sr_socket_has_ended(uv_os_sock_t socket) {
+  WSAPOLLFD poll = {.fd = socket, .events = POLLRDNORM};
+  return WSAPoll(&poll, 1, 0) != 0 && (poll.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+void sr_socket_end(uv_os_sock_t socket) {
+  shutdown(socket, SD_BOTH);
 }
 
 static void thread(void *start) {
@@ -135,6 +150,28 @@ uv_os_sock_t sr_socket_open(int family, int type, int protocol, int *status) {
 
 int sr_socket_close(uv_os_sock_t socket) {
   return close(socket);
+}
+
+bool sr_socket_is_quiet(uv_os_sock_t socket) {
+  char byte;
+  return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/* On Linux POLLHUP alone says that both sides have. */
+#ifndef POLLRDHUP
+#define POLLRDHUP 0
+#endif
+
+bool sr_socket_has_ended(uv_os_sock_t socket) {
+  struct pollfd pollfd = {.fd = socket, .events = POLLIN | POLLRDHUP};
+  return poll(&pollfd, 1, 0) > 0 && (pollfd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* Once it is shut down no more comes, so this ends; Linux keeps what has come before. */
+void sr_socket_end(uv_os_sock_t socket) {
+  char bytes[4096];
+  shutdown(socket, SHUT_RDWR);
+  while (recv(socket, bytes, sizeof bytes, MSG_DONTWAIT) > 0) continue;
 }
 
 static void *thread(void *start) {

@@ -18,6 +18,15 @@ uv_os_sock_t sr_socket_open(int family, int type, int protocol, int *status);
 /* 0 or -1, as close(2). */
 int sr_socket_close(uv_os_sock_t socket);
 
+/* Whether there is nothing to read from it: no byte, no end and no error. */
+bool sr_socket_is_quiet(uv_os_sock_t socket);
+
+/* Whether its other side has ended it, whatever is to be read before that. */
+bool sr_socket_has_ended(uv_os_sock_t socket);
+
+/* Ends a connection both ways, and drops what it has brought: who reads from it finds the end. It stays open. */
+void sr_socket_end(uv_os_sock_t socket);
+
 /* Calls run(arg) in a thread of its own that ends by itself; libuv's threads have to be joined. False: there is none. */
 bool sr_thread_start(void (*run)(void *arg), void *arg);
 

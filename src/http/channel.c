@@ -74,7 +74,7 @@ static CURLcode reset(SrChannel *channel) {
   channel->extras = 0;
   channel->patience = 0;
   channel->shape = SR_SHAPE_GET;
-  channel->proxied = channel->watched = channel->headed = channel->waits = 0;
+  channel->proxied = channel->watched = channel->headed = channel->waits = channel->resent = 0;
   return set_basics(channel);
 }
 
@@ -186,7 +186,8 @@ static void load_patience(SrChannel *channel, const SrLimits *limits) {
 /* The next attempt of a plan with digest begins without the former challenge: its server may take it only once. */
 static int has_to_reset(const SrChannel *channel, const SrPlan *plan) {
   const SrExtras *extras = &plan->extras;
-  return extras->id != channel->extras || extras->resolve != NULL || extras->digest || channel->watched;
+  return extras->id != channel->extras || extras->resolve != NULL || extras->digest || channel->watched ||
+         channel->resent;
 }
 
 CURLcode sr_channel_load(SrChannel *channel, const SrPlan *plan) {

@@ -42,6 +42,7 @@ struct SrChannel {
   unsigned char resolves; /* and its addresses */
   unsigned char waits;    /* for a connection that may carry many */
   unsigned char watched;  /* on_progress or on_traffic is called */
+  unsigned char resent;   /* libcurl has sent a request again; it does so five times only until it is reset */
   char detail[CURL_ERROR_SIZE];
 };
 

@@ -11,6 +11,7 @@
 #include "http/codec.h"
 #include "http/exchange.h"
 #include "http/file.h"
+#include "http/idn.h"
 #include "http/lookup.h"
 #include "http/plan.h"
 #include "http/pool.h"
@@ -49,8 +50,8 @@ int luaopen_saros_http_core(lua_State *L) {
                                        {"remove", sr_file_remove},
                                        {"error_name", sr_file_error_name},
                                        {"is_public_suffix", sr_suffix_is_public},
-                                       {"date", sr_suffix_date},
                                        {"is_address", sr_lookup_is_address},
+                                       {"to_ascii", sr_idn_to_ascii},
                                        {NULL, NULL}};
   sr_stay_loaded();
   sr_saros = saros_open(L);

@@ -14,6 +14,14 @@
 #include "saros.h"
 
 typedef struct SrMulti SrMulti;
+typedef struct SrSocket SrSocket;
+
+/* Where an easy handle gets its sockets from. */
+typedef struct SrOutlet {
+  SrMulti *multi;
+  SrSocket *socket; /* that its request waited for last; NULL before, and when that is closed */
+  int refusal;      /* the status (libuv's) with which the system refused the latest one; 0 if it did not */
+} SrOutlet;
 
 /* What a multi handle has to say about its transfers. */
 typedef struct SrReports {
@@ -21,8 +29,13 @@ typedef struct SrReports {
   void (*on_failure)(void *owner);
   /* It has ended with `result`; its handle is still to be removed. */
   void (*on_done)(CURL *easy, CURLcode result);
-  /* Whether its socket is read; called from inside libcurl, when that may have changed. */
-  void (*on_listening)(CURL *easy, int listens);
+  /*
+  ** Whether its socket is read; called from inside libcurl, when that may have changed. Gives its outlet, NULL
+  ** if it has none.
+  */
+  SrOutlet *(*on_listening)(CURL *easy, int listens);
+  /* Whether a transfer has been paused. */
+  int (*is_pausing)(void *owner);
 } SrReports;
 
 /*
@@ -35,12 +48,6 @@ SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, 
 /* Closes all connections and frees it. No easy handle may be in it any more. */
 void sr_multi_close(SrMulti *multi);
 
-/* Where an easy handle gets its sockets from. */
-typedef struct SrOutlet {
-  SrMulti *multi;
-  int refusal; /* the status (libuv's) with which the system refused the latest one; 0 if it did not */
-} SrOutlet;
-
 /* Makes the sockets of `easy` those of the outlet's multi, once for each. */
 void sr_multi_equip(SrOutlet *outlet, CURL *easy);
 
@@ -48,11 +55,11 @@ void sr_multi_equip(SrOutlet *outlet, CURL *easy);
 int sr_multi_add(SrMulti *multi, CURL *easy);
 
 /*
-** Takes `easy` out; a transfer in flight is cut off, whatever phase it is in, without waiting. What libcurl
-** held back of a `paused` one is written before. False: it could not be, and would come up in the next
-** transfer of the handle.
+** Takes `easy`, with its outlet, out; a transfer in flight is cut off, whatever phase it is in, without
+** waiting. `answered`: there was a head, so the connection may be kept. What libcurl held back of a `paused`
+** one is written before. False: it could not be, and would come up in the next transfer of the handle.
 */
-int sr_multi_remove(SrMulti *multi, CURL *easy, int paused);
+int sr_multi_remove(SrOutlet *outlet, CURL *easy, int paused, int answered);
 
 /* Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this returns. */
 void sr_multi_unpause(SrMulti *multi, CURL *easy, int still);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** Public suffixes and dates, see suffix.h.
+** Public suffixes, see suffix.h.
 */
 #include "http/suffix.h"
 
-#include <curl/curl.h>
 #include <lauxlib.h>
 #include <string.h>
 
@@ -30,14 +29,5 @@ static int is_public(const char *domain) {
 
 int sr_suffix_is_public(lua_State *L) {
   lua_pushboolean(L, is_public(luaL_checkstring(L, 1)));
-  return 1;
-}
-
-int sr_suffix_date(lua_State *L) {
-  time_t time = curl_getdate(luaL_checkstring(L, 1), NULL);
-  if (time == (time_t)-1)
-    lua_pushnil(L);
-  else
-    lua_pushinteger(L, (lua_Integer)time);
   return 1;
 }

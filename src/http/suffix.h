@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** What the cookie jar asks of C: which domains belong to no one, and what a date means.
+** What the cookie jar asks of C: which domains belong to no one.
 */
 #ifndef SR_HTTP_SUFFIX_H
 #define SR_HTTP_SUFFIX_H
@@ -9,8 +9,5 @@
 
 /* is_public_suffix(domain): whether anybody can register a name below it. [-1, +1, v] */
 int sr_suffix_is_public(lua_State *L);
-
-/* date(text) gives seconds since 1970, or nil. [-1, +1, v] */
-int sr_suffix_date(lua_State *L);
 
 #endif

@@ -182,7 +182,8 @@ static void give_channel_back(SrTransfer *transfer) {
   curl_easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &opened);
   pool->connections += (unsigned long long)opened;
   if (opened == 0 && transfer->connected) pool->reused++;
-  if (sr_multi_remove(channel->outlet.multi, channel->easy, transfer->paused))
+  if (transfer->sends > 1) channel->resent = 1;
+  if (sr_multi_remove(&channel->outlet, channel->easy, transfer->paused, transfer->head_done))
     sr_pool_give_channel(pool, channel);
   else
     sr_channel_free(channel);
@@ -228,10 +229,11 @@ int sr_transfer_abort(saros_wait *wait) {
   return 1;
 }
 
-static SrTransfer *transfer_on(CURL *easy) {
+/* NULL: libcurl has handles of its own, too. */
+static SrChannel *channel_of(CURL *easy) {
   SrChannel *channel = NULL;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &channel);
-  return channel != NULL ? channel->transfer : NULL; /* libcurl has handles of its own, too */
+  return channel;
 }
 
 /* Each end may bring others about: so from the first one again. */
@@ -247,14 +249,25 @@ static void on_failure(void *owner) {
   }
 }
 
-static void on_listening(CURL *easy, int listens) {
-  SrTransfer *transfer = transfer_on(easy);
-  if (transfer == NULL || !transfer->open) return;
+static void heed_listening(SrTransfer *transfer, int listens) {
   transfer->deaf = !listens;
   if (transfer->deaf && transfer->head_done) sr_transfer_look_for_early_end(transfer);
   if (!is_deserted(transfer)) return;
   transfer->early = 1;
   if (!sr_transfer_try_arm(transfer)) transfer->early = 0;
+}
+
+static SrOutlet *on_listening(CURL *easy, int listens) {
+  SrChannel *channel = channel_of(easy);
+  SrTransfer *transfer = channel != NULL ? channel->transfer : NULL;
+  if (transfer != NULL && transfer->open) heed_listening(transfer, listens);
+  return channel != NULL ? &channel->outlet : NULL;
+}
+
+static int is_pausing(void *owner) {
+  const SrTransfer *transfer = ((SrPool *)owner)->transfers;
+  while (transfer != NULL && !transfer->paused) transfer = transfer->next;
+  return transfer != NULL;
 }
 
 /* True: the failure waits for the answer. */
@@ -271,7 +284,8 @@ static int look_up(SrTransfer *transfer) {
 }
 
 static void on_done(CURL *easy, CURLcode result) {
-  SrTransfer *transfer = transfer_on(easy);
+  SrChannel *channel = channel_of(easy);
+  SrTransfer *transfer = channel != NULL ? channel->transfer : NULL;
   if (transfer == NULL) return;
   if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) sr_transfer_finish_head(transfer);
   if (sr_answer_survives(transfer, result)) result = CURLE_OK;
@@ -283,7 +297,7 @@ static void on_done(CURL *easy, CURLcode result) {
   if (!look_up(transfer)) sr_transfer_end(transfer);
 }
 
-const SrReports sr_transfer_reports = {on_failure, on_done, on_listening};
+const SrReports sr_transfer_reports = {on_failure, on_done, on_listening, is_pausing};
 
 void sr_transfer_granted(SrSlot *slot) {
   sr_transfer_wake(owner_of(slot, slot), SR_AWAITS_SLOT);

@@ -5,6 +5,9 @@
 
 local cookie_file = {}
 
+-- The end of the year 9999, after which dates have no form that others understand.
+local LATEST = 253402300799
+
 -- In place of a domain: goes to every host.
 cookie_file.EVERYWHERE = "*"
 
@@ -28,7 +31,7 @@ function cookie_file.read_line(line)
   local domain, below, path, secure, expires, name, value =
     text:match("^([^#\t][^\t]*)\t(%u+)\t(/[^\t]*)\t(%u+)\t(%d+)\t([^\t]+)\t?([^\t]*)$")
   if not domain then return nil end
-  expires = math.tointeger(tonumber(expires))
+  expires = math.tointeger(math.min(tonumber(expires), LATEST))
   local origin = domain:find("://", 1, true) and domain
   local named = not origin and domain ~= cookie_file.EVERYWHERE
   return {

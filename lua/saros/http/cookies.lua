@@ -262,8 +262,12 @@ function Jar:get(name, host)
   check_self(self, "get")
   misuse.check_type("cookies:get", 1, name, "name", "string")
   if host ~= nil then misuse.check_type("cookies:get", 2, host, "host", "string") end
-  host = host and host:lower():gsub("^%a+://", "")
-  host = host and (host:match "^%[.-%]" or host:match "^[^/:]*")
+  if host then
+    local reason
+    host = host:gsub("^%a+://", "")
+    host, reason = url.ascii_host(host:match "^%[.-%]" or host:match "^[^/:]*")
+    if not host then misuse.argument("cookies:get", 2, reason) end
+  end
   local latest
   for _, cookie in ipairs(alive(self)) do
     if cookie.name == name and (not host or not cookie.domain or domain_matches(host, cookie.domain)) then
@@ -301,6 +305,8 @@ local function check_attributes(given)
       end
     end
   end
+  local host, reason = url.ascii_host(given.domain or "")
+  if not host then misuse.argument("cookies:set", 3, ("attribute 'domain': %s"):format(reason)) end
 end
 
 -- The end of the year 9999, after which dates have no form that others understand.
@@ -316,7 +322,7 @@ function Jar:set(name, value, given)
   cookies.check("cookies:set", 1, name, 2, value)
   given = given or {}
   check_attributes(given)
-  local domain = given.domain and given.domain:lower():gsub("^%.", "")
+  local domain = given.domain and url.ascii_host((given.domain:gsub("^%.", "")))
   local expires = given.max_age and os.time() + given.max_age or given.expires
   put(self, {
     name = name, value = tostring(value), domain = domain, origin = not domain and self._origin or nil,

@@ -5,6 +5,7 @@
 local cookies = require "saros.http.cookies"
 local core = require "saros.http.core"
 local misuse = require "saros.http.misuse"
+local url = require "saros.http.url"
 
 local suggest = require "saros.http.suggest"
 
@@ -50,7 +51,7 @@ local options = {}
 ---@field cookies? table<string, string|number>  sent with this request
 ---@field max_body_size? integer  bytes of the decoded body
 ---@field on_progress? fun(received: integer, total: integer?, sent: integer, to_send: integer?)  bytes
----@field proxy? string|false  an http, https or socks5 URL; nil: of the environment: http_proxy, https_proxy, no_proxy
+---@field proxy? string|false  an http, https or socks5 URL; nil: of the environment: http_proxy, https_proxy, all_proxy, no_proxy
 ---@field verify? boolean  certificates; true unless said otherwise
 ---@field ca_file? string
 ---@field ca_path? string
@@ -172,10 +173,12 @@ local proxy_schemes = { http = true, https = true, socks5 = true, socks5h = true
 local function check_proxy(caller, name, value)
   if value == false then return end
   misuse.check_type(caller, position(caller), value, "option 'proxy'", "string or false")
-  local scheme = value:match("^(%a[%w]*)://[^/]")
+  local scheme, authority = value:match("^(%a[%w]*)://([^/?#]+)")
   if not proxy_schemes[(scheme or ""):lower()] or value:find("[%c%s]") then
     refuse(caller, "option '%s': an http, https or socks5 URL expected", name)
   end
+  local host, reason = url.ascii_host(authority:match "[^@:]*:?%d*$":gsub(":%d*$", ""))
+  if not host then refuse(caller, "option '%s': %s", name, reason) end
 end
 
 local function check_resolve(caller, _, value)
@@ -185,6 +188,8 @@ local function check_resolve(caller, _, value)
       or not address:find("^[%x:.,%[%]]+$") then
       refuse(caller, "option 'resolve': addresses by \"host:port\" expected")
     end
+    local host, reason = url.ascii_host(place:match "^[^:]+")
+    if not host then refuse(caller, "option 'resolve': %s", reason) end
   end
 end
 
@@ -352,6 +357,16 @@ local is_extra = {
 }
 local last_id = 0
 
+-- The addresses by places as libcurl will ask for them.
+local function by_ascii(map)
+  local result = {}
+  for place, address in pairs(map) do
+    local host, port = place:match("^(.*):(%d+)$")
+    result[url.ascii_host(host) .. ":" .. port] = address
+  end
+  return result
+end
+
 local function resolve_lines(map)
   local lines = {}
   for place, address in pairs(map) do
@@ -417,8 +432,9 @@ function options.extras(given, defaults, digest)
     if is_extra[name] then extras[name] = value end
   end
   if given and given.resolve then
-    extras.resolve = resolve_lines(given.resolve)
-    extras.connect_to, extras.aliases = connect_lines(given.resolve)
+    local map = by_ascii(given.resolve)
+    extras.resolve = resolve_lines(map)
+    extras.connect_to, extras.aliases = connect_lines(map)
   end
   if given and given.local_address then extras.interface = "host!" .. given.local_address end
   extras.http1, extras.unverified = extras.http_version == "1.1", extras.verify == false

@@ -3,7 +3,7 @@
 -- that asks for patience.
 
 local async = require "saros"
-local core = require "saros.http.core"
+local date = require "saros.http.date"
 
 local retry = {}
 
@@ -51,8 +51,8 @@ local function retry_after(answer)
   local value = answer.headers:get_all("retry-after")[1]
   if not value then return nil end
   local seconds = tonumber(value:match "^%d+$")
-  local date = not seconds and core.date(value)
-  return seconds or date and math.max(date - os.time(), 0)
+  local moment = not seconds and date.parse(value)
+  return seconds or moment and math.max(moment - os.time(), 0)
 end
 
 local function is_connection_failure(err)

@@ -89,9 +89,13 @@ local function send(self, plan, history, started)
   return send_once(self, plan, history, started)
 end
 
--- Where a redirect leads; of several places, which a server had better not name, to the first.
+-- Where a redirect leads; of several places, which a server had better not name, to the first. An empty one
+-- is none: it would lead to the same place again and again.
 local function location_of(answer)
-  return redirects[answer.status] and answer.headers:get_all("location")[1]
+  for _, location in ipairs(redirects[answer.status] and answer.headers:get_all "location" or {}) do
+    if location ~= "" then return location end
+  end
+  return nil
 end
 
 -- From a first answer that is a redirect to the last one.
@@ -175,14 +179,28 @@ function metatable.__tostring(self)
   return "Session" .. (base and ": " .. url.show(base) or "")
 end
 
--- Upper-case HTTP_PROXY is ignored: a CGI server sets it from a request header.
-local function read_environment()
-  local function value(name)
-    local found = os.getenv(name)
-    return found ~= "" and found or nil
+-- The first of the environment's variables that is not empty.
+local function first_set(...)
+  for _, name in ipairs { ... } do
+    local value = os.getenv(name)
+    if value and value ~= "" then return value end
   end
-  local plain, secure = value "http_proxy", value "https_proxy"
-  return { http = plain and url.proxy(plain), https = secure and url.proxy(secure), none = value "no_proxy" }
+  return nil
+end
+
+-- The hosts of no_proxy in ASCII, as they are compared.
+local function ascii_hosts(list)
+  return list and list:gsub("[^%s,]+", url.ascii_host)
+end
+
+-- HTTP_PROXY in capitals is ignored: a CGI server sets it from a request header.
+local function read_environment()
+  local other = first_set("all_proxy", "ALL_PROXY")
+  local plain, secure = first_set "http_proxy" or other, first_set("https_proxy", "HTTPS_PROXY") or other
+  return {
+    http = plain and url.proxy(plain), https = secure and url.proxy(secure),
+    none = ascii_hosts(first_set("no_proxy", "NO_PROXY")),
+  }
 end
 
 local function check_base(base)

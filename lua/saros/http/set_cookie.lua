@@ -3,6 +3,8 @@
 -- cookies of its successor).
 
 local core = require "saros.http.core"
+local date = require "saros.http.date"
+local url = require "saros.http.url"
 
 local set_cookie = {}
 
@@ -47,7 +49,8 @@ local function expiry(found)
     seconds = tonumber(seconds)
     return seconds <= 0 and 0 or math.tointeger(os.time() + math.min(seconds, 4000000000) // 1)
   end
-  return found.expires and core.date((found.expires:gsub("(%a%a%a[- ])70(%D)", "%11970%2"))) -- libcurl's 70 is 2070
+  local moment = found.expires and date.parse(found.expires)
+  return moment and math.max(moment, 0)
 end
 
 -- Whether the host may set a cookie for this domain, and whether that is then for itself only.
@@ -74,7 +77,9 @@ function set_cookie.parse(target, text)
   local name, value = text:match("^%s*([^=;]-)%s*=%s*([^;]-)%s*%f[;\0]")
   if not name or name == "" or #name + #value > SIZE_MAX or (name .. value):find("%c") then return nil end
   local found = attributes(text)
-  local domain, host_only = judge_domain(target.host, (found.domain or ""):lower():gsub("^%.", ""))
+  local named = url.ascii_host((found.domain or ""):gsub("^%.", ""))
+  local domain, host_only
+  if named then domain, host_only = judge_domain(target.host, named) end
   local secure = found.secure ~= nil
   if not domain or secure and target.scheme ~= "https" then return nil end
   local path = found.path and found.path:sub(1, 1) == "/" and found.path or default_path(target.path)

@@ -2,11 +2,13 @@
 -- URLs: taking apart, joining, escaping. Only http and https; what cannot be sent is refused here,
 -- before any I/O. A parsed URL is never changed, so that parsing can be remembered.
 
+local core = require "saros.http.core"
+
 local url = {}
 
 ---@class saros.http.URL
 ---@field scheme string
----@field host string        lower case; an IPv6 address in brackets
+---@field host string        lower case, ASCII ("xn--..."); an IPv6 address in brackets
 ---@field port integer
 ---@field path string        escaped, begins with "/"
 ---@field query string       with its "?", or ""
@@ -77,6 +79,20 @@ local function normalise(path)
   return "/" .. table.concat(kept, "/") .. (#kept > 0 and directory or "")
 end
 
+---A host name in the form that is asked for: lower case, and ASCII ("xn--bcher-kva.example"); or nil and why
+---it has none.
+---@param host string
+---@return string?
+---@return string? reason
+function url.ascii_host(host)
+  if not host:find("[\128-\255]") then return host:lower() end
+  local ascii, reason = core.to_ascii(host)
+  if not ascii then return nil, ("invalid host name %q: %s"):format(host, reason) end
+  if ascii:find("[^%w%-._]") then return nil, ("invalid host name %q"):format(host) end -- "\u{2100}" became "a/c"
+  return ascii:lower()
+end
+
+-- Host, port and userinfo; or nil and maybe why.
 local function split_authority(authority)
   if authority:find("[\\%s]") then return nil end -- browsers read "\\" as "/": who would be asked?
   local userinfo, place = authority:match("^(.*)@([^@]*)$")
@@ -86,7 +102,8 @@ local function split_authority(authority)
     host, port = place:match("^([^:%[%]]+):?(%d*)$")
   end
   if not host or host:find("[<>\"{}|^`%%]") then return nil end
-  return host:lower(), port, userinfo
+  local ascii, reason = url.ascii_host(host)
+  return ascii, ascii and port or reason, userinfo
 end
 
 local function parse(text)
@@ -95,6 +112,7 @@ local function parse(text)
   scheme = scheme and scheme:lower()
   if not default_ports[scheme] then return nil, "not an http or https URL" end
   local host, port, userinfo = split_authority(authority)
+  if not host and port then return nil, port end
   port = host and (port == "" and default_ports[scheme] or math.tointeger(tonumber(port)))
   if not port or port < 1 or port > 65535 then return nil, "a URL without a valid host and port" end
 
@@ -166,7 +184,8 @@ function url.keep_fragment(base, fragment)
   return for_user(base.text .. fragment, base)
 end
 
----The URL of a proxy with its port, which libcurl takes to be 1080 where an http one has none.
+---The URL of a proxy with its host in ASCII, and its port, which libcurl takes to be 1080 where an http one
+---has none.
 ---@param text string
 ---@return string
 function url.proxy(text)
@@ -174,8 +193,12 @@ function url.proxy(text)
   if not scheme then
     scheme, authority, rest = "http://", text:match("^([^/?#]*)(.*)$")
   end
-  if scheme:lower() ~= "http://" or authority:find(":%d+$") then return text end
-  return scheme .. authority:gsub(":$", "") .. ":80" .. rest
+  local head, host, tail = authority:match("^(.-)([^@:%[%]]*)(:?%d*)$")
+  authority = head .. (url.ascii_host(host) or host) .. tail
+  if scheme:lower() == "http://" and not authority:find(":%d+$") then
+    authority = authority:gsub(":$", "") .. ":80"
+  end
+  return scheme .. authority .. rest
 end
 
 ---A reference as it can be shown: without userinfo.
