@@ -44,12 +44,19 @@ function Rogue:wait(event)
   ask(self, "/wait?event=" .. event)
 end
 
+-- Asks for the paths, one after another.
+local BLOCKING = [[
+for path in "${@:2}"; do
+  exec 3<>"/dev/tcp/127.0.0.1/$1"
+  printf "GET %s HTTP/1.1\r\n\r\n" "$path" >&3
+  read -r line <&3
+done
+]]
+
 ---Sets an event over there and waits for another, while nothing else goes on here.
 function Rogue:block(go, done)
-  local program = "import sys, urllib.request as r; [r.urlopen(u) for u in sys.argv[1:]]"
-  local command = ("exec env -u LD_PRELOAD -u http_proxy python3 -c '%s'"):format(program)
-  local urls = (" '%s' '%s'"):format(self:at("script", "/set?event=" .. go), self:at("script", "/wait?event=" .. done))
-  assert(os.execute(command .. urls))
+  local command = "exec env -u LD_PRELOAD bash -c '%s' block %d '/set?event=%s' '/wait?event=%s'"
+  assert(os.execute(command:format(BLOCKING, math.tointeger(self.ports.script), go, done)))
 end
 
 ---How often something was counted.
