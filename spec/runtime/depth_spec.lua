@@ -221,6 +221,29 @@ describe("a cycle of tasks", function()
     caught(one.await, one)
   end))
 
+  for name, escape in pairs{
+    ["a race with another function"] = function(wait) return async.race{wait, function() async.sleep(1) end} end,
+    ["any with another function"] = function(wait) return async.any{wait, function() async.sleep(1) end} end,
+    ["a function within a deadline"] = function(wait) async.gather(function() pcall(async.wait_for, wait, 1) end) end,
+    ["a group within a deadline"] = function(wait)
+      pcall(async.wait_for, function()
+        local group <close> = async.task_group()
+        group:spawn(wait)
+      end, 1)
+    end,
+  } do
+    it("is none where a task may go on: " .. name, tasks.virtually(function()
+      local one, other
+      one = async.spawn(escape, function() other:await() end)
+      other = async.spawn(function()
+        turns(3)
+        one:await()
+        return "went on"
+      end)
+      assert.equal("went on", other:await())
+    end))
+  end
+
   it("is seen through the items of a list, whichever of them closes it", inside(function()
     local _ <close> = async.spawn(async.sleep, 1000)
     for place = 1, 3 do
@@ -261,6 +284,76 @@ describe("a cycle of tasks", function()
       layer = above
     end
     async.gather(layer)
+  end))
+
+  -- How a task waits for each of some others.
+  local WAYS = {
+    function(list) list[1]:await() end,
+    function(list) async.gather(list) end,
+    function(list) async.wait(list) end,
+    function(list) async.race(list) end,
+    function(list) async.shield(list[1]) end,
+    function(list) async.wait_for(list[1], 1000) end,
+    function(list) async.gather(function() list[1]:await() end, function() async.gather(list) end) end,
+    function(list) async.wait_for(function() async.any{hang, function() async.wait(list) end} end, 1000) end,
+    function(list)
+      local group <close> = async.task_group()
+      for _, task in ipairs(list) do
+        group:spawn(function()
+          local inner <close> = async.task_group()
+          inner:spawn(task.await, task)
+        end)
+      end
+    end,
+  }
+  local TAKES_ONE = {[1] = true, [5] = true, [6] = true}
+  local MAY_GO_ON = {[8] = true} -- when a deadline passes, or by another function
+
+  -- Lets each of some tasks, one after the other, wait for others at random, and compares with a plain model.
+  local function wait_at_random(random)
+    local number, list, waits, go = random(8) + 1, {}, {}, {}
+    local function reaches(from, goal, seen)
+      if from == goal then return true end
+      if seen[from] then return false end
+      seen[from] = true
+      for _, next_one in ipairs(waits[from] or {}) do
+        if reaches(next_one, goal, seen) then return true end
+      end
+      return false
+    end
+    for i = 1, number do
+      go[i] = async.event()
+      list[i] = async.spawn(function()
+        go[i]:wait()
+        local way, targets, given, is_cycle = random(#WAYS), {}, {}, false
+        for j = 1, TAKES_ONE[way] and 1 or random(3) do
+          targets[j] = random(number)
+          given[j] = list[targets[j]]
+          is_cycle = is_cycle or reaches(targets[j], i, {})
+        end
+        waits[i] = not is_cycle and not MAY_GO_ON[way] and targets or nil
+        local ok, err = pcall(WAYS[way], given)
+        local is_told = not ok and (async.is_error(err, "DeadlockError")
+          or async.is_error(err, "GroupError") and err:find("DeadlockError") ~= nil)
+        if is_told ~= is_cycle then error(("way %d: told %s, is %s"):format(way, is_told, is_cycle)) end
+        if is_cycle then hang() end
+      end)
+    end
+    for i = 1, number do
+      go[i]:set()
+      turns(6)
+    end
+    for i = 1, number do
+      if list[i]:done() and list[i]:status() == "failed" then list[i]:result() end
+    end
+    for i = 1, number do list[i]:cancel() end
+    turns(20)
+  end
+
+  it("is told where there is one, and nowhere else", inside(function()
+    local _ <close> = async.spawn(async.sleep, 1000)
+    local random = require("spec.support.explorer").new_random(7)
+    for _ = 1, 400 do wait_at_random(random) end
   end))
 
   it("is searched at the cost of the shorter side", function()

@@ -252,7 +252,7 @@ static bool link_host(const SrWaiter *watcher, SrLink *link) {
   return false;
 }
 
-static const SrLinks watch_links = {NULL, link_host};
+static const SrLinks watch_links = {NULL, link_host, false};
 static const SrKind watch_kind = {"the end of a task or future", NULL, on_watched_ended, false, &watch_links, NULL};
 
 static void watch(lua_State *L, SrJoin *join, uint32_t index, SrFuture *target) {
@@ -304,7 +304,8 @@ static bool link_watched(const SrTask *t, SrLink *link) {
   return link->index < join->total;
 }
 
-const SrLinks sr_join_links = {link_watched, NULL};
+const SrLinks sr_join_links = {link_watched, NULL, false};
+const SrLinks sr_race_links = {link_watched, NULL, true};
 
 static void dispose(lua_State *L, SrBlock *block) {
   (void)L;

@@ -34,11 +34,13 @@ typedef struct SrJoinPolicy {
   bool (*ended)(SrJoin *join, const SrEnding *ending);
 } SrJoinPolicy;
 
-/* The kind of a policy's wait. */
+/* The kind of a policy's wait; that of one which the first of its functions may decide. */
 #define SR_JOIN_KIND(name)                                                                                             \
   { name, sr_join_abort, NULL, true, &sr_join_links, NULL }
+#define SR_RACE_KIND(name)                                                                                             \
+  { name, sr_join_abort, NULL, true, &sr_race_links, NULL }
 int sr_join_abort(SrTask *t);
-extern const SrLinks sr_join_links;
+extern const SrLinks sr_join_links, sr_race_links;
 
 /* The frame of the host's C function, the same for all. */
 enum {

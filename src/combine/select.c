@@ -89,8 +89,8 @@ static int k_any(lua_State *L, int status, lua_KContext ctx) {
   return lua_error(L);
 }
 
-static const SrJoinPolicy race_policy = {SR_JOIN_KIND("race"), on_race_ended};
-static const SrJoinPolicy any_policy = {SR_JOIN_KIND("any"), on_any_ended};
+static const SrJoinPolicy race_policy = {SR_RACE_KIND("race"), on_race_ended};
+static const SrJoinPolicy any_policy = {SR_RACE_KIND("any"), on_any_ended};
 
 /* Replaces the list at index 1 by a copy and arranges the rest of the frame. */
 static void arrange(lua_State *L, const char *function, lua_Integer total) {

@@ -3,15 +3,17 @@
 ** Cycles of tasks that wait for each other.
 **
 ** A task that waits for others is followed by links: from it to those that it waits for, and back. Whether a task is
-** among those that `waiter` would wait for is searched from both sides in turn, link by link, and the side that is at
-** its end first has the answer. So long chains cost nothing where one end is near, as it is while a chain grows.
+** among those that `waiter` would wait for is searched from both sides in turn, link by link. If one of them comes to
+** its end before they meet there is no cycle, so long chains cost nothing where one end is near, as it is while a chain
+** grows. If they meet, the side of the waiter is gone through, which alone knows what is needed and what is not.
 **
 ** Invariant: between searches no task is marked. A search calls no Lua and needs no memory: its lists are linked
 ** through the scopes, as those of cancelling are, which never happens meanwhile.
 */
 #include "runtime/runtime.h"
 
-enum { FORWARD = 1, BACKWARD = 2 }; /* SrTask.seen */
+/* SrTask.seen. No deadline stands around a task that is marked as unlimited. */
+enum { FORWARD = 1, BACKWARD = 2, UNLIMITED = 4 };
 
 /* The tasks that one side has come to, in this order. Those before `node` have been left behind. */
 typedef struct Side {
@@ -46,13 +48,13 @@ bool sr_link_waiting(const SrWaiter *watcher, SrLink *link) {
   return false;
 }
 
-const SrLinks sr_await_links = {sr_link_awaited, sr_link_waiting};
+const SrLinks sr_await_links = {sr_link_awaited, sr_link_waiting, false};
 
 /* --- one side --------------------------------------------------------------- */
 
-/* Adds a task to those of a side. Returns whether the other side has been there: that closes the cycle. */
+/* Adds a task to those of a side. Returns whether the other side has been there. */
 static bool reach(Side *side, SrTask *t) {
-  if (t->seen != 0) return t->seen != side->mark;
+  if (t->seen != 0) return (t->seen & side->mark) == 0;
   t->seen = side->mark;
   t->scope.queued = NULL;
   t->scope.cursor = side->node == NULL ? NULL : &side->node->scope;
@@ -90,7 +92,10 @@ static SrScope *next_owned(SrScope *top, SrScope *at) {
   return NULL;
 }
 
-/* Follows one link of the node to what it waits for. Whether that closes the cycle. */
+/*
+** Follows one link of the node to what it waits for; whether that meets the other side. A task that joins is taken to
+** wait for all that it owns, which may be more than it needs.
+*/
 static bool step_forward(Side *side) {
   const SrTask *node = side->node;
   if (node->future.state != SR_PARKED) return go_on(side), false;
@@ -107,7 +112,34 @@ static bool step_forward(Side *side) {
   return side->scope->kind == SR_SCOPE_TASK && reach(side, task_at(side->scope));
 }
 
-/* Follows one link of the node back to who waits for it: by way of a watcher, or as its owner. */
+/*
+** Whether the owner of the node, which joins it, cannot end before. Whoever runs a race goes on when another one has
+** come in, and whoever waits within a deadline when that passes: then who waits for him need not wait for ever.
+*/
+static bool needs(const SrTask *owner, const SrTask *node) {
+  const SrLinks *links = owner->waiter.kind->links;
+  if (links != NULL && links->one_is_enough) return false;
+  return (node->seen & UNLIMITED) != 0 || !sr_scope_has_deadline(node->current);
+}
+
+/*
+** Goes up from the node by one scope, to an owner that joins it. Around the waiter itself, where the search began, all
+** of those are waited for in vain, whatever they need.
+*/
+static bool step_up(Side *side) {
+  SrScope *scope = side->scope;
+  side->scope = scope->parent;
+  if (scope->kind == SR_SCOPE_RUN) return go_on(side), false;
+  if (!is_joined(scope)) return false;
+  SrTask *owner = ((SrBlock *)(void *)scope)->task;
+  if (side->node == side->first) return reach(side, owner);
+  bool is_needed = needs(owner, side->node), met = is_needed && reach(side, owner);
+  if (is_needed && !met) owner->seen |= UNLIMITED;
+  go_on(side);
+  return met;
+}
+
+/* Follows one link of the node back to who waits for it, by way of a watcher or as its owner. As step_forward. */
 static bool step_backward(Side *side) {
   const SrTask *node = side->node;
   const SrWaiter *oldest = node->future.watchers;
@@ -126,13 +158,7 @@ static bool step_backward(Side *side) {
     return t != NULL && reach(side, t);
   }
   if (side->scope == NULL) side->scope = node->scope.parent;
-  SrScope *scope = side->scope;
-  side->scope = scope->parent;
-  if (scope->kind == SR_SCOPE_RUN) return go_on(side), false;
-  if (!is_joined(scope)) return false;
-  bool found = reach(side, ((SrBlock *)(void *)scope)->task);
-  go_on(side);
-  return found;
+  return step_up(side);
 }
 
 /* --- both sides ------------------------------------------------------------- */
@@ -147,6 +173,10 @@ static bool is_alone(const SrTask *t) {
   return t->future.watchers == NULL && t->scope.parent->kind == SR_SCOPE_RUN;
 }
 
+/*
+** Whether the sides meet. If not, there is no cycle; if so there mostly is one, but only the backward side says for
+** sure, which is then to be gone through.
+*/
 static bool meet(Side *forward, Side *backward) {
   bool found = false;
   while (!found && forward->node != NULL && backward->node != NULL) {
@@ -158,19 +188,24 @@ static bool meet(Side *forward, Side *backward) {
   return found;
 }
 
+/* Marks who waits for `waiter`, all of them or until `target` is found. */
+static void mark_waiting(Side *backward, SrTask *waiter, const SrTask *target) {
+  reach(backward, waiter);
+  while (backward->node != NULL && (target == NULL || target->seen == 0)) step_backward(backward);
+}
+
 bool sr_waits_for(SrTask *target, SrTask *waiter) {
   if (target == waiter) return true;
   if (!leads_on(target) || is_alone(waiter)) return false;
   Side forward = {.mark = FORWARD}, backward = {.mark = BACKWARD};
   reach(&backward, waiter);
   reach(&forward, target);
-  return meet(&forward, &backward);
-}
-
-/* Marks who waits for `waiter`, all of them or until `target` is found. */
-static void mark_waiting(Side *backward, SrTask *waiter, const SrTask *target) {
-  reach(backward, waiter);
-  while (backward->node != NULL && (target == NULL || target->seen == 0)) step_backward(backward);
+  if (!meet(&forward, &backward)) return false;
+  Side all = {.mark = BACKWARD};
+  mark_waiting(&all, waiter, target);
+  bool found = target->seen != 0;
+  forget(&all);
+  return found;
 }
 
 /* The first task of the list that is marked. Allocates nothing. */

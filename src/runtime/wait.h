@@ -27,6 +27,7 @@ typedef struct SrLink {
 typedef struct SrLinks {
   bool (*awaited)(const SrTask *t, SrLink *link);         /* from a task that waits in this way to what it waits for */
   bool (*waiting)(const SrWaiter *watcher, SrLink *link); /* from a watcher of a task to who waits by way of it */
+  bool one_is_enough; /* it may go on before all that it owns have ended by themselves */
 } SrLinks;
 
 /* Of a task that is among the watchers of the only thing that it waits for. */

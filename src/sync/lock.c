@@ -39,7 +39,7 @@ static void on_owner_ended(lua_State *L, SrWaiter *waiter, SrFuture *target);
 
 static bool link_waiting(const SrWaiter *watcher, SrLink *link);
 
-static const SrLinks owner_links = {NULL, link_waiting};
+static const SrLinks owner_links = {NULL, link_waiting, false};
 static const SrKind owner_kind = {"owner of a lock", NULL, on_owner_ended, false, &owner_links, NULL};
 
 void sr_lock_take(SrLock *lock, SrTask *t) {
@@ -109,7 +109,7 @@ static bool link_owner(const SrTask *t, SrLink *link) {
   return false;
 }
 
-static const SrLinks acquire_links = {link_owner, NULL};
+static const SrLinks acquire_links = {link_owner, NULL, false};
 static const SrKind acquire_kind = {"lock", abort_acquire, NULL, false, &acquire_links, undo_acquire};
 
 /* From the owner of a lock to those that wait for it, without those that were notified by a condition. */
