@@ -12,15 +12,20 @@ static bool on_ended(SrJoin *join, const SrEnding *ending) {
     sr_join_keep_result(join, ending);
     return false;
   }
-  if (join->keeps_errors && !join->decided) {
-    sr_join_keep_error(join, ending);
-    return false;
-  }
   if (join->decided) {
     sr_join_look_at(ending);
     return false;
   }
-  sr_join_set_error(join, ending);
+  sr_join_push_error(join, ending);
+  if (join->decided) {
+    lua_pop(ending->L, 1);
+    return false;
+  }
+  if (join->keeps_errors) {
+    sr_join_keep_error(join, ending);
+    return false;
+  }
+  sr_join_set_value(join, ending);
   join->winner = ending->index + 1;
   return true;
 }

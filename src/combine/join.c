@@ -71,30 +71,19 @@ void sr_join_look_at(const SrEnding *ending) {
   lua_pop(ending->L, 1);
 }
 
-static void push_error(SrJoin *join, const SrEnding *ending) {
+void sr_join_push_error(SrJoin *join, const SrEnding *ending) {
   sr_push_failure(ending->L, ending->handle);
   if (sr_test_task(ending->L, ending->handle) != NULL) sr_note_origin(ending->L, join->block.task, ending->handle);
 }
 
 void sr_join_keep_error(SrJoin *join, const SrEnding *ending) {
-  push_error(join, ending);
   join->kept[1] += !lua_isnil(ending->L, -1);
   keep(join, ending, SR_JOIN_ERRORS);
 }
 
-static void set_value(SrJoin *join, const SrEnding *ending) {
+void sr_join_set_value(SrJoin *join, const SrEnding *ending) {
   if (ending->L != join->host) lua_xmove(ending->L, join->host, 1);
   lua_replace(join->host, SR_JOIN_VALUE);
-}
-
-void sr_join_set_error(SrJoin *join, const SrEnding *ending) {
-  push_error(join, ending);
-  set_value(join, ending);
-}
-
-void sr_join_set_handle(SrJoin *join, const SrEnding *ending) {
-  lua_pushvalue(ending->L, ending->handle);
-  set_value(join, ending);
 }
 
 /* --- deciding --------------------------------------------------------------- */

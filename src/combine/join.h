@@ -95,11 +95,14 @@ void sr_join_decide(SrJoin *join);
 void sr_join_keep_result(SrJoin *join, const SrEnding *ending);
 /* Somebody has looked at its error now. [-0, +0, -] */
 void sr_join_look_at(const SrEnding *ending);
-/* Moves the error to the host's errors. [-0, +0, m] */
+/*
+** Pushes the error onto ending->L; somebody has looked at it now. Finalizers run: another item may have ended, and
+** the join may have been decided. [-0, +1, m]
+*/
+void sr_join_push_error(SrJoin *join, const SrEnding *ending);
+/* Moves the error, which is on top of ending->L, to the host's errors. [-1, +0, m] */
 void sr_join_keep_error(SrJoin *join, const SrEnding *ending);
-/* Makes the error what decided: SR_JOIN_VALUE. [-0, +0, m] */
-void sr_join_set_error(SrJoin *join, const SrEnding *ending);
-/* The same with the handle. [-0, +0, -] */
-void sr_join_set_handle(SrJoin *join, const SrEnding *ending);
+/* Makes the value on top of ending->L what decided: SR_JOIN_VALUE. [-1, +0, -] */
+void sr_join_set_value(SrJoin *join, const SrEnding *ending);
 
 #endif

@@ -15,18 +15,37 @@ static bool beats_winner(const SrJoin *join, const SrEnding *ending) {
          join->turn == join->block.task->rt->turn;
 }
 
-static void win(SrJoin *join, const SrEnding *ending) {
-  join->winner = ending->index + 1;
-  join->status = (uint8_t)ending->status;
+/* Pushes what the winner leaves: its handle, or its error, at which nobody else looks. Finalizers run. [-0, +1, m] */
+static void push_left(SrJoin *join, const SrEnding *ending) {
   if (ending->status == SR_DONE)
-    sr_join_set_handle(join, ending);
+    lua_pushvalue(ending->L, ending->handle);
   else
-    sr_join_set_error(join, ending);
+    sr_join_push_error(join, ending);
 }
 
-/* The rest was cancelled by us: how it ended is looked at by nobody else. */
+/* Takes what was pushed: while that was done another may have come before it. [-1, +0, -] */
+static void win_or_lose(SrJoin *join, const SrEnding *ending) {
+  if (!beats_winner(join, ending)) {
+    lua_pop(ending->L, 1);
+    return;
+  }
+  join->winner = ending->index + 1;
+  join->status = (uint8_t)ending->status;
+  sr_join_set_value(join, ending);
+}
+
+/* Who loses was cancelled by us: how it ended is looked at by nobody else. */
 static void drop(const SrEnding *ending) {
   if (ending->status != SR_DONE) sr_join_look_at(ending);
+}
+
+static void compete(SrJoin *join, const SrEnding *ending) {
+  if (!beats_winner(join, ending)) {
+    drop(ending);
+    return;
+  }
+  push_left(join, ending);
+  win_or_lose(join, ending);
 }
 
 static int return_winner(lua_State *L, const SrJoin *join) {
@@ -40,10 +59,7 @@ static int return_winner(lua_State *L, const SrJoin *join) {
 /* --- race and any ----------------------------------------------------------- */
 
 static bool on_race_ended(SrJoin *join, const SrEnding *ending) {
-  if (beats_winner(join, ending))
-    win(join, ending);
-  else
-    drop(ending);
+  compete(join, ending);
   return true;
 }
 
@@ -55,11 +71,16 @@ static int k_race(lua_State *L, int status, lua_KContext ctx) {
 
 static bool on_any_ended(SrJoin *join, const SrEnding *ending) {
   if (ending->status == SR_DONE) {
-    if (beats_winner(join, ending)) win(join, ending);
+    compete(join, ending);
     return true;
   }
-  if (join->decided)
+  if (join->decided) {
     drop(ending);
+    return false;
+  }
+  sr_join_push_error(join, ending);
+  if (join->decided)
+    lua_pop(ending->L, 1);
   else
     sr_join_keep_error(join, ending);
   return false;
