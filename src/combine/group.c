@@ -216,8 +216,9 @@ static int k_left(lua_State *L, int status, lua_KContext ctx) {
   if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) return sr_throw(L, t);
   t->future.outcome = SR_WOKEN;
   if (!group.has_error) return return_results(L, t, &group, outcome);
-  if (!is_function) return 0; /* the error goes on by itself */
-  if (sr_is_own_cancel(L, GROUP_ERROR, t, &cause) && cause == group.block.serial) return 0;
+  bool is_mine = sr_is_own_cancel(L, GROUP_ERROR, t, &cause) && cause == group.block.serial;
+  if (is_mine) sr_throw_outer(L, t);
+  if (is_mine || !is_function) return 0; /* as a block: the error goes on by itself */
   lua_pushvalue(L, GROUP_ERROR);
   return lua_error(L);
 }

@@ -12,9 +12,9 @@ static const SrBlockOps shield_ops = {"shield", NULL, NULL, NULL};
 enum { SHIELD_HANDLER = 3 };
 
 /* The limit passed: what comes out is the cancellation from outside, which has waited until now. */
-static bool is_limit(lua_State *L, SrTask *t, uint64_t serial) {
+static bool is_limit(lua_State *L, const SrTask *t, uint64_t serial) {
   uint64_t cause;
-  return sr_is_own_cancel(L, -1, t, &cause) && cause == serial && t->current->cause != NULL;
+  return sr_is_own_cancel(L, -1, t, &cause) && cause == serial;
 }
 
 static int k_shield(lua_State *L, int status, lua_KContext ctx) {
@@ -26,7 +26,7 @@ static int k_shield(lua_State *L, int status, lua_KContext ctx) {
   if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : sr_return(L, t, top - SHIELD_HANDLER);
   if (forgotten) sr_debug_forgotten(L);
   lua_settop(L, top);
-  if (is_limit(L, t, serial)) sr_push_cancelled(L, t);
+  if (is_limit(L, t, serial)) sr_throw_outer(L, t);
   return lua_error(L);
 }
 

@@ -2,8 +2,9 @@
 /*
 ** timeout and wait_for: a scope with a deadline.
 **
-** Invariant: TimeoutError is raised only where the CancelledError of this very scope comes out.
-** Results that are there, other errors and outer cancellations pass unchanged.
+** Invariant: TimeoutError is raised only where the CancelledError of this very scope comes out, and no
+** scope around it has been cancelled meanwhile: the outermost cancellation counts. Results that are there,
+** other errors and outer cancellations pass unchanged.
 */
 #include <math.h>
 
@@ -56,7 +57,9 @@ static bool is_mine(lua_State *L, int index, uint64_t serial) {
   return t != NULL && sr_is_own_cancel(L, index, t, &cause) && cause == serial;
 }
 
-static int raise_timeout(lua_State *L, double seconds) {
+/* The CancelledError of the block that was just left has come out of it. */
+static int raise_timeout(lua_State *L, SrTask *t, double seconds) {
+  sr_throw_outer(L, t);
   lua_pushnumber(L, (lua_Number)seconds);
   sr_push_error(L, "TimeoutError", "ETIMEDOUT", "timed out after %s seconds", lua_tostring(L, -1));
   lua_pushnumber(L, (lua_Number)seconds);
@@ -71,11 +74,12 @@ static int l_close(lua_State *L) {
   if (block == NULL) return 0;
   if (block->task->co != L) return luaL_error(L, "timeout:close: it belongs to another task");
   sr_block_check_leave(L, block, "timeout:close");
+  SrTask *t = block->task;
   double seconds = block->seconds;
   lua_settop(L, 2);
   timeout->expired = block->expired;
   bool forgotten = sr_block_close(L, block);
-  if (is_mine(L, 2, timeout->serial)) return raise_timeout(L, seconds);
+  if (is_mine(L, 2, timeout->serial)) return raise_timeout(L, t, seconds);
   if (!forgotten) return 0;
   if (lua_isnil(L, 2)) return lua_error(L);
   sr_debug_forgotten(L);
@@ -166,7 +170,7 @@ static int k_wait_for(lua_State *L, int status, lua_KContext ctx) {
   if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : sr_return(L, t, top - WAIT_HANDLER);
   if (forgotten) sr_debug_forgotten(L);
   lua_settop(L, top);
-  return is_mine(L, top, serial) ? raise_timeout(L, seconds) : lua_error(L);
+  return is_mine(L, top, serial) ? raise_timeout(L, t, seconds) : lua_error(L);
 }
 
 /* wait_for(awaitable, seconds): its results, or TimeoutError. Runs in the calling task. Waits. */

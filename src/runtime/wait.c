@@ -130,6 +130,12 @@ int sr_throw(lua_State *L, SrTask *t) {
   return lua_error(L);
 }
 
+void sr_throw_outer(lua_State *L, SrTask *t) {
+  if (t->current->cause == NULL) return;
+  sr_push_cancelled(L, t);
+  lua_error(L);
+}
+
 /* The counter of raised cancellations stops here. */
 enum { RAISED_LIMIT = 60000 };
 
