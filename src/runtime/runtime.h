@@ -98,12 +98,16 @@ static inline SrTask *sr_check_wait(lua_State *L, const char *function) {
   return sr_check_wait_in(L, sr_rt(L), function);
 }
 
-/* Puts a task at the end of the ready queue. */
+/*
+** Puts a task at the end of the ready queue. libuv up to 1.44 runs timers, and each version idle and prepare
+** callbacks, before it polls: the poll must not block once a task is ready.
+*/
 static inline void sr_ready(SrRuntime *rt, SrTask *t) {
   t->waiter.next = NULL;
-  if (rt->newest == NULL)
+  if (rt->newest == NULL) {
     rt->ready = &t->waiter;
-  else
+    if (rt->clock.polled != NULL) uv_stop(rt->clock.polled);
+  } else
     rt->newest->next = &t->waiter;
   rt->newest = &t->waiter;
   rt->ready_count++;
