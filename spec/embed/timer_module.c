@@ -167,7 +167,7 @@ typedef struct Work {
   int owners;
 } Work;
 
-static lua_Integer works_done; /* completions so far, late ones included */
+static atomic_int works_done; /* completions so far, late ones included */
 
 static void drop_work(Work *work) {
   if (--work->owners == 0) free(work);
@@ -249,7 +249,7 @@ typedef struct Labour {
   int owners;
 } Labour;
 
-static lua_Integer labours; /* threads not joined yet */
+static atomic_int labours; /* threads not joined yet */
 
 static void drop_labour(Labour *labour) {
   if (--labour->owners == 0) free(labour);

@@ -40,6 +40,11 @@ struct SrRuntime {
   unsigned hops;                   /* tasks looked at in the present search for a cycle */
   const SrTask *via;               /* the one by way of which it was found */
   volatile sig_atomic_t interrupt; /* Ctrl-C came and has not been raised yet */
+  SrRuntime *next_owner;           /* of SIGINT, in the process: see interrupt.c */
+  uv_thread_t thread;              /* in which the run is */
+  bool has_sigint;                 /* it is one of them */
+  bool is_told;                    /* of the first Ctrl-C */
+  bool is_nudged;                  /* that was sent on to its thread and has not come there yet */
   SrClock clock;
   SrScope root;        /* of the run */
   uv_loop_t *loop;     /* of the run, or NULL */
