@@ -243,6 +243,27 @@ end)
 ]], "")))
   end)
 
+  it("does not warn of a step that goes on when it has been switched off, nor in coroutines of the user's", function()
+    local busy = "local function busy() local before = async.now() while async.now() - before < 0.05 do end end "
+    assert.equal("", (warnings(busy .. [[
+async.debug{slow = 0.02}
+async.run(function()
+  async.spawn(function()
+    local co = coroutine.wrap(function()
+      while true do coroutine.yield() busy() end
+    end)
+    co()
+    async.debug(false)
+    busy()
+    async.sleep(0)
+    co()
+    async.sleep(0)
+    co()
+  end):await()
+end)
+]], "")))
+  end)
+
   it("does not change what a program does", function()
     local result = script[[
 async.debug{slow = 0}

@@ -152,8 +152,8 @@ static int l_cancel(lua_State *L) {
 
 static bool is_interrupt(lua_State *L, int index) {
   if (!sr_is_error(L, index)) return false;
-  lua_getfield(L, index, "code");
-  bool is = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "EINTR") == 0;
+  lua_getfield(L, index, "name");
+  bool is = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "InterruptError") == 0;
   lua_pop(L, 1);
   return is;
 }

@@ -89,6 +89,10 @@ static int l_warn_slow(lua_State *L) {
 static void on_sample(lua_State *L, lua_Debug *ar) {
   (void)ar;
   SrRuntime *rt = sr_find_runtime(L);
+  if (!rt->debug) { /* switched off in this step, or before: a coroutine of the user's own inherits the hook */
+    lua_sethook(L, NULL, 0, 0);
+    return;
+  }
   int64_t elapsed = (int64_t)uv_hrtime() - rt->step_started;
   if (rt->current == NULL || elapsed < rt->slow || rt->step_warned) return;
   rt->step_warned = true;

@@ -25,11 +25,19 @@ static SrRuntime *owners;
 
 /* --- the hook --------------------------------------------------------------- */
 
+/* Gives the coroutine the hook back that others may have, see sr_coroutine_hook. */
+static void unhook(lua_State *co, lua_State *base) {
+  lua_sethook(co, lua_gethook(base), lua_gethookmask(base), lua_gethookcount(base));
+}
+
 /* Runs in Lua code that did not wait since Ctrl-C. */
 static void on_hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
-  lua_sethook(L, NULL, 0, 0);
   SrRuntime *rt = sr_find_runtime(L);
+  if (rt->is_running)
+    unhook(L, rt->base);
+  else
+    lua_sethook(L, NULL, 0, 0); /* a coroutine of the user's own that was made with the hook of a task */
   if (!rt->interrupt || rt->current == NULL) return;
   if (rt->current == rt->main_task) {
     if (!sr_is_interrupted(rt->current)) return; /* shielded */
@@ -41,11 +49,11 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
 }
 
 void sr_interrupt_hook(lua_State *co) {
-  if (lua_gethook(co) == NULL) lua_sethook(co, on_hook, LUA_MASKCOUNT, GRACE);
+  if (lua_gethook(co) != on_hook) lua_sethook(co, on_hook, LUA_MASKCOUNT, GRACE);
 }
 
-void sr_interrupt_unhook(lua_State *co) {
-  if (lua_gethook(co) == on_hook) lua_sethook(co, NULL, 0, 0);
+void sr_interrupt_unhook(lua_State *co, lua_State *base) {
+  if (lua_gethook(co) == on_hook) unhook(co, base);
 }
 
 /* --- the handler ------------------------------------------------------------ */

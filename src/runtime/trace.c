@@ -128,9 +128,8 @@ void sr_push_where(lua_State *L, SrTask *t) {
     sr_push_place(L, &t->scope);
 }
 
-/* Pushes "[task 'name' spawned at place]". */
-static void push_label(lua_State *L, SrTask *t) {
-  sr_push_name(L, t);
+/* Pushes "[task 'name' spawned at place]", given its name on top. [-1, +1, m] */
+static void push_label(lua_State *L, const SrTask *t) {
   sr_push_place(L, &t->scope);
   lua_pushfstring(L, "[task '%s' spawned at %s]", lua_tostring(L, -2), lua_tostring(L, -1));
   lua_replace(L, -3);
@@ -143,6 +142,7 @@ static void push_stack_of(lua_State *L, SrTask *t, int level) {
     sr_push_stack(L, t->co, level);
   else
     lua_pushliteral(L, "stack traceback: (not running)");
+  sr_push_name(L, t);
   push_label(L, t);
   lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
   lua_replace(L, -3);
@@ -153,11 +153,13 @@ void sr_push_task_trace(lua_State *L, int index) {
   SrTask *t = sr_test_task(L, index);
   if (t->future.status == SR_FAILED) {
     sr_push_failure_trace(L, index);
-    return;
+    if (!lua_isnil(L, -1)) return;
+    lua_pop(L, 1); /* nothing in it was running: it forgot a block, or there was no memory */
   }
-  if (t->future.state == SR_ENDED)
+  if (t->future.state == SR_ENDED) {
+    sr_push_name_of(L, index);
     push_label(L, t);
-  else
+  } else
     push_stack_of(L, t, 0);
 }
 

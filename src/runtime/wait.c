@@ -144,7 +144,7 @@ int sr_throw_pending(lua_State *L, SrTask *t) {
   if (t->current->cause == NULL && sr_is_interrupted(t)) {
     t->future.outcome = SR_BY_INTERRUPT;
     t->rt->interrupt = 0;
-    sr_interrupt_unhook(L);
+    sr_interrupt_unhook(L, t->rt->base);
   } else if (t->raised < RAISED_LIMIT)
     t->raised++;
   return sr_throw(L, t);
