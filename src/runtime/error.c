@@ -49,7 +49,10 @@ uint64_t sr_scope_serial(const SrScope *scope) {
 }
 
 void sr_push_cancelled(lua_State *L, SrTask *t) {
-  const SrScope *cause = t->current->cause;
+  sr_push_cancelled_by(L, t, t->current->cause);
+}
+
+void sr_push_cancelled_by(lua_State *L, SrTask *t, const SrScope *cause) {
   sr_scope_push_reason(L, cause);
   if (lua_type(L, -1) == LUA_TSTRING)
     sr_push_error(L, "CancelledError", "ECANCELED", "cancelled: %s", lua_tostring(L, -1));

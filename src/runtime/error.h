@@ -11,6 +11,8 @@
 void sr_push_error(lua_State *L, const char *name, const char *code, const char *format, ...);
 /* Pushes the CancelledError of the scope that cancels this task now. [-0, +1, m] */
 void sr_push_cancelled(lua_State *L, SrTask *t);
+/* The same, raised by another scope than that which the next await would name. [-0, +1, m] */
+void sr_push_cancelled_by(lua_State *L, SrTask *t, const SrScope *cause);
 /* Pushes a GroupError over the list of `count` errors at `errors` (absolute). [-0, +1, m] */
 void sr_push_group_error(lua_State *L, int errors, uint32_t count);
 /* Pushes the text of any error value; a __tostring that fails is no failure here. [-0, +1, m] */
