@@ -11,6 +11,7 @@
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/forgotten.h"
 #include "runtime/trace.h"
 
 typedef struct Block {
@@ -237,10 +238,22 @@ static int l_add_error(lua_State *L) {
   return 0;
 }
 
+static int leave(lua_State *L, Block *group);
+
+static int k_forgotten_joined(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  Block *group = (Block *)ctx;
+  sr_forgotten_joined(L, group->block.task);
+  return leave(L, group);
+}
+
 /* The error of the block, if it has one, is at GROUP_ERROR. */
 static int leave(lua_State *L, Block *group) {
   SrTask *t = group->block.task;
   lua_KContext ctx = (lua_KContext)group;
+  SrBlock *forgotten = sr_forgotten_block(L, t, &group->block.scope);
+  if (forgotten != NULL) return sr_forgotten_join(L, t, forgotten, k_forgotten_joined, ctx);
+  if (group->has_error) sr_forgotten_blame(L, t, &group->block.scope, GROUP_ERROR);
   if (sr_block_close_inner(L, &group->block)) {
     if (group->has_error)
       sr_debug_forgotten(L);

@@ -11,6 +11,7 @@
 #include "combine/combine.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
+#include "runtime/forgotten.h"
 
 typedef struct Timeout {
   SrObject head;
@@ -67,16 +68,16 @@ static int raise_timeout(lua_State *L, SrTask *t, double seconds) {
   return lua_error(L);
 }
 
-/* timeout:close(), __close(timeout, err) */
-static int l_close(lua_State *L) {
-  Timeout *timeout = check_timeout(L, "timeout:close");
-  SrBlock *block = alive(L, timeout);
-  if (block == NULL) return 0;
-  if (block->task->co != L) return luaL_error(L, "timeout:close: it belongs to another task");
-  sr_block_check_leave(L, block, "timeout:close");
+static int k_forgotten_joined(lua_State *L, int status, lua_KContext ctx);
+
+/* The frame is (timeout, error). */
+static int leave(lua_State *L, Timeout *timeout) {
+  SrBlock *block = timeout->block;
   SrTask *t = block->task;
   double seconds = block->seconds;
-  lua_settop(L, 2);
+  SrBlock *busy = sr_forgotten_block(L, t, &block->scope);
+  if (busy != NULL) return sr_forgotten_join(L, t, busy, k_forgotten_joined, (lua_KContext)timeout);
+  sr_forgotten_blame(L, t, &block->scope, 2);
   timeout->expired = block->expired;
   bool forgotten = sr_block_close(L, block);
   if (is_mine(L, 2, timeout->serial)) return raise_timeout(L, t, seconds);
@@ -84,6 +85,24 @@ static int l_close(lua_State *L) {
   if (lua_isnil(L, 2)) return lua_error(L);
   sr_debug_forgotten(L);
   return 0;
+}
+
+static int k_forgotten_joined(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  Timeout *timeout = (Timeout *)ctx;
+  sr_forgotten_joined(L, timeout->block->task);
+  return leave(L, timeout);
+}
+
+/* timeout:close(), __close(timeout, err) */
+static int l_close(lua_State *L) {
+  Timeout *timeout = check_timeout(L, "timeout:close");
+  SrBlock *block = alive(L, timeout);
+  if (block == NULL) return 0;
+  if (block->task->co != L) return luaL_error(L, "timeout:close: it belongs to another task");
+  sr_block_check_leave(L, block, "timeout:close");
+  lua_settop(L, 2);
+  return leave(L, timeout);
 }
 
 /* timeout:reschedule(seconds): a new deadline, from now; nil: none */
@@ -160,17 +179,34 @@ int sr_push_call(lua_State *L, int index, bool owns) {
 /* The frame: (awaitable, seconds, handler, results...). */
 enum { WAIT_HANDLER = 3 };
 
-static int k_wait_for(lua_State *L, int status, lua_KContext ctx) {
-  SrBlock *block = (SrBlock *)ctx;
+static int k_joined(lua_State *L, int status, lua_KContext ctx);
+
+static int leave_wait_for(lua_State *L, SrBlock *block) {
   uint64_t serial = block->serial;
   double seconds = block->seconds;
+  bool failed = block->failed;
   SrTask *t = block->task;
   int top = lua_gettop(L);
+  SrBlock *busy = sr_forgotten_block(L, t, &block->scope);
+  if (busy != NULL) return sr_forgotten_join(L, t, busy, k_joined, (lua_KContext)block);
+  if (failed) sr_forgotten_blame(L, t, &block->scope, top);
   bool forgotten = sr_block_close(L, block);
-  if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : sr_return(L, t, top - WAIT_HANDLER);
+  if (!failed) return forgotten ? lua_error(L) : sr_return(L, t, top - WAIT_HANDLER);
   if (forgotten) sr_debug_forgotten(L);
   lua_settop(L, top);
   return is_mine(L, top, serial) ? raise_timeout(L, t, seconds) : lua_error(L);
+}
+
+static int k_joined(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  sr_forgotten_joined(L, ((SrBlock *)ctx)->task);
+  return leave_wait_for(L, (SrBlock *)ctx);
+}
+
+static int k_wait_for(lua_State *L, int status, lua_KContext ctx) {
+  SrBlock *block = (SrBlock *)ctx;
+  block->failed = status != LUA_OK && status != LUA_YIELD;
+  return leave_wait_for(L, block);
 }
 
 /* wait_for(awaitable, seconds): its results, or TimeoutError. Runs in the calling task. Waits. */

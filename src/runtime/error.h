@@ -26,6 +26,8 @@ bool sr_is_error(lua_State *L, int index);
 bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint64_t *serial);
 /* The same, by just that scope. [-0, +0, -] */
 bool sr_is_cancel_by(lua_State *L, int index, const SrTask *t, const SrScope *cause);
+/* Makes the CancelledError at `index` that of another scope. [-0, +0, -] */
+void sr_set_cancel_cause(lua_State *L, int index, const SrScope *cause);
 /* The serial of the block that is this scope, 0 for a task or the run. */
 uint64_t sr_scope_serial(const SrScope *scope);
 

@@ -8,6 +8,7 @@
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/forgotten.h"
 #include "runtime/interrupt.h"
 #include "runtime/pool.h"
 #include "runtime/trace.h"
@@ -170,6 +171,7 @@ static void end_body(lua_State *L, SrTask *t, bool ok) {
     ok = false;
   }
   if (t->is_anchored && t == t->rt->current) lift(L, t); /* else it was resumed by hand */
+  if (!ok) sr_forgotten_blame(L, t, &t->scope, BODY_RESULTS);
   if (t->current != &t->scope && sr_block_close_all(L, t)) {
     if (ok)
       lua_insert(L, BODY_RESULTS);
@@ -231,12 +233,25 @@ static int drop_hook(lua_State *L, lua_State *base, int status) {
   return LUA_ERRRUN;
 }
 
+static int k_body(lua_State *L, int status, lua_KContext ctx);
+
+/* The groups that a task forgot have ended; `ok` is how its function came out. */
+static int k_joined(lua_State *L, int status, lua_KContext ok) {
+  (void)status;
+  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
+  if (t == sr_rt(L)->current) sr_forgotten_joined(L, t);
+  return k_body(L, ok ? LUA_OK : LUA_ERRRUN, 0);
+}
+
 static int k_body(lua_State *L, int status, lua_KContext ctx) {
   SrRuntime *rt = sr_rt(L);
   SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
+  SrBlock *busy;
   (void)ctx;
   do {
     if (t != rt->current && !sr_end_stray_wait(t)) return 0;
+    if (t->current != &t->scope && (busy = sr_forgotten_block(L, t, &t->scope)) != NULL)
+      return sr_forgotten_join(L, t, busy, k_joined, status == LUA_OK || status == LUA_YIELD);
     if (sr_coroutine_is_hooked(L, rt->base)) status = drop_hook(L, rt->base, status);
     end_body(L, t, status == LUA_OK || status == LUA_YIELD);
     t = take_next(L, rt, t);
