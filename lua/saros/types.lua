@@ -254,7 +254,9 @@ function async.as_completed(list) end
 function async.wait_for(awaitable, seconds) end
 
 ---A deadline for the rest of the block: `local scope <close> = async.timeout(2)`. When it passes, the
----awaits in the block are cancelled, and TimeoutError leaves the block.
+---awaits in the block are cancelled, and TimeoutError leaves the block, unless a scope around it has been
+---cancelled by then: that counts. Made without `<close>` it lasts until what is around it is left; the
+---CancelledError says so, with the place.
 ---@param seconds? number  nil for none, until `reschedule`
 ---@return saros.Timeout
 function async.timeout(seconds) end
@@ -279,6 +281,8 @@ function Timeout:close() end
 ---
 ---Given a function, runs `fn(group)` as the block and returns its results; `group:cancel()` then ends
 ---it without an error.
+---
+---One made without `<close>` is cancelled and joined when what is around it is left, which raises an error.
 ---@return saros.TaskGroup
 ---@overload async fun(fn: async fun(group: saros.TaskGroup): ...): ...
 function async.task_group() end
@@ -849,12 +853,12 @@ function json.array(t) end
 ---@return string
 function async.tree() end
 
----Sets who is told of failures that nobody looked at. The default writes them to standard error.
+---Sets who is told of failures that nobody looked at, and of locks that a task left held. The default writes them to standard error.
 ---@param fn? fun(err: any, task: saros.Task)  nil restores the default
 function async.on_error(fn) end
 
 ---Warnings on standard error: of a task that holds the loop up, of cancellations that are swallowed,
----of scopes without `<close>`, of things the collector had to close. Also `SAROS_DEBUG=1` in the
+---of waits in a `__close` that a cancellation makes fail, of scopes without `<close>`, of things the collector had to close. Also `SAROS_DEBUG=1` in the
 ---environment.
 ---@param on boolean|{slow?: number}  `slow`: seconds a task may hold the loop
 function async.debug(on) end

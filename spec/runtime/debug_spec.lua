@@ -174,7 +174,8 @@ async.run(function()
   task:error()
 end)
 ]])
-        local first, second = text:match "'tidy' waits in a __close.-async%.shield.-here:\n(.-)it was cancelled here:\n(.*)"
+        local first, second = text:match(
+          "'tidy' waits in a __close.-async%.shield.-here:\n(.-)it was cancelled here:\n(.*)")
         assert.is_string(first, text)
         assert.matches(path .. ":6", first, 1, true)
         assert.matches(path .. ":8", second, 1, true)
