@@ -9,13 +9,37 @@ local generator = {}
 
 local first = { return_when = "first_completed" }
 
+-- Waits until the loop asks for a value. One that was left asks for none, though a shield be around.
+local function wait_until_wanted(self)
+  if not self.finished then self.wanted:await() end
+  if self.finished then internal.raise_left() end
+end
+
+-- Runs in the producer's task: hands the values over and waits until the consumer asks again. If the `yield`
+-- before this one was interrupted, the loop has not asked yet.
+local function hand_over(self, ...)
+  local values = table.pack(...)
+  if self.finished or not self.given or self.given:done() then wait_until_wanted(self) end
+  self.values = values
+  self.wanted = async.future()
+  self.given:set()
+  wait_until_wanted(self)
+end
+
+-- The loop was left: a producer that waits in `yield`, out of reach of its cancellation, goes on.
+local function release(self)
+  self.finished = true
+  if self.wanted then self.wanted:set() end
+end
+
 -- What the loop holds, and the iterator; the producer does not, so that the collector finds out when both are gone.
 local Handle = {
   -- Cancels and joins the producer when the loop is left. Errors of its cleanup are raised.
   __close = function(handle)
     local self = handle.state
     local task = self.task
-    self.finished = true
+    if task and task ~= async.current_task() then task:cancel() end
+    release(self)
     if task == nil then return end
     task:close()
     if task:status() == "failed" and not self.raised then error(task:error(), 0) end
@@ -26,18 +50,11 @@ local Handle = {
     local self = handle.state
     if not self.finished and self.task and not self.task:done() then
       self.task:cancel()
+      release(self)
       internal.collected("generator", self.place)
     end
   end,
 }
-
--- Runs in the producer's task: hands the values over and waits until the consumer asks again.
-local function hand_over(self, ...)
-  self.values = table.pack(...)
-  self.wanted = async.future()
-  self.given:set()
-  self.wanted:await()
-end
 
 -- Lets the producer go on, for the first time or behind its yield. A request stands until it is met,
 -- also if the step that made it was cancelled.

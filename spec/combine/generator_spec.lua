@@ -170,6 +170,134 @@ describe("generator", function()
     assert.is_nil(step())
   end)
 
+  it("goes on with a yield after one that was interrupted while the body of the loop was away", function()
+    local interruptions = {
+      function(fn) pcall(async.wait_for, fn, 1) end,
+      function(fn)
+        pcall(function()
+          local _ <close> = async.timeout(1)
+          fn()
+        end)
+      end,
+      function(fn)
+        async.task_group(function(group)
+          group:spawn(function()
+            async.sleep(1)
+            group:cancel()
+          end)
+          fn()
+        end)
+      end,
+      function(fn) for _ = 1, 3 do pcall(async.wait_for, fn, 0) end end,
+    }
+    for _, interrupted in ipairs(interruptions) do
+      for _, away in ipairs {0, 0.5, 5} do
+        local seen = {}
+        for value in async.generator(function(yield)
+          for i = 1, 4 do
+            if i % 2 == 1 then interrupted(function() yield(i) end) else yield(i) end
+          end
+        end) do
+          seen[#seen + 1] = value
+          async.sleep(away)
+        end
+        assert.equal(seen[1], 1)
+        for i = 2, #seen do assert.is_true(seen[i] >= seen[i - 1]) end
+        assert.equal(4, seen[#seen])
+      end
+    end
+  end)
+
+  it("does not make a value before it is asked for, though a yield was interrupted", function()
+    local log = {}
+    for value in async.generator(function(yield)
+      pcall(async.wait_for, function() yield "a" end, 1)
+      log[#log + 1] = "interrupted"
+      yield "b"
+      log[#log + 1] = "back"
+    end) do
+      log[#log + 1] = value
+      async.sleep(5)
+      log[#log + 1] = "asks"
+    end
+    assert.same({"a", "interrupted", "asks", "b", "asks", "back"}, log)
+  end)
+
+  it("raises CancelledError in a yield after its loop was left, in a shield too", function()
+    local shields = {
+      function(fn) async.shield(fn) end,
+      function(fn) async.shield(fn, 100) end,
+      function(fn) async.shield(function() async.shield(fn) end) end,
+      function(fn) async.shield(function() async.wait_for(fn, 100) end) end,
+      function(fn) fn() end,
+    }
+    for _, shielded in ipairs(shields) do
+      for _, before in ipairs {0, 1} do -- values that are taken
+        local errors, task = {}, nil
+        local before_time = async.now()
+        for _ in async.generator(function(yield)
+          task = async.current_task()
+          for _ = 1, before do yield(0) end
+          shielded(function()
+            for i = 1, 5 do
+              local ok, err = pcall(yield, i)
+              if not ok then errors[#errors + 1] = err end
+            end
+            yield(6)
+          end)
+          error "not reached"
+        end) do
+          if before == 0 then break end
+          before = before - 1
+        end
+        assert.equal("cancelled", task:status())
+        assert.is_true(#errors > 0)
+        for _, err in ipairs(errors) do
+          assert.is_true(async.is_error(err, "CancelledError"))
+          assert.equal(task, err.task)
+        end
+        assert.equal(before_time, async.now())
+      end
+    end
+    assert.equal(0, others())
+  end)
+
+  it("starves nobody with a yield that is tried again and again in a shield, and is joined", function()
+    local count = 0
+    for value in async.generator(function(yield)
+      async.shield(function()
+        while async.now() < 3 do
+          if not pcall(yield, 1) then
+            count = count + 1
+            async.sleep(1)
+          end
+        end
+      end)
+    end) do
+      if value == 1 then break end
+    end
+    assert.equal(3, count)
+  end)
+
+  it("that the collector closes goes on in a yield in a shield", function()
+    local log = {}
+    do
+      local step = async.generator(function(yield)
+        async.shield(function()
+          local _, err = pcall(yield, 1)
+          log[1] = err.name
+        end)
+      end)
+      assert.equal(1, step())
+    end
+    for _ = 1, 3 do
+      collectgarbage()
+      async.sleep(0)
+    end
+    assert.same({"CancelledError"}, log)
+    assert.equal(0, others())
+  end)
+
   it("can be made outside of a run", outside(function()
     local next_value, state, control, closing = async.generator(function(yield) yield "value" end)
     inside(function()

@@ -404,6 +404,31 @@ local function behaves_as_group(group_of)
     assert.equal(2, semaphore:available())
   end)
 
+  it("takes no error for Ctrl-C but an InterruptError", function()
+    local own = async.error{name = "SystemError", message = "interrupted system call", code = "EINTR"}
+    for _, run in ipairs{block, async.task_group} do
+      local done = false
+      local err = support.raises("GroupError", run, function(group)
+        group:spawn(function()
+          local _ <close> = setmetatable({}, {__close = function() done = async.current_task():status() end})
+          async.sleep(100)
+        end)
+        async.sleep(0)
+        error(own, 0)
+      end)
+      assert.same({own}, err.errors)
+      assert.equal("pending", done)
+    end
+    local status, err = support.outcome(async.spawn(function()
+      local _ <close> = async.timeout(1)
+      block(function()
+        support.is_cancelled(async.sleep, 9)
+        error(own, 0)
+      end)
+    end))
+    assert.same({"failed", "GroupError"}, {status, err.name})
+  end)
+
   it("reports none of the failures that it raises", outside(function()
     assert.same({}, support.reported(testing.run, function()
       pcall(group_of, function(group)

@@ -87,6 +87,54 @@ describe("an await of a C module", function()
   end))
 end)
 
+describe("a callback that ends the wait of a C module", function()
+  -- The time that fn() takes while another task sleeps for ten seconds.
+  local function beside_a_sleeper(fn)
+    local seconds
+    async.run(function()
+      start(async.sleep, 10)
+      local before = async.now()
+      fn()
+      seconds = async.now() - before
+    end)
+    assert.is_true(seconds < 5, "it took " .. seconds .. " seconds")
+  end
+
+  for _, kind in ipairs{"timer", "idle", "prepare", "check", "async"} do
+    it("is not held up by the poll that follows it: " .. kind, function()
+      beside_a_sleeper(function()
+        for _ = 1, 3 do module.hop(kind) end
+      end)
+    end)
+
+    it("is not held up when it sets a deadline that is nearer: " .. kind, function()
+      beside_a_sleeper(function()
+        for _ = 1, 3 do module.hop(kind, 0.01) end
+      end)
+    end)
+
+    it("ends the wait of each task that it concerns: " .. kind, function()
+      beside_a_sleeper(function()
+        async.gather(
+          function() module.hop(kind) end, function() module.hop(kind, 0.005) end, function() module.hop "timer" end)
+      end)
+    end)
+  end
+
+  it("is not held up where nothing else keeps the loop alive", function()
+    async.run(function() module.hop "timer" module.hop "prepare" end)
+  end)
+
+  it("is not held up in a test, where other time is virtual", function()
+    testing.run(function()
+      local sleeper = start(async.sleep, 30)
+      module.hop("timer", 0.01)
+      assert.equal("pending", sleeper:status())
+      sleeper:close()
+    end)
+  end)
+end)
+
 describe("cancelling an await of a C module", function()
   it("reaches the abort function", inside(function()
     local alarm <close> = module.alarm()

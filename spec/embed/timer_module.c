@@ -3,7 +3,8 @@
 ** A stranger's module: it knows saros by include/saros.h alone. Every kind of operation that
 ** a module may have is here once: a handle that is a resource (alarm), a request that cannot be
 ** taken back (work), a thread that has to be joined (labour), an operation that ends when it
-** likes (errand), deadlines on the clock of saros (doze, fuse) and an await that never waits (ready).
+** likes (errand), deadlines on the clock of saros (doze, fuse), handles whose callbacks come at every point of a
+** turn of the loop (hop) and an await that never waits (ready).
 **
 ** Invariant: what libuv or a thread may still touch lies in memory of its own with two owners,
 ** the userdata and libuv; the last to let go frees it. So neither a cancellation nor lua_close has
@@ -166,7 +167,7 @@ typedef struct Work {
   int owners;
 } Work;
 
-static lua_Integer works_done; /* completions so far, late ones included */
+static atomic_int works_done; /* completions so far, late ones included */
 
 static void drop_work(Work *work) {
   if (--work->owners == 0) free(work);
@@ -248,7 +249,7 @@ typedef struct Labour {
   int owners;
 } Labour;
 
-static lua_Integer labours; /* threads not joined yet */
+static atomic_int labours; /* threads not joined yet */
 
 static void drop_labour(Labour *labour) {
   if (--labour->owners == 0) free(labour);
@@ -473,6 +474,135 @@ static int l_fuse(lua_State *L) {
   return 1;
 }
 
+/* --- hop: woken by a handle of any kind ---------------------------------------- */
+
+#define HOP "timer_module.hop"
+
+typedef struct Hop {
+  union {
+    uv_handle_t any;
+    uv_timer_t timer;
+    uv_idle_t idle;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_async_t async;
+  } handle;
+  uv_async_t kick; /* for check: ends the poll before it */
+  saros_wait wait;
+  saros_timer timer; /* set by the callback, which then does not wake */
+  saros_runtime *rt;
+  double seconds; /* of that timer; below zero: none */
+  int owners;     /* the userdata, and each handle until it is closed */
+} Hop;
+
+static void drop_hop(Hop *hop) {
+  if (--hop->owners == 0) free(hop);
+}
+
+static void on_hop_closed(uv_handle_t *handle) {
+  drop_hop((Hop *)handle->data);
+}
+
+static void close_hop(Hop *hop) {
+  saros->timer_stop(hop->rt, &hop->timer);
+  saros->close(&hop->handle.any, on_hop_closed);
+  saros->close((uv_handle_t *)&hop->kick, on_hop_closed);
+}
+
+static void on_hop_timer(saros_timer *timer) {
+  saros->wake(&CONTAINER(timer, Hop, timer)->wait);
+}
+
+/* Closes nothing: while a handle is being closed libuv does not block, whatever else is to be done. */
+static void on_hop(Hop *hop) {
+  if (hop->seconds < 0)
+    saros->wake(&hop->wait);
+  else
+    saros->timer_start(hop->rt, &hop->timer, hop->seconds);
+}
+
+static void on_hop_by_timer(uv_timer_t *handle) {
+  on_hop((Hop *)handle->data);
+}
+
+static void on_hop_by_idle(uv_idle_t *handle) {
+  uv_idle_stop(handle);
+  on_hop((Hop *)handle->data);
+}
+
+static void on_hop_by_prepare(uv_prepare_t *handle) {
+  uv_prepare_stop(handle);
+  on_hop((Hop *)handle->data);
+}
+
+static void on_hop_by_check(uv_check_t *handle) {
+  uv_check_stop(handle);
+  on_hop((Hop *)handle->data);
+}
+
+static void on_hop_by_async(uv_async_t *handle) {
+  on_hop((Hop *)handle->data);
+}
+
+static void on_kick(uv_async_t *handle) {
+  (void)handle;
+}
+
+static void start_hop(Hop *hop, uv_loop_t *loop, int kind) {
+  uv_async_init(loop, &hop->kick, on_kick);
+  uv_update_time(loop);
+  switch (kind) {
+  case 0: uv_timer_init(loop, &hop->handle.timer), uv_timer_start(&hop->handle.timer, on_hop_by_timer, 0, 0); break;
+  case 1: uv_idle_init(loop, &hop->handle.idle), uv_idle_start(&hop->handle.idle, on_hop_by_idle); break;
+  case 2: uv_prepare_init(loop, &hop->handle.prepare), uv_prepare_start(&hop->handle.prepare, on_hop_by_prepare); break;
+  case 3: uv_check_init(loop, &hop->handle.check), uv_check_start(&hop->handle.check, on_hop_by_check); break;
+  default: uv_async_init(loop, &hop->handle.async, on_hop_by_async), uv_async_send(&hop->handle.async);
+  }
+  hop->handle.any.data = hop->kick.data = hop;
+  if (kind == 3) uv_async_send(&hop->kick);
+}
+
+static int abort_hop(saros_wait *wait) {
+  close_hop(CONTAINER(wait, Hop, wait));
+  return 1;
+}
+
+static const saros_kind hop_kind = {"hop", abort_hop};
+
+static int l_hop_gc(lua_State *L) {
+  Hop **box = (Hop **)lua_touserdata(L, 1);
+  if (*box == NULL) return 0;
+  close_hop(*box);
+  drop_hop(*box);
+  *box = NULL;
+  return 0;
+}
+
+static int k_hop(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  int is_aborted = saros->aborted(L);
+  close_hop(*(Hop **)ctx);
+  return is_aborted ? saros->raise(L) : 0;
+}
+
+/* hop(kind [, seconds]): woken by a callback of that kind, or by a timer of saros that the callback sets. */
+static int l_hop(lua_State *L) {
+  static const char *const kinds[] = {"timer", "idle", "prepare", "check", "async", NULL};
+  int kind = luaL_checkoption(L, 1, NULL, kinds);
+  double seconds = lua_isnoneornil(L, 2) ? -1 : check_seconds(L, "hop", 2);
+  saros->check(L, "hop");
+  if (saros->cancelled(L)) return saros->raise(L);
+  Hop **box = (Hop **)push_box(L, HOP);
+  Hop *hop = (Hop *)new_memory(L, sizeof *hop);
+  *box = hop;
+  hop->rt = saros->runtime(L);
+  hop->seconds = seconds;
+  hop->timer.on_fire = on_hop_timer;
+  hop->owners = 3;
+  start_hop(hop, check_loop(L, "hop"), kind);
+  return saros->park(L, &hop->wait, &hop_kind, k_hop, (lua_KContext)box);
+}
+
 /* --- ready: an await that has its results at hand ----------------------------- */
 
 /* ready(...) */
@@ -501,17 +631,10 @@ static void new_class(lua_State *L, const char *name, const luaL_Reg *methods, l
 SAROS_EXPORT int luaopen_timer_module(lua_State *L);
 
 int luaopen_timer_module(lua_State *L) {
-  static const luaL_Reg functions[] = {{"alarm", l_alarm},
-                                       {"work", l_work},
-                                       {"works_done", l_works_done},
-                                       {"labour", l_labour},
-                                       {"labours", l_labours},
-                                       {"errand", l_errand},
-                                       {"end_errand", l_end_errand},
-                                       {"doze", l_doze},
-                                       {"fuse", l_fuse},
-                                       {"ready", l_ready},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"alarm", l_alarm},     {"work", l_work},     {"works_done", l_works_done}, {"labour", l_labour},
+      {"labours", l_labours}, {"errand", l_errand}, {"end_errand", l_end_errand}, {"doze", l_doze},
+      {"fuse", l_fuse},       {"hop", l_hop},       {"ready", l_ready},           {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg alarm[] = {{"wait", l_alarm_wait}, {"close", l_alarm_close}, {NULL, NULL}};
   static const luaL_Reg fuse[] = {
@@ -520,6 +643,7 @@ int luaopen_timer_module(lua_State *L) {
   new_class(L, ALARM, alarm, l_alarm_close, l_alarm_gc);
   new_class(L, WORK, none, NULL, l_work_gc);
   new_class(L, LABOUR, none, NULL, l_labour_gc);
+  new_class(L, HOP, none, NULL, l_hop_gc);
   new_class(L, FUSE, fuse, l_fuse_close, l_fuse_close);
   luaL_newlib(L, functions);
   return 1;

@@ -7,10 +7,13 @@ local root = assert(io.popen("pwd -P")):read("l")
 
 -- Under a sanitizer that was loaded before Lua, what is compiled here is instrumented as saros itself
 -- is. A host then brings the sanitizer along and does without the preload.
-local is_sanitized = (os.getenv "LD_PRELOAD" or ""):find("asan", 1, true) ~= nil
+-- ThreadSanitizer cannot be loaded before Lua: hosts alone are instrumented, with modules of a build of their own.
+local TSAN_CPATH = os.getenv "SAROS_TSAN_CPATH"
+local SANITIZERS = TSAN_CPATH and "-g -fsanitize=thread -fno-omit-frame-pointer"
+  or (os.getenv "LD_PRELOAD" or ""):find("asan", 1, true)
+    and "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 local WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion "
   .. "-Wno-sign-conversion"
-local SANITIZERS = "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
 -- Names that the packages of Lua have on various systems.
 local FIND_LUA = "for lua in lua5.4 lua-5.4 lua54 lua; do pkg-config --exists $lua && break; done; "
@@ -77,7 +80,7 @@ end
 function Workshop:compile(source, target)
   local is_module = target:find("%.so$") ~= nil
   local command = table.concat({
-    is_sanitized and "gcc" or "cc", "-O1", WARNINGS, is_sanitized and SANITIZERS or "",
+    SANITIZERS and "gcc" or "cc", "-O1", WARNINGS, SANITIZERS or "",
     is_module and "-shared -fPIC -Wl,-z,nodelete" or "-rdynamic",
     "-I", quote(root .. "/include"), '$(pkg-config --cflags "$lua" libuv)',
     "-o", quote(self:path(target)), quote(source),
@@ -90,7 +93,7 @@ end
 
 --- package.cpath with the modules of the folder.
 function Workshop:cpath()
-  return self:path("?.so") .. ";" .. package.cpath
+  return self:path("?.so") .. ";" .. (TSAN_CPATH and TSAN_CPATH .. ";" or "") .. package.cpath
 end
 
 --- Runs a host with Lua programs, given as text.

@@ -90,6 +90,32 @@ describe("timeout and wait_for, explored:", function()
     end
   end))
 
+  it("give way to an outer cancellation that comes during their own cleanup", explored(function(probe)
+    local statuses = {}
+    return function()
+      local task <close> = async.spawn(function()
+        local scope <close> = async.timeout(1)
+        async.task_group(function(group)
+          group:spawn(async.wait_for, function()
+            local _ <close> = probe:closes(function()
+              async.shield(function() async.sleep(2) end)
+            end)
+            async.sleep(5)
+          end, 0.5)
+          async.sleep(0.75)
+          group:cancel()
+        end)
+        return scope:expired()
+      end)
+      async.sleep(2)
+      task:cancel()
+      async.wait {task}
+      statuses[1] = task:status()
+    end, function(ended)
+      if not ended.is_injected then assert.same({"cancelled"}, statuses) end
+    end
+  end))
+
   it("leave Futures alone and take Tasks along", explored(function(probe)
     local workers = ledger.workers(probe)
     local future = async.future()

@@ -171,6 +171,65 @@ end)
 ]]))
   end)
 
+  it("warns of a __close that waits in a cancelled scope, with the place of that wait and what to use", function()
+    local scopes = {
+      "local t <close> = async.timeout(0.001)",
+      "local t <close> = async.timeout(50) async.current_task():cancel()",
+      "local g <close> = async.task_group() g:cancel()",
+    }
+    for _, scope in ipairs(scopes) do
+      for _, wait in ipairs{"async.sleep(0.1)", "async.gather(print)", "async.lock():acquire()"} do
+        local text, path = warnings([[
+async.run(function()
+  local task = async.spawn(function()
+]] .. scope .. [[
+
+    local _ <close> = setmetatable({}, {__close = function(_, err)
+      ]] .. wait .. [[
+
+    end})
+    async.sleep(100)
+  end):set_name("tidy")
+  async.wait {task}
+  task:error()
+end)
+]])
+        local first, second = text:match(
+          "'tidy' waits in a __close.-async%.shield.-here:\n(.-)it was cancelled here:\n(.*)")
+        assert.is_string(first, text)
+        assert.matches(path .. ":6", first, 1, true)
+        assert.matches(path .. ":8", second, 1, true)
+        assert.is_nil(text:find("'tidy' swallowed", 1, true), text)
+        assert.equal(1, select(2, text:gsub("'tidy'", "")), text)
+      end
+    end
+    assert.equal("", (warnings[[
+async.run(function()
+  local task = async.spawn(function()
+    local _ <close> = setmetatable({}, {__close = function() async.shield(function() async.sleep(0.001) end) end})
+    async.sleep(100)
+  end)
+  async.sleep(0)
+  task:close()
+end)
+]]))
+  end)
+
+  it("takes no function that a task hands its CancelledError for a __close", function()
+    assert.matches("swallowed a cancellation and waits again", (warnings[[
+async.run(function()
+  local task = async.spawn(function()
+    local function log(_, err) async.sleep(1) return err end
+    local ok, err = pcall(async.sleep, 100)
+    local _ = log(ok, err)
+  end)
+  async.sleep(0)
+  task:cancel()
+  async.wait {task}
+end)
+]]), 1, true)
+  end)
+
   it("warns of tasks that are cut off at the end of run", function()
     local text, path = warnings[[
 async.run(function()
@@ -259,6 +318,27 @@ async.run(function()
   end)
   async.debug(true)
   async.sleep(0)
+end)
+]], "")))
+  end)
+
+  it("does not warn of a step that goes on when it has been switched off, nor in coroutines of the user's", function()
+    local busy = "local function busy() local before = async.now() while async.now() - before < 0.05 do end end "
+    assert.equal("", (warnings(busy .. [[
+async.debug{slow = 0.02}
+async.run(function()
+  async.spawn(function()
+    local co = coroutine.wrap(function()
+      while true do coroutine.yield() busy() end
+    end)
+    co()
+    async.debug(false)
+    busy()
+    async.sleep(0)
+    co()
+    async.sleep(0)
+    co()
+  end):await()
 end)
 ]], "")))
   end)

@@ -444,6 +444,41 @@ describe("task:traceback", function()
   end)
 end)
 
+describe("the traceback of a task that forgot a scope", function()
+  local scopes = {
+    timeout = function() return async.timeout(5) end,
+    ["task group"] = function() return async.task_group() end,
+  }
+  for name, make in pairs(scopes) do
+    local function forget() make() end
+
+    it("names the task and its place: " .. name, inside(function()
+      local task = start(forget):set_name("forgetful")
+      in_order(task:traceback(), "forgetful", "spawned at")
+      in_order(task:error(), name, "was never closed")
+    end))
+
+    it("crosses tasks, whoever awaits: " .. name, function()
+      local waits = {
+        function() async.gather(forget) end, function() async.race {forget} end, function() async.map({1}, forget) end,
+        function() async.spawn(forget):await() end, function() async.wait_for(async.spawn(forget), 5) end,
+        function()
+          for _, task in async.as_completed {forget} do task:await() end
+        end,
+        function()
+          async.gather(function() async.gather(function() async.spawn(forget):await() end) end)
+        end,
+        forget,
+      }
+      for _, wait in ipairs(waits) do
+        local text = caught(async.run, wait)
+        in_order(text, name .. " made at", "was never closed", "spawned at")
+        assert.is_nil(text:find("null", 1, true), text)
+      end
+    end)
+  end
+end)
+
 describe("a script that plain lua runs", function()
   it("shows the chain of tasks when it fails, without doing anything for it", function()
     local result = script[[

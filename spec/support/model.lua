@@ -114,6 +114,11 @@ local function throw()
   error(new_error("CancelledError", {task = current, serial = current.scope.cause.serial}), 0)
 end
 
+--- The cancellation of a scope has left it: if one around is cancelled by now, that counts.
+local function throw_outer()
+  if current.scope.cause then throw() end
+end
+
 --- What every await begins with: in a cancelled scope it raises, after a turn of the others.
 local function check_cancelled()
   if not current.scope.cause then return end
@@ -239,7 +244,10 @@ function model.timeout(seconds)
   set_deadline(scope, seconds)
   return setmetatable({}, {__close = function(_, err)
     close_scope(scope)
-    if own_cancel(err) == scope.serial then error(new_error("TimeoutError", {seconds = seconds}), 0) end
+    if own_cancel(err) == scope.serial then
+      throw_outer()
+      error(new_error("TimeoutError", {seconds = seconds}), 0)
+    end
   end})
 end
 
@@ -251,7 +259,7 @@ function model.shield(fn, seconds)
   local ok, err = pcall(fn)
   close_scope(scope)
   if ok then return end
-  if own_cancel(err) == scope.serial and current.scope.cause then throw() end
+  if own_cancel(err) == scope.serial then throw_outer() end
   error(err, 0)
 end
 
@@ -315,6 +323,7 @@ function Group.__close(group, err)
   local is_aborted = join(group)
   close_scope(group.scope)
   if #group.errors > 0 then error(new_error("GroupError", {errors = group.errors}), 0) end
+  if own_cancel(err) == group.scope.serial then throw_outer() end
   if err == nil and (was_cancelled or is_aborted) then throw() end
 end
 

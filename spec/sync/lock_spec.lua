@@ -228,6 +228,27 @@ describe("lock", function()
     assert.equal(2, #reports)
   end))
 
+  it("whose owner has ended is reported on standard error as what it is, however the owner ended", function()
+    local script = require "spec.support.script"
+    for _, ending in ipairs{"return 5", "async.sleep(100)", "error('oops', 0)", "async.wait_for(async.future(), 0)"} do
+      local result = script([[
+async.run(function()
+  local lock = async.lock()
+  local task = async.spawn(function()
+    lock:acquire()
+    ]] .. ending .. [[
+
+  end):set_name("holder")
+  async.sleep(0.01)
+  task:cancel()
+  async.wait {task}
+  task:error()
+end)]])
+      assert.equal("saros: task 'holder': it ended without releasing a lock that it held, which was released "
+        .. "(declare the permit as local x <close>)\n", result.err)
+    end
+  end)
+
   it("held by main at the end of a run is free in the next one", outside(function()
     local lock = async.lock()
     support.reported(testing.run, function() lock:acquire() end)

@@ -11,6 +11,7 @@
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/forgotten.h"
 #include "runtime/trace.h"
 
 typedef struct Block {
@@ -147,8 +148,8 @@ static int l_cancel(lua_State *L) {
 
 static bool is_interrupt(lua_State *L, int index) {
   if (!sr_is_error(L, index)) return false;
-  lua_getfield(L, index, "code");
-  bool is = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "EINTR") == 0;
+  lua_getfield(L, index, "name");
+  bool is = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "InterruptError") == 0;
   lua_pop(L, 1);
   return is;
 }
@@ -211,8 +212,9 @@ static int k_left(lua_State *L, int status, lua_KContext ctx) {
   if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) return sr_throw(L, t);
   t->future.outcome = SR_WOKEN;
   if (!group.has_error) return return_results(L, t, &group, outcome);
-  if (!is_function) return 0; /* the error goes on by itself */
-  if (sr_is_own_cancel(L, GROUP_ERROR, t, &cause) && cause == group.block.serial) return 0;
+  bool is_mine = sr_is_own_cancel(L, GROUP_ERROR, t, &cause) && cause == group.block.serial;
+  if (is_mine) sr_throw_outer(L, t);
+  if (is_mine || !is_function) return 0; /* as a block: the error goes on by itself */
   lua_pushvalue(L, GROUP_ERROR);
   return lua_error(L);
 }
@@ -231,11 +233,23 @@ static int l_add_error(lua_State *L) {
   return 0;
 }
 
+static int leave(lua_State *L, Block *group);
+
+static int k_forgotten_joined(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  Block *group = (Block *)ctx;
+  sr_forgotten_joined(L, group->block.task);
+  return leave(L, group);
+}
+
 /* The error of the block, if it has one, is at GROUP_ERROR. */
 static int leave(lua_State *L, Block *group) {
   SrTask *t = group->block.task;
   lua_KContext ctx = (lua_KContext)group;
   group->block.framed = true; /* from here on no finalizer can leave the block around it */
+  SrBlock *forgotten = sr_forgotten_block(L, t, &group->block.scope);
+  if (forgotten != NULL) return sr_forgotten_join(L, t, forgotten, k_forgotten_joined, ctx);
+  if (group->has_error) sr_forgotten_blame(L, t, &group->block.scope, GROUP_ERROR);
   if (sr_block_close_inner(L, &group->block)) {
     if (group->has_error)
       sr_debug_forgotten(L);

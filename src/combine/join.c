@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/trace.h"
 
@@ -357,6 +358,7 @@ static void start_all(lua_State *L, SrJoin *join) {
 int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k) {
   SrTask *t = join->block.task;
   join->was_cancelled = sr_is_cancelled(t);
+  if (join->was_cancelled) sr_debug_raise(L, t);
   start_all(t->rt->base, join);
   if (join->block.scope.parent->cause != NULL) { /* perhaps by a finalizer just now: nobody is told of that any more */
     join->was_cancelled = true;

@@ -5,6 +5,7 @@
 #include "combine/combine.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
+#include "runtime/forgotten.h"
 
 static const SrBlockOps shield_ops = {"shield", NULL, NULL, NULL};
 
@@ -12,22 +13,39 @@ static const SrBlockOps shield_ops = {"shield", NULL, NULL, NULL};
 enum { SHIELD_HANDLER = 3 };
 
 /* The limit passed: what comes out is the cancellation from outside, which has waited until now. */
-static bool is_limit(lua_State *L, SrTask *t, uint64_t serial) {
+static bool is_limit(lua_State *L, const SrTask *t, uint64_t serial) {
   uint64_t cause;
-  return sr_is_own_cancel(L, -1, t, &cause) && cause == serial && t->current->cause != NULL;
+  return sr_is_own_cancel(L, -1, t, &cause) && cause == serial;
+}
+
+static int k_joined(lua_State *L, int status, lua_KContext ctx);
+
+static int leave(lua_State *L, SrBlock *block) {
+  SrTask *t = block->task;
+  uint64_t serial = block->serial;
+  bool failed = block->failed;
+  int top = lua_gettop(L);
+  SrBlock *busy = sr_forgotten_block(L, t, &block->scope);
+  if (busy != NULL) return sr_forgotten_join(L, t, busy, k_joined, (lua_KContext)block);
+  if (failed) sr_forgotten_blame(L, t, &block->scope, top);
+  bool forgotten = sr_block_close(L, block);
+  if (!failed) return forgotten ? lua_error(L) : sr_return(L, t, top - SHIELD_HANDLER);
+  if (forgotten) sr_debug_forgotten(L);
+  lua_settop(L, top);
+  if (is_limit(L, t, serial)) sr_throw_outer(L, t);
+  return lua_error(L);
+}
+
+static int k_joined(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  sr_forgotten_joined(L, ((SrBlock *)ctx)->task);
+  return leave(L, (SrBlock *)ctx);
 }
 
 static int k_shield(lua_State *L, int status, lua_KContext ctx) {
   SrBlock *block = (SrBlock *)ctx;
-  SrTask *t = block->task;
-  uint64_t serial = block->serial;
-  int top = lua_gettop(L);
-  bool forgotten = sr_block_close(L, block);
-  if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : sr_return(L, t, top - SHIELD_HANDLER);
-  if (forgotten) sr_debug_forgotten(L);
-  lua_settop(L, top);
-  if (is_limit(L, t, serial)) sr_push_cancelled(L, t);
-  return lua_error(L);
+  block->failed = status != LUA_OK && status != LUA_YIELD;
+  return leave(L, block);
 }
 
 /* shield(awaitable [, seconds]): runs it in this task, out of reach of cancellation from outside. Waits. */

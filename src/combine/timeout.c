@@ -2,8 +2,9 @@
 /*
 ** timeout and wait_for: a scope with a deadline.
 **
-** Invariant: TimeoutError is raised only where the CancelledError of this very scope comes out.
-** Results that are there, other errors and outer cancellations pass unchanged.
+** Invariant: TimeoutError is raised only where the CancelledError of this very scope comes out, and no
+** scope around it has been cancelled meanwhile: the outermost cancellation counts. Results that are there,
+** other errors and outer cancellations pass unchanged.
 */
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "combine/combine.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
+#include "runtime/forgotten.h"
 
 typedef struct Timeout {
   SrObject head;
@@ -57,12 +59,40 @@ static bool is_mine(lua_State *L, int index, uint64_t serial) {
   return t != NULL && sr_is_own_cancel(L, index, t, &cause) && cause == serial;
 }
 
-static int raise_timeout(lua_State *L, double seconds) {
+/* The CancelledError of the block that was just left has come out of it. */
+static int raise_timeout(lua_State *L, SrTask *t, double seconds) {
+  sr_throw_outer(L, t);
   lua_pushnumber(L, (lua_Number)seconds);
   sr_push_error(L, "TimeoutError", "ETIMEDOUT", "timed out after %s seconds", lua_tostring(L, -1));
   lua_pushnumber(L, (lua_Number)seconds);
   lua_setfield(L, -2, "seconds");
   return lua_error(L);
+}
+
+static int k_forgotten_joined(lua_State *L, int status, lua_KContext ctx);
+
+/* The frame is (timeout, error). */
+static int leave(lua_State *L, Timeout *timeout) {
+  SrBlock *block = timeout->block;
+  SrTask *t = block->task;
+  double seconds = block->seconds;
+  SrBlock *busy = sr_forgotten_block(L, t, &block->scope);
+  if (busy != NULL) return sr_forgotten_join(L, t, busy, k_forgotten_joined, (lua_KContext)timeout);
+  sr_forgotten_blame(L, t, &block->scope, 2);
+  timeout->expired = block->expired;
+  bool forgotten = sr_block_close(L, block);
+  if (is_mine(L, 2, timeout->serial)) return raise_timeout(L, t, seconds);
+  if (!forgotten) return 0;
+  if (lua_isnil(L, 2)) return lua_error(L);
+  sr_debug_forgotten(L);
+  return 0;
+}
+
+static int k_forgotten_joined(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  Timeout *timeout = (Timeout *)ctx;
+  sr_forgotten_joined(L, timeout->block->task);
+  return leave(L, timeout);
 }
 
 /* timeout:close(), __close(timeout, err) */
@@ -72,15 +102,8 @@ static int l_close(lua_State *L) {
   if (block == NULL) return 0;
   if (block->task->co != L) return luaL_error(L, "timeout:close: it belongs to another task");
   sr_block_check_leave(L, block, "timeout:close");
-  double seconds = block->seconds;
   lua_settop(L, 2);
-  timeout->expired = block->expired;
-  bool forgotten = sr_block_close(L, block);
-  if (is_mine(L, 2, timeout->serial)) return raise_timeout(L, seconds);
-  if (!forgotten) return 0;
-  if (lua_isnil(L, 2)) return lua_error(L);
-  sr_debug_forgotten(L);
-  return 0;
+  return leave(L, timeout);
 }
 
 /* timeout:reschedule(seconds): a new deadline, from now; nil: none */
@@ -178,17 +201,34 @@ int sr_push_call(lua_State *L, int index, bool owns) {
 /* The frame: (awaitable, seconds, handler, results...). */
 enum { WAIT_HANDLER = 3 };
 
-static int k_wait_for(lua_State *L, int status, lua_KContext ctx) {
-  SrBlock *block = (SrBlock *)ctx;
+static int k_joined(lua_State *L, int status, lua_KContext ctx);
+
+static int leave_wait_for(lua_State *L, SrBlock *block) {
   uint64_t serial = block->serial;
   double seconds = block->seconds;
+  bool failed = block->failed;
   SrTask *t = block->task;
   int top = lua_gettop(L);
+  SrBlock *busy = sr_forgotten_block(L, t, &block->scope);
+  if (busy != NULL) return sr_forgotten_join(L, t, busy, k_joined, (lua_KContext)block);
+  if (failed) sr_forgotten_blame(L, t, &block->scope, top);
   bool forgotten = sr_block_close(L, block);
-  if (status == LUA_OK || status == LUA_YIELD) return forgotten ? lua_error(L) : sr_return(L, t, top - WAIT_HANDLER);
+  if (!failed) return forgotten ? lua_error(L) : sr_return(L, t, top - WAIT_HANDLER);
   if (forgotten) sr_debug_forgotten(L);
   lua_settop(L, top);
-  return is_mine(L, top, serial) ? raise_timeout(L, seconds) : lua_error(L);
+  return is_mine(L, top, serial) ? raise_timeout(L, t, seconds) : lua_error(L);
+}
+
+static int k_joined(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  sr_forgotten_joined(L, ((SrBlock *)ctx)->task);
+  return leave_wait_for(L, (SrBlock *)ctx);
+}
+
+static int k_wait_for(lua_State *L, int status, lua_KContext ctx) {
+  SrBlock *block = (SrBlock *)ctx;
+  block->failed = status != LUA_OK && status != LUA_YIELD;
+  return leave_wait_for(L, block);
 }
 
 /* wait_for(awaitable, seconds): its results, or TimeoutError. Runs in the calling task. Waits. */

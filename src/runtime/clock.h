@@ -31,6 +31,7 @@ typedef struct SrClock {
   SrDeadline *heap; /* 4-ary, heap[1] is the earliest */
   unsigned count, capacity;
   unsigned order;      /* of the timer armed last */
+  uv_loop_t *polled;   /* the loop, while it is waited for and nothing is ready: see sr_ready */
   bool is_virtual;     /* see the invariant above */
   int64_t virtual_now; /* nanoseconds */
 } SrClock;

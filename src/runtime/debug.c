@@ -38,16 +38,50 @@ void sr_debug_cancelled(lua_State *L, SrTask *t, uint64_t serial) {
   sr_vault_set(L, &t->raised);
 }
 
+/* Whether a __close that was called with the error at `error` runs: no Lua code that could have a name for it called it. */
+static bool is_in_close(lua_State *L, int error) {
+  lua_Debug ar;
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    if (lua_getlocal(L, &ar, 2) == NULL) continue;
+    bool is_error = lua_rawequal(L, -1, error);
+    lua_pop(L, 1);
+    if (is_error && lua_getinfo(L, "n", &ar) && (ar.name == NULL || strcmp(ar.namewhat, "metamethod") == 0))
+      return true;
+  }
+  return false;
+}
+
+/* The cancellation at `error` is under way, not swallowed: what is in vain is the cleanup. */
+static void warn_of_close(lua_State *L, SrTask *t, int error) {
+  int top = lua_gettop(L);
+  sr_push_name(L, t);
+  sr_push_stack(L, L, 0);
+  lua_pushfstring(L,
+                  "task '%s' waits in a __close though it is cancelled, so that this raises (wait inside of "
+                  "async.shield); it waits here:\n%s\nit was cancelled here:",
+                  lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_getfield(L, error, "traceback");
+  warn(lua_tostring(L, -2), lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
+  lua_settop(L, top);
+}
+
+static void warn_of_swallowing(lua_State *L, SrTask *t, int error, const char *what) {
+  sr_push_name(L, t);
+  lua_pushfstring(L, "task '%s' swallowed a cancellation%s; it was raised here:", lua_tostring(L, -1), what);
+  lua_getfield(L, error, "traceback");
+  warn(lua_tostring(L, -2), lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
+}
+
 /* Somebody caught what was raised by `cause`, and then did not let it pass. Says so once, with the place. */
 static void warn_if_swallowed(lua_State *L, SrTask *t, const SrScope *cause, const char *what) {
   int top = lua_gettop(L);
   uint64_t serial = sr_scope_serial(cause);
   sr_vault_get(L, &t->raised);
   if (sr_is_cancel_by(L, -1, t, cause)) {
-    sr_push_name(L, t);
-    lua_pushfstring(L, "task '%s' swallowed a cancellation%s; it was raised here:", lua_tostring(L, -1), what);
-    lua_getfield(L, top + 1, "traceback");
-    warn(lua_tostring(L, -2), lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
+    if (is_in_close(L, top + 1))
+      warn_of_close(L, t, top + 1);
+    else
+      warn_of_swallowing(L, t, top + 1, what);
     lua_pushinteger(L, (lua_Integer)serial);
     sr_vault_set(L, &t->raised);
   }
@@ -108,6 +142,10 @@ static int l_warn_slow(lua_State *L) {
 static void on_sample(lua_State *L, lua_Debug *ar) {
   (void)ar;
   SrRuntime *rt = sr_find_runtime(L);
+  if (!rt->debug) { /* switched off in this step, or before: a coroutine of the user's own inherits the hook */
+    lua_sethook(L, NULL, 0, 0);
+    return;
+  }
   int64_t elapsed = (int64_t)uv_hrtime() - rt->step_started;
   if (rt->current == NULL || elapsed < rt->slow || rt->step_warned) return;
   if (rt->step_slow > 0 && elapsed < rt->step_slow + ENDLESS) return;

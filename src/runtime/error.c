@@ -53,16 +53,33 @@ uint64_t sr_scope_serial(const SrScope *scope) {
 static const uint64_t NO_SERIAL = INT64_MAX;
 
 void sr_push_cancelled(lua_State *L, SrTask *t) {
-  const SrScope *cause = t->current->cause;
+  sr_push_cancelled_by(L, t, t->current->cause);
+}
+
+/* Pushes why a scope is cancelled, as its message says it, or nil. The reason, or nil, is on top. [-0, +1, m] */
+static void push_cause(lua_State *L, const SrScope *cause) {
+  if (lua_type(L, -1) == LUA_TSTRING)
+    lua_pushvalue(L, -1);
+  else if (cause != NULL && cause->kind == SR_SCOPE_TIMEOUT && ((const SrBlock *)(const void *)cause)->expired) {
+    sr_push_place(L, cause);
+    lua_pushfstring(L, "the deadline set at %s has passed", lua_tostring(L, -1));
+    lua_replace(L, -2);
+  } else
+    lua_pushnil(L);
+}
+
+void sr_push_cancelled_by(lua_State *L, SrTask *t, const SrScope *cause) {
   uint64_t serial = cause != NULL ? sr_scope_serial(cause) : NO_SERIAL;
   if (cause != NULL)
     sr_scope_push_reason(L, cause);
   else
     lua_pushnil(L);
-  if (lua_type(L, -1) == LUA_TSTRING)
-    sr_push_error(L, "CancelledError", "ECANCELED", "cancelled: %s", lua_tostring(L, -1));
-  else
+  push_cause(L, cause);
+  if (lua_isnil(L, -1))
     sr_push_error(L, "CancelledError", "ECANCELED", "cancelled");
+  else
+    sr_push_error(L, "CancelledError", "ECANCELED", "cancelled: %s", lua_tostring(L, -1));
+  lua_replace(L, -2);
   lua_insert(L, -2);
   lua_setfield(L, -2, "reason");
   sr_push_task(L, t);
@@ -91,6 +108,13 @@ bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint64_t *serial
   is_cancel = is_cancel && sr_test_task(L, -1) == t;
   lua_pop(L, 2);
   return is_cancel;
+}
+
+/* The field exists: that takes no memory. */
+void sr_set_cancel_cause(lua_State *L, int index, const SrScope *cause) {
+  index = lua_absindex(L, index);
+  lua_pushinteger(L, (lua_Integer)sr_scope_serial(cause));
+  lua_rawsetp(L, index, &cause_key);
 }
 
 bool sr_is_cancel_by(lua_State *L, int index, const SrTask *t, const SrScope *cause) {

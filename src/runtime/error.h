@@ -11,6 +11,8 @@
 void sr_push_error(lua_State *L, const char *name, const char *code, const char *format, ...);
 /* Pushes the CancelledError of the scope that cancels this task now. [-0, +1, m] */
 void sr_push_cancelled(lua_State *L, SrTask *t);
+/* The same, raised by another scope than that which the next await would name. [-0, +1, m] */
+void sr_push_cancelled_by(lua_State *L, SrTask *t, const SrScope *cause);
 /* Pushes a GroupError over the list of `count` errors at `errors` (absolute). [-0, +1, m] */
 void sr_push_group_error(lua_State *L, int errors, uint32_t count);
 /* Pushes the text of any error value; a __tostring that fails is no failure here. [-0, +1, m] */
@@ -24,6 +26,8 @@ bool sr_is_error(lua_State *L, int index);
 bool sr_is_own_cancel(lua_State *L, int index, const SrTask *t, uint64_t *serial);
 /* The same, by just that scope. [-0, +0, -] */
 bool sr_is_cancel_by(lua_State *L, int index, const SrTask *t, const SrScope *cause);
+/* Makes the CancelledError at `index` that of another scope. [-0, +0, -] */
+void sr_set_cancel_cause(lua_State *L, int index, const SrScope *cause);
 /* The serial of the block that is this scope, 0 for a task or the run. */
 uint64_t sr_scope_serial(const SrScope *scope);
 

@@ -18,7 +18,8 @@ enum {
   BOX_TRACE,
   BOX_TASK,   /* the one that failed */
   BOX_SOURCE, /* the one in which the error arose, nil if it is the same */
-  BOX_VALUES = BOX_SOURCE
+  BOX_VALUES = BOX_SOURCE,
+  REPORT_IS_FAILURE = BOX_SOURCE
 };
 
 static const SrClass box_class = {"failure"};
@@ -26,20 +27,22 @@ static const char reporter_key;
 
 /* --- reporting -------------------------------------------------------------- */
 
-static void print_report(lua_State *L, int error, int task, int trace) {
+static void print_report(lua_State *L, int error, int task, int trace, bool is_failure) {
+  const char *what = is_failure ? " failed and nobody looked at it" : "";
   sr_push_name_of(L, task);
   sr_push_text(L, error);
-  fprintf(stderr, "saros: task '%s' failed and nobody looked at it: %s\n", lua_tostring(L, -2), lua_tostring(L, -1));
+  fprintf(stderr, "saros: task '%s'%s: %s\n", lua_tostring(L, -2), what, lua_tostring(L, -1));
   sr_push_trace_text(L, trace);
   if (lua_isstring(L, -1)) fprintf(stderr, "%s\n", lua_tostring(L, -1));
   fflush(stderr);
   lua_pop(L, 3);
 }
 
-/* Reports (error, task, trace). */
+/* Reports (error, task, trace, whether the task failed). */
 static int l_report(lua_State *L) {
+  bool is_failure = lua_toboolean(L, REPORT_IS_FAILURE);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &reporter_key) == LUA_TNIL) {
-    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE);
+    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE, is_failure);
     return 0;
   }
   lua_pushvalue(L, BOX_ERROR);
@@ -47,16 +50,17 @@ static int l_report(lua_State *L) {
   if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
     sr_push_text(L, -1);
     fprintf(stderr, "saros: the function given to on_error failed: %s\n", lua_tostring(L, -1));
-    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE);
+    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE, is_failure);
   }
   return 0;
 }
 
-void sr_report(lua_State *L, int error, int task, int trace) {
+void sr_report(lua_State *L, int error, int task, int trace, bool is_failure) {
   lua_pushvalue(L, error);
   lua_pushvalue(L, trace);
   lua_pushvalue(L, task);
-  if (!sr_protected(L, l_report, 3, 0)) fprintf(stderr, "saros: a failure could not be reported: not enough memory\n");
+  lua_pushboolean(L, is_failure);
+  if (!sr_protected(L, l_report, 4, 0)) fprintf(stderr, "saros: a failure could not be reported: not enough memory\n");
 }
 
 /* Reports the box at `index` unless somebody has looked at it. */
@@ -66,7 +70,7 @@ static void report_box(lua_State *L, int index) {
   box->number = 0;
   int top = lua_gettop(L);
   for (int i = BOX_ERROR; i <= BOX_VALUES; i++) lua_getiuservalue(L, index, i);
-  sr_report(L, top + BOX_ERROR, top + BOX_TASK, top + BOX_TRACE);
+  sr_report(L, top + BOX_ERROR, top + BOX_TASK, top + BOX_TRACE, true);
   lua_settop(L, top);
 }
 

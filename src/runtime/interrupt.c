@@ -2,23 +2,43 @@
 /* Ctrl-C. See interrupt.h. */
 #include "runtime/interrupt.h"
 
+#include <errno.h>
+
 #include "runtime/error.h"
+
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <pthread.h>
+#include <stdatomic.h>
+#endif
 
 /* Instructions that other tasks than main may still run, and main if it has just been woken: most wait long before. */
 enum { GRACE = 10000000 };
 
-/* Signals are the process's, so is this. */
-static SrRuntime *volatile owner;             /* the run that has SIGINT, or NULL */
-static volatile sig_atomic_t was_interrupted; /* the first Ctrl-C of this run has come */
+/*
+** Signals are the process's, and so is this list of the runs that have SIGINT, each perhaps in a thread of its own.
+** Only who holds the gate looks at it, and at is_told and is_nudged of the runs. SIGINT does not interrupt a thread
+** that holds the gate, so the handler may wait for it.
+*/
+static SrRuntime *owners;
 
-/* --- the handler ------------------------------------------------------------ */
+/* --- the hook --------------------------------------------------------------- */
+
+/* Gives the coroutine the hook back that others may have, see sr_coroutine_hook. */
+static void unhook(lua_State *co, lua_State *base) {
+  lua_sethook(co, lua_gethook(base), lua_gethookmask(base), lua_gethookcount(base));
+}
 
 /* Runs in Lua code that did not wait since Ctrl-C. */
 static void on_hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
-  lua_sethook(L, NULL, 0, 0);
-  SrRuntime *rt = owner;
-  if (rt == NULL || !rt->interrupt || rt->current == NULL) return;
+  SrRuntime *rt = sr_find_runtime(L);
+  if (rt->is_running)
+    unhook(L, rt->base);
+  else
+    lua_sethook(L, NULL, 0, 0); /* a coroutine of the user's own that was made with the hook of a task */
+  if (!rt->interrupt || rt->current == NULL) return;
   if (rt->current == rt->main_task) {
     if (!sr_is_interrupted(rt->current)) return; /* shielded */
     rt->interrupt = 0;
@@ -28,17 +48,18 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
   lua_error(L);
 }
 
-static void restore(void);
+void sr_interrupt_hook(lua_State *co) {
+  if (lua_gethook(co) != on_hook) lua_sethook(co, on_hook, LUA_MASKCOUNT, GRACE);
+}
 
-static void on_sigint(int number) {
-  SrRuntime *rt = owner;
-  if (rt == NULL) return;
-  if (was_interrupted) {
-    restore();
-    raise(number);
-    return;
-  }
-  was_interrupted = 1;
+void sr_interrupt_unhook(lua_State *co, lua_State *base) {
+  if (lua_gethook(co) == on_hook) unhook(co, base);
+}
+
+/* --- the handler ------------------------------------------------------------ */
+
+/* Ctrl-C has come to the thread in which this run is. */
+static void receive(SrRuntime *rt) {
   rt->interrupt = 1;
   SrTask *t = rt->current;
   if (t != NULL && t->co != NULL) {
@@ -48,35 +69,115 @@ static void on_sigint(int number) {
   uv_async_send(&rt->poller->signal);
 }
 
-void sr_interrupt_hook(lua_State *co) {
-  if (lua_gethook(co) == NULL) lua_sethook(co, on_hook, LUA_MASKCOUNT, GRACE);
-}
-
-void sr_interrupt_unhook(lua_State *co) {
-  if (lua_gethook(co) == on_hook) lua_sethook(co, NULL, 0, 0);
-}
-
-/* --- taking and giving back ------------------------------------------------- */
-
 #ifdef _WIN32
 
+static volatile LONG gate;
 static void (*former)(int);
 
-static void install(void) {
-  former = signal(SIGINT, on_sigint);
+static void pass_gate(void) {
+  while (InterlockedExchange(&gate, 1) != 0) Sleep(0);
 }
 
-static void give_back(void) {
-  signal(SIGINT, former);
+static void leave_gate(void) {
+  InterlockedExchange(&gate, 0);
 }
 
-static void restore(void) {
-  signal(SIGINT, SIG_DFL);
+/* In a thread of its own. The default handler, which ends the process, is in place again when this is called. */
+static void on_sigint(int number) {
+  (void)number;
+  pass_gate();
+  for (SrRuntime *rt = owners; rt != NULL; rt = rt->next_owner) receive(rt);
+  leave_gate();
+}
+
+static void add(SrRuntime *rt) {
+  pass_gate();
+  if (owners == NULL) former = signal(SIGINT, on_sigint);
+  rt->next_owner = owners;
+  owners = rt;
+  leave_gate();
+}
+
+static void take_out(SrRuntime *rt) {
+  SrRuntime **link = &owners;
+  pass_gate();
+  while (*link != rt) link = &(*link)->next_owner;
+  *link = rt->next_owner;
+  if (owners == NULL) signal(SIGINT, former);
+  leave_gate();
 }
 
 #else
 
+static atomic_flag gate = ATOMIC_FLAG_INIT;
 static struct sigaction former;
+
+/* SIGINT is blocked in this thread, be it as in its handler: who holds the gate goes on. */
+static void pass_gate(void) {
+  while (atomic_flag_test_and_set_explicit(&gate, memory_order_acquire)) {}
+}
+
+static void leave_gate(void) {
+  atomic_flag_clear_explicit(&gate, memory_order_release);
+}
+
+static bool is_here(const SrRuntime *rt) {
+  return pthread_equal(rt->thread, pthread_self());
+}
+
+/* Whether this thread was sent the signal by the handler that ran in another one: then its runs receive it. */
+static bool was_nudged(void) {
+  bool any = false;
+  for (SrRuntime *rt = owners; rt != NULL; rt = rt->next_owner) {
+    if (!rt->is_nudged || !is_here(rt)) continue;
+    rt->is_nudged = false;
+    any = true;
+    receive(rt);
+  }
+  return any;
+}
+
+/* Sends the signal on to the thread of a run, once however many runs are in it. */
+static void nudge(SrRuntime *run) {
+  bool is_sent = false;
+  for (SrRuntime *rt = owners; rt != NULL; rt = rt->next_owner)
+    is_sent = is_sent || (rt->is_nudged && pthread_equal(rt->thread, run->thread));
+  run->is_nudged = true;
+  if (!is_sent) pthread_kill(run->thread, SIGINT);
+}
+
+/* Tells every run; false: one of them has been told before, so this is the second Ctrl-C. */
+static bool tell_all(void) {
+  for (const SrRuntime *rt = owners; rt != NULL; rt = rt->next_owner)
+    if (rt->is_told) return false;
+  for (SrRuntime *rt = owners; rt != NULL; rt = rt->next_owner) {
+    rt->is_told = true;
+    if (is_here(rt))
+      receive(rt);
+    else
+      nudge(rt);
+  }
+  return true;
+}
+
+/* Must not wait until the handler has returned. */
+static void end_process(int number) {
+  sigset_t set;
+  signal(number, SIG_DFL);
+  sigemptyset(&set);
+  sigaddset(&set, number);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+  raise(number);
+}
+
+static void on_sigint(int number) {
+  int former_errno = errno;
+  pass_gate();
+  bool is_first = was_nudged() || tell_all();
+  leave_gate();
+  if (!is_first) end_process(number);
+  errno = former_errno;
+}
 
 static void install(void) {
   struct sigaction action = {0};
@@ -86,31 +187,62 @@ static void install(void) {
   sigaction(SIGINT, &action, &former);
 }
 
-static void give_back(void) {
-  sigaction(SIGINT, &former, NULL);
-}
-
-/* The second Ctrl-C must not wait until the handler has returned. */
-static void restore(void) {
+/* Blocks SIGINT in this thread, then passes the gate. */
+static void begin_change(sigset_t *mask) {
   sigset_t set;
-  signal(SIGINT, SIG_DFL);
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
-  sigprocmask(SIG_UNBLOCK, &set, NULL);
+  pthread_sigmask(SIG_BLOCK, &set, mask);
+  pass_gate();
+}
+
+static void end_change(const sigset_t *mask) {
+  leave_gate();
+  pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+/* The signal that was sent on to this thread but has not come yet must not find its run gone. */
+static void take_pending(void) {
+  sigset_t set;
+  int number;
+  if (!was_nudged() || sigpending(&set) != 0 || !sigismember(&set, SIGINT)) return;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigwait(&set, &number);
+}
+
+static void add(SrRuntime *rt) {
+  sigset_t mask;
+  begin_change(&mask);
+  rt->thread = pthread_self();
+  rt->is_told = rt->is_nudged = false;
+  if (owners == NULL) install();
+  rt->next_owner = owners;
+  owners = rt;
+  end_change(&mask);
+}
+
+static void take_out(SrRuntime *rt) {
+  SrRuntime **link = &owners;
+  sigset_t mask;
+  begin_change(&mask);
+  take_pending();
+  while (*link != rt) link = &(*link)->next_owner;
+  *link = rt->next_owner;
+  if (owners == NULL) sigaction(SIGINT, &former, NULL);
+  end_change(&mask);
 }
 
 #endif
 
 void sr_interrupt_take(SrRuntime *rt) {
-  if (owner != NULL) return;
   rt->interrupt = 0;
-  was_interrupted = 0;
-  owner = rt;
-  install();
+  rt->has_sigint = true;
+  add(rt);
 }
 
 void sr_interrupt_give_back(SrRuntime *rt) {
-  if (owner != rt) return;
-  give_back();
-  owner = NULL;
+  if (!rt->has_sigint) return;
+  take_out(rt);
+  rt->has_sigint = false;
 }

@@ -179,7 +179,9 @@ static void block(SrRuntime *rt, int64_t next) {
     uint64_t loop_now = uv_now(rt->loop);
     uv_timer_start(timer, on_timer, due > loop_now ? due - loop_now : 0, 0);
   }
+  rt->clock.polled = rt->loop;
   uv_run(rt->loop, UV_RUN_ONCE);
+  rt->clock.polled = NULL;
   uv_timer_stop(timer);
   rt->polled = (int64_t)uv_hrtime();
   if (rt->clock.is_virtual) {

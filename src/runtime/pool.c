@@ -27,6 +27,31 @@ bool sr_coroutine_take(lua_State *L, SrRuntime *rt) {
   return true;
 }
 
+/* Copies what debug.sethook keeps for the coroutine at 1 to that at 2. */
+static int l_copy_hook(lua_State *L) {
+  if (lua_getfield(L, LUA_REGISTRYINDEX, "_HOOKKEY") != LUA_TTABLE) return 0;
+  lua_insert(L, 1);
+  lua_insert(L, 2);
+  lua_rawget(L, 1);
+  lua_rawset(L, 1);
+  return 0;
+}
+
+static void push_thread(lua_State *L, lua_State *co) {
+  lua_pushthread(co);
+  if (co != L) lua_xmove(co, L, 1);
+}
+
+bool sr_coroutine_hook(lua_State *L, lua_State *co, lua_State *base) {
+  lua_pushcfunction(L, l_copy_hook);
+  push_thread(L, base);
+  push_thread(L, co);
+  bool done = lua_pcall(L, 2, 0, 0) == LUA_OK;
+  if (!done) lua_pop(L, 1);
+  lua_sethook(co, lua_gethook(base), lua_gethookmask(base), lua_gethookcount(base));
+  return done;
+}
+
 /* Makes room, so that giving back needs no memory. */
 static int l_grow(lua_State *L) {
   SrRuntime *rt = sr_rt(L);

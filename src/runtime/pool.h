@@ -12,6 +12,15 @@
 
 /* Pushes a coroutine with an empty stack; false, and nothing is pushed, if there is no memory. [-0, +(0|1), -] */
 bool sr_coroutine_take(lua_State *L, SrRuntime *rt);
+/*
+** Gives `co` the hook of `base`, in which the run was called: no more than a coroutine has from the one that makes it,
+** and no less: also a function given to debug.sethook, which Lua keeps by coroutine. False: no memory. [-0, +0, -]
+*/
+bool sr_coroutine_hook(lua_State *L, lua_State *co, lua_State *base);
+/* Whether there is anything for that to do. */
+static inline bool sr_coroutine_is_hooked(lua_State *co, lua_State *base) {
+  return lua_gethook(co) != NULL || lua_gethook(base) != NULL;
+}
 /* The coroutine on top goes back, or to the collector if there are enough. [-1, +0, -] */
 void sr_coroutine_give(lua_State *L, SrRuntime *rt);
 

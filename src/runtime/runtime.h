@@ -41,6 +41,11 @@ struct SrRuntime {
   SrScope *walks;                  /* cancelled scopes below which that is being handed down, the present one first */
   SrScope *fresh, *last_fresh;     /* those that were cancelled by the present step of it, in this order */
   volatile sig_atomic_t interrupt; /* Ctrl-C came and has not been raised yet */
+  SrRuntime *next_owner;           /* of SIGINT, in the process: see interrupt.c */
+  uv_thread_t thread;              /* in which the run is */
+  bool has_sigint;                 /* it is one of them */
+  bool is_told;                    /* of the first Ctrl-C */
+  bool is_nudged;                  /* that was sent on to its thread and has not come there yet */
   SrClock clock;
   SrScope root;        /* of the run */
   uv_loop_t *loop;     /* of the run, or NULL */
@@ -99,12 +104,16 @@ static inline SrTask *sr_check_wait(lua_State *L, const char *function) {
   return sr_check_wait_in(L, sr_rt(L), function);
 }
 
-/* Puts a task at the end of the ready queue. */
+/*
+** Puts a task at the end of the ready queue. libuv up to 1.44 runs timers, and each version idle and prepare
+** callbacks, before it polls: the poll must not block once a task is ready.
+*/
 static inline void sr_ready(SrRuntime *rt, SrTask *t) {
   t->waiter.next = NULL;
-  if (rt->newest == NULL)
+  if (rt->newest == NULL) {
     rt->ready = &t->waiter;
-  else
+    if (rt->clock.polled != NULL) uv_stop(rt->clock.polled);
+  } else
     rt->newest->next = &t->waiter;
   t->waiter.prev = rt->newest;
   rt->newest = &t->waiter;

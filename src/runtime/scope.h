@@ -65,6 +65,7 @@ struct SrBlock {
   uint32_t running;      /* tasks that it owns, and whatever else it waits for, that have not ended */
   uint64_t serial;       /* unlike that of every other block: marks its CancelledErrors */
   bool expired;          /* its deadline has cancelled it */
+  bool failed;           /* the function that ran in it has raised */
   bool framed;           /* a C function of its task has yet to leave it: nobody else may */
 };
 

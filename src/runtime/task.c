@@ -8,6 +8,7 @@
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/forgotten.h"
 #include "runtime/interrupt.h"
 #include "runtime/pool.h"
 #include "runtime/trace.h"
@@ -180,6 +181,7 @@ static void end_body(lua_State *L, SrTask *t, bool ok) {
     ok = false;
   }
   if (t->is_anchored && t == t->rt->current) lift(L, t); /* else it was resumed by hand */
+  if (!ok) sr_forgotten_blame(L, t, &t->scope, BODY_RESULTS);
   if (t->current != &t->scope && sr_block_close_all(L, t)) {
     if (ok)
       lua_insert(L, BODY_RESULTS);
@@ -229,26 +231,38 @@ static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
 }
 
 /*
-** The body is over, the coroutine goes on to other tasks: whatever hook it has is the one it was made with again.
-** If it is ours the last thing that the task did was to yield: its error takes the place of the results. Returns
+** The body is over, the coroutine goes on to other tasks: whatever hook it has is that of `base` again. If it is ours the last thing that the task did was to yield: its error takes the place of the results. Returns
 ** how the task came out, as `status`. [-n, +n, m]
 */
 static int drop_hook(lua_State *L, lua_State *base, int status) {
   bool is_stray = lua_gethook(L) == on_stray_yield;
-  lua_sethook(L, lua_gethook(base), lua_gethookmask(base), lua_gethookcount(base));
+  if (lua_checkstack(L, LUA_MINSTACK)) sr_coroutine_hook(L, L, base);
   if (!is_stray) return status;
   lua_settop(L, BODY_HANDLER);
   lua_pushstring(L, STRAY_YIELD);
   return LUA_ERRRUN;
 }
 
+static int k_body(lua_State *L, int status, lua_KContext ctx);
+
+/* The groups that a task forgot have ended; `ok` is how its function came out. */
+static int k_joined(lua_State *L, int status, lua_KContext ok) {
+  (void)status;
+  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
+  if (t == sr_rt(L)->current) sr_forgotten_joined(L, t);
+  return k_body(L, ok ? LUA_OK : LUA_ERRRUN, 0);
+}
+
 static int k_body(lua_State *L, int status, lua_KContext ctx) {
   SrRuntime *rt = sr_rt(L);
   SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
+  SrBlock *busy;
   (void)ctx;
   do {
     if (t != rt->current && !sr_end_stray_wait(t)) return 0;
-    if (lua_gethook(L) != NULL) status = drop_hook(L, rt->base, status);
+    if (t->current != &t->scope && (busy = sr_forgotten_block(L, t, &t->scope)) != NULL)
+      return sr_forgotten_join(L, t, busy, k_joined, status == LUA_OK || status == LUA_YIELD);
+    if (sr_coroutine_is_hooked(L, rt->base)) status = drop_hook(L, rt->base, status);
     end_body(L, t, status == LUA_OK || status == LUA_YIELD);
     t = take_next(L, rt, t);
     if (t != NULL) status = lua_pcallk(L, push_call(L, t), LUA_MULTRET, BODY_HANDLER, 0, k_body);
@@ -268,6 +282,7 @@ int sr_l_body(lua_State *L) {
 static int attach(lua_State *L, SrTask *t) {
   if (!sr_coroutine_take(L, t->rt)) return 0;
   lua_State *co = lua_tothread(L, -1);
+  if (sr_coroutine_is_hooked(co, L) && !sr_coroutine_hook(L, co, L)) return lua_pop(L, 1), 0;
   t->co = co;
   lua_pushvalue(L, lua_upvalueindex(SR_UP_BODY));
   lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
@@ -318,7 +333,7 @@ void sr_step(lua_State *L, SrTask *t) {
   int status = lua_resume(co, L, count, &count);
   t = rt->current; /* by now it may be another one */
   rt->current = NULL;
-  if (rt->interrupt) sr_interrupt_unhook(co);
+  if (rt->interrupt) sr_interrupt_unhook(co, L);
   if (started != 0) sr_debug_stop(L, handle, co, started);
   if (status == LUA_YIELD) {
     if (t->future.state == SR_RUNNING) refuse_yield(t, count);

@@ -219,9 +219,12 @@ void sr_push_task_trace(lua_State *L, int index) {
   SrTask *t = sr_test_task(L, index);
   if (t->future.status == SR_FAILED) {
     sr_push_failure_trace(L, index);
-    sr_push_trace_text(L, -1);
-    lua_replace(L, -2);
-    return;
+    if (!lua_isnil(L, -1)) {
+      sr_push_trace_text(L, -1);
+      lua_replace(L, -2);
+      return;
+    }
+    lua_pop(L, 1); /* nothing in it was running: it forgot a block, or there was no memory */
   }
   if (t->future.state == SR_ENDED)
     push_label(L, lua_absindex(L, index));

@@ -150,6 +150,12 @@ int sr_throw(lua_State *L, SrTask *t) {
   return lua_error(L);
 }
 
+void sr_throw_outer(lua_State *L, SrTask *t) {
+  if (t->current->cause == NULL) return;
+  sr_push_cancelled(L, t);
+  lua_error(L);
+}
+
 /* The counter of raised cancellations stops here. */
 enum { RAISED_LIMIT = 60000 };
 
@@ -158,7 +164,7 @@ int sr_throw_pending(lua_State *L, SrTask *t) {
   if (t->current->cause == NULL && sr_is_interrupted(t)) {
     t->future.outcome = SR_BY_INTERRUPT;
     t->rt->interrupt = 0;
-    sr_interrupt_unhook(L);
+    sr_interrupt_unhook(L, t->rt->base);
   } else if (t->raised < RAISED_LIMIT)
     t->raised++;
   return sr_throw(L, t);

@@ -112,6 +112,11 @@ int sr_throw_pending(lua_State *L, SrTask *t);
 void sr_push_thrown(lua_State *L, SrTask *t);
 /* In a continuation: raises why the wait was aborted. [-0, +0, v] */
 int sr_throw(lua_State *L, SrTask *t);
+/*
+** The CancelledError of a block that was just left has come out of it. If a scope around is cancelled by now,
+** that counts, and is raised instead. [-0, +0, v]
+*/
+void sr_throw_outer(lua_State *L, SrTask *t);
 /* The continuation of a wait that gives nothing, for sr_park. [-0, +0, v] */
 int sr_k_nothing(lua_State *L, int status, lua_KContext ctx);
 /* The same of one whose result its waker has left on top of the stack. [-0, +1, v] */

@@ -65,9 +65,10 @@ void sr_lock_let_go(SrLock *lock) {
 
 static int l_report(lua_State *L) {
   sr_push_task(L, (SrTask *)lua_touserdata(L, 1));
-  lua_pushliteral(L, "it ended without releasing a lock that it held (declare the permit as local x <close>)");
+  lua_pushliteral(
+      L, "it ended without releasing a lock that it held, which was released (declare the permit as local x <close>)");
   lua_pushnil(L);
-  sr_report(L, 3, 2, 4);
+  sr_report(L, 3, 2, 4, false);
   return 0;
 }
 

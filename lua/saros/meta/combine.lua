@@ -86,7 +86,9 @@ function async.wait_for(awaitable, seconds) end
 function async.shield(awaitable, seconds) end
 
 ---A deadline for the rest of the block: `local scope <close> = async.timeout(2)`. When it passes, the
----awaits in the block are cancelled, and TimeoutError leaves the block. Only inside a task.
+---awaits in the block are cancelled, and TimeoutError leaves the block, unless a scope around it has been
+---cancelled by then: that counts. Made without `<close>` it lasts until what is around it is left; the
+---CancelledError says so, with the place. Only inside a task.
 ---@param seconds? number  nil for none, until `reschedule`
 ---@return saros.Timeout
 function async.timeout(seconds) end
@@ -114,6 +116,8 @@ function Timeout:close() end
 ---
 ---Given a function, runs `fn(group)` as the block and returns its results, which waits; `group:cancel()`
 ---then ends it without an error.
+---
+---One made without `<close>` is cancelled and joined when what is around it is left, which raises an error.
 ---@return saros.TaskGroup
 ---@overload async fun(fn: async fun(group: saros.TaskGroup): ...): ...
 function async.task_group() end

@@ -180,12 +180,13 @@ function Task:on_done(fn) end
 ---@return string
 function async.tree() end
 
----Sets who is told of failures that nobody looked at. The default writes them to standard error.
+---Sets who is told of failures that nobody looked at, and of locks that a task left held. The default writes
+---to standard error.
 ---@param fn? fun(err: any, task: saros.Task)  cannot wait; nil restores the default
 function async.on_error(fn) end
 
 ---Warnings on standard error: of a task that holds the loop up, of cancellations that are swallowed,
----of scopes without `<close>`, of things the collector had to close. Also `SAROS_DEBUG=1` in the
+---of waits in a `__close` that a cancellation makes fail, of scopes without `<close>`, of things the collector had to close. Also `SAROS_DEBUG=1` in the
 ---environment.
 ---@param on boolean|{slow?: number}  `slow`: seconds a task may hold the loop, 0.1 unless said otherwise
 function async.debug(on) end
