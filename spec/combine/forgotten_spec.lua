@@ -2,7 +2,9 @@
 -- Scopes that were made without <close>.
 local async = require "saros"
 local support = require "spec.support.combine"
-require "saros.busted"
+local testing = require "saros.testing"
+
+local outside = require("saros.busted").outside
 
 --- The line of the caller, `offset` lines further down.
 local function line(offset)
@@ -115,6 +117,26 @@ describe("a task group that was forgotten", function()
       assert.is_string(task:error() and inner:error() and "looked at")
     end)
   end
+
+  it("has its errors reported, for nobody else tells them", outside(function()
+    local mine = {}
+    for name, leave in pairs(left_by_errors) do
+      local reports = support.reported(testing.run, function()
+        local err = support.failure(leave, function()
+          local group = async.task_group()
+          group:spawn(error, mine)
+          group:spawn(function()
+            pcall(async.sleep, 9)
+            error("second", 0)
+          end)
+          support.is_cancelled(async.sleep, 5)
+        end)
+        if async.is_error(err, "GroupError") then err = err.errors[1] end
+        assert.matches("was never closed", err)
+      end)
+      assert.same({mine, "second"}, reports, name)
+    end
+  end))
 
   it("is joined at the end of main, and by Ctrl-C and deadlocks no less", function()
     local script = require "spec.support.script"

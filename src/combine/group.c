@@ -19,6 +19,7 @@ typedef struct Block {
   uint32_t failed;    /* errors in the list, which the vault keeps under this address */
   bool lost;          /* an error could not be kept, for want of memory */
   bool has_error;     /* the block is left with an error: nil is as good as any */
+  bool is_left;       /* its errors are being raised */
   bool was_cancelled; /* from outside, when it was left */
   uint8_t outcome;    /* how the wait for its tasks ended: SrOutcome */
 } Block;
@@ -94,9 +95,30 @@ static void on_child_lost(SrBlock *block) {
   wake_if_over(block);
 }
 
+/* Nobody else will tell the errors of a group that was forgotten. */
+static int l_report_errors(lua_State *L) {
+  const Block *group = (const Block *)lua_touserdata(L, 1);
+  sr_push_task(L, group->block.task);
+  lua_pushnil(L);
+  sr_vault_get(L, &group->failed);
+  for (lua_Integer i = 1; i <= (lua_Integer)group->failed; i++) {
+    lua_rawgeti(L, 4, i);
+    sr_report(L, 5, 2, 3, " left a group unclosed, a task of which failed");
+    lua_pop(L, 1);
+  }
+  if (!group->lost) return 0;
+  sr_push_memory_error(L);
+  sr_report(L, 5, 2, 3, " left a group unclosed, a task of which failed");
+  return 0;
+}
+
 static void dispose(lua_State *L, SrBlock *block) {
   const Block *group = (const Block *)(const void *)block;
   if (L == NULL) return;
+  if (!group->is_left && (group->failed > 0 || group->lost)) {
+    lua_pushlightuserdata(L, block);
+    sr_protected(L, l_report_errors, 1, 0);
+  }
   lua_pushnil(L);
   sr_vault_set(L, &group->failed);
   lua_pushnil(L);
@@ -205,6 +227,7 @@ static int k_left(lua_State *L, int status, lua_KContext ctx) {
   uint64_t cause;
   bool is_function = lua_gettop(L) > GROUP_FRAME;
   if (group.failed > 0) sr_vault_get(L, &((Block *)ctx)->failed);
+  ((Block *)ctx)->is_left = true;
   sr_block_close(L, &((Block *)ctx)->block);
   if (group.failed > 0) return raise_group_error(L, t, &group, outcome);
   if (group.lost) return t->future.outcome = SR_WOKEN, sr_push_memory_error(L), lua_error(L);

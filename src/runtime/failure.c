@@ -19,7 +19,7 @@ enum {
   BOX_TASK,   /* the one that failed */
   BOX_SOURCE, /* the one in which the error arose, nil if it is the same */
   BOX_VALUES = BOX_SOURCE,
-  REPORT_IS_FAILURE = BOX_SOURCE
+  REPORT_WHAT = BOX_SOURCE
 };
 
 static const SrClass box_class = {"failure"};
@@ -27,8 +27,7 @@ static const char reporter_key;
 
 /* --- reporting -------------------------------------------------------------- */
 
-static void print_report(lua_State *L, int error, int task, int trace, bool is_failure) {
-  const char *what = is_failure ? " failed and nobody looked at it" : "";
+static void print_report(lua_State *L, int error, int task, int trace, const char *what) {
   sr_push_name_of(L, task);
   sr_push_text(L, error);
   fprintf(stderr, "saros: task '%s'%s: %s\n", lua_tostring(L, -2), what, lua_tostring(L, -1));
@@ -38,11 +37,11 @@ static void print_report(lua_State *L, int error, int task, int trace, bool is_f
   lua_pop(L, 3);
 }
 
-/* Reports (error, task, trace, whether the task failed). */
+/* Reports (error, task, trace, what the task did). */
 static int l_report(lua_State *L) {
-  bool is_failure = lua_toboolean(L, REPORT_IS_FAILURE);
+  const char *what = (const char *)lua_touserdata(L, REPORT_WHAT);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &reporter_key) == LUA_TNIL) {
-    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE, is_failure);
+    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE, what);
     return 0;
   }
   lua_pushvalue(L, BOX_ERROR);
@@ -50,16 +49,16 @@ static int l_report(lua_State *L) {
   if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
     sr_push_text(L, -1);
     fprintf(stderr, "saros: the function given to on_error failed: %s\n", lua_tostring(L, -1));
-    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE, is_failure);
+    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE, what);
   }
   return 0;
 }
 
-void sr_report(lua_State *L, int error, int task, int trace, bool is_failure) {
+void sr_report(lua_State *L, int error, int task, int trace, const char *what) {
   lua_pushvalue(L, error);
   lua_pushvalue(L, trace);
   lua_pushvalue(L, task);
-  lua_pushboolean(L, is_failure);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)what);
   if (!sr_protected(L, l_report, 4, 0)) fprintf(stderr, "saros: a failure could not be reported: not enough memory\n");
 }
 
@@ -70,7 +69,7 @@ static void report_box(lua_State *L, int index) {
   box->number = 0;
   int top = lua_gettop(L);
   for (int i = BOX_ERROR; i <= BOX_VALUES; i++) lua_getiuservalue(L, index, i);
-  sr_report(L, top + BOX_ERROR, top + BOX_TASK, top + BOX_TRACE, true);
+  sr_report(L, top + BOX_ERROR, top + BOX_TASK, top + BOX_TRACE, " failed and nobody looked at it");
   lua_settop(L, top);
 }
 

@@ -22,10 +22,10 @@ void sr_push_failure_trace(lua_State *L, int index);
 /* Reports every failure of this run that nobody looked at. [-0, +0, -] */
 void sr_report_failures(lua_State *L, SrRuntime *rt);
 /*
-** Hands the error at `error`, of the task at `task`, to the reporter; `trace` may be nil. It need not be a failure
-** of the task. [-0, +0, -]
+** Hands the error at `error`, of the task at `task`, to the reporter; `trace` may be nil. `what` the task did is
+** said between its name and the error, a literal: " failed", or "". [-0, +0, -]
 */
-void sr_report(lua_State *L, int error, int task, int trace, bool is_failure);
+void sr_report(lua_State *L, int error, int task, int trace, const char *what);
 
 /* on_error(fn) */
 int sr_l_on_error(lua_State *L);

@@ -269,7 +269,7 @@ void sr_call_back(lua_State *L, SrTask *t) {
   if (!sr_protected(L, l_call_back, 2, 0)) {
     sr_push_memory_error(L);
     lua_pushnil(L);
-    sr_report(L, top + 2, top + 1, top + 3, false);
+    sr_report(L, top + 2, top + 1, top + 3, "");
   }
   lua_settop(L, top);
   lua_pushnil(L);

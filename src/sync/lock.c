@@ -68,7 +68,7 @@ static int l_report(lua_State *L) {
   lua_pushliteral(
       L, "it ended without releasing a lock that it held, which was released (declare the permit as local x <close>)");
   lua_pushnil(L);
-  sr_report(L, 3, 2, 4, false);
+  sr_report(L, 3, 2, 4, "");
   return 0;
 }
 

@@ -237,6 +237,70 @@ scenario("group_forgotten", function()
   testing.settle()
 end)
 
+-- What was forgotten is joined before the error of that is raised, or another one goes on.
+scenario("forgotten", function()
+  local function forget(fn)
+    return function()
+      local group, left = async.task_group(), 2
+      local function body()
+        local _ <close> = setmetatable({}, {__close = function()
+          async.shield(function() async.sleep(1) end)
+          left = left - 1
+        end})
+        async.sleep(9)
+      end
+      group:spawn(body)
+      async.timeout(20)
+      async.task_group():spawn(body)
+      testing.settle()
+      fn()
+    end
+  end
+  local function fail() error("oops", 0) end
+  check.raises("never closed", async.wait_for, forget(function() end), 9)
+  check.raises("oops", async.shield, forget(fail))
+  check.raises("never closed", function()
+    local _ <close> = async.timeout(9)
+    forget(function() end)()
+  end)
+  check.raises("oops", async.task_group, forget(fail))
+  check.fails(async.spawn(forget(function() end)), "never closed")
+  local fired = async.spawn(function()
+    async.timeout(1)
+    async.sleep(5)
+  end)
+  check.fails(fired, "CancelledError")
+end)
+
+-- The outermost cancellation counts.
+scenario("outermost", function()
+  local function slow()
+    local _ <close> = setmetatable({}, {__close = function()
+      async.shield(function() async.sleep(2) end)
+    end})
+    async.sleep(9)
+  end
+  for _, inner in ipairs {
+    function() async.wait_for(slow, 1) end,
+    function()
+      local _ <close> = async.timeout(1)
+      slow()
+    end,
+    function()
+      async.task_group(function(group)
+        group:spawn(slow)
+        async.sleep(1)
+        group:cancel()
+      end)
+    end,
+  } do
+    check.raises("TimeoutError: timed out after 2", function()
+      local _ <close> = async.timeout(2)
+      inner()
+    end)
+  end
+end)
+
 scenario("generator", function()
   local sum = 0
   for v in async.generator(function(yield)
