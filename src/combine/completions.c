@@ -42,7 +42,7 @@ static void on_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   completions->host = NULL;
 }
 
-static const SrKind watch_kind = {"the end of a task or future", NULL, on_ended, false, NULL, NULL};
+static const SrKind watch_kind = {.name = "the end of a task or future", .ended = on_ended};
 
 /* completions(list): list holds tasks and futures, and nothing changes it */
 static int l_completions(lua_State *L) {
@@ -82,12 +82,12 @@ static int l_collect(lua_State *L) {
 
 /* --- next ------------------------------------------------------------------- */
 
-static int abort_next(SrTask *t) {
+static bool abort_next(SrTask *t) {
   ((Completions *)t->object)->host = NULL;
-  return 1;
+  return true;
 }
 
-static const SrKind next_kind = {"the next to complete", abort_next, NULL, false, NULL, NULL};
+static const SrKind next_kind = {.name = "the next to complete", .abort = abort_next};
 
 static int give(lua_State *L, Completions *completions) {
   uint32_t index = completions->order[completions->given++];

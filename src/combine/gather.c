@@ -30,8 +30,8 @@ static bool on_ended(SrJoin *join, const SrEnding *ending) {
   return true;
 }
 
-static const SrJoinPolicy gather_policy = {SR_JOIN_KIND("gather"), on_ended};
-static const SrJoinPolicy map_policy = {SR_JOIN_KIND("map"), on_ended};
+static const SrJoinPolicy gather_policy = {.kind = SR_JOIN_KIND("gather"), .ended = on_ended};
+static const SrJoinPolicy map_policy = {.kind = SR_JOIN_KIND("map"), .ended = on_ended};
 
 /* --- the frame -------------------------------------------------------------- */
 

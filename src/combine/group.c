@@ -242,13 +242,13 @@ static int k_left(lua_State *L, int status, lua_KContext ctx) {
   return lua_error(L);
 }
 
-static int abort_leave(SrTask *t) {
+static bool abort_leave(SrTask *t) {
   Block *group = (Block *)t->object;
   sr_scope_cancel(&group->block.scope);
   return group->block.running == 0;
 }
 
-static const SrKind leave_kind = {"the tasks of its group", abort_leave, NULL, true, NULL, NULL};
+static const SrKind leave_kind = {.name = "the tasks of its group", .abort = abort_leave, .joins = true};
 
 /* Takes the group, the error with which its block is left, and where that arose. */
 static int l_add_error(lua_State *L) {

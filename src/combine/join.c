@@ -254,7 +254,8 @@ static bool link_host(const SrWaiter *watcher, SrLink *link) {
 }
 
 static const SrLinks watch_links = {NULL, link_host, false};
-static const SrKind watch_kind = {"the end of a task or future", NULL, on_watched_ended, false, &watch_links, NULL};
+static const SrKind watch_kind = {
+    .name = "the end of a task or future", .ended = on_watched_ended, .links = &watch_links};
 
 static void watch(lua_State *L, SrJoin *join, uint32_t index, SrFuture *target) {
   if (join->watches == NULL) join->watches = (SrWatch *)calloc(join->total, sizeof(SrWatch));
@@ -290,7 +291,7 @@ static void watch_all(lua_State *L, SrJoin *join) {
 
 /* --- the host --------------------------------------------------------------- */
 
-int sr_join_abort(SrTask *t) {
+bool sr_join_abort(SrTask *t) {
   SrJoin *join = (SrJoin *)t->object;
   sr_join_decide(join);
   return is_over(join);

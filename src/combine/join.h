@@ -35,11 +35,11 @@ typedef struct SrJoinPolicy {
 } SrJoinPolicy;
 
 /* The kind of a policy's wait; that of one which the first of its functions may decide. */
-#define SR_JOIN_KIND(name)                                                                                             \
-  { name, sr_join_abort, NULL, true, &sr_join_links, NULL }
-#define SR_RACE_KIND(name)                                                                                             \
-  { name, sr_join_abort, NULL, true, &sr_race_links, NULL }
-int sr_join_abort(SrTask *t);
+#define SR_JOIN_KIND(title) SR_JOIN_KIND_OF(title, &sr_join_links)
+#define SR_RACE_KIND(title) SR_JOIN_KIND_OF(title, &sr_race_links)
+#define SR_JOIN_KIND_OF(title, what)                                                                                   \
+  { .name = title, .abort = sr_join_abort, .joins = true, .links = what }
+bool sr_join_abort(SrTask *t);
 extern const SrLinks sr_join_links, sr_race_links;
 
 /* The frame of the host's C function, the same for all. */

@@ -89,8 +89,8 @@ static int k_any(lua_State *L, int status, lua_KContext ctx) {
   return lua_error(L);
 }
 
-static const SrJoinPolicy race_policy = {SR_RACE_KIND("race"), on_race_ended};
-static const SrJoinPolicy any_policy = {SR_RACE_KIND("any"), on_any_ended};
+static const SrJoinPolicy race_policy = {.kind = SR_RACE_KIND("race"), .ended = on_race_ended};
+static const SrJoinPolicy any_policy = {.kind = SR_RACE_KIND("any"), .ended = on_any_ended};
 
 /* Replaces the list at index 1 by a copy and arranges the rest of the frame. */
 static void arrange(lua_State *L, const char *function, lua_Integer total) {
@@ -133,8 +133,8 @@ static bool on_wait_ended(SrJoin *join, const SrEnding *ending) {
   return join->when == FIRST_ERROR && ending->status == SR_FAILED;
 }
 
-static const SrJoinPolicy wait_policy = {SR_JOIN_KIND("wait"), on_wait_ended};
-static const SrJoinPolicy generator_policy = {SR_JOIN_KIND("generator"), on_wait_ended};
+static const SrJoinPolicy wait_policy = {.kind = SR_JOIN_KIND("wait"), .ended = on_wait_ended};
+static const SrJoinPolicy generator_policy = {.kind = SR_JOIN_KIND("generator"), .ended = on_wait_ended};
 
 static void on_wait_deadline(saros_timer *timer) {
   SrJoin *join = (SrJoin *)(void *)SR_CONTAINER(timer, SrBlock, timer);

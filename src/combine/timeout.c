@@ -150,10 +150,10 @@ static int l_tostring(lua_State *L) {
 
 /* --- wait_for --------------------------------------------------------------- */
 
-static int abort_target(SrTask *t) {
+static bool abort_target(SrTask *t) {
   SrTask *target = (SrTask *)t->object;
   sr_scope_cancel(&target->scope);
-  return 0;
+  return false;
 }
 
 static void on_target_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
@@ -161,7 +161,8 @@ static void on_target_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   sr_wake(sr_task_of(waiter));
 }
 
-static const SrKind target_kind = {"task", abort_target, on_target_ended, false, &sr_await_links, NULL};
+static const SrKind target_kind = {
+    .name = "task", .abort = abort_target, .ended = on_target_ended, .links = &sr_await_links};
 
 /* A result or an error of its own that the task still had is not thrown away. */
 static int k_target(lua_State *L, int status, lua_KContext ctx) {

@@ -12,12 +12,12 @@ static SrBlock *block_of(const SrScope *scope) {
 
 /* --- joining ---------------------------------------------------------------- */
 
-static int abort_join(SrTask *t) {
+static bool abort_join(SrTask *t) {
   (void)t;
-  return 0; /* its tasks are cancelled, and it goes on when they have ended */
+  return false; /* its tasks are cancelled, and it goes on when they have ended */
 }
 
-static const SrKind join_kind = {"the tasks of a forgotten scope", abort_join, NULL, true, NULL, NULL};
+static const SrKind join_kind = {.name = "the tasks of a forgotten scope", .abort = abort_join, .joins = true};
 
 SrBlock *sr_forgotten_block(lua_State *L, SrTask *t, const SrScope *outer) {
   SrScope *outermost = NULL;

@@ -75,17 +75,16 @@ int sr_push_results(lua_State *L, SrFuture *future, int index, SrTask *caller) {
 
 /* --- await ------------------------------------------------------------------ */
 
-static int abort_await(SrTask *t) {
-  sr_ring_remove(&((SrFuture *)t->object)->watchers, &t->waiter);
-  return 1;
-}
-
 static void on_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   (void)L, (void)target;
   sr_wake(sr_task_of(waiter));
 }
 
-const SrKind sr_await_kind = {"task", abort_await, on_ended, false, &sr_await_links, NULL};
+const SrKind sr_await_kind = {.name = "task",
+                              .abort = sr_abort_in_ring,
+                              .ring = offsetof(SrFuture, watchers),
+                              .ended = on_ended,
+                              .links = &sr_await_links};
 
 static int k_await(lua_State *L, int status, lua_KContext ctx) {
   (void)status;

@@ -305,7 +305,7 @@ static void crash(lua_State *L, SrTask *t, lua_State *co) {
   if (!t->is_anchored) lua_pop(L, 1);
 }
 
-static const SrKind stray_kind = {"its turn", NULL, NULL, false, NULL, NULL};
+static const SrKind stray_kind = {.name = "its turn"};
 
 static void refuse_yield(SrTask *t, int count) {
   lua_pop(t->co, count);

@@ -219,9 +219,9 @@ static int k_join(lua_State *L, int status, lua_KContext ctx) {
   return 0;
 }
 
-static int abort_join(SrTask *t) {
+static bool abort_join(SrTask *t) {
   (void)t;
-  return 0; /* it goes on when what it joins has ended */
+  return false; /* it goes on when what it joins has ended */
 }
 
 static void on_join_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
@@ -230,7 +230,7 @@ static void on_join_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
 }
 
 static const SrKind close_kind = {
-    "the end of the cancelled task", abort_join, on_join_ended, false, &sr_await_links, NULL};
+    .name = "the end of the cancelled task", .abort = abort_join, .ended = on_join_ended, .links = &sr_await_links};
 
 /* task:close(), __close: cancels and joins; the outcome is dropped. Waits, out of reach of cancellation. */
 static int l_close(lua_State *L) {

@@ -71,7 +71,7 @@ int sr_park(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunc
   return sr_park_in(L, t, kind, object, k, (lua_KContext)t);
 }
 
-static const SrKind turn_kind = {"its turn", NULL, NULL, false, NULL, NULL};
+static const SrKind turn_kind = {.name = "its turn"};
 
 /* Goes to the end of the ready queue: every task that is ready now runs first. */
 static int give_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx) {
@@ -103,6 +103,12 @@ void sr_abort(SrTask *t, SrOutcome outcome) {
   if (t->future.outcome != SR_WOKEN) return; /* aborted before; it is joining what it cancelled */
   t->future.outcome = (uint8_t)outcome;
   if (t->waiter.kind->abort(t)) sr_wake(t);
+}
+
+bool sr_abort_in_ring(SrTask *t) {
+  SrWaiter **ring = (SrWaiter **)(void *)((char *)t->object + t->waiter.kind->ring);
+  sr_ring_remove(ring, &t->waiter);
+  return true;
 }
 
 /* --- coroutines of tasks in the hands of others ----------------------------- */
@@ -196,20 +202,20 @@ int sr_k_value(lua_State *L, int status, lua_KContext ctx) {
 
 /* --- sleep ------------------------------------------------------------------ */
 
-static int abort_sleep(SrTask *t) {
+static bool abort_sleep(SrTask *t) {
   sr_clock_stop(&t->rt->clock, &t->waiter.timer);
-  return 1;
+  return true;
 }
 
-static const SrKind sleep_kind = {"sleep", abort_sleep, NULL, false, NULL, NULL};
+static const SrKind sleep_kind = {.name = "sleep", .abort = abort_sleep};
 
 /* A sleep without end has no deadline, so nothing but cancellation ends it. */
-static int abort_forever(SrTask *t) {
+static bool abort_forever(SrTask *t) {
   (void)t;
-  return 1;
+  return true;
 }
 
-static const SrKind forever_kind = {"sleep without end", abort_forever, NULL, false, NULL, NULL};
+static const SrKind forever_kind = {.name = "sleep without end", .abort = abort_forever};
 
 SrTask *sr_sleeper(SrTimer *timer) {
   return SR_CONTAINER(timer, SrTask, waiter.timer);
@@ -228,12 +234,12 @@ int sr_l_sleep(lua_State *L) {
 
 /* --- settle ----------------------------------------------------------------- */
 
-static int abort_settle(SrTask *t) {
+static bool abort_settle(SrTask *t) {
   sr_ring_remove(&t->rt->settlers, &t->waiter);
-  return 1;
+  return true;
 }
 
-static const SrKind settle_kind = {"all other tasks to wait", abort_settle, NULL, false, NULL, NULL};
+static const SrKind settle_kind = {.name = "all other tasks to wait", .abort = abort_settle};
 
 /* testing.settle(): waits until every other task waits; the clock stands still. */
 int sr_l_settle(lua_State *L) {
@@ -245,15 +251,15 @@ int sr_l_settle(lua_State *L) {
 
 /* --- what it waits for ------------------------------------------------------ */
 
-static int abort_foreign(SrTask *t) {
+static bool abort_foreign(SrTask *t) {
   saros_wait *wait = (saros_wait *)t->object;
   wait->task = NULL; /* whatever completes from now on finds nobody */
-  int stopped = wait->kind->abort(wait);
+  bool stopped = wait->kind->abort(wait);
   if (!stopped) wait->task = t;
   return stopped;
 }
 
-static const SrKind foreign_kind = {"operation", abort_foreign, NULL, false, NULL, NULL};
+static const SrKind foreign_kind = {.name = "operation", .abort = abort_foreign};
 
 void sr_give_up(SrTask *t) {
   if (t->waiter.kind != &foreign_kind) {

@@ -38,8 +38,9 @@ extern const SrLinks sr_await_links;
 /* What a waiter waits for; one static struct for each kind. */
 typedef struct SrKind {
   const char *name; /* shown in tracebacks, trees and reports: "semaphore" */
-  /* Stop waiting. 1: the task goes on at once; 0: it is woken later, when what it joins has ended. */
-  int (*abort)(SrTask *t);
+  /* Stop waiting. True: the task goes on at once; false: it is woken later, when what it joins has ended. */
+  bool (*abort)(SrTask *t);
+  size_t ring; /* of sr_abort_in_ring: where in what the task waits for the ring begins in which it stands */
   /* The watched task or future has ended (only for waiters in SrFuture.watchers). Must not raise. */
   void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);
   bool joins;           /* waits for the tasks that the innermost block of the task owns */
@@ -100,6 +101,8 @@ static inline SrWaiter *sr_ring_take(SrWaiter **first) {
 /* Pushes what tostring shows: "queue (3 items, 2 waiting)", and returns 1. `first` is of the ring of who waits. [-0, +1, m] */
 int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, const char *format, ...);
 
+/* The abort of a kind whose waiters do no more than stand in a ring of what they wait for. */
+bool sr_abort_in_ring(SrTask *t);
 /* Raises why nobody can wait here. [-0, +0, v] */
 int sr_place_error(lua_State *L, const SrRuntime *rt, const char *function);
 /* Whether Ctrl-C has come for this task, main, and no shield holds it back. */

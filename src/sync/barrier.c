@@ -40,14 +40,14 @@ static void let_pass(Barrier *barrier) {
   }
 }
 
-static int abort_wait(SrTask *t) {
+static bool abort_wait(SrTask *t) {
   Barrier *barrier = (Barrier *)t->object;
   sr_ring_remove(&barrier->waiters, &t->waiter);
   barrier->waiting--;
-  return 1;
+  return true;
 }
 
-static const SrKind wait_kind = {"barrier", abort_wait, NULL, false, NULL, NULL};
+static const SrKind wait_kind = {.name = "barrier", .abort = abort_wait};
 
 /* barrier:wait(): until n tasks wait; returns the order of arrival, 1 to n. Waits. */
 static int l_wait(lua_State *L) {

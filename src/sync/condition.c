@@ -64,16 +64,16 @@ static int l_locked(lua_State *L) {
 /* --- notify ----------------------------------------------------------------- */
 
 /* Waits to be notified. */
-static int abort_wait(SrTask *t);
+static bool abort_wait(SrTask *t);
 /* Was notified, waits for the lock. */
-static int abort_notified(SrTask *t);
+static bool abort_notified(SrTask *t);
 static void undo_notified(lua_State *L, SrTask *t);
 /* Was cancelled, waits for the lock. */
-static int abort_cancelled(SrTask *t);
+static bool abort_cancelled(SrTask *t);
 
-static const SrKind wait_kind = {"condition", abort_wait, NULL, false, NULL, NULL};
-static const SrKind notified_kind = {"lock of a condition", abort_notified, NULL, false, NULL, undo_notified};
-static const SrKind cancelled_kind = {"lock of a condition", abort_cancelled, NULL, false, NULL, NULL};
+static const SrKind wait_kind = {.name = "condition", .abort = abort_wait};
+static const SrKind notified_kind = {.name = "lock of a condition", .abort = abort_notified, .undo = undo_notified};
+static const SrKind cancelled_kind = {.name = "lock of a condition", .abort = abort_cancelled};
 
 /* The oldest waiter, if there is one, gets in line for the lock, which somebody holds. */
 static bool notify_one(Condition *condition) {
@@ -108,28 +108,28 @@ static bool is_forced(const SrTask *t) {
   return t->future.outcome == SR_WOKEN;
 }
 
-static int abort_wait(SrTask *t) {
+static bool abort_wait(SrTask *t) {
   Condition *condition = (Condition *)t->object;
   SrLock *lock = condition->lock;
   sr_ring_remove(&condition->waiters, &t->waiter);
-  if (is_forced(t)) return 1;
+  if (is_forced(t)) return true;
   t->waiter.kind = &cancelled_kind;
-  if (lock->owner == NULL) return sr_lock_take(lock, t), 1;
+  if (lock->owner == NULL) return sr_lock_take(lock, t), true;
   sr_ring_append(&lock->waiters, &t->waiter);
-  return 0;
+  return false;
 }
 
-static int abort_notified(SrTask *t) {
+static bool abort_notified(SrTask *t) {
   Condition *condition = (Condition *)t->object;
   notify_one(condition);
-  if (is_forced(t)) return sr_ring_remove(&condition->lock->waiters, &t->waiter), 1;
+  if (is_forced(t)) return sr_ring_remove(&condition->lock->waiters, &t->waiter), true;
   t->waiter.kind = &cancelled_kind;
-  return 0;
+  return false;
 }
 
-static int abort_cancelled(SrTask *t) {
+static bool abort_cancelled(SrTask *t) {
   sr_ring_remove(&((Condition *)t->object)->lock->waiters, &t->waiter);
-  return 1;
+  return true;
 }
 
 /* It holds the lock, but has not left `wait`. */

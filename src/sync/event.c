@@ -43,12 +43,7 @@ static int l_is_set(lua_State *L) {
   return 1;
 }
 
-static int abort_wait(SrTask *t) {
-  sr_ring_remove(&((Event *)t->object)->waiters, &t->waiter);
-  return 1;
-}
-
-static const SrKind wait_kind = {"event", abort_wait, NULL, false, NULL, NULL};
+static const SrKind wait_kind = {.name = "event", .abort = sr_abort_in_ring, .ring = offsetof(Event, waiters)};
 
 /* event:wait(): until it is set. Waits. */
 static int l_wait(lua_State *L) {

@@ -110,14 +110,14 @@ static void on_over(saros_timer *timer) {
   if (limiter->waiters != NULL) arm(limiter, now);
 }
 
-static int abort_acquire(SrTask *t) {
+static bool abort_acquire(SrTask *t) {
   Limiter *limiter = (Limiter *)t->object;
   sr_ring_remove(&limiter->waiters, &t->waiter);
   if (limiter->waiters == NULL) sr_clock_stop(&limiter->rt->clock, (SrTimer *)&limiter->timer);
-  return 1;
+  return true;
 }
 
-static const SrKind acquire_kind = {"rate limiter", abort_acquire, NULL, false, NULL, NULL};
+static const SrKind acquire_kind = {.name = "rate limiter", .abort = abort_acquire};
 
 /* rate_limiter:acquire(): until there may be one more. Waits in order of arrival. */
 static int l_acquire(lua_State *L) {

@@ -40,7 +40,7 @@ static void on_owner_ended(lua_State *L, SrWaiter *waiter, SrFuture *target);
 static bool link_waiting(const SrWaiter *watcher, SrLink *link);
 
 static const SrLinks owner_links = {NULL, link_waiting, false};
-static const SrKind owner_kind = {"owner of a lock", NULL, on_owner_ended, false, &owner_links, NULL};
+static const SrKind owner_kind = {.name = "owner of a lock", .ended = on_owner_ended, .links = &owner_links};
 
 void sr_lock_take(SrLock *lock, SrTask *t) {
   lock->owner = t;
@@ -94,11 +94,6 @@ static void release_permit(lua_State *L, void *object, uint32_t serial) {
 
 static const SrPermitOps permit_ops = {release_permit};
 
-static int abort_acquire(SrTask *t) {
-  sr_ring_remove(&((SrLock *)t->object)->waiters, &t->waiter);
-  return 1;
-}
-
 static void undo_acquire(lua_State *L, SrTask *t) {
   (void)L;
   sr_lock_let_go((SrLock *)t->object);
@@ -111,7 +106,11 @@ static bool link_owner(const SrTask *t, SrLink *link) {
 }
 
 static const SrLinks acquire_links = {link_owner, NULL, false};
-static const SrKind acquire_kind = {"lock", abort_acquire, NULL, false, &acquire_links, undo_acquire};
+static const SrKind acquire_kind = {.name = "lock",
+                                    .abort = sr_abort_in_ring,
+                                    .ring = offsetof(SrLock, waiters),
+                                    .links = &acquire_links,
+                                    .undo = undo_acquire};
 
 /* From the owner of a lock to those that wait for it, without those that were notified by a condition. */
 static bool link_waiting(const SrWaiter *watcher, SrLink *link) {

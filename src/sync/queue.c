@@ -163,12 +163,7 @@ static inline bool accept_item(lua_State *L, Queue *queue) {
 
 /* --- put -------------------------------------------------------------------- */
 
-static int abort_put(SrTask *t) {
-  sr_ring_remove(&((Queue *)t->object)->putters, &t->waiter);
-  return 1;
-}
-
-static const SrKind put_kind = {"room in a queue", abort_put, NULL, false, NULL, NULL};
+static const SrKind put_kind = {.name = "room in a queue", .abort = sr_abort_in_ring, .ring = offsetof(Queue, putters)};
 
 /* What stands above the item is the error of the put. Closing the queue leaves a mark above that. */
 static int k_put(lua_State *L, int status, lua_KContext ctx) {
@@ -211,11 +206,6 @@ static int l_try_put(lua_State *L) {
 
 /* --- get -------------------------------------------------------------------- */
 
-static int abort_get(SrTask *t) {
-  sr_ring_remove(&((Queue *)t->object)->getters, &t->waiter);
-  return 1;
-}
-
 /* The item on top of its stack goes to the next getter, or back to where it came from. */
 static void undo_get(lua_State *L, SrTask *t) {
   Queue *queue = (Queue *)t->object;
@@ -235,7 +225,8 @@ static void undo_get(lua_State *L, SrTask *t) {
   lua_remove(L, 1);
 }
 
-static const SrKind get_kind = {"an item of a queue", abort_get, NULL, false, NULL, undo_get};
+static const SrKind get_kind = {
+    .name = "an item of a queue", .abort = sr_abort_in_ring, .ring = offsetof(Queue, getters), .undo = undo_get};
 
 /* False: look again, with nothing pushed. [-0, +(1|2), e] */
 static bool take_item(lua_State *L, Queue *queue) {
@@ -304,12 +295,8 @@ static int l_task_done(lua_State *L) {
   return 0;
 }
 
-static int abort_join(SrTask *t) {
-  sr_ring_remove(&((Queue *)t->object)->joiners, &t->waiter);
-  return 1;
-}
-
-static const SrKind join_kind = {"the last task_done of a queue", abort_join, NULL, false, NULL, NULL};
+static const SrKind join_kind = {
+    .name = "the last task_done of a queue", .abort = sr_abort_in_ring, .ring = offsetof(Queue, joiners)};
 
 /* queue:join(): until task_done was called for every item. Waits. */
 static int l_join(lua_State *L) {

@@ -49,17 +49,13 @@ static void release_permit(lua_State *L, void *object, uint32_t serial) {
 
 static const SrPermitOps permit_ops = {release_permit};
 
-static int abort_acquire(SrTask *t) {
-  sr_ring_remove(&((Semaphore *)t->object)->waiters, &t->waiter);
-  return 1;
-}
-
 static void undo_acquire(lua_State *L, SrTask *t) {
   (void)L;
   hand_over((Semaphore *)t->object);
 }
 
-static const SrKind acquire_kind = {"semaphore", abort_acquire, NULL, false, NULL, undo_acquire};
+static const SrKind acquire_kind = {
+    .name = "semaphore", .abort = sr_abort_in_ring, .ring = offsetof(Semaphore, waiters), .undo = undo_acquire};
 
 /* The permit was made before the wait, so nothing can fail now that one is ours. */
 static int k_acquire(lua_State *L, int status, lua_KContext ctx) {
