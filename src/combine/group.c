@@ -15,8 +15,8 @@
 #include "runtime/trace.h"
 
 typedef struct Block {
-  SrBlock block;      /* the vault keeps what was_seen under the address of its `running` */
-  uint32_t failed;    /* errors in the list, which the vault keeps under this address */
+  SrBlock block;      /* the anchor keeps what was_seen under the address of its `running` */
+  uint32_t failed;    /* errors in the list, which the anchor keeps under this address */
   bool lost;          /* an error could not be kept, for want of memory */
   bool has_error;     /* the block is left with an error: nil is as good as any */
   bool is_left;       /* its errors are being raised */
@@ -43,7 +43,7 @@ static const SrClass group_class = {"task group"};
 static bool was_seen(lua_State *L, Block *group) {
   int type = lua_type(L, -1);
   if (type != LUA_TTABLE && type != LUA_TUSERDATA) return lua_pop(L, 1), false;
-  sr_vault_table(L, &group->block.running);
+  sr_anchor_table(L, &group->block.running);
   lua_pushvalue(L, -2);
   bool seen = lua_rawget(L, -2) != LUA_TNIL;
   lua_pop(L, 1);
@@ -65,7 +65,7 @@ static void add_error(lua_State *L, Block *group) {
   if (seen)
     lua_pop(L, 1);
   else {
-    sr_vault_table(L, &group->failed);
+    sr_anchor_table(L, &group->failed);
     lua_insert(L, -2);
     lua_rawseti(L, -2, (lua_Integer)group->failed + 1);
     group->failed++;
@@ -100,7 +100,7 @@ static int l_report_errors(lua_State *L) {
   const Block *group = (const Block *)lua_touserdata(L, 1);
   sr_push_task(L, group->block.task);
   lua_pushnil(L);
-  sr_vault_get(L, &group->failed);
+  sr_anchor_get(L, &group->failed);
   for (lua_Integer i = 1; i <= (lua_Integer)group->failed; i++) {
     lua_rawgeti(L, 4, i);
     sr_report(L, 5, 2, 3, " left a group unclosed, a task of which failed");
@@ -120,9 +120,9 @@ static void dispose(lua_State *L, SrBlock *block) {
     sr_protected(L, l_report_errors, 1, 0);
   }
   lua_pushnil(L);
-  sr_vault_set(L, &group->failed);
+  sr_anchor_set(L, &group->failed);
   lua_pushnil(L);
-  sr_vault_set(L, &group->block.running);
+  sr_anchor_set(L, &group->block.running);
 }
 
 static const SrBlockOps group_ops = {"task group", on_child_ended, on_child_lost, dispose};
@@ -226,7 +226,7 @@ static int k_left(lua_State *L, int status, lua_KContext ctx) {
   outcome = (SrOutcome)group.outcome;
   uint64_t cause;
   bool is_function = lua_gettop(L) > GROUP_FRAME;
-  if (group.failed > 0) sr_vault_get(L, &((Block *)ctx)->failed);
+  if (group.failed > 0) sr_anchor_get(L, &((Block *)ctx)->failed);
   ((Block *)ctx)->is_left = true;
   sr_block_close(L, &((Block *)ctx)->block);
   if (group.failed > 0) return raise_group_error(L, t, &group, outcome);

@@ -26,16 +26,16 @@ static void warn(const char *message, const char *detail) {
 /* --- swallowed cancellations ------------------------------------------------ */
 
 /*
-** The vault keeps, under the address of `raised`, the last CancelledError that was raised in a task,
+** The anchor keeps, under the address of `raised`, the last CancelledError that was raised in a task,
 ** or the serial of its cause once that has been warned of.
 */
 void sr_debug_cancelled(lua_State *L, SrTask *t, uint64_t serial) {
-  sr_vault_get(L, &t->raised);
+  sr_anchor_get(L, &t->raised);
   bool is_known = lua_isinteger(L, -1) && (uint64_t)lua_tointeger(L, -1) == serial;
   lua_pop(L, 1);
   if (is_known) return;
   lua_pushvalue(L, -1);
-  sr_vault_set(L, &t->raised);
+  sr_anchor_set(L, &t->raised);
 }
 
 /* Whether a __close that was called with the error at `error` runs: no Lua code that could have a name for it called it. */
@@ -76,14 +76,14 @@ static void warn_of_swallowing(lua_State *L, SrTask *t, int error, const char *w
 static void warn_if_swallowed(lua_State *L, SrTask *t, const SrScope *cause, const char *what) {
   int top = lua_gettop(L);
   uint64_t serial = sr_scope_serial(cause);
-  sr_vault_get(L, &t->raised);
+  sr_anchor_get(L, &t->raised);
   if (sr_is_cancel_by(L, -1, t, cause)) {
     if (is_in_close(L, top + 1))
       warn_of_close(L, t, top + 1);
     else
       warn_of_swallowing(L, t, top + 1, what);
     lua_pushinteger(L, (lua_Integer)serial);
-    sr_vault_set(L, &t->raised);
+    sr_anchor_set(L, &t->raised);
   }
   lua_settop(L, top);
 }
@@ -96,15 +96,15 @@ void sr_debug_end(lua_State *L, SrTask *t, SrStatus status) {
   if (!t->rt->debug) return;
   if (status == SR_DONE && t->scope.cause != NULL) warn_if_swallowed(L, t, t->scope.cause, "");
   lua_pushnil(L);
-  sr_vault_set(L, &t->raised);
+  sr_anchor_set(L, &t->raised);
 }
 
 /* --- slow steps ------------------------------------------------------------- */
 
-/* The vault keeps under the address of `slow` where the present step was when it had taken too long. */
+/* The anchor keeps under the address of `slow` where the present step was when it had taken too long. */
 static void keep_place(lua_State *L, SrRuntime *rt) {
   sr_push_stack(L, L, 0);
-  sr_vault_set(L, &rt->slow);
+  sr_anchor_set(L, &rt->slow);
 }
 
 /* Says that a task is slow; the handle is at `index`, and where it was is kept. */
@@ -116,7 +116,7 @@ static void warn_slow(lua_State *L, int index, int64_t elapsed, const char *how)
   sr_push_name_of(L, index);
   sr_push_place(L, &t->scope);
   lua_pushfstring(L, "task '%s' (spawned at %s) %s", lua_tostring(L, -2), lua_tostring(L, -1), text);
-  sr_vault_get(L, &t->rt->slow);
+  sr_anchor_get(L, &t->rt->slow);
   warn(lua_tostring(L, -2), lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
   lua_settop(L, top);
 }
@@ -127,11 +127,11 @@ static int l_warn_slow(lua_State *L) {
   lua_State *co = (lua_State *)lua_touserdata(L, 2);
   if (rt->step_slow == 0 && co != NULL) { /* what took so long was no Lua code: it is where it waits now */
     sr_push_stack(L, co, 0);
-    sr_vault_set(L, &rt->slow);
+    sr_anchor_set(L, &rt->slow);
   }
   warn_slow(L, 1, lua_tointeger(L, 3), "");
   lua_pushnil(L);
-  sr_vault_set(L, &rt->slow);
+  sr_anchor_set(L, &rt->slow);
   return 0;
 }
 
@@ -212,7 +212,7 @@ static void warn_collected(lua_State *L, const char *name, const char *place) {
   lua_pop(L, 1);
 }
 
-void sr_foreign_collected(lua_State *L, const saros_resource *resource, const char *name) {
+void sr_api_collected(lua_State *L, const saros_resource *resource, const char *name) {
   if (!sr_find_runtime(L)->debug) return;
   sr_push_resource_place(L, resource);
   warn_collected(L, name, lua_tostring(L, -1));

@@ -23,7 +23,7 @@ void sr_debug_cut_off(lua_State *L, SrRuntime *rt);
 /* A block was forgotten; what is on top says which. [-0, +0, -] */
 void sr_debug_forgotten(lua_State *L);
 /* The function behind saros.h. */
-void sr_foreign_collected(lua_State *L, const saros_resource *resource, const char *name);
+void sr_api_collected(lua_State *L, const saros_resource *resource, const char *name);
 
 /* For what is made in Lua: place() gives where, in debug mode; collected(name, place) is for its __gc. */
 int sr_l_place(lua_State *L);

@@ -37,7 +37,7 @@ void sr_push_error(lua_State *L, const char *name, const char *code, const char 
   va_end(args);
 }
 
-void sr_foreign_push_error(lua_State *L, const char *name, const char *code, const char *format, ...) {
+void sr_api_push_error(lua_State *L, const char *name, const char *code, const char *format, ...) {
   va_list args;
   va_start(args, format);
   push_error_args(L, name, code, format, args);

@@ -42,6 +42,6 @@ int sr_l_pcall(lua_State *L);
 void sr_open_error(lua_State *L);
 
 /* The function behind saros.h. */
-void sr_foreign_push_error(lua_State *L, const char *name, const char *code, const char *format, ...);
+void sr_api_push_error(lua_State *L, const char *name, const char *code, const char *format, ...);
 
 #endif

@@ -40,7 +40,7 @@ void sr_forgotten_joined(lua_State *L, SrTask *t) {
   if (t->future.outcome == SR_BY_INTERRUPT) t->rt->interrupt = 1;
   if (t->future.outcome == SR_BY_DEADLOCK) {
     lua_pushnil(L);
-    sr_vault_set(L, &t->object);
+    sr_anchor_set(L, &t->object);
   }
   t->future.outcome = SR_WOKEN;
 }

@@ -92,7 +92,7 @@ static void close_resources(SrRuntime *rt) {
   while (rt->resources != NULL) {
     saros_resource *resource = rt->resources;
     resource->on_run_end(resource);
-    sr_foreign_resource_close(resource);
+    sr_api_resource_close(resource);
   }
 }
 
@@ -228,7 +228,7 @@ static int l_note_deadlock(lua_State *L) {
     sr_push_overtime(L, rt);
   else
     sr_push_deadlock(L, rt);
-  sr_vault_set(L, &rt->main_task->object);
+  sr_anchor_set(L, &rt->main_task->object);
   return 0;
 }
 
@@ -245,7 +245,7 @@ static void tell_main(lua_State *L, SrRuntime *rt) {
     return;
   }
   lua_pushnil(L);
-  sr_vault_set(L, &rt->main_task->object);
+  sr_anchor_set(L, &rt->main_task->object);
 }
 
 /* Main is told, once for each wait. If it is joining what cannot end, that is closed by force. */
@@ -362,27 +362,27 @@ int sr_l_schedule(lua_State *L) {
 
 /* --- saros.h ---------------------------------------------------------------- */
 
-uv_loop_t *sr_foreign_loop(saros_runtime *rt) {
+uv_loop_t *sr_api_loop(saros_runtime *rt) {
   return ((SrRuntime *)(void *)rt)->loop;
 }
 
-double sr_foreign_now(saros_runtime *rt) {
+double sr_api_now(saros_runtime *rt) {
   return (double)sr_clock_now(&((SrRuntime *)(void *)rt)->clock) / 1e9;
 }
 
-int sr_foreign_timer_start(saros_runtime *rt, saros_timer *timer, double seconds) {
+int sr_api_timer_start(saros_runtime *rt, saros_timer *timer, double seconds) {
   return sr_clock_start(&((SrRuntime *)(void *)rt)->clock, (SrTimer *)timer, seconds, false);
 }
 
-void sr_foreign_timer_stop(saros_runtime *rt, saros_timer *timer) {
+void sr_api_timer_stop(saros_runtime *rt, saros_timer *timer) {
   sr_clock_stop(&((SrRuntime *)(void *)rt)->clock, (SrTimer *)timer);
 }
 
-void sr_foreign_close(uv_handle_t *handle, uv_close_cb on_closed) {
+void sr_api_close(uv_handle_t *handle, uv_close_cb on_closed) {
   close_handle(handle, on_closed);
 }
 
-void sr_foreign_resource_open(lua_State *L, saros_resource *resource) {
+void sr_api_resource_open(lua_State *L, saros_resource *resource) {
   SrRuntime *rt = sr_find_runtime(L);
   sr_place_resource(L, resource);
   resource->owner = rt;
@@ -392,7 +392,7 @@ void sr_foreign_resource_open(lua_State *L, saros_resource *resource) {
   rt->resources = resource;
 }
 
-void sr_foreign_resource_close(saros_resource *resource) {
+void sr_api_resource_close(saros_resource *resource) {
   SrRuntime *rt = (SrRuntime *)resource->owner;
   if (rt == NULL) return;
   resource->owner = NULL;

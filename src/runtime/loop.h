@@ -28,12 +28,12 @@ void sr_loop_kill_all(lua_State *L, SrRuntime *rt);
 int sr_l_schedule(lua_State *L);
 
 /* The functions behind saros.h. */
-uv_loop_t *sr_foreign_loop(saros_runtime *rt);
-double sr_foreign_now(saros_runtime *rt);
-int sr_foreign_timer_start(saros_runtime *rt, saros_timer *timer, double seconds);
-void sr_foreign_timer_stop(saros_runtime *rt, saros_timer *timer);
-void sr_foreign_close(uv_handle_t *handle, uv_close_cb on_closed);
-void sr_foreign_resource_open(lua_State *L, saros_resource *resource);
-void sr_foreign_resource_close(saros_resource *resource);
+uv_loop_t *sr_api_loop(saros_runtime *rt);
+double sr_api_now(saros_runtime *rt);
+int sr_api_timer_start(saros_runtime *rt, saros_timer *timer, double seconds);
+void sr_api_timer_stop(saros_runtime *rt, saros_timer *timer);
+void sr_api_close(uv_handle_t *handle, uv_close_cb on_closed);
+void sr_api_resource_open(lua_State *L, saros_resource *resource);
+void sr_api_resource_close(saros_resource *resource);
 
 #endif

@@ -11,7 +11,7 @@
 #include "runtime/loop.h"
 #include "runtime/trace.h"
 
-const char sr_vault_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_runtime_key,
+const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_runtime_key,
     sr_live_key, sr_scheduler_key, sr_module_key, sr_protected_key;
 
 SrRuntime *sr_find_runtime(lua_State *L) {
@@ -21,7 +21,7 @@ SrRuntime *sr_find_runtime(lua_State *L) {
   return rt;
 }
 
-/* --- slots and the vault ---------------------------------------------------- */
+/* --- slots and the anchor ---------------------------------------------------- */
 
 bool sr_slots_peek(SrSlots *slots, uint32_t *number) {
   if (slots->count > 0) {
@@ -44,33 +44,33 @@ void sr_slots_free(SrSlots *slots) {
   memset(slots, 0, sizeof *slots);
 }
 
-void sr_vault_set(lua_State *L, const void *key) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_vault_key);
+void sr_anchor_set(lua_State *L, const void *key) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_anchor_key);
   lua_insert(L, -2);
   lua_rawsetp(L, -2, key);
   lua_pop(L, 1);
 }
 
-void sr_vault_get(lua_State *L, const void *key) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_vault_key);
+void sr_anchor_get(lua_State *L, const void *key) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_anchor_key);
   lua_rawgetp(L, -1, key);
   lua_replace(L, -2);
 }
 
 /* A finalizer may have made one while ours was made: that one counts. */
-void sr_vault_table(lua_State *L, const void *key) {
-  sr_vault_get(L, key);
+void sr_anchor_table(lua_State *L, const void *key) {
+  sr_anchor_get(L, key);
   if (!lua_isnil(L, -1)) return;
   lua_newtable(L);
   lua_replace(L, -2);
-  sr_vault_get(L, key);
+  sr_anchor_get(L, key);
   if (!lua_isnil(L, -1)) {
     lua_replace(L, -2);
     return;
   }
   lua_pop(L, 1);
   lua_pushvalue(L, -1);
-  sr_vault_set(L, key);
+  sr_anchor_set(L, key);
 }
 
 /* --- when there is no memory ------------------------------------------------- */
@@ -150,7 +150,7 @@ static void shrink_live(lua_State *L) {
 /* Lets go of what is kept in tables. If that fails the next run uses them as they are: nothing in them counts. */
 static int l_renew_tables(lua_State *L) {
   new_table_at(L, &sr_idle_key, NULL);
-  new_table_at(L, &sr_vault_key, NULL);
+  new_table_at(L, &sr_anchor_key, NULL);
   shrink_live(L);
   return 0;
 }
@@ -243,16 +243,15 @@ int sr_l_now(lua_State *L) {
 
 /* --- opening and closing ---------------------------------------------------- */
 
-static saros_runtime *foreign_runtime(lua_State *L) {
+static saros_runtime *api_runtime(lua_State *L) {
   return (saros_runtime *)(void *)sr_find_runtime(L);
 }
 
 static const saros_api api = {
-    SAROS_API_VERSION,     foreign_runtime,  sr_foreign_loop,          sr_foreign_check,
-    sr_foreign_cancelled,  sr_foreign_raise, sr_foreign_park,          sr_foreign_wake,
-    sr_foreign_aborted,    sr_foreign_ready, sr_foreign_now,           sr_foreign_timer_start,
-    sr_foreign_timer_stop, sr_foreign_close, sr_foreign_resource_open, sr_foreign_resource_close,
-    sr_foreign_push_error, sr_arg_error,     sr_foreign_collected,
+    SAROS_API_VERSION, api_runtime,  sr_api_loop,          sr_api_check,          sr_api_cancelled,  sr_api_raise,
+    sr_api_park,       sr_api_wake,  sr_api_aborted,       sr_api_ready,          sr_api_now,        sr_api_timer_start,
+    sr_api_timer_stop, sr_api_close, sr_api_resource_open, sr_api_resource_close, sr_api_push_error, sr_arg_error,
+    sr_api_collected,
 };
 
 /* lua_close, perhaps in the middle of a run: nothing of Lua is touched any more. */
@@ -303,7 +302,7 @@ static void push_upvalues(lua_State *L, SrRuntime *rt) {
 int sr_open_runtime(lua_State *L, lua_CFunction init) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_module_key) == LUA_TTABLE) return 1;
   SrRuntime *rt = new_runtime(L);
-  new_table_at(L, &sr_vault_key, NULL);
+  new_table_at(L, &sr_anchor_key, NULL);
   new_table_at(L, &sr_origin_key, "k");
   new_table_at(L, &sr_names_key, "k");
   new_table_at(L, &sr_places_key, "k");

@@ -83,7 +83,7 @@ struct SrRuntime {
   lua_Integer failures; /* number of the newest failure box */
 };
 
-extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key,
+extern const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key,
     sr_runtime_key, sr_live_key, sr_scheduler_key, sr_module_key, sr_protected_key;
 
 /* The runtime, from inside one of saros' own C functions. */
@@ -170,13 +170,13 @@ static inline void sr_slots_give(SrSlots *slots, uint32_t number) {
 void sr_slots_free(SrSlots *slots);
 
 /*
-** The vault: values that belong to a C address, such as the reason of a cancelled scope.
+** The anchor: values that belong to a C address, such as the reason of a cancelled scope.
 ** [-1, +0, m] and [-0, +1, -]
 */
-void sr_vault_set(lua_State *L, const void *key);
-void sr_vault_get(lua_State *L, const void *key);
-/* Pushes the table that the vault keeps under `key`; makes it if there is none. [-0, +1, m] */
-void sr_vault_table(lua_State *L, const void *key);
+void sr_anchor_set(lua_State *L, const void *key);
+void sr_anchor_get(lua_State *L, const void *key);
+/* Pushes the table that the anchor keeps under `key`; makes it if there is none. [-0, +1, m] */
+void sr_anchor_table(lua_State *L, const void *key);
 
 /*
 ** Calls `function` with the `nargs` values on top in protected mode, as a closure over the usual

@@ -154,7 +154,7 @@ bool sr_scope_cancel_reason(lua_State *L, SrScope *scope, int index) {
   if (scope->cancelled) return false;
   if (!lua_isnoneornil(L, index)) {
     lua_pushvalue(L, index);
-    sr_vault_set(L, &scope->cancelled);
+    sr_anchor_set(L, &scope->cancelled);
   }
   return sr_scope_cancel(scope);
 }
@@ -162,7 +162,7 @@ bool sr_scope_cancel_reason(lua_State *L, SrScope *scope, int index) {
 /* A shield whose limit passed is cancelled for the reason that has waited outside. */
 void sr_scope_push_reason(lua_State *L, const SrScope *scope) {
   while (scope->kind == SR_SCOPE_SHIELD && scope->parent->cause != NULL) scope = scope->parent->cause;
-  sr_vault_get(L, &scope->cancelled);
+  sr_anchor_get(L, &scope->cancelled);
 }
 
 /* --- blocks ----------------------------------------------------------------- */
@@ -246,7 +246,7 @@ static void pop_block(lua_State *L, SrBlock *block) {
   sr_scope_exit(&block->scope);
   if (block->scope.cancelled) {
     lua_pushnil(L);
-    sr_vault_set(L, &block->scope.cancelled);
+    sr_anchor_set(L, &block->scope.cancelled);
   }
   block->ops = NULL;
   block->task = (SrTask *)(void *)rt->free_blocks;

@@ -78,7 +78,7 @@ static void settle_task(lua_State *L, SrTask *t, int live, SrStatus status) {
   if (t->future.has_callbacks) sr_call_back(L, t);
   if (t->scope.cancelled) {
     lua_pushnil(L);
-    sr_vault_set(L, &t->scope.cancelled);
+    sr_anchor_set(L, &t->scope.cancelled);
   }
   lua_pushnil(L);
   lua_rawseti(L, live, (lua_Integer)t->slot);

@@ -32,7 +32,7 @@ struct SrFuture {
   uint8_t status;     /* SrStatus */
   uint8_t state;      /* of a task: SrState */
   uint8_t outcome;    /* of a task: how its last wait ended, an SrOutcome */
-  bool has_callbacks; /* of a task: the vault holds functions given to on_done, under its address */
+  bool has_callbacks; /* of a task: the anchor holds functions given to on_done, under its address */
 };
 
 struct SrTask {

@@ -264,7 +264,7 @@ static int l_call_back(lua_State *L) {
 void sr_call_back(lua_State *L, SrTask *t) {
   int top = lua_gettop(L);
   sr_push_task(L, t);
-  sr_vault_get(L, t);
+  sr_anchor_get(L, t);
   lua_pushvalue(L, top + 1);
   if (!sr_protected(L, l_call_back, 2, 0)) {
     sr_push_memory_error(L);
@@ -273,12 +273,12 @@ void sr_call_back(lua_State *L, SrTask *t) {
   }
   lua_settop(L, top);
   lua_pushnil(L);
-  sr_vault_set(L, t);
+  sr_anchor_set(L, t);
 }
 
 /* Adds the function at index 2 to the callbacks of a pending task. */
 static void add_callback(lua_State *L, SrTask *t) {
-  sr_vault_table(L, t);
+  sr_anchor_table(L, t);
   lua_pushvalue(L, 2);
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
   t->future.has_callbacks = true;

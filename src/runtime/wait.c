@@ -138,9 +138,9 @@ void sr_push_thrown(lua_State *L, SrTask *t) {
   switch (outcome) {
   case SR_BY_INTERRUPT: sr_push_error(L, "InterruptError", "EINTR", "interrupted"); break;
   case SR_BY_DEADLOCK:
-    sr_vault_get(L, &t->object);
+    sr_anchor_get(L, &t->object);
     lua_pushnil(L);
-    sr_vault_set(L, &t->object);
+    sr_anchor_set(L, &t->object);
     if (lua_isnil(L, -1)) sr_push_memory_error(L); /* there was none left to say so */
     if (sr_is_error(L, -1)) {                      /* made outside of all tasks */
       sr_push_here(L);
@@ -251,7 +251,7 @@ int sr_l_settle(lua_State *L) {
 
 /* --- what it waits for ------------------------------------------------------ */
 
-static bool abort_foreign(SrTask *t) {
+static bool abort_api(SrTask *t) {
   saros_wait *wait = (saros_wait *)t->object;
   wait->task = NULL; /* whatever completes from now on finds nobody */
   bool stopped = wait->kind->abort(wait);
@@ -259,10 +259,10 @@ static bool abort_foreign(SrTask *t) {
   return stopped;
 }
 
-static const SrKind foreign_kind = {.name = "operation", .abort = abort_foreign};
+static const SrKind api_kind = {.name = "operation", .abort = abort_api};
 
 void sr_give_up(SrTask *t) {
-  if (t->waiter.kind != &foreign_kind) {
+  if (t->waiter.kind != &api_kind) {
     bool stopped = t->waiter.kind->abort(t);
     if (!stopped && t->waiter.kind->ended != NULL) sr_ring_remove(&((SrFuture *)t->object)->watchers, &t->waiter);
     return;
@@ -274,7 +274,7 @@ void sr_give_up(SrTask *t) {
 
 void sr_push_waits_for(lua_State *L, SrTask *t) {
   SrTask *target = t->waiter.kind->ended != NULL ? (SrTask *)t->object : NULL;
-  if (t->waiter.kind == &foreign_kind)
+  if (t->waiter.kind == &api_kind)
     lua_pushstring(L, ((saros_wait *)t->object)->kind->name);
   else if (target == NULL)
     lua_pushstring(L, t->waiter.kind->name);
@@ -288,44 +288,44 @@ void sr_push_waits_for(lua_State *L, SrTask *t) {
 
 /* --- saros.h ---------------------------------------------------------------- */
 
-void sr_foreign_check(lua_State *L, const char *function) {
+void sr_api_check(lua_State *L, const char *function) {
   sr_check_wait_in(L, sr_find_runtime(L), function);
 }
 
-int sr_foreign_cancelled(lua_State *L) {
+int sr_api_cancelled(lua_State *L) {
   SrTask *t = sr_find_runtime(L)->current;
   return t != NULL && sr_is_cancelled(t);
 }
 
 /* After a park that was aborted the others have had their turn already. */
-int sr_foreign_raise(lua_State *L) {
+int sr_api_raise(lua_State *L) {
   SrTask *t = sr_find_runtime(L)->current;
   return t->future.outcome == SR_WOKEN ? sr_raise(L, t) : sr_throw(L, t);
 }
 
-int sr_foreign_park(lua_State *L, saros_wait *wait, const saros_kind *kind, lua_KFunction k, lua_KContext ctx) {
+int sr_api_park(lua_State *L, saros_wait *wait, const saros_kind *kind, lua_KFunction k, lua_KContext ctx) {
   SrTask *t = sr_find_runtime(L)->current;
   wait->task = t;
   wait->kind = kind;
   t->object = wait;
-  begin_wait(t, &foreign_kind, SR_PARKED);
+  begin_wait(t, &api_kind, SR_PARKED);
   if (t->current->cause != NULL) sr_abort(t, SR_BY_CANCEL); /* since `cancelled` was asked: a finalizer did it */
   return lua_yieldk(L, 0, ctx, k);
 }
 
-void sr_foreign_wake(saros_wait *wait) {
+void sr_api_wake(saros_wait *wait) {
   SrTask *t = (SrTask *)wait->task;
   if (t == NULL) return;
   wait->task = NULL;
   sr_wake(t);
 }
 
-int sr_foreign_aborted(lua_State *L) {
+int sr_api_aborted(lua_State *L) {
   SrTask *t = sr_find_runtime(L)->current;
   if (t == NULL || t->co != L) return luaL_error(L, STRAY);
   return t->future.outcome != SR_WOKEN;
 }
 
-int sr_foreign_ready(lua_State *L, int n) {
+int sr_api_ready(lua_State *L, int n) {
   return sr_return(L, sr_find_runtime(L)->current, n);
 }

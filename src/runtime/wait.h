@@ -3,7 +3,7 @@
 ** Waiting: check, park, wake, abort. sr_park holds the only lua_yieldk.
 **
 ** Invariant: the first wake wins. A parked task has one record, its waiter, which stands
-** in one list (or in the heap of deadlines, or with a foreign operation) until it is woken
+** in one list (or in the heap of deadlines, or with an operation of another module) until it is woken
 ** or aborted, never both. A task that was woken with a value gets it, even if it is
 ** cancelled in the same turn: the next await raises.
 */
@@ -151,12 +151,12 @@ void sr_push_waits_for(lua_State *L, SrTask *t);
 int sr_l_sleep(lua_State *L);
 
 /* The functions behind saros.h that wait. */
-void sr_foreign_check(lua_State *L, const char *function);
-int sr_foreign_cancelled(lua_State *L);
-int sr_foreign_raise(lua_State *L);
-int sr_foreign_park(lua_State *L, saros_wait *wait, const saros_kind *kind, lua_KFunction k, lua_KContext ctx);
-void sr_foreign_wake(saros_wait *wait);
-int sr_foreign_aborted(lua_State *L);
-int sr_foreign_ready(lua_State *L, int n);
+void sr_api_check(lua_State *L, const char *function);
+int sr_api_cancelled(lua_State *L);
+int sr_api_raise(lua_State *L);
+int sr_api_park(lua_State *L, saros_wait *wait, const saros_kind *kind, lua_KFunction k, lua_KContext ctx);
+void sr_api_wake(saros_wait *wait);
+int sr_api_aborted(lua_State *L);
+int sr_api_ready(lua_State *L, int n);
 
 #endif
