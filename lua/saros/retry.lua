@@ -3,6 +3,7 @@
 
 local async = require "saros"
 local internal = require "saros.internal"
+local misuse = require "saros.misuse"
 
 ---@class saros
 local retry = {}
@@ -105,12 +106,9 @@ end
 ---@param options? saros.RetryOptions
 ---@return any ...
 function retry.retry(fn, options)
-  if type(fn) ~= "function" then
-    local got = internal.given() == 0 and "no value" or type(fn)
-    internal.misuse(("bad argument #1 to 'retry' (function expected, got %s)"):format(got))
-  end
+  misuse.check_function("retry", 1, fn)
   local o, message = read(options)
-  if not o then internal.misuse(("bad argument #2 to 'retry' (%s)"):format(message)) end
+  if not o then misuse.argument("retry", 2, message) end
   internal.checkpoint "retry"
   local pause = math.max(0, math.min(o.delay, o.max_delay))
   for attempt = 1, o.attempts - 1 do

@@ -4,7 +4,7 @@
 
 local cookies = require "saros.http.cookies"
 local core = require "saros.http.core"
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
 local url = require "saros.http.url"
 
 local suggest = require "saros.http.suggest"
