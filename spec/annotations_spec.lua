@@ -224,6 +224,7 @@ local exceptions = {
   ["saros: task_group"] = "the same; with a function it waits",
   ["saros: as_completed"] = "the same: its loop waits",
   ["saros: pcall"] = "waits if the function does",
+  ["saros: catch"] = "the same",
   ["saros.Response: discard"] = "calls pcall",
 }
 

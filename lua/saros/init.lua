@@ -47,6 +47,7 @@ setmetatable(async, {
   end,
 })
 
+require "saros.group_error"
 require "saros.with"
 
 return async

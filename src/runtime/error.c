@@ -175,20 +175,27 @@ static void shorten(lua_State *L) {
   lua_replace(L, -2);
 }
 
-void sr_push_group_error(lua_State *L, int errors, uint32_t count) {
-  count_errors(L, errors, count);
+/* Pushes its message. [-0, +1, m] */
+static void push_group_message(lua_State *L, int errors, uint32_t count) {
   lua_rawgeti(L, errors, 1);
   sr_push_text(L, -1);
   shorten(L);
   const char *first = lua_tostring(L, -1);
   if (count == 1)
-    sr_push_error(L, "GroupError", "EGROUP", "a task of the group failed: %s", first);
+    lua_pushfstring(L, "a task of the group failed: %s", first);
   else
-    sr_push_error(L, "GroupError", "EGROUP", "%I tasks of the group failed, the first: %s", (LUAI_UACINT)count, first);
-  lua_pushvalue(L, errors);
-  lua_setfield(L, -2, "errors");
+    lua_pushfstring(L, "%I tasks of the group failed, the first: %s", (LUAI_UACINT)count, first);
   lua_replace(L, -3);
   lua_pop(L, 1);
+}
+
+void sr_push_group_error(lua_State *L, int errors, uint32_t count) {
+  count_errors(L, errors, count);
+  push_group_message(L, errors, count);
+  sr_push_error(L, "GroupError", "EGROUP", "%s", lua_tostring(L, -1));
+  lua_pushvalue(L, errors);
+  lua_setfield(L, -2, "errors");
+  lua_replace(L, -2);
 }
 
 /* Whether the table at -1 is an Error object of the name at `name`. */
@@ -429,13 +436,30 @@ int sr_l_error(lua_State *L) {
   return 1;
 }
 
-/* Only a cancellation that still holds passes; one that was caught outside its scope is an ordinary error. */
+/* group_message(errors): that of a GroupError over this list, whose `n` goes unless one of them is nil. */
+int sr_l_group_message(lua_State *L) {
+  lua_settop(L, 1);
+  uint32_t count = (uint32_t)count_listed(L);
+  lua_pushnil(L);
+  lua_setfield(L, 1, "n");
+  count_errors(L, 1, count);
+  push_group_message(L, 1, count);
+  return 1;
+}
+
+/* --- protected calls ---------------------------------------------------------- */
+
+/* Whether the error on top is a cancellation that still holds; one that was caught outside its scope is an ordinary error. */
+static bool is_held_cancel(lua_State *L) {
+  SrTask *t = sr_rt(L)->current;
+  uint64_t serial;
+  return t != NULL && t->current->cause != NULL && sr_is_own_cancel(L, -1, t, &serial);
+}
+
 static int k_pcall(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L);
-  SrTask *t = sr_rt(L)->current;
-  uint64_t serial;
-  if (t != NULL && t->current->cause != NULL && sr_is_own_cancel(L, -1, t, &serial)) return lua_error(L);
+  if (is_held_cancel(L)) return lua_error(L);
   lua_pushboolean(L, 0);
   lua_insert(L, -2);
   return 2;
@@ -446,6 +470,58 @@ int sr_l_pcall(lua_State *L) {
   lua_pushboolean(L, 1);
   lua_insert(L, 1);
   return k_pcall(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, k_pcall), 0);
+}
+
+/* The frame of catch. What stands from CATCH_OK on is returned. */
+enum { CATCH_NAMES = 1, CATCH_HANDLER, CATCH_OK };
+
+/* Whether the Error object on top has the name, or one of those in the list, at CATCH_NAMES. */
+static bool is_wanted(lua_State *L) {
+  if (!lua_istable(L, CATCH_NAMES)) return has_name(L, CATCH_NAMES);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, CATCH_NAMES);
+  int error = lua_gettop(L);
+  bool is = false;
+  for (lua_Integer i = 1; i <= count && !is; i++) {
+    lua_rawgeti(L, CATCH_NAMES, i);
+    lua_pushvalue(L, error);
+    is = has_name(L, error + 1);
+    lua_settop(L, error);
+  }
+  return is;
+}
+
+/* What passes keeps the traceback of where it arose: the handler has recorded it. */
+static int k_catch(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - CATCH_OK + 1;
+  if (!sr_is_error(L, -1) || is_held_cancel(L) || !is_wanted(L)) return lua_error(L);
+  lua_pushboolean(L, 0);
+  lua_replace(L, CATCH_OK);
+  return 2;
+}
+
+static void check_names(lua_State *L) {
+  if (lua_type(L, 1) == LUA_TSTRING) return;
+  if (!lua_istable(L, 1)) sr_type_error(L, "catch", 1, 1, "string or list of strings");
+  lua_Integer count = sr_check_list(L, "catch", 1, 1, NULL);
+  for (lua_Integer i = 1; i <= count; i++) {
+    if (lua_rawgeti(L, 1, i) != LUA_TSTRING)
+      sr_arg_error(L, "catch", 1, "item %I: string expected, got %s", (LUAI_UACINT)i, luaL_typename(L, -1));
+    lua_pop(L, 1);
+  }
+}
+
+int sr_l_catch(lua_State *L) {
+  check_names(L);
+  if (!lua_isfunction(L, 2) && luaL_getmetafield(L, 2, "__call") == LUA_TNIL)
+    sr_type_error(L, "catch", 2, 2, "function");
+  if (!lua_isfunction(L, 2)) lua_pop(L, 1);
+  int nargs = lua_gettop(L) - 2;
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
+  lua_insert(L, CATCH_HANDLER);
+  lua_pushboolean(L, 1);
+  lua_insert(L, CATCH_OK);
+  return k_catch(L, lua_pcallk(L, nargs, LUA_MULTRET, CATCH_HANDLER, 0, k_catch), 0);
 }
 
 static void keep_names(lua_State *L) {

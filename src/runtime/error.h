@@ -34,10 +34,12 @@ uint64_t sr_scope_serial(const SrScope *scope);
 /* The value on top leaves a run: if it is an Error object its text shows from now on where it came from. [-0, +0, m] */
 void sr_mark_left(lua_State *L);
 
-/* is_error(value [, name]), error(fields), pcall(f, ...) */
+/* is_error(value [, name]), error(fields), pcall(f, ...), catch(name, f, ...); group_message(errors) */
 int sr_l_is_error(lua_State *L);
 int sr_l_error(lua_State *L);
 int sr_l_pcall(lua_State *L);
+int sr_l_catch(lua_State *L);
+int sr_l_group_message(lua_State *L);
 /* Registers the metatable. */
 void sr_open_error(lua_State *L);
 

@@ -69,6 +69,16 @@ function async.error(fields) end
 ---@return any ...  `fn`'s results, or the error
 function async.pcall(fn, ...) end
 
+---`pcall` that catches Error objects of that name, or of one in a list of names, and lets everything else pass; a
+---cancellation of the calling task too, whatever the name. Waits where `fn` does.
+---@async
+---@param name saros.ErrorName|string|string[]
+---@param fn function
+---@param ... any  for `fn`
+---@return boolean ok
+---@return any ...  `fn`'s results, or the error
+function async.catch(name, fn, ...) end
+
 -- Running -----------------------------------------------------------------------------------------
 
 ---Makes a loop, runs `main(...)` as its first task and returns its results. At the end every task
@@ -186,7 +196,7 @@ function async.tree() end
 function async.on_error(fn) end
 
 ---Warnings on standard error: of a task that holds the loop up, of cancellations that are swallowed,
----of waits in a `__close` that a cancellation makes fail, of scopes without `<close>`, of things the collector had to close. Also `SAROS_DEBUG=1` in the
----environment.
+---of waits in a `__close` that a cancellation makes fail, of scopes without `<close>`, of things the collector had to
+---close. Also `SAROS_DEBUG=1` in the environment.
 ---@param on boolean|{slow?: number}  `slow`: seconds a task may hold the loop, 0.1 unless said otherwise
 function async.debug(on) end
