@@ -5,6 +5,7 @@
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/locals.h"
 #include "runtime/loop.h"
 #include "runtime/trace.h"
 #include "sync/sync.h"
@@ -36,6 +37,8 @@ static const luaL_Reg internal_functions[] = {
     {"place", sr_l_place},
     {"group_message", sr_l_group_message},
     {"collected", sr_l_collected},
+    {"locals", sr_l_locals},
+    {"set_locals", sr_l_set_locals},
     {"wait_in_generator", sr_l_wait_in_generator},
     {"schedule", sr_l_schedule},
     {"test_run", sr_l_test_run},
@@ -53,6 +56,7 @@ static int l_init(lua_State *L) {
   sr_open_task(L);
   sr_open_failure(L);
   sr_open_gather(L);
+  sr_open_map(L);
   sr_open_select(L);
   sr_open_timeout(L);
   sr_open_group(L);

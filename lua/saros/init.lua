@@ -23,9 +23,12 @@ end
 -- By name, the module that gives it.
 local lazy = {
   as_completed = "saros.as_completed",
+  defer = "saros.defer",
   generator = "saros.generator",
   json = "saros.json",
+  move_on_after = "saros.move_on_after",
   retry = "saros.retry",
+  task_local = "saros.task_local",
   ticker = "saros.ticker",
 }
 for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do

@@ -40,6 +40,15 @@ function misuse.check_function(caller, position, value)
   if type(value) ~= "function" then misuse.type(caller, position, "function", value) end
 end
 
+---Raises unless `value` is the seconds of a deadline: a number or nil.
+---@param caller string
+---@param position integer
+---@param value any
+function misuse.check_deadline(caller, position, value)
+  if type(value) ~= "number" and value ~= nil then misuse.type(caller, position, "number", value) end
+  if value ~= value then misuse.argument(caller, position, "seconds must not be NaN") end
+end
+
 ---Where the options stand among the arguments of a function: for `session` there is nothing else.
 ---@param caller string
 ---@return integer
@@ -94,9 +103,14 @@ end
 
 ---Makes functions, or methods, what their user calls: one that calls them in a tail call is named all the same.
 ---@param functions table<string, function>
-function misuse.guard(functions)
-  for name, fn in pairs(functions) do
-    functions[name] = internal.entry(fn)
+---@param ... string  the names of those; all of them unless some are given
+function misuse.guard(functions, ...)
+  local names = { ... }
+  if #names == 0 then
+    for name in pairs(functions) do names[#names + 1] = name end
+  end
+  for _, name in ipairs(names) do
+    functions[name] = internal.entry(functions[name])
   end
 end
 

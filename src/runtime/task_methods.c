@@ -4,6 +4,7 @@
 
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/locals.h"
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
@@ -255,6 +256,7 @@ static int l_call_back(lua_State *L) {
     SrTask *called = sr_spawn(L, t->rt, &t->rt->root, 3, 1);
     called->scope.source = t->scope.source; /* no Lua code spawned it */
     called->scope.line = t->scope.line;
+    if (called->has_locals) sr_locals_drop(L, called); /* those of who ended the task; the function has its own */
     count_on(called, t);
     lua_settop(L, 2);
   }
@@ -290,8 +292,10 @@ static int l_on_done(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
   sr_check_function(L, "task:on_done", 2, 1);
   lua_settop(L, 2);
-  if (t->future.status == SR_PENDING)
+  if (t->future.status == SR_PENDING) {
+    sr_locals_bind(L, rt, 2);
     add_callback(L, t);
+  }
   else if (!rt->is_running)
     return luaL_error(L, "task:on_done: no loop is running that could call the function");
   else {
