@@ -49,9 +49,12 @@ def reset(writer):
 async def step(reader, writer, what, *values):
     """True: the connection ends here."""
     if what == "send":  # a text, so many times
-        for _ in range(values[1] if len(values) > 1 else 1):
-            writer.write(values[0].encode("latin-1"))
+        text, left = values[0].encode("latin-1"), values[1] if len(values) > 1 else 1
+        while left > 0:
+            count = min(left, 65536 // (len(text) + 1) + 1)
+            writer.write(text * count)
             await writer.drain()
+            left -= count
     elif what == "read":  # so many bytes
         await reader.readexactly(values[0])
     elif what == "read_until":

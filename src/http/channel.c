@@ -51,11 +51,10 @@ static CURLcode set_basics(SrChannel *channel) {
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, channel);
   curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, channel->hooks->on_progress);
   curl_easy_setopt(easy, CURLOPT_XFERINFODATA, channel);
-  curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, channel->hooks->on_traffic);
-  curl_easy_setopt(easy, CURLOPT_DEBUGDATA, channel);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_SIZE);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* we do it, see decoder.h */
+  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);  /* we do it, see decoder.h */
+  curl_easy_setopt(easy, CURLOPT_HTTP_TRANSFER_DECODING, 0L); /* and that, see chunks.h */
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* the URL comes normalised */
   if (channel->max_idle >= 0) curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, channel->max_idle);

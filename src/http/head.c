@@ -48,10 +48,16 @@ static int add_length(SrHead *head, const char *value, size_t size) {
   return 1;
 }
 
+/* Whether "chunked" is in the list: then libcurl gives chunks, and not for a name that only contains it. */
 static unsigned char names_chunks(const char *value, size_t size) {
   static const char word[] = "chunked";
-  for (size_t i = 0; i + sizeof word - 1 <= size; i++)
-    if (strncasecmp(value + i, word, sizeof word - 1) == 0) return 1;
+  for (size_t start = 0, stop; start < size; start = stop + 1) {
+    while (start < size && strchr(" \t", value[start]) != NULL) start++;
+    for (stop = start; stop < size && value[stop] != ',';) stop++;
+    size_t length = stop - start;
+    while (length > 0 && strchr(" \t\r\n", value[start + length - 1]) != NULL) length--;
+    if (length == sizeof word - 1 && strncasecmp(value + start, word, length) == 0) return 1;
+  }
   return 0;
 }
 

@@ -274,9 +274,10 @@ int sr_multi_remove(SrMulti *multi, CURL *easy, int paused) {
   return clean;
 }
 
-void sr_multi_unpause(SrMulti *multi, CURL *easy, int still) {
-  curl_easy_pause(easy, still);
+CURLcode sr_multi_unpause(SrMulti *multi, CURL *easy, int still) {
+  CURLcode result = curl_easy_pause(easy, still);
   settle(multi);
+  return result;
 }
 
 /* Only a change makes libcurl look at it. */

@@ -54,8 +54,11 @@ int sr_multi_add(SrMulti *multi, CURL *easy);
 */
 int sr_multi_remove(SrMulti *multi, CURL *easy, int paused);
 
-/* Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this returns. */
-void sr_multi_unpause(SrMulti *multi, CURL *easy, int still);
+/*
+** Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this
+** returns. Whatever else than CURLE_OK comes out, the transfer has failed, and libcurl tells only here.
+*/
+CURLcode sr_multi_unpause(SrMulti *multi, CURL *easy, int still);
 
 /* Has a transfer that is not connected go on, though it waits for nothing. It may have ended when this returns. */
 void sr_multi_nudge(SrMulti *multi, CURL *easy);

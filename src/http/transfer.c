@@ -45,6 +45,14 @@ static int pauses(const SrTransfer *transfer) {
   return (transfer->paused ? CURLPAUSE_RECV : 0) | (starved ? CURLPAUSE_SEND : 0);
 }
 
+int sr_transfer_is_sending(const SrTransfer *transfer) {
+  curl_off_t sent = 0;
+  if (transfer->plan->streamed) return transfer->upload != NULL && !transfer->upload->ended;
+  if (!sr_answer_may_be_early(transfer)) return 0;
+  curl_easy_getinfo(transfer->channel->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+  return sent < (curl_off_t)transfer->plan->body_length;
+}
+
 void sr_transfer_touch(SrTransfer *transfer) {
   if (transfer->plan->limits.read < HUGE_VAL) transfer->last_byte = sr_saros->now(transfer->pool->runtime);
 }
@@ -63,8 +71,14 @@ static void go_on(SrTransfer *transfer) {
     sr_transfer_arm(transfer);
     if (!transfer->open) return;
   }
-  sr_multi_unpause(transfer->channel->outlet.multi, transfer->channel->easy, pauses(transfer));
-  if (transfer->open && transfer->head_done) sr_transfer_look_for_early_end(transfer);
+  CURLcode result = sr_multi_unpause(transfer->channel->outlet.multi, transfer->channel->easy, pauses(transfer));
+  if (!transfer->open) return;
+  if (result != CURLE_OK) {
+    sr_failure_curl(&transfer->failure, transfer->channel, transfer->plan, result, transfer->head_done);
+    sr_transfer_end(transfer);
+    return;
+  }
+  if (transfer->head_done) sr_transfer_look_for_early_end(transfer);
 }
 
 static void end_deserted(SrTransfer *transfer) {
@@ -136,10 +150,6 @@ void sr_transfer_begin(SrTransfer *transfer, SrPool *pool) {
 }
 
 static void watch_upload(const SrTransfer *transfer, SrChannel *channel) {
-  if (sr_answer_may_be_early(transfer)) {
-    channel->watched = 1;
-    curl_easy_setopt(channel->easy, CURLOPT_VERBOSE, 1L);
-  }
   if (transfer->plan->limits.read < HUGE_VAL && channel->shape == SR_SHAPE_OTHER) {
     channel->watched = 1;
     curl_easy_setopt(channel->easy, CURLOPT_NOPROGRESS, 0L);
