@@ -29,7 +29,7 @@ local rests = { ["a length"] = "A piece", ["chunks"] = "\r\n7\r\nA piece\r\n", [
 local function url_of(scheme, ...)
   local url = rogue:script(...)
   if scheme == "http" then return url end
-  return url:gsub("^http://[^/]*", rogue:at("tls", "", "https"))
+  return (url:gsub("^http://[^/]*", rogue:at("tls", "", "https")))
 end
 
 local options = { ca_file = rogue.ports.ca, timeout = { total = 10 } }

@@ -17,7 +17,7 @@ typedef struct SrChannel SrChannel;
 /* The callbacks of every channel; their context is the SrChannel. */
 typedef struct SrHooks {
   curl_write_callback on_head;        /* a line of the head, or a trailer */
-  curl_write_callback on_body;        /* a piece of the body */
+  curl_write_callback on_body;        /* a piece of the body, or of a line of the head before on_head has it */
   curl_read_callback on_wanted;       /* a piece of a streamed body is to be sent */
   curl_prereq_callback on_connected;  /* connected, about to send */
   curl_xferinfo_callback on_progress; /* only while a read timeout watches an upload */

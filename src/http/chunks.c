@@ -35,7 +35,8 @@ static SrChunkPlace step_size(SrChunks *chunks, char byte) {
   }
   if (chunks->digits == 0 || chunks->left > INT64_MAX) return SR_CHUNK_BROKEN;
   if (byte == '\n') return behind_size(chunks);
-  return byte == ';' || byte == ' ' || byte == '\t' || byte == '\r' ? SR_CHUNK_EXTENSION : SR_CHUNK_BROKEN;
+  if (byte == '\r') return SR_CHUNK_SIZE_END;
+  return byte == ';' || byte == ' ' || byte == '\t' ? SR_CHUNK_EXTENSION : SR_CHUNK_BROKEN;
 }
 
 static SrChunkPlace step_line(SrChunks *chunks, SrChunkPlace place) {
@@ -53,7 +54,10 @@ static SrChunkPlace end_trailer(SrChunks *chunks) {
 static SrChunkPlace step(SrChunks *chunks, char byte) {
   switch (chunks->place) {
   case SR_CHUNK_SIZE: return step_size(chunks, byte);
-  case SR_CHUNK_EXTENSION: return byte == '\n' ? behind_size(chunks) : step_line(chunks, SR_CHUNK_EXTENSION);
+  case SR_CHUNK_EXTENSION:
+    if (byte == '\n') return behind_size(chunks);
+    return byte == '\r' ? SR_CHUNK_SIZE_END : step_line(chunks, SR_CHUNK_EXTENSION);
+  case SR_CHUNK_SIZE_END: return byte == '\n' ? behind_size(chunks) : SR_CHUNK_BROKEN;
   case SR_CHUNK_DATA_END:
     if (byte == '\n') return SR_CHUNK_SIZE;
     return byte == '\r' ? SR_CHUNK_DATA_END : SR_CHUNK_BROKEN;

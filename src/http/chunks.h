@@ -12,6 +12,7 @@
 typedef enum SrChunkPlace {
   SR_CHUNK_SIZE,        /* in the digits of a size */
   SR_CHUNK_EXTENSION,   /* behind them */
+  SR_CHUNK_SIZE_END,    /* between the return and the newline there */
   SR_CHUNK_DATA,        /* `left` bytes are to come */
   SR_CHUNK_DATA_END,    /* in the line end behind them */
   SR_CHUNK_TRAILER,     /* in a line behind the last chunk */

@@ -94,7 +94,7 @@ static int take_chunks(SrTransfer *transfer, const char *bytes, size_t length) {
     size_t count = sr_chunks_take(&transfer->chunks, &piece, &data);
     if (transfer->chunks.place == SR_CHUNK_BROKEN) return (int)refuse(transfer, "EPROTO", "a malformed chunk");
     if (transfer->chunks.place == SR_CHUNK_LARGE)
-      return (int)refuse(transfer, "ETOOLARGE", "the lines between the chunks, or behind them, are too large");
+      return (int)refuse(transfer, "ETOOLARGE", "the extensions or trailers of the chunks are too large");
     if (count > 0 && !take(transfer, data, count)) return 0;
   }
   return 1;
@@ -107,10 +107,17 @@ static void reserve(SrTransfer *transfer, size_t length) {
     sr_buffer_reserve(&transfer->body, expected < BODY_BOUND ? (size_t)expected : BODY_BOUND);
 }
 
+/* Lines of a head come here first, and then to on_head. */
+static size_t foresee(SrTransfer *transfer, const char *piece, size_t length) {
+  const SrHeadFault *fault = sr_head_foresee(&transfer->head, piece, length);
+  return fault == NULL ? length : refuse(transfer, fault->code, fault->message);
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
   SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
   size_t length = size * count;
   if (!transfer->open) return length; /* it was held back until nobody wanted it */
+  if (!transfer->head_done && !transfer->plan->extras.digest) return foresee(transfer, bytes, length);
   if (!transfer->head_done) sr_transfer_finish_head(transfer);
   if (!transfer->paused && is_sated(transfer)) {
     transfer->paused = 1;
@@ -132,11 +139,14 @@ static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
   return sr_upload_take(transfer->upload, out, size * count);
 }
 
-/* libcurl would send any request again on a connection that turned out dead. */
+/*
+** libcurl would send any request again on a connection that turned out dead, and by HTTP/1.1 if the server asks for
+** that, even in the midst of an answer.
+*/
 static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
   SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
   (void)peer, (void)own, (void)peer_port, (void)own_port;
-  if (transfer->sends++ >= transfer->plan->sends) return CURL_PREREQFUNC_ABORT;
+  if (transfer->head_done || transfer->sends++ >= transfer->plan->sends) return CURL_PREREQFUNC_ABORT;
   transfer->connected = 1;
   sr_transfer_touch(transfer);
   if (transfer->plan->limits.read == HUGE_VAL || sr_transfer_try_arm(transfer)) return CURL_PREREQFUNC_OK;
