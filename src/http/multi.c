@@ -280,6 +280,11 @@ CURLcode sr_multi_unpause(SrMulti *multi, CURL *easy, int still) {
   return result;
 }
 
+void sr_multi_break(CURL *easy) {
+  curl_socket_t fd = CURL_SOCKET_BAD;
+  if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD) sr_socket_shutdown(fd);
+}
+
 /* Only a change makes libcurl look at it. */
 void sr_multi_nudge(SrMulti *multi, CURL *easy) {
   curl_off_t took = 0;

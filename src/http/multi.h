@@ -60,6 +60,9 @@ int sr_multi_remove(SrMulti *multi, CURL *easy, int paused);
 */
 CURLcode sr_multi_unpause(SrMulti *multi, CURL *easy, int still);
 
+/* Ends the connection that `easy`, which is done, has had: libcurl would use it again. */
+void sr_multi_break(CURL *easy);
+
 /* Has a transfer that is not connected go on, though it waits for nothing. It may have ended when this returns. */
 void sr_multi_nudge(SrMulti *multi, CURL *easy);
 

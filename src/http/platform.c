@@ -48,6 +48,10 @@ int sr_socket_close(curl_socket_t socket) {
   return closesocket(socket) == 0 ? 0 : -1;
 }
 
+void sr_socket_shutdown(curl_socket_t socket) {
+  shutdown(socket, SD_BOTH);
+}
+
 static void thread(void *start) {
   begin(start);
 }
@@ -135,6 +139,10 @@ curl_socket_t sr_socket_open(int family, int type, int protocol, int *status) {
 
 int sr_socket_close(curl_socket_t socket) {
   return close(socket);
+}
+
+void sr_socket_shutdown(curl_socket_t socket) {
+  shutdown(socket, SHUT_RDWR);
 }
 
 static void *thread(void *start) {

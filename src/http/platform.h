@@ -19,6 +19,9 @@ curl_socket_t sr_socket_open(int family, int type, int protocol, int *status);
 /* 0 or -1, as libcurl wants to be told. */
 int sr_socket_close(curl_socket_t socket);
 
+/* Ends both directions; whoever reads sees the end. */
+void sr_socket_shutdown(curl_socket_t socket);
+
 /* Calls run(arg) in a thread of its own that ends by itself; libuv's threads have to be joined. False: there is none. */
 int sr_thread_start(void (*run)(void *arg), void *arg);
 
