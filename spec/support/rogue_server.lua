@@ -35,6 +35,12 @@ function Rogue:streams(...)
   return self:at("h2", "/head", "https")
 end
 
+---Steps that the tunnel takes before its next answer.
+function Rogue:before_tunnel(...)
+  local escaped = cjson.encode({ ... }):gsub("[^%w]", function(char) return ("%%%02X"):format(char:byte()) end)
+  ask(self, "/before-tunnel?do=" .. escaped)
+end
+
 ---The name of an event that nobody else uses.
 function Rogue.event()
   last_event = last_event + 1

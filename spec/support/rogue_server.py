@@ -7,7 +7,7 @@ Prints one line of JSON with its ports and files, and serves until nobody reads 
   silent  accepts and never says a word
   full    a listener whose queue is full: connecting takes for ever; on 127.0.0.2 and ::1 that port is as script
   socks   a SOCKS5 proxy; "guarded": one that wants user "user" and password "secret"
-  tunnel  an HTTP proxy that tunnels
+  tunnel  an HTTP proxy that tunnels, once after the steps that were sent to script ("/before-tunnel")
   mutual  TLS 1.2, for certificates that "ca" has signed only ("client", "client_key"; "stranger" has signed itself)
   alerts  TLS 1.3, for the same; but no more than a handshake
   tls     HTTP as script, over TLS; "old": up to version 1.2
@@ -35,7 +35,7 @@ from urllib.parse import parse_qs, urlsplit
 
 LIFETIME = 600
 ADDRESS = "127.0.0.1"
-events, counts, asked, streams = {}, {}, [], []
+events, counts, asked, streams, before_tunnel = {}, {}, [], [], []
 
 
 def event(name):
@@ -108,6 +108,9 @@ async def serve_script(reader, writer):
             elif parts.path == "/streams":
                 length = next(int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length"))
                 streams[:] = json.loads((await reader.readexactly(length)).decode("latin-1"))
+                report(writer, True)
+            elif parts.path == "/before-tunnel":
+                before_tunnel[:] = json.loads(query["do"][0])
                 report(writer, True)
             elif parts.path == "/asked":
                 report(writer, asked)
@@ -205,6 +208,9 @@ async def serve_tunnel(reader, writer):
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         asked.append(head)
+        for part in before_tunnel:
+            await step(reader, writer, *part)
+        before_tunnel.clear()
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await tunnel(reader, writer, int(head.split(" ", 2)[1].rsplit(":", 1)[1]))
     except (ConnectionError, asyncio.IncompleteReadError, OSError):
