@@ -146,6 +146,19 @@ describe("a response over HTTP/2", function()
     end
   end))
 
+  it("of any size that is reset is handed out first", inside(function()
+    for _, size in ipairs { 1, 16384, 65536, 90000, 300000 } do
+      for _, pause in ipairs { 0, 0.005 } do
+        local session <close> = session_of()
+        local url = rogue:streams { { "head", 200 }, { "data", "x", size }, { "reset", INTERNAL_ERROR } }
+        local response = session:get(url)
+        async.sleep(pause)
+        local data, err = drain(response)
+        assert.same({ size, "ETRUNCATED" }, { #data, err.code })
+      end
+    end
+  end))
+
   it("with a length that is reset without an error before that is cut short", inside(function()
     local session <close> = session_of()
     local head = { "head", 200, { { "content-length", "9" } } }
