@@ -86,10 +86,7 @@ static void forget(Side *side) {
 ** is left to that. NULL: none any more.
 */
 static SrScope *next_owned(SrScope *top, SrScope *at) {
-  if (at->children != NULL && (at == top || !is_joined(at))) return at->children;
-  for (; at != top; at = at->parent)
-    if (at->next != at->parent->children) return at->next;
-  return NULL;
+  return sr_next_scope(top, at, at == top || !is_joined(at));
 }
 
 /*

@@ -10,47 +10,6 @@
 
 #include "runtime/wait.h"
 
-typedef enum SrStatus { SR_PENDING, SR_DONE, SR_FAILED, SR_CANCELLED } SrStatus;
-
-typedef enum SrState {
-  SR_NEW,     /* in the ready queue, without a coroutine */
-  SR_READY,   /* in the ready queue */
-  SR_RUNNING, /* the one that runs */
-  SR_PARKED,  /* waits */
-  SR_ENDED
-} SrState;
-
-/*
-** What can be awaited. User value 1 holds its result; a table of results if there are more;
-** the error of a future; the failure box of a failed task; the CancelledError of a cancelled one.
-** Of a task that has not ended: the function to run, later the coroutine that runs it.
-*/
-struct SrFuture {
-  SrObject head;
-  SrWaiter *watchers; /* who waits for its end */
-  uint32_t count;     /* how many results it has; before the end of a task, its index in its join */
-  uint8_t status;     /* SrStatus */
-  uint8_t state;      /* of a task: SrState */
-  uint8_t outcome;    /* of a task: how its last wait ended, an SrOutcome */
-  bool has_callbacks; /* of a task: the anchor holds functions given to on_done, under its address */
-};
-
-struct SrTask {
-  SrFuture future;
-  SrScope scope;    /* the task as a scope, below what owns it */
-  SrWaiter waiter;  /* its place in the ready queue, or in what it waits for */
-  void *object;     /* what it waits for: the kind's own; at its end the block that has to hear of it */
-  lua_State *co;    /* its coroutine, from the first step to the end */
-  SrScope *current; /* the innermost scope it is in */
-  SrRuntime *rt;
-  uint32_t slot;    /* in the table of live tasks */
-  uint32_t id;      /* counts tasks in spawn order */
-  uint16_t budget;  /* awaits left that need not wait; before the first step, how many arguments it has */
-  uint16_t raised;  /* cancellations raised in it, up to a limit */
-  bool is_anchored; /* it has been parked: user value 1 is its coroutine */
-  uint8_t seen;     /* in a search for a cycle: the side that came here, else 0 */
-};
-
 extern const SrClass sr_task_class;
 extern const SrClass sr_future_class;
 

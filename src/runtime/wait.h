@@ -11,62 +11,13 @@
 #define SR_WAIT_H
 
 #include "runtime/clock.h"
+#include "runtime/object.h"
 #include "runtime/scope.h"
-
-typedef struct SrWaiter SrWaiter;
-typedef struct SrFuture SrFuture;
-
-/* A link between tasks that wait for each other. Zeroed before the first; what is in it belongs to who gives the next. */
-typedef struct SrLink {
-  SrTask *task; /* at the other end, or NULL: there is none this time */
-  const void *at;
-  uint32_t index;
-} SrLink;
-
-/* Who waits for whom: what a search for cycles follows. Each gives the next link, and whether there may be more. */
-typedef struct SrLinks {
-  bool (*awaited)(const SrTask *t, SrLink *link);         /* from a task that waits in this way to what it waits for */
-  bool (*waiting)(const SrWaiter *watcher, SrLink *link); /* from a watcher of a task to who waits by way of it */
-  bool one_is_enough; /* it may go on before all that it owns have ended by themselves */
-} SrLinks;
 
 /* Of a task that is among the watchers of the only thing that it waits for. */
 bool sr_link_awaited(const SrTask *t, SrLink *link);
 bool sr_link_waiting(const SrWaiter *watcher, SrLink *link);
 extern const SrLinks sr_await_links;
-
-/* What a waiter waits for; one static struct for each kind. */
-typedef struct SrKind {
-  const char *name; /* shown in tracebacks, trees and reports: "semaphore" */
-  /* Stop waiting. True: the task goes on at once; false: it is woken later, when what it joins has ended. */
-  bool (*abort)(SrTask *t);
-  size_t ring; /* of sr_abort_in_ring: where in what the task waits for the ring begins in which it stands */
-  /* The watched task or future has ended (only for waiters in SrFuture.watchers). Must not raise. */
-  void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);
-  bool joins;           /* waits for the tasks that the innermost block of the task owns */
-  const SrLinks *links; /* to other tasks than those that it owns; NULL: it waits for none, or for one of several */
-  /* The task was handed what it waited for, but is closed by force before it could take it: pass it on. */
-  void (*undo)(lua_State *L, SrTask *t);
-} SrKind;
-
-/* A place in a ring of waiters, in order of arrival. */
-struct SrWaiter {
-  union {
-    struct {
-      SrWaiter *next, *prev;
-    };
-    SrTimer timer; /* a sleeping task stands in the heap instead */
-  };
-  const SrKind *kind;
-};
-
-/* How a wait came to its end. */
-typedef enum SrOutcome {
-  SR_WOKEN,        /* what it waited for is there */
-  SR_BY_CANCEL,    /* a scope around it was cancelled */
-  SR_BY_INTERRUPT, /* Ctrl-C, at main's await */
-  SR_BY_DEADLOCK   /* nothing could ever have woken main */
-} SrOutcome;
 
 /* Rings of waiters: `first` is the oldest. */
 static inline void sr_ring_append(SrWaiter **first, SrWaiter *waiter) {
