@@ -192,6 +192,7 @@ static int l_collect(lua_State *L) {
 static SrRuntime *new_runtime(lua_State *L) {
   SrRuntime *rt = (SrRuntime *)lua_newuserdatauv(L, sizeof(SrRuntime), 0);
   memset(rt, 0, sizeof *rt);
+  rt->clock.on_slept = sr_on_slept;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_collect);
   lua_setfield(L, -2, "__gc");

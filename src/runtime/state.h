@@ -55,7 +55,8 @@ typedef struct SrDeadline {
 } SrDeadline;
 
 typedef struct SrClock {
-  SrDeadline *heap; /* 4-ary, heap[1] is the earliest */
+  SrDeadline *heap;                 /* 4-ary, heap[1] is the earliest */
+  void (*on_slept)(SrTimer *timer); /* a task's sleep is over */
   unsigned count, capacity;
   unsigned order;      /* of the timer armed last */
   uv_loop_t *polled;   /* the loop, while it is waited for and nothing is ready: see sr_ready */
@@ -159,9 +160,11 @@ typedef struct SrLinks {
 
 /* What a waiter waits for; one static struct for each kind. */
 typedef struct SrKind {
-  const char *name; /* shown in tracebacks, trees and reports: "semaphore" */
+  const char *name;                        /* shown in tracebacks, trees and reports: "semaphore" */
+  const char *(*name_of)(const SrTask *t); /* where that is not the same for all of this kind; else NULL */
   /* Stop waiting. True: the task goes on at once; false: it is woken later, when what it joins has ended. */
   bool (*abort)(SrTask *t);
+  void (*give_up)(SrTask *t); /* stop waiting for good, the task will not go on; NULL: as sr_give_up says */
   size_t ring; /* of sr_abort_in_ring: where in what the task waits for the ring begins in which it stands */
   /* The watched task or future has ended (only for waiters in SrFuture.watchers). Must not raise. */
   void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);

@@ -8,20 +8,8 @@
 #ifndef SR_TASK_H
 #define SR_TASK_H
 
+#include "runtime/handle.h"
 #include "runtime/wait.h"
-
-extern const SrClass sr_task_class;
-extern const SrClass sr_future_class;
-
-/* The task at `arg`, or NULL. */
-static inline SrTask *sr_test_task(lua_State *L, int arg) {
-  return (SrTask *)sr_test(L, arg, &sr_task_class);
-}
-/* The task or future at `arg`, or NULL. */
-static inline SrFuture *sr_test_future(lua_State *L, int arg) {
-  SrFuture *future = (SrFuture *)sr_test(L, arg, &sr_task_class);
-  return future != NULL ? future : (SrFuture *)sr_test(L, arg, &sr_future_class);
-}
 
 /*
 ** Spawns the function at `first` with the `nargs` values after it, owned by `parent`; pushes the
@@ -43,16 +31,8 @@ enum { SR_MAX_ARGS = 250 };
 */
 int sr_pack_args(lua_State *L, int first);
 
-/* Pushes the handle of a task that has not ended. [-0, +1, -] */
-void sr_push_task(lua_State *L, const SrTask *t);
 /* Spawns the functions given to on_done. [-0, +0, -] */
 void sr_call_back(lua_State *L, SrTask *t);
-/* Pushes its name. [-0, +1, m] */
-void sr_push_name(lua_State *L, SrTask *t);
-/* Pushes the name of the task at `index`, which may have ended. [-0, +1, m] */
-void sr_push_name_of(lua_State *L, int index);
-/* Gives the task at `index` the name on top. [-1, +0, m] */
-void sr_set_name(lua_State *L, int index);
 
 /* Runs one step of a task. */
 void sr_step(lua_State *L, SrTask *t);
@@ -95,8 +75,6 @@ int sr_l_body(lua_State *L);
 int sr_l_spawn(lua_State *L);
 int sr_l_current_task(lua_State *L);
 int sr_l_all_tasks(lua_State *L);
-/* Pushes a list of handles in spawn order. [-0, +1, m] */
-void sr_push_all_tasks(lua_State *L, SrRuntime *rt);
 /* Fills the metatable of tasks. */
 void sr_open_task(lua_State *L);
 

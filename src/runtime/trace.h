@@ -6,43 +6,14 @@
 #ifndef SR_TRACE_H
 #define SR_TRACE_H
 
+#include "runtime/chain.h"
+#include "runtime/entry.h"
+#include "runtime/place.h"
+#include "runtime/stack.h"
 #include "runtime/task.h"
 
-/* home(prefix): sources that begin with it are saros' own, and no place is in them. */
-int sr_l_home(lua_State *L);
-/* Pushes "file:line: " of the user's code that called, "" if there is none. [-0, +1, m] */
-void sr_push_position(lua_State *L);
-/* Records the place of the Lua code that called the running C function. [-0, +0, -] */
-void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope);
-/* Pushes "file:line" of a recorded place. [-0, +1, m] */
-void sr_push_place(lua_State *L, const SrScope *scope);
-/* The task at `index` ends, and its place may be forgotten as one of many: keeps its text. [-0, +0, m] */
-void sr_keep_place(lua_State *L, int index);
-/* A resource is placed as a scope is. */
-void sr_place_resource(lua_State *L, saros_resource *resource);
-void sr_push_resource_place(lua_State *L, const saros_resource *resource);
-
-/* Pushes the stack of coroutine `co` from `level` on, without frames of saros. [-0, +1, m] */
-void sr_push_stack(lua_State *L, lua_State *co, int level);
-/* Pushes the stack of L; if that is the running task's, with where it was spawned: the trace of a new error. [-0, +1, m] */
-void sr_push_here(lua_State *L);
-/* Pushes "file:line" where a task is now. [-0, +1, m] */
-void sr_push_where(lua_State *L, SrTask *t);
 /* Pushes the traceback of the task at `index`: of its failure, or of where it is now. [-0, +1, m] */
 void sr_push_task_trace(lua_State *L, int index);
-
-/* Pushes the text of a trace, as a failure keeps it; what is no trace is pushed as it is. [-0, +1, m] */
-void sr_push_trace_text(lua_State *L, int index);
-/*
-** entry(fn): a C function that calls fn. What is written in Lua is given to users this way, for a tail call to a C
-** function leaves the frame of the caller, who is to be named, where one to a Lua function does not.
-*/
-int sr_l_entry_of(lua_State *L);
-int sr_l_entry(lua_State *L);
-/* given(): how many arguments the function had that was called last in this way: what tells nil from no value. */
-int sr_l_given(lua_State *L);
-/* misuse(message): raises it with the position of the user's code in front. */
-int sr_l_misuse(lua_State *L);
 
 /*
 ** The chain across tasks. The error on top of L, raised now in task `t`, arose in the task at

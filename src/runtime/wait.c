@@ -11,17 +11,6 @@
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
-int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, const char *format, ...) {
-  lua_Integer count = first != NULL;
-  for (const SrWaiter *at = first; at != NULL && at->next != first; at = at->next) count++;
-  va_list args;
-  va_start(args, format);
-  lua_pushvfstring(L, format, args);
-  va_end(args);
-  lua_pushfstring(L, "%s (%s, %I waiting)", object->cls->name, lua_tostring(L, -1), (LUAI_UACINT)count);
-  return 1;
-}
-
 /* --- check ------------------------------------------------------------------ */
 
 static const char *place_problem(lua_State *L, const SrRuntime *rt) {
@@ -217,8 +206,8 @@ static bool abort_forever(SrTask *t) {
 
 static const SrKind forever_kind = {.name = "sleep without end", .abort = abort_forever};
 
-SrTask *sr_sleeper(SrTimer *timer) {
-  return SR_CONTAINER(timer, SrTask, waiter.timer);
+void sr_on_slept(SrTimer *timer) {
+  sr_wake(SR_CONTAINER(timer, SrTask, waiter.timer));
 }
 
 int sr_l_sleep(lua_State *L) {
@@ -259,31 +248,27 @@ static bool abort_api(SrTask *t) {
   return stopped;
 }
 
-static const SrKind api_kind = {.name = "operation", .abort = abort_api};
-
-void sr_give_up(SrTask *t) {
-  if (t->waiter.kind != &api_kind) {
-    bool stopped = t->waiter.kind->abort(t);
-    if (!stopped && t->waiter.kind->ended != NULL) sr_ring_remove(&((SrFuture *)t->object)->watchers, &t->waiter);
-    return;
-  }
+/* Its abort is called at most once for each park. */
+static void give_up_api(SrTask *t) {
   saros_wait *wait = (saros_wait *)t->object;
   wait->task = NULL;
   if (t->future.outcome == SR_WOKEN) wait->kind->abort(wait);
 }
 
-void sr_push_waits_for(lua_State *L, SrTask *t) {
-  SrTask *target = t->waiter.kind->ended != NULL ? (SrTask *)t->object : NULL;
-  if (t->waiter.kind == &api_kind)
-    lua_pushstring(L, ((saros_wait *)t->object)->kind->name);
-  else if (target == NULL)
-    lua_pushstring(L, t->waiter.kind->name);
-  else if (target->future.head.cls == &sr_task_class) {
-    sr_push_name(L, target);
-    lua_pushfstring(L, "%s '%s'", t->waiter.kind->name, lua_tostring(L, -1));
-    lua_remove(L, -2);
-  } else
-    lua_pushliteral(L, "future");
+static const char *api_name(const SrTask *t) {
+  return ((const saros_wait *)t->object)->kind->name;
+}
+
+static const SrKind api_kind = {.name = "operation", .name_of = api_name, .abort = abort_api, .give_up = give_up_api};
+
+void sr_give_up(SrTask *t) {
+  const SrKind *kind = t->waiter.kind;
+  if (kind->give_up != NULL) {
+    kind->give_up(t);
+    return;
+  }
+  bool stopped = kind->abort(t);
+  if (!stopped && kind->ended != NULL) sr_ring_remove(&((SrFuture *)t->object)->watchers, &t->waiter);
 }
 
 /* --- saros.h ---------------------------------------------------------------- */

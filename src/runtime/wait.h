@@ -49,9 +49,6 @@ static inline SrWaiter *sr_ring_take(SrWaiter **first) {
   return oldest;
 }
 
-/* Pushes what tostring shows: "queue (3 items, 2 waiting)", and returns 1. `first` is of the ring of who waits. [-0, +1, m] */
-int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, const char *format, ...);
-
 /* The abort of a kind whose waiters do no more than stand in a ring of what they wait for. */
 bool sr_abort_in_ring(SrTask *t);
 /* Raises why nobody can wait here. [-0, +0, v] */
@@ -93,10 +90,8 @@ int sr_refuse_stray(lua_State *L, SrTask *t);
 void sr_give_up(SrTask *t);
 /* Ends a wait before its time; does nothing unless the task is parked. */
 void sr_abort(SrTask *t, SrOutcome outcome);
-/* The task whose sleep this is. */
-SrTask *sr_sleeper(SrTimer *timer);
-/* Pushes what a parked task waits for: "semaphore", "task 'x'". [-0, +1, m] */
-void sr_push_waits_for(lua_State *L, SrTask *t);
+/* Its sleep is over: wakes the task, for SrClock.on_slept. */
+void sr_on_slept(SrTimer *timer);
 
 /* sleep(seconds) [-1, +0, v] */
 int sr_l_sleep(lua_State *L);
