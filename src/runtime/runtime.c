@@ -5,11 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/api.h"
+#include "runtime/clock.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
+#include "runtime/error_methods.h"
 #include "runtime/failure.h"
+#include "runtime/future.h"
+#include "runtime/handle.h"
 #include "runtime/loop.h"
+#include "runtime/object.h"
+#include "runtime/scope.h"
+#include "runtime/source.h"
+#include "runtime/step.h"
+#include "runtime/task.h"
+#include "runtime/testing.h"
 #include "runtime/trace.h"
+#include "runtime/wait.h"
 
 /* --- run -------------------------------------------------------------------- */
 
@@ -150,29 +162,12 @@ int sr_l_test_run(lua_State *L) {
   return run(L, "testing.run", true);
 }
 
-int sr_l_test_limit(lua_State *L) {
-  double seconds = sr_check_deadline(L, "test_limit", 1, 1);
-  sr_rt(L)->limit = seconds < 1e9 ? (int64_t)(seconds * 1e9) : 0;
-  return 0;
-}
-
 int sr_l_now(lua_State *L) {
   lua_pushnumber(L, (lua_Number)sr_clock_now(&sr_rt(L)->clock) / 1e9);
   return 1;
 }
 
 /* --- opening and closing ---------------------------------------------------- */
-
-static saros_runtime *api_runtime(lua_State *L) {
-  return (saros_runtime *)(void *)sr_find_runtime(L);
-}
-
-static const saros_api api = {
-    SAROS_API_VERSION, api_runtime,  sr_api_loop,          sr_api_check,          sr_api_cancelled,  sr_api_raise,
-    sr_api_park,       sr_api_wake,  sr_api_aborted,       sr_api_ready,          sr_api_now,        sr_api_timer_start,
-    sr_api_timer_stop, sr_api_close, sr_api_resource_open, sr_api_resource_close, sr_api_push_error, sr_arg_error,
-    sr_api_collected,
-};
 
 /* lua_close, perhaps in the middle of a run: nothing of Lua is touched any more. */
 static int l_collect(lua_State *L) {
@@ -200,9 +195,8 @@ static SrRuntime *new_runtime(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
   lua_getfield(L, LUA_REGISTRYINDEX, SAROS_LOOP_KEY);
   rt->borrowed = (uv_loop_t *)lua_touserdata(L, -1);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&api);
-  lua_setfield(L, LUA_REGISTRYINDEX, SAROS_API_KEY);
   lua_pop(L, 1);
+  sr_open_api(L);
   return rt;
 }
 

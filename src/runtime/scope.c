@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/runtime.h"
-#include "runtime/trace.h"
+#include "runtime/clock.h"
+#include "runtime/park.h"
+#include "runtime/place.h"
 
 /* --- the tree --------------------------------------------------------------- */
 

@@ -7,7 +7,11 @@
 
 #include "runtime/error.h"
 #include "runtime/failure.h"
-#include "runtime/runtime.h"
+#include "runtime/cancel.h"
+#include "runtime/chain.h"
+#include "runtime/handle.h"
+#include "runtime/place.h"
+#include "runtime/stack.h"
 
 void sr_push_task_trace(lua_State *L, int index) {
   SrTask *t = sr_test_task(L, index);
