@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* saros.core: the registration tables and the order of init, nothing else. */
-#include "combine/combine.h"
 #include "base/resident.h"
+#include "combine/combine.h"
 #include "runtime/debug.h"
-#include "runtime/error.h"
+#include "runtime/entry.h"
+#include "runtime/error_methods.h"
 #include "runtime/failure.h"
-#include "runtime/loop.h"
-#include "runtime/trace.h"
+#include "runtime/place.h"
+#include "runtime/runtime.h"
+#include "runtime/task_methods.h"
+#include "runtime/testing.h"
 #include "sync/sync.h"
 
 static const luaL_Reg runtime_functions[] = {

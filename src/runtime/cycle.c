@@ -10,7 +10,10 @@
 ** Invariant: between searches no task is marked. A search calls no Lua and needs no memory: its lists are linked
 ** through the scopes, as those of cancelling are, which never happens meanwhile.
 */
-#include "runtime/runtime.h"
+#include "runtime/cycle.h"
+
+#include "runtime/handle.h"
+#include "runtime/scope.h"
 
 /* SrTask.seen. No deadline stands around a task that is marked as unlimited. */
 enum { FORWARD = 1, BACKWARD = 2, UNLIMITED = 4 };
@@ -86,10 +89,7 @@ static void forget(Side *side) {
 ** is left to that. NULL: none any more.
 */
 static SrScope *next_owned(SrScope *top, SrScope *at) {
-  if (at->children != NULL && (at == top || !is_joined(at))) return at->children;
-  for (; at != top; at = at->parent)
-    if (at->next != at->parent->children) return at->next;
-  return NULL;
+  return sr_next_scope(top, at, at == top || !is_joined(at));
 }
 
 /*

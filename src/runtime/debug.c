@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/error.h"
-#include "runtime/runtime.h"
-#include "runtime/trace.h"
+#include "runtime/cancel.h"
+#include "runtime/handle.h"
+#include "runtime/object.h"
+#include "runtime/place.h"
+#include "runtime/stack.h"
+#include "runtime/tree.h"
 
 /* Instructions between two looks at the time. */
 enum { SAMPLE = 1000 };
@@ -29,7 +32,9 @@ static void warn(const char *message, const char *detail) {
 ** The anchor keeps, under the address of `raised`, the last CancelledError that was raised in a task,
 ** or the serial of its cause once that has been warned of.
 */
-void sr_debug_cancelled(lua_State *L, SrTask *t, uint64_t serial) {
+void sr_debug_cancelled(lua_State *L, SrTask *t) {
+  uint64_t serial;
+  if (!sr_is_own_cancel(L, -1, t, &serial)) return;
   sr_anchor_get(L, &t->raised);
   bool is_known = lua_isinteger(L, -1) && (uint64_t)lua_tointeger(L, -1) == serial;
   lua_pop(L, 1);
@@ -212,7 +217,7 @@ static void warn_collected(lua_State *L, const char *name, const char *place) {
   lua_pop(L, 1);
 }
 
-void sr_api_collected(lua_State *L, const saros_resource *resource, const char *name) {
+void sr_debug_collected(lua_State *L, const saros_resource *resource, const char *name) {
   if (!sr_find_runtime(L)->debug) return;
   sr_push_resource_place(L, resource);
   warn_collected(L, name, lua_tostring(L, -1));

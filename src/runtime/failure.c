@@ -5,8 +5,9 @@
 #include <stdio.h>
 
 #include "runtime/error.h"
-#include "runtime/runtime.h"
-#include "runtime/trace.h"
+#include "runtime/chain.h"
+#include "runtime/handle.h"
+#include "runtime/object.h"
 
 typedef struct SrFailure {
   SrObject head;
@@ -101,8 +102,7 @@ void sr_report_failures(lua_State *L, SrRuntime *rt) {
 void sr_push_failure_box(lua_State *L, int index) {
   SrTask *t = sr_test_task(L, index);
   SrFailure *box = (SrFailure *)sr_new_object(L, &box_class, sizeof(SrFailure), BOX_VALUES);
-  lua_insert(L, -2);
-  sr_take_origin(L, t);
+  lua_insert(L, -4);
   lua_setiuservalue(L, -4, BOX_SOURCE);
   lua_setiuservalue(L, -3, BOX_TRACE);
   lua_setiuservalue(L, -2, BOX_ERROR);

@@ -2,9 +2,10 @@
 /* Blocks that were forgotten. See forgotten.h. */
 #include "runtime/forgotten.h"
 
-#include "runtime/error.h"
-#include "runtime/runtime.h"
-#include "runtime/trace.h"
+#include "runtime/cancel.h"
+#include "runtime/park.h"
+#include "runtime/place.h"
+#include "runtime/scope.h"
 
 static SrBlock *block_of(const SrScope *scope) {
   return (SrBlock *)(void *)scope;

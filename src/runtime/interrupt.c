@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "runtime/error.h"
+#include "runtime/park.h"
 
 #ifdef _WIN32
 #include <windows.h>
@@ -22,6 +23,16 @@ enum { GRACE = 10000000 };
 ** that holds the gate, so the handler may wait for it.
 */
 static SrRuntime *owners;
+
+/* --- telling main -------------------------------------------------------------- */
+
+void sr_interrupt_main(SrRuntime *rt) {
+  SrTask *main_task = rt->main_task;
+  if (main_task == NULL || main_task->future.state != SR_PARKED || !sr_is_interrupted(main_task)) return;
+  if (main_task->future.outcome != SR_WOKEN) return; /* it joins; its next await raises */
+  rt->interrupt = 0;
+  sr_abort(main_task, SR_BY_INTERRUPT);
+}
 
 /* --- the hook --------------------------------------------------------------- */
 

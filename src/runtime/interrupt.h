@@ -12,7 +12,7 @@
 #ifndef SR_INTERRUPT_H
 #define SR_INTERRUPT_H
 
-#include "runtime/runtime.h"
+#include "runtime/state.h"
 
 /* Takes SIGINT for a run that begins, beside others that have it. */
 void sr_interrupt_take(SrRuntime *rt);

@@ -4,9 +4,15 @@
 
 #include <stdlib.h>
 
+#include "runtime/clock.h"
 #include "runtime/debug.h"
+#include "runtime/handle.h"
 #include "runtime/interrupt.h"
-#include "runtime/trace.h"
+#include "runtime/park.h"
+#include "runtime/resource.h"
+#include "runtime/scope.h"
+#include "runtime/step.h"
+#include "runtime/tree.h"
 
 enum {
   POLL_STEPS = 64,     /* steps after which I/O gets a look even if tasks are ready */
@@ -35,10 +41,6 @@ static void on_poller_closed(uv_handle_t *handle) {
   if (--poller->open == 0) free(poller);
 }
 
-static void close_handle(uv_handle_t *handle, uv_close_cb on_closed) {
-  if (!uv_is_closing(handle)) uv_close(handle, on_closed);
-}
-
 /* 0, or libuv's status. */
 static int open_poller(SrRuntime *rt) {
   SrPoller *poller = (SrPoller *)calloc(1, sizeof *poller);
@@ -49,7 +51,7 @@ static int open_poller(SrRuntime *rt) {
   poller->open = 1;
   status = uv_async_init(rt->loop, &poller->signal, on_signal);
   if (status != 0) {
-    close_handle((uv_handle_t *)&poller->timer, on_poller_closed);
+    sr_close_handle((uv_handle_t *)&poller->timer, on_poller_closed);
     uv_run(rt->loop, UV_RUN_NOWAIT);
     return status;
   }
@@ -79,7 +81,7 @@ void sr_loop_open(lua_State *L, SrRuntime *rt) {
 
 static void close_leftover(uv_handle_t *handle, void *unused) {
   (void)unused;
-  close_handle(handle, NULL);
+  sr_close_handle(handle, NULL);
 }
 
 static void close_own(SrRuntime *rt) {
@@ -88,21 +90,13 @@ static void close_own(SrRuntime *rt) {
   uv_loop_close(rt->loop);
 }
 
-static void close_resources(SrRuntime *rt) {
-  while (rt->resources != NULL) {
-    saros_resource *resource = rt->resources;
-    resource->on_run_end(resource);
-    sr_api_resource_close(resource);
-  }
-}
-
 /* On a host's loop the handles close when the host runs it again; they own their memory. */
 void sr_loop_close(SrRuntime *rt) {
   if (rt->loop == NULL) return;
-  close_resources(rt);
+  sr_resource_end_run(rt);
   sr_interrupt_give_back(rt);
-  close_handle((uv_handle_t *)&rt->poller->timer, on_poller_closed);
-  close_handle((uv_handle_t *)&rt->poller->signal, on_poller_closed);
+  sr_close_handle((uv_handle_t *)&rt->poller->timer, on_poller_closed);
+  sr_close_handle((uv_handle_t *)&rt->poller->signal, on_poller_closed);
   rt->poller = NULL;
   if (rt->borrowed == NULL)
     close_own(rt);
@@ -273,14 +267,6 @@ static void check_limit(lua_State *L, SrRuntime *rt) {
     t->future.outcome = SR_BY_DEADLOCK;
 }
 
-void sr_interrupt_main(SrRuntime *rt) {
-  SrTask *main_task = rt->main_task;
-  if (main_task == NULL || main_task->future.state != SR_PARKED || !sr_is_interrupted(main_task)) return;
-  if (main_task->future.outcome != SR_WOKEN) return; /* it joins; its next await raises */
-  rt->interrupt = 0;
-  sr_abort(main_task, SR_BY_INTERRUPT);
-}
-
 /* No task is ready. */
 static void wait_for_event(lua_State *L, SrRuntime *rt) {
   if (wake_settlers(rt)) return;
@@ -349,56 +335,4 @@ void sr_loop_wind_down(lua_State *L, SrRuntime *rt) {
 void sr_loop_kill_all(lua_State *L, SrRuntime *rt) {
   rt->is_closing = true;
   kill_all_but(L, rt, NULL);
-}
-
-/* schedule(fn): fn(tasks), given those that are ready, returns the index of the one to run next; nil: in order. */
-int sr_l_schedule(lua_State *L) {
-  if (!lua_isnoneornil(L, 1)) sr_check_function(L, "schedule", 1, 1);
-  lua_settop(L, 1);
-  sr_rt(L)->is_scheduled = !lua_isnil(L, 1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_scheduler_key);
-  return 0;
-}
-
-/* --- saros.h ---------------------------------------------------------------- */
-
-uv_loop_t *sr_api_loop(saros_runtime *rt) {
-  return ((SrRuntime *)(void *)rt)->loop;
-}
-
-double sr_api_now(saros_runtime *rt) {
-  return (double)sr_clock_now(&((SrRuntime *)(void *)rt)->clock) / 1e9;
-}
-
-int sr_api_timer_start(saros_runtime *rt, saros_timer *timer, double seconds) {
-  return sr_clock_start(&((SrRuntime *)(void *)rt)->clock, (SrTimer *)timer, seconds, false);
-}
-
-void sr_api_timer_stop(saros_runtime *rt, saros_timer *timer) {
-  sr_clock_stop(&((SrRuntime *)(void *)rt)->clock, (SrTimer *)timer);
-}
-
-void sr_api_close(uv_handle_t *handle, uv_close_cb on_closed) {
-  close_handle(handle, on_closed);
-}
-
-void sr_api_resource_open(lua_State *L, saros_resource *resource) {
-  SrRuntime *rt = sr_find_runtime(L);
-  sr_place_resource(L, resource);
-  resource->owner = rt;
-  resource->prev = NULL;
-  resource->next = rt->resources;
-  if (rt->resources != NULL) rt->resources->prev = resource;
-  rt->resources = resource;
-}
-
-void sr_api_resource_close(saros_resource *resource) {
-  SrRuntime *rt = (SrRuntime *)resource->owner;
-  if (rt == NULL) return;
-  resource->owner = NULL;
-  if (resource->next != NULL) resource->next->prev = resource->prev;
-  if (resource->prev != NULL)
-    resource->prev->next = resource->next;
-  else
-    rt->resources = resource->next;
 }

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "runtime/trace.h"
+#include "runtime/place.h"
 
 int sr_self_error(lua_State *L, const SrClass *cls, const char *function) {
   return luaL_error(L, "calling '%s' on bad self (%s expected, got %s; call it with a colon)", function, cls->name,

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/runtime.h"
-#include "runtime/trace.h"
+#include "runtime/clock.h"
+#include "runtime/park.h"
+#include "runtime/place.h"
 
 /* --- the tree --------------------------------------------------------------- */
 
@@ -59,14 +60,6 @@ bool sr_scope_has_deadline(const SrScope *scope) {
   return false;
 }
 
-/* The scope after `at` in a walk of the tree below `top`, parents first; below `at` only if `descend`. */
-static SrScope *next_scope(SrScope *top, SrScope *at, bool descend) {
-  if (descend && at->children != NULL) return at->children;
-  for (; at != top; at = at->parent)
-    if (at->next != at->parent->children) return at->next;
-  return NULL;
-}
-
 /* --- cancelling ------------------------------------------------------------- */
 
 /* The task that runs in this scope and in none further inside, or NULL. */
@@ -97,7 +90,7 @@ static SrRuntime *runtime_of(SrScope *scope) {
 static void hand_down(SrScope *top) {
   SrScope *at = top->cursor;
   bool descend = at == top || at->kind != SR_SCOPE_SHIELD;
-  top->cursor = next_scope(top, at, descend);
+  top->cursor = sr_next_scope(top, at, descend);
   if (!descend) {
     limit_shield((SrBlock *)(void *)at);
     return;
@@ -306,19 +299,12 @@ bool sr_block_close_all(lua_State *L, SrTask *t) {
 }
 
 void sr_scope_forgive(SrScope *root) {
-  for (SrScope *at = root; at != NULL; at = next_scope(root, at, true))
+  for (SrScope *at = root; at != NULL; at = sr_next_scope(root, at, true))
     if (at->kind == SR_SCOPE_TASK) SR_CONTAINER(at, SrTask, scope)->raised = 0;
 }
 
-unsigned sr_scope_keep_sources(SrRuntime *rt) {
-  unsigned count = 0;
-  for (SrScope *at = &rt->root; at != NULL; at = next_scope(&rt->root, at, true), count++)
-    sr_source_keep(rt, at->source);
-  return count;
-}
-
 void sr_scope_forget_all(SrRuntime *rt) {
-  for (SrScope *at = &rt->root; at != NULL; at = next_scope(&rt->root, at, true)) {
+  for (SrScope *at = &rt->root; at != NULL; at = sr_next_scope(&rt->root, at, true)) {
     if (at->kind != SR_SCOPE_TASK) continue;
     SrTask *t = SR_CONTAINER(at, SrTask, scope);
     t->future.state = SR_ENDED;

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/runtime.h"
-
 enum {
   FIRST_CAPACITY = 64,
   FIRST_LIMIT = 4 * SR_LASTING_SOURCES,
@@ -54,16 +52,24 @@ static bool grow(SrSources *sources) {
 
 /* --- forgetting names --------------------------------------------------------- */
 
-void sr_source_keep(SrRuntime *rt, unsigned number) {
-  if (number != 0) rt->sources.list[number - 1].kept = true;
+static void keep(SrSources *sources, unsigned number) {
+  if (number != 0) sources->list[number - 1].kept = true;
+}
+
+/* Marks the names of every scope in the tree and of every open resource. Returns how many scopes there are. */
+static unsigned keep_used(SrRuntime *rt) {
+  unsigned count = 0;
+  for (const SrScope *at = &rt->root; at != NULL; at = sr_next_scope(&rt->root, at, true), count++)
+    keep(&rt->sources, at->source);
+  for (const saros_resource *resource = rt->resources; resource != NULL; resource = resource->next)
+    keep(&rt->sources, (unsigned)resource->source);
+  return count;
 }
 
 /* Forgets the names that nobody has any more. What it costs is shared by the names that come until the next time. */
 static void forget_unused(SrRuntime *rt) {
   SrSources *sources = &rt->sources;
-  unsigned scopes = sr_scope_keep_sources(rt);
-  for (const saros_resource *resource = rt->resources; resource != NULL; resource = resource->next)
-    sr_source_keep(rt, (unsigned)resource->source);
+  unsigned scopes = keep_used(rt);
   for (unsigned number = 1; number <= sources->top; number++) {
     SrSource *source = &sources->list[number - 1];
     if (number > SR_LASTING_SOURCES && !source->kept && source->name != NULL) {

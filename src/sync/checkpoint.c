@@ -19,8 +19,7 @@ static int k_left(lua_State *L, int status, lua_KContext ctx) {
   SrTask *t = (SrTask *)ctx;
   sr_was_woken(L, t);
   if (t->scope.cause == NULL) return luaL_error(L, "yield: the loop of the generator was left");
-  sr_push_cancelled_by(L, t, t->scope.cause);
-  return lua_error(L);
+  return sr_throw_cancelled(L, t, t->scope.cause);
 }
 
 /* raise_left(): the cancellation of the calling task, in a shield too, after a turn of the others */
