@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/failure.h"
 #include "io/stream.h"
 
 enum {
@@ -100,6 +101,10 @@ bool sr_io_reader_is_ready(saros_stream *stream, SrIoFrame *frame, SrIoFound *fo
   sr_io_reader_start(stream);
   *found = sr_io_frame_find(frame, &stream->in);
   return *found != SR_IO_NOT_YET || stream->end != 0 || stream->transport == NULL;
+}
+
+void sr_io_reader_check(lua_State *L, const saros_stream *stream) {
+  if (stream->reader.task != NULL || stream->is_piped) sr_io_raise_busy(L, "another task reads this stream");
 }
 
 static int abort_read(saros_wait *wait) {
