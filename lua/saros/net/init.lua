@@ -64,7 +64,7 @@ function net.connect(host, port, given)
   options.check_port("connect", 2, port)
   given = options.check("connect", 3, given, options.connect)
   if not given.timeout then return connect(host, port, given) end
-  return async.wait_for(connect, given.timeout, host, port, given)
+  return async.wait_for(function() return connect(host, port, given) end, given.timeout)
 end
 
 -- The queue of who listens may be full, which for a Unix socket is an error that passes.
@@ -86,7 +86,7 @@ function net.connect_unix(path, given)
   options.check_name("connect_unix", 1, path)
   given = options.check("connect_unix", 2, given, options.connect)
   if not given.timeout then return connect_unix(path, given) end
-  return async.wait_for(connect_unix, given.timeout, path, given)
+  return async.wait_for(function() return connect_unix(path, given) end, given.timeout)
 end
 
 ---Listens. `"localhost"` is both families, and port 0 one free port for all. Waits only if the host is a name that
