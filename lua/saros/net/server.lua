@@ -25,7 +25,7 @@ local metatable = { __name = "server", __index = Server }
 ---@return saros.Server
 function server.new(listener, given)
   return setmetatable({
-    _listener = listener, _limit = given.max_connections or false, _tls = given.tls or false,
+    _listener = listener, _limit = given.max_connections or false,
     _tasks = {}, _count = 0, _change = async.event(), _turn = async.lock(),
   }, metatable)
 end
@@ -118,7 +118,7 @@ function Server:serve(handler)
   if type(handler) ~= "function" then
     misuse.argument("server:serve", 1, "function expected, got " .. type(handler))
   end
-  local serving <close> = setmetatable({ server = self }, Serving)
+  local _serving <close> = setmetatable({ server = self }, Serving)
   while await_room(self) do
     local stream = next_connection(self)
     if not stream then return end
