@@ -37,6 +37,7 @@ static const luaL_Reg internal_functions[] = {
     {"misuse", sr_l_misuse},
     {"place", sr_l_place},
     {"collected", sr_l_collected},
+    {"report", sr_l_report},
     {"wait_in_generator", sr_l_wait_in_generator},
     {"schedule", sr_l_schedule},
     {"test_run", sr_l_test_run},

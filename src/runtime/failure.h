@@ -27,6 +27,8 @@ void sr_report_failures(lua_State *L, SrRuntime *rt);
 */
 void sr_report(lua_State *L, int error, int task, int trace, const char *what);
 
+/* report(task): if it has failed, and nobody has looked, that is reported now and not when it is collected. */
+int sr_l_report(lua_State *L);
 /* on_error(fn) */
 int sr_l_on_error(lua_State *L);
 void sr_open_failure(lua_State *L);
