@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "io/failure.h"
-#include "io/stream.h"
+#include "io/address.h"
 
 void sr_io_push_sockaddr(lua_State *L, const struct sockaddr *address) {
   char host[INET6_ADDRSTRLEN] = "";

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* How a stream reads, see stream.h. */
+/* How a stream reads, see reader.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/failure.h"
-#include "io/stream.h"
+#include "io/reader.h"
 
 enum {
   READ_AHEAD = 65536,   /* so many bytes wait unread at most, beside what one reader wants and one room holds */

@@ -107,17 +107,6 @@ void sr_io_stream_free(saros_stream *stream) {
 
 /* --- the rest --------------------------------------------------------------------- */
 
-void sr_io_stream_hold(saros_stream *stream) {
-  if (stream->transport == NULL) return;
-  int is_awaited = stream->reader.task != NULL || (stream->watched & SAROS_READABLE) != 0;
-  stream->transport->cls->hold(stream->transport, is_awaited);
-}
-
-void sr_io_stream_notify(saros_stream *stream, int events) {
-  events &= stream->watched;
-  if (events != 0) stream->on_event(stream->watcher, events);
-}
-
 /* Bytes that were read ahead are for what is stacked on the transport, which may ask for more at once. */
 void sr_io_stream_stack(saros_stream *stream, saros_transport *above) {
   saros_transport *below = stream->transport;

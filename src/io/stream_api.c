@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "io/plain.h"
-#include "io/stream.h"
+#include "io/faces.h"
 
 /* --- making them ------------------------------------------------------------------ */
 

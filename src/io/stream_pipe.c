@@ -7,7 +7,7 @@
 */
 #include <stdint.h>
 
-#include "io/stream.h"
+#include "io/faces.h"
 
 static const char FUNCTION[] = "stream:pipe_to";
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "io/stream.h"
+#include "io/faces.h"
 
 enum { STREAM = 1, WANT, COUNT, DELIMITER, KEEP, FUNCTION, LAST = FUNCTION };
 

@@ -4,7 +4,7 @@
 
 #include "io/failure.h"
 #include "io/plain.h"
-#include "io/stream.h"
+#include "io/faces.h"
 
 static saros_stream *check_stream(lua_State *L, const char *function) {
   return (saros_stream *)sr_io_self(L, &sr_io_stream_class, function);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** How a stream writes, see stream.h.
+** How a stream writes, see writer.h.
 **
 ** A message goes to the transport at once if nobody waits and little is pending; else it is copied and waits in
 ** line. Only the first in line may have begun, so all others can be withdrawn without a trace.
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/stream.h"
+#include "io/writer.h"
 
 static size_t pending(const saros_stream *stream) {
   return stream->transport != NULL ? stream->transport->cls->pending(stream->transport) : 0;

@@ -5,7 +5,7 @@
 
 #include "io/object.h"
 #include "io/plain.h"
-#include "io/stream.h"
+#include "io/faces.h"
 
 /* Reads "127.0.0.1" or "::1", "fe80::1%eth0"; false if it is no address. The port is 0. */
 bool sr_net_parse(const char *text, SrIoAddress *address);
