@@ -152,7 +152,7 @@ static void on_sample(lua_State *L, lua_Debug *ar) {
     return;
   }
   int64_t elapsed = (int64_t)uv_hrtime() - rt->debug.step_started;
-  if (rt->current == NULL || elapsed < rt->debug.slow || rt->debug.step_warned) return;
+  if (sr_current_task(rt) == NULL || elapsed < rt->debug.slow || rt->debug.step_warned) return;
   if (rt->debug.step_slow > 0 && elapsed < rt->debug.step_slow + ENDLESS) return;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   if (rt->debug.step_slow == 0) {

@@ -374,6 +374,14 @@ static inline SrRuntime *sr_rt(lua_State *L) {
 /* The runtime, from anywhere. */
 SrRuntime *sr_find_runtime(lua_State *L);
 
+/*
+** The task whose code runs, or NULL. One that has ended has none any more, but finalizers may still run on its
+** coroutine while its block hears of that.
+*/
+static inline SrTask *sr_current_task(const SrRuntime *rt) {
+  return rt->current != NULL && rt->current->future.state != SR_ENDED ? rt->current : NULL;
+}
+
 /* --- numbers, and values that belong to addresses ---------------------------- */
 
 /* A number that is free. It is not taken until sr_slots_commit. False: no memory. */
