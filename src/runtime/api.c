@@ -20,7 +20,7 @@ static saros_runtime *api_runtime(lua_State *L) {
 }
 
 static uv_loop_t *api_loop(saros_runtime *rt) {
-  return runtime_of(rt)->loop;
+  return runtime_of(rt)->loop.uv;
 }
 
 static double api_now(saros_runtime *rt) {

@@ -60,7 +60,7 @@ static bool reach(Side *side, SrTask *t) {
   if (t->seen != 0) return (t->seen & side->mark) == 0;
   t->seen = side->mark;
   t->scope.queued = NULL;
-  t->scope.cursor = side->node == NULL ? NULL : &side->node->scope;
+  t->scope.reached_from = side->node == NULL ? NULL : &side->node->scope;
   if (side->last == NULL)
     side->first = side->node = t;
   else
@@ -251,7 +251,7 @@ size_t sr_trace_cycle(SrTask *target, SrTask *waiter, SrTask **path, size_t room
   size_t length = 0;
   Side backward = {.mark = BACKWARD};
   mark_waiting(&backward, waiter, target);
-  for (SrTask *t = target; t != waiter; t = task_at(t->scope.cursor)) {
+  for (SrTask *t = target; t != waiter; t = task_at(t->scope.reached_from)) {
     if (length < room) path[length] = t;
     length++;
     if (t->seen == 0) break; /* it waits for nobody: it is to be closed from inside */

@@ -94,11 +94,11 @@ static void warn_if_swallowed(lua_State *L, SrTask *t, const SrScope *cause, con
 }
 
 void sr_debug_raise(lua_State *L, SrTask *t) {
-  if (t->rt->debug && t->current->cause != NULL) warn_if_swallowed(L, t, t->current->cause, " and waits again");
+  if (t->rt->debug.is_on && t->current->cause != NULL) warn_if_swallowed(L, t, t->current->cause, " and waits again");
 }
 
 void sr_debug_end(lua_State *L, SrTask *t, SrStatus status) {
-  if (!t->rt->debug) return;
+  if (!t->rt->debug.is_on) return;
   if (status == SR_DONE && t->scope.cause != NULL) warn_if_swallowed(L, t, t->scope.cause, "");
   lua_pushnil(L);
   sr_anchor_set(L, &t->raised);
@@ -109,7 +109,7 @@ void sr_debug_end(lua_State *L, SrTask *t, SrStatus status) {
 /* The anchor keeps under the address of `slow` where the present step was when it had taken too long. */
 static void keep_place(lua_State *L, SrRuntime *rt) {
   sr_push_stack(L, L, 0);
-  sr_anchor_set(L, &rt->slow);
+  sr_anchor_set(L, &rt->debug.slow);
 }
 
 /* Says that a task is slow; the handle is at `index`, and where it was is kept. */
@@ -121,7 +121,7 @@ static void warn_slow(lua_State *L, int index, int64_t elapsed, const char *how)
   sr_push_name_of(L, index);
   sr_push_place(L, &t->scope);
   lua_pushfstring(L, "task '%s' (spawned at %s) %s", lua_tostring(L, -2), lua_tostring(L, -1), text);
-  sr_anchor_get(L, &t->rt->slow);
+  sr_anchor_get(L, &t->rt->debug.slow);
   warn(lua_tostring(L, -2), lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
   lua_settop(L, top);
 }
@@ -130,13 +130,13 @@ static void warn_slow(lua_State *L, int index, int64_t elapsed, const char *how)
 static int l_warn_slow(lua_State *L) {
   SrRuntime *rt = ((SrTask *)lua_touserdata(L, 1))->rt;
   lua_State *co = (lua_State *)lua_touserdata(L, 2);
-  if (rt->step_slow == 0 && co != NULL) { /* what took so long was no Lua code: it is where it waits now */
+  if (rt->debug.step_slow == 0 && co != NULL) { /* what took so long was no Lua code: it is where it waits now */
     sr_push_stack(L, co, 0);
-    sr_anchor_set(L, &rt->slow);
+    sr_anchor_set(L, &rt->debug.slow);
   }
   warn_slow(L, 1, lua_tointeger(L, 3), "");
   lua_pushnil(L);
-  sr_anchor_set(L, &rt->slow);
+  sr_anchor_set(L, &rt->debug.slow);
   return 0;
 }
 
@@ -147,20 +147,20 @@ static int l_warn_slow(lua_State *L) {
 static void on_sample(lua_State *L, lua_Debug *ar) {
   (void)ar;
   SrRuntime *rt = sr_find_runtime(L);
-  if (!rt->debug) { /* switched off in this step, or before: a coroutine of the user's own inherits the hook */
+  if (!rt->debug.is_on) { /* switched off in this step, or before: a coroutine of the user's own inherits the hook */
     lua_sethook(L, NULL, 0, 0);
     return;
   }
-  int64_t elapsed = (int64_t)uv_hrtime() - rt->step_started;
-  if (sr_current_task(rt) == NULL || elapsed < rt->slow || rt->step_warned) return;
-  if (rt->step_slow > 0 && elapsed < rt->step_slow + ENDLESS) return;
+  int64_t elapsed = (int64_t)uv_hrtime() - rt->debug.step_started;
+  if (sr_current_task(rt) == NULL || elapsed < rt->debug.slow || rt->debug.step_warned) return;
+  if (rt->debug.step_slow > 0 && elapsed < rt->debug.step_slow + ENDLESS) return;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  if (rt->step_slow == 0) {
-    rt->step_slow = elapsed;
+  if (rt->debug.step_slow == 0) {
+    rt->debug.step_slow = elapsed;
     keep_place(L, rt);
     return;
   }
-  rt->step_warned = true;
+  rt->debug.step_warned = true;
   keep_place(L, rt);
   sr_push_task(L, rt->current);
   warn_slow(L, lua_gettop(L), elapsed, " and goes on");
@@ -170,11 +170,11 @@ static void on_sample(lua_State *L, lua_Debug *ar) {
 int64_t sr_debug_start(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
   sr_push_task(L, t);
-  rt->step_started = (int64_t)uv_hrtime();
-  rt->step_warned = false;
-  rt->step_slow = 0;
+  rt->debug.step_started = (int64_t)uv_hrtime();
+  rt->debug.step_warned = false;
+  rt->debug.step_slow = 0;
   if (t->co != NULL && lua_gethook(t->co) == NULL) lua_sethook(t->co, on_sample, LUA_MASKCOUNT | LUA_MASKRET, SAMPLE);
-  return rt->step_started;
+  return rt->debug.step_started;
 }
 
 void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started) {
@@ -182,7 +182,7 @@ void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started) {
   SrRuntime *rt = t->rt;
   int64_t elapsed = (int64_t)uv_hrtime() - started;
   if (lua_gethook(co) == on_sample) lua_sethook(co, NULL, 0, 0);
-  if (rt->debug && elapsed >= rt->slow) {
+  if (rt->debug.is_on && elapsed >= rt->debug.slow) {
     lua_pushvalue(L, index);
     lua_pushlightuserdata(L, t->future.state == SR_ENDED ? NULL : co);
     lua_pushinteger(L, (lua_Integer)elapsed);
@@ -194,7 +194,7 @@ void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started) {
 /* --- left behind ------------------------------------------------------------ */
 
 void sr_debug_cut_off(lua_State *L, SrRuntime *rt) {
-  if (!rt->debug) return;
+  if (!rt->debug.is_on) return;
   sr_push_all_tasks(L, rt);
   lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
   for (lua_Integer i = 1; i <= count; i++) {
@@ -207,7 +207,7 @@ void sr_debug_cut_off(lua_State *L, SrRuntime *rt) {
 }
 
 void sr_debug_forgotten(lua_State *L) {
-  if (sr_find_runtime(L)->debug) warn(lua_tostring(L, -1), "");
+  if (sr_find_runtime(L)->debug.is_on) warn(lua_tostring(L, -1), "");
 }
 
 static void warn_collected(lua_State *L, const char *name, const char *place) {
@@ -218,7 +218,7 @@ static void warn_collected(lua_State *L, const char *name, const char *place) {
 }
 
 void sr_debug_collected(lua_State *L, const saros_resource *resource, const char *name) {
-  if (!sr_find_runtime(L)->debug) return;
+  if (!sr_find_runtime(L)->debug.is_on) return;
   sr_push_resource_place(L, resource);
   warn_collected(L, name, lua_tostring(L, -1));
   lua_pop(L, 1);
@@ -226,14 +226,14 @@ void sr_debug_collected(lua_State *L, const saros_resource *resource, const char
 
 int sr_l_place(lua_State *L) {
   SrScope scope;
-  if (!sr_rt(L)->debug) return 0;
+  if (!sr_rt(L)->debug.is_on) return 0;
   sr_place(L, sr_rt(L), &scope);
   sr_push_place(L, &scope);
   return 1;
 }
 
 int sr_l_collected(lua_State *L) {
-  if (sr_rt(L)->debug) warn_collected(L, luaL_checkstring(L, 1), luaL_optstring(L, 2, "?"));
+  if (sr_rt(L)->debug.is_on) warn_collected(L, luaL_checkstring(L, 1), luaL_optstring(L, 2, "?"));
   return 0;
 }
 
@@ -252,13 +252,13 @@ int sr_l_debug(lua_State *L) {
     if (lua_getfield(L, 1, "slow") != LUA_TNIL) slow = to_nanoseconds(sr_check_seconds(L, "debug", -1, 1));
   } else if (!lua_isboolean(L, 1))
     return sr_type_error(L, "debug", 1, 1, "boolean or table");
-  rt->debug = lua_toboolean(L, 1);
-  rt->slow = slow;
+  rt->debug.is_on = lua_toboolean(L, 1);
+  rt->debug.slow = slow;
   return 0;
 }
 
 void sr_open_debug(SrRuntime *rt) {
   const char *value = getenv("SAROS_DEBUG");
-  rt->slow = DEFAULT_SLOW;
-  rt->debug = value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
+  rt->debug.slow = DEFAULT_SLOW;
+  rt->debug.is_on = value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }

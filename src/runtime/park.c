@@ -27,7 +27,7 @@ static bool is_shielded(const SrTask *t) {
 }
 
 bool sr_is_interrupted(const SrTask *t) {
-  return t->rt->interrupt && t == t->rt->main_task && !is_shielded(t);
+  return t->rt->interrupt.is_pending && t == t->rt->main_task && !is_shielded(t);
 }
 
 /* --- park and wake ---------------------------------------------------------- */
@@ -108,15 +108,15 @@ void sr_give_up(SrTask *t) {
 
 void sr_unready(SrRuntime *rt, SrTask *t) {
   SrWaiter *waiter = &t->waiter;
-  if (rt->ready == waiter)
-    rt->ready = waiter->next;
+  if (rt->ready.first == waiter)
+    rt->ready.first = waiter->next;
   else
     waiter->prev->next = waiter->next;
-  if (rt->newest != waiter)
+  if (rt->ready.last != waiter)
     waiter->next->prev = waiter->prev;
   else
-    rt->newest = rt->ready == NULL ? NULL : waiter->prev;
-  rt->ready_count--;
+    rt->ready.last = rt->ready.first == NULL ? NULL : waiter->prev;
+  rt->ready.count--;
 }
 
 /* --- coroutines of tasks in the hands of others ----------------------------- */

@@ -58,22 +58,22 @@ static inline SrTask *sr_task_of(SrWaiter *waiter) {
 */
 static inline void sr_ready(SrRuntime *rt, SrTask *t) {
   t->waiter.next = NULL;
-  if (rt->newest == NULL) {
-    rt->ready = &t->waiter;
+  if (rt->ready.last == NULL) {
+    rt->ready.first = &t->waiter;
     if (rt->clock.polled != NULL) uv_stop(rt->clock.polled);
   } else
-    rt->newest->next = &t->waiter;
-  t->waiter.prev = rt->newest;
-  rt->newest = &t->waiter;
-  rt->ready_count++;
+    rt->ready.last->next = &t->waiter;
+  t->waiter.prev = rt->ready.last;
+  rt->ready.last = &t->waiter;
+  rt->ready.count++;
 }
 
 /* Takes the oldest of the ready queue, which is not empty. */
 static inline SrTask *sr_take_ready(SrRuntime *rt) {
-  SrTask *t = sr_task_of(rt->ready);
-  rt->ready = t->waiter.next;
-  if (rt->ready == NULL) rt->newest = NULL;
-  rt->ready_count--;
+  SrTask *t = sr_task_of(rt->ready.first);
+  rt->ready.first = t->waiter.next;
+  if (rt->ready.first == NULL) rt->ready.last = NULL;
+  rt->ready.count--;
   return t;
 }
 
@@ -101,7 +101,7 @@ bool sr_is_interrupted(const SrTask *t);
 
 /* Whether the next await of this task has to raise. */
 static inline bool sr_is_cancelled(const SrTask *t) {
-  return t->current->cause != NULL || (t->rt->interrupt && sr_is_interrupted(t));
+  return t->current->cause != NULL || (t->rt->interrupt.is_pending && sr_is_interrupted(t));
 }
 
 /* Awaits in a row that may return without a turn of the others. */

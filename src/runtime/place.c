@@ -11,7 +11,7 @@
 enum { MAX_LEVELS = 24 };
 
 bool sr_is_home(const SrRuntime *rt, const char *source) {
-  return rt->home != NULL && strncmp(source, rt->home, rt->home_length) == 0;
+  return rt->places.home != NULL && strncmp(source, rt->places.home, rt->places.home_length) == 0;
 }
 
 bool sr_find_caller(lua_State *L, const SrRuntime *rt, int level, lua_Debug *ar) {
@@ -26,11 +26,11 @@ int sr_l_home(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
   size_t length;
   const char *home = luaL_checklstring(L, 1, &length);
-  free(rt->home);
-  rt->home_length = length;
-  rt->home = (char *)malloc(length + 1);
-  if (rt->home == NULL) return luaL_error(L, "not enough memory");
-  memcpy(rt->home, home, length + 1);
+  free(rt->places.home);
+  rt->places.home_length = length;
+  rt->places.home = (char *)malloc(length + 1);
+  if (rt->places.home == NULL) return luaL_error(L, "not enough memory");
+  memcpy(rt->places.home, home, length + 1);
   return 0;
 }
 

@@ -35,7 +35,7 @@ static int l_loop(lua_State *L) {
   lua_replace(L, 1);
   lua_settop(L, 1);
   while (rt->main_task != NULL) sr_loop_turn(L, rt);
-  if (rt->is_testing)
+  if (rt->testing.is_on)
     sr_push_leftovers(L, rt);
   else
     lua_pushnil(L);
@@ -58,14 +58,14 @@ static void begin_run(lua_State *L, SrRuntime *rt, bool is_testing) {
   sr_loop_open(L, rt);
   memset(&rt->root, 0, sizeof rt->root);
   rt->root.kind = SR_SCOPE_RUN;
-  rt->ready = rt->newest = NULL;
-  rt->ready_count = rt->in_turn = 0;
+  rt->ready.first = rt->ready.last = NULL;
+  rt->ready.count = rt->ready.in_turn = 0;
   rt->main_task = rt->current = NULL;
-  rt->settlers = NULL;
+  rt->testing.settlers = NULL;
   rt->is_closing = false;
-  rt->is_testing = rt->clock.is_virtual = is_testing;
+  rt->testing.is_on = rt->clock.is_virtual = is_testing;
   rt->clock.virtual_now = 0;
-  rt->overdue = (int64_t)uv_hrtime() + rt->limit;
+  rt->testing.overdue = (int64_t)uv_hrtime() + rt->testing.limit;
   rt->last_id = 0;
   rt->runs++;
   rt->is_running = true;
@@ -91,11 +91,11 @@ static int l_renew_tables(lua_State *L) {
 static void end_run(lua_State *L, SrRuntime *rt) {
   sr_loop_close(rt);
   rt->is_running = false;
-  rt->is_testing = rt->clock.is_virtual = false;
+  rt->testing.is_on = rt->clock.is_virtual = false;
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
-  rt->idle_count = rt->idle_capacity = 0;
+  rt->pool.count = rt->pool.capacity = 0;
   sr_protected(L, l_renew_tables, 0, 0);
   sr_report_failures(L, rt);
 }
@@ -126,8 +126,8 @@ static void look_at_main(lua_State *L) {
 
 /* Whether Ctrl-C came and nothing was there to raise it in: main had its last await behind it, or had ended. */
 static bool take_late_interrupt(SrRuntime *rt) {
-  bool came = rt->interrupt;
-  rt->interrupt = 0;
+  bool came = rt->interrupt.is_pending;
+  rt->interrupt.is_pending = 0;
   return came;
 }
 
@@ -178,8 +178,8 @@ static int l_collect(lua_State *L) {
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
   sr_source_free_all(rt);
-  free(rt->home);
-  rt->home = NULL;
+  free(rt->places.home);
+  rt->places.home = NULL;
   rt->is_running = false;
   return 0;
 }
@@ -194,7 +194,7 @@ static SrRuntime *new_runtime(lua_State *L) {
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
   lua_getfield(L, LUA_REGISTRYINDEX, SAROS_LOOP_KEY);
-  rt->borrowed = (uv_loop_t *)lua_touserdata(L, -1);
+  rt->loop.borrowed = (uv_loop_t *)lua_touserdata(L, -1);
   lua_pop(L, 1);
   sr_open_api(L);
   return rt;

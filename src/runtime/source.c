@@ -60,15 +60,15 @@ static void keep(SrSources *sources, unsigned number) {
 static unsigned keep_used(SrRuntime *rt) {
   unsigned count = 0;
   for (const SrScope *at = &rt->root; at != NULL; at = sr_next_scope(&rt->root, at, true), count++)
-    keep(&rt->sources, at->source);
+    keep(&rt->places.sources, at->source);
   for (const saros_resource *resource = rt->resources; resource != NULL; resource = resource->next)
-    keep(&rt->sources, (unsigned)resource->source);
+    keep(&rt->places.sources, (unsigned)resource->source);
   return count;
 }
 
 /* Forgets the names that nobody has any more. What it costs is shared by the names that come until the next time. */
 static void forget_unused(SrRuntime *rt) {
-  SrSources *sources = &rt->sources;
+  SrSources *sources = &rt->places.sources;
   unsigned scopes = keep_used(rt);
   for (unsigned number = 1; number <= sources->top; number++) {
     SrSource *source = &sources->list[number - 1];
@@ -99,7 +99,7 @@ static unsigned take_number(SrSources *sources) {
 }
 
 static unsigned add(SrRuntime *rt, const char *name, uint32_t hash) {
-  SrSources *sources = &rt->sources;
+  SrSources *sources = &rt->places.sources;
   if (sources->limit == 0) sources->limit = FIRST_LIMIT;
   if (sources->count >= sources->limit) forget_unused(rt);
   size_t size = strlen(name) + 1;
@@ -115,7 +115,7 @@ static unsigned add(SrRuntime *rt, const char *name, uint32_t hash) {
 }
 
 unsigned sr_source_number(SrRuntime *rt, const char *name) {
-  SrSources *sources = &rt->sources;
+  SrSources *sources = &rt->places.sources;
   const char *last = sr_source_name(rt, sources->last);
   if (last != NULL && strcmp(last, name) == 0) return sources->last;
   uint32_t hash = hash_of(name);
@@ -125,11 +125,11 @@ unsigned sr_source_number(SrRuntime *rt, const char *name) {
 }
 
 const char *sr_source_name(const SrRuntime *rt, unsigned number) {
-  return number == 0 || number > rt->sources.top ? NULL : rt->sources.list[number - 1].name;
+  return number == 0 || number > rt->places.sources.top ? NULL : rt->places.sources.list[number - 1].name;
 }
 
 void sr_source_free_all(SrRuntime *rt) {
-  SrSources *sources = &rt->sources;
+  SrSources *sources = &rt->places.sources;
   for (unsigned i = 0; i < sources->top; i++) free(sources->list[i].name);
   free(sources->list);
   free(sources->buckets);

@@ -106,7 +106,10 @@ struct SrScope {
   uint32_t source;      /* where it was made: see sr_place */
   int32_t line;
   SrScope *queued; /* in a list of work: what comes after this one */
-  SrScope *cursor; /* of the walk that begins at this scope: where it goes on */
+  union {
+    SrScope *cursor;       /* of the walk that begins at this scope: where it goes on */
+    SrScope *reached_from; /* of a task in a search for a cycle: the one that led to it */
+  };
 };
 
 /* What a scope inside a task does when a task that it owns has ended. */
@@ -123,7 +126,10 @@ typedef struct SrBlockOps {
 /* A scope inside a task. Blocks of one task form a stack: SrTask.current is the innermost. */
 struct SrBlock {
   SrScope scope;
-  SrTask *task;          /* whose block it is */
+  union {
+    SrTask *task;       /* whose block it is */
+    SrBlock *next_free; /* once it has been left and is not in use again */
+  };
   const SrBlockOps *ops; /* NULL once it has been left */
   saros_timer timer;     /* the deadline of a timeout, the limit of a shield */
   double seconds;        /* what the timer was last set to; HUGE_VAL for none */
@@ -213,7 +219,10 @@ typedef enum SrState {
 struct SrFuture {
   SrObject head;
   SrWaiter *watchers; /* who waits for its end */
-  uint32_t count;     /* how many results it has; before the end of a task, its index in its join */
+  union {
+    uint32_t count; /* of results */
+    uint32_t index; /* of a task that has not ended: its number in the block that owns it */
+  };
   uint8_t status;     /* SrStatus */
   uint8_t state;      /* of a task: SrState */
   uint8_t outcome;    /* of a task: how its last wait ended, an SrOutcome */
@@ -222,15 +231,21 @@ struct SrFuture {
 
 struct SrTask {
   SrFuture future;
-  SrScope scope;    /* the task as a scope, below what owns it */
-  SrWaiter waiter;  /* its place in the ready queue, or in what it waits for */
-  void *object;     /* what it waits for: the kind's own; at its end the block that has to hear of it */
+  SrScope scope;   /* the task as a scope, below what owns it */
+  SrWaiter waiter; /* its place in the ready queue, or in what it waits for */
+  union {
+    void *object;   /* what it waits for: the kind's own */
+    SrBlock *owner; /* at its end: the block that has to hear of it, or NULL */
+  };
   lua_State *co;    /* its coroutine, from the first step to the end */
   SrScope *current; /* the innermost scope it is in */
   SrRuntime *rt;
-  uint32_t slot;    /* in the table of live tasks */
-  uint32_t id;      /* counts tasks in spawn order */
-  uint16_t budget;  /* awaits left that need not wait; before the first step, how many arguments it has */
+  uint32_t slot; /* in the table of live tasks */
+  uint32_t id;   /* counts tasks in spawn order */
+  union {
+    uint16_t budget; /* awaits left that need not wait */
+    uint16_t nargs;  /* before the first step: arguments of its function, which the handle holds */
+  };
   uint16_t raised;  /* cancellations raised in it, up to a limit */
   bool is_anchored; /* it has been parked: user value 1 is its coroutine */
   uint8_t seen;     /* in a search for a cycle: the side that came here, else 0 */
@@ -253,58 +268,100 @@ typedef struct SrPoller {
   int open;          /* handles not closed yet; the last frees */
 } SrPoller;
 
+/* The tasks that are ready to run. */
+typedef struct SrReadyQueue {
+  SrWaiter *first, *last; /* from the oldest on linked by next, and by prev up to the second */
+  unsigned count;
+  unsigned in_turn; /* those that have not had their step in this turn */
+} SrReadyQueue;
+
+/* Cancellations that are being handed down: see scope.c. */
+typedef struct SrWalks {
+  SrScope *first;              /* the cancelled scopes below which that is under way, the present one first */
+  SrScope *fresh, *last_fresh; /* those that were cancelled by the present step of it, in this order */
+} SrWalks;
+
+/* The memory of blocks. */
+typedef struct SrBlocks {
+  SrBlock **all; /* every block of this run, to be freed at its end */
+  unsigned count, capacity;
+  SrBlock *free;         /* those that are not in use, linked by next_free */
+  uint64_t last_serial;  /* of the block opened last */
+  uint64_t freed_serial; /* of the last block whose memory is gone */
+} SrBlocks;
+
+/* The coroutines that wait for a task; they are in a table under sr_idle_key. */
+typedef struct SrPool {
+  unsigned count, capacity;
+} SrPool;
+
+/* The loop of a run. */
+typedef struct SrLoop {
+  uv_loop_t *uv;       /* of the run, or NULL */
+  uv_loop_t *borrowed; /* the host's, or NULL */
+  uv_loop_t own;
+  SrPoller *poller;
+  unsigned steps; /* since the loop was polled last */
+  int64_t polled; /* when that was, in nanoseconds */
+} SrLoop;
+
+/* Ctrl-C: see interrupt.c. */
+typedef struct SrInterrupt {
+  volatile sig_atomic_t is_pending; /* it came and has not been raised yet */
+  SrRuntime *next_owner;            /* of SIGINT, in the process */
+  uv_thread_t thread;               /* in which the run is */
+  bool is_taken;                    /* the run is among the owners */
+  bool is_told;                     /* of the first Ctrl-C */
+  bool is_nudged;                   /* that was sent on to its thread and has not come there yet */
+} SrInterrupt;
+
+typedef struct SrTesting {
+  bool is_on;         /* leftovers are failures */
+  int64_t limit;      /* real nanoseconds that a run may take, 0: any */
+  int64_t overdue;    /* when the present one will have taken that */
+  bool is_scheduled;  /* the registry holds a function that chooses who runs next, under sr_scheduler_key */
+  SrWaiter *settlers; /* tasks in testing.settle */
+} SrTesting;
+
+typedef struct SrDebug {
+  bool is_on;           /* warnings are */
+  int64_t slow;         /* nanoseconds a step may take */
+  int64_t step_started; /* when the step that runs did */
+  int64_t step_slow;    /* after so many nanoseconds it was found to be slow; 0: not yet */
+  bool step_warned;     /* it has been warned of before its end */
+} SrDebug;
+
+/* Where things were made: see place.h. */
+typedef struct SrPlaces {
+  SrSources sources;
+  char *home; /* what the names of our own Lua sources begin with, or NULL */
+  size_t home_length;
+} SrPlaces;
+
 struct SrRuntime {
   SrTask *current;   /* the task that runs, or NULL */
   lua_State *base;   /* the coroutine in which `run` was called: tasks run on top of it */
   SrTask *main_task; /* of the run, until it has ended */
-  SrWaiter *ready;   /* oldest of the ready queue, linked by next, and by prev up to the second */
-  SrWaiter *newest;
-  unsigned ready_count;
-  unsigned in_turn;                /* those of the ready queue that have not had their step in this turn */
-  unsigned runs;                   /* counts runs */
-  SrScope *walks;                  /* cancelled scopes below which that is being handed down, the present one first */
-  SrScope *fresh, *last_fresh;     /* those that were cancelled by the present step of it, in this order */
-  volatile sig_atomic_t interrupt; /* Ctrl-C came and has not been raised yet */
-  SrRuntime *next_owner;           /* of SIGINT, in the process: see interrupt.c */
-  uv_thread_t thread;              /* in which the run is */
-  bool has_sigint;                 /* it is one of them */
-  bool is_told;                    /* of the first Ctrl-C */
-  bool is_nudged;                  /* that was sent on to its thread and has not come there yet */
+  SrReadyQueue ready;
   SrClock clock;
-  SrScope root;        /* of the run */
-  uv_loop_t *loop;     /* of the run, or NULL */
-  uv_loop_t *borrowed; /* the host's, or NULL */
-  uv_loop_t own;
-  SrPoller *poller;
-  bool is_running;
-  bool is_closing;   /* main has ended; the rest is cancelled */
-  bool is_testing;   /* leftovers are failures */
-  int64_t limit;     /* of tests: real nanoseconds that a run may take, 0: any */
-  int64_t overdue;   /* when the present one will have taken that */
-  bool is_scheduled; /* the registry holds a function that chooses who runs next, under sr_scheduler_key */
-  unsigned steps;    /* since the loop was polled last */
-  int64_t polled;    /* when that was, in nanoseconds */
-  unsigned turn;     /* counts drains of the ready queue */
-  SrSlots live;      /* numbers of live tasks */
-  unsigned idle_count, idle_capacity; /* of the pool of coroutines */
-  uint32_t last_id;                   /* of the task spawned last */
-  uint64_t last_serial;               /* of the block opened last */
-  uint64_t freed_serial;              /* of the last block whose memory is gone */
-  SrBlock *free_blocks;               /* linked by task */
-  SrBlock **all_blocks;               /* every block of this run, to be freed at its end */
-  unsigned block_count, block_capacity;
-  SrWaiter *settlers;        /* tasks in testing.settle */
+  SrScope root;     /* of the run */
+  bool is_running;  /* there is a run */
+  bool is_closing;  /* main has ended; the rest is cancelled */
+  unsigned runs;    /* counts them */
+  unsigned turn;    /* counts drains of the ready queue */
+  uint32_t last_id; /* of the task spawned last */
+  int given;        /* arguments of the last call of a function written in Lua: see sr_l_entry */
+  SrSlots live;     /* numbers of live tasks */
+  SrWalks walks;
+  SrBlocks blocks;
+  SrPool pool;
+  SrLoop loop;
   saros_resource *resources; /* open ones, newest first */
-  SrSources sources;         /* where scopes were made: see sr_place */
-  char *home;                /* what the names of our own Lua sources begin with, or NULL */
-  size_t home_length;
-  int given;            /* arguments of the last call of a function written in Lua: see sr_l_entry */
-  bool debug;           /* warnings are on */
-  int64_t slow;         /* nanoseconds a step may take in debug mode */
-  int64_t step_started; /* of the step that runs, in debug mode */
-  int64_t step_slow;    /* after so many it was found to be slow; 0: not yet */
-  bool step_warned;     /* it has been warned of before its end */
+  SrInterrupt interrupt;
+  SrPlaces places;
   lua_Integer failures; /* number of the newest failure box */
+  SrDebug debug;
+  SrTesting testing;
 };
 
 extern const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key,

@@ -67,7 +67,7 @@ static void end_body(lua_State *L, SrTask *t, bool ok) {
 
 /* Pushes the function of a new task and its arguments; returns how many those are. [-0, +n, m] */
 static int push_call(lua_State *L, SrTask *t) {
-  int nargs = t->budget;
+  int nargs = t->nargs;
   t->budget = SR_BUDGET;
   if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(L, nargs + LUA_MINSTACK)) {
     sr_push_memory_error(L);
@@ -87,12 +87,12 @@ static int push_call(lua_State *L, SrTask *t) {
 ** step costs is saved. Puts the next one at BODY_TASK; NULL if there is none. [-n, +0, -]
 */
 static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
-  bool may_go_on = rt->current == before && rt->in_turn > 0 && rt->ready_count > 0;
-  if (!may_go_on || rt->debug || rt->is_scheduled || rt->interrupt) return NULL;
-  SrTask *t = sr_task_of(rt->ready);
+  bool may_go_on = rt->current == before && rt->ready.in_turn > 0 && rt->ready.count > 0;
+  if (!may_go_on || rt->debug.is_on || rt->testing.is_scheduled || rt->interrupt.is_pending) return NULL;
+  SrTask *t = sr_task_of(rt->ready.first);
   if (t->future.state != SR_NEW) return NULL;
   sr_take_ready(rt);
-  rt->in_turn--;
+  rt->ready.in_turn--;
   t->co = L;
   t->future.state = SR_RUNNING;
   rt->current = t;
@@ -199,13 +199,13 @@ void sr_step(lua_State *L, SrTask *t) {
   lua_State *co = t->co;
   t->future.state = SR_RUNNING;
   rt->current = t;
-  if (rt->interrupt) sr_interrupt_hook(co);
-  int64_t started = rt->debug ? sr_debug_start(L, t) : 0;
+  if (rt->interrupt.is_pending) sr_interrupt_hook(co);
+  int64_t started = rt->debug.is_on ? sr_debug_start(L, t) : 0;
   int handle = started != 0 ? lua_gettop(L) : 0;
   int status = lua_resume(co, L, count, &count);
   t = rt->current; /* by now it may be another one */
   rt->current = NULL;
-  if (rt->interrupt) sr_interrupt_unhook(co, L);
+  if (rt->interrupt.is_pending) sr_interrupt_unhook(co, L);
   if (started != 0) sr_debug_stop(L, handle, co, started);
   if (status == LUA_YIELD) {
     if (t->future.state == SR_RUNNING) refuse_yield(t, count);

@@ -25,7 +25,7 @@ SrTask *sr_push_new_task(lua_State *L, int first, int nargs) {
     lua_pushvalue(L, first + i);
     lua_setiuservalue(L, -2, i + 1);
   }
-  t->budget = (uint16_t)nargs;
+  t->nargs = (uint16_t)nargs;
   return t;
 }
 
@@ -145,24 +145,21 @@ static void settle_task(lua_State *L, SrTask *t, int live, SrStatus status) {
   SrScope *parent = t->scope.parent;
   sr_scope_exit(&t->scope);
   if (t == rt->main_task) rt->main_task = NULL;
-  t->object = NULL;
-  if (parent->kind != SR_SCOPE_RUN) {
-    ((SrBlock *)(void *)parent)->running--;
-    t->object = parent;
-  }
+  t->owner = parent->kind == SR_SCOPE_RUN ? NULL : (SrBlock *)(void *)parent;
+  if (t->owner != NULL) t->owner->running--;
 }
 
 void sr_end_task(lua_State *L, SrTask *t, int first, bool ok) {
-  uint32_t index = t->future.count;
+  uint32_t index = t->future.index;
   SrStatus status = ok ? SR_DONE : failure_status(L, t, first);
   sr_debug_end(L, t, status);
   if (t->scope.source > SR_LASTING_SOURCES) sr_keep_place(L, 1);
   sr_keep_outcome(L, &t->future, 1, sr_push_outcome(L, &t->future, 1, first, status));
   settle_task(L, t, lua_upvalueindex(SR_UP_LIVE), status);
-  SrBlock *owner = (SrBlock *)t->object;
+  SrBlock *owner = t->owner;
   if (owner == NULL) return;
   owner->ops->child_ended(owner, L, t, index);
-  t->object = NULL;
+  t->owner = NULL;
 }
 
 int sr_l_end_task(lua_State *L) {
@@ -191,7 +188,7 @@ void sr_finish_task(lua_State *L, SrTask *t, lua_CFunction end) {
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
-  SrBlock *owner = (SrBlock *)t->object;
-  t->object = NULL;
+  SrBlock *owner = t->owner;
+  t->owner = NULL;
   if (owner != NULL) owner->ops->child_lost(owner);
 }

@@ -12,7 +12,7 @@
 /* --- settle ----------------------------------------------------------------- */
 
 static bool abort_settle(SrTask *t) {
-  sr_ring_remove(&t->rt->settlers, &t->waiter);
+  sr_ring_remove(&t->rt->testing.settlers, &t->waiter);
   return true;
 }
 
@@ -22,7 +22,7 @@ static const SrKind settle_kind = {.name = "all other tasks to wait", .abort = a
 int sr_l_settle(lua_State *L) {
   SrTask *t = sr_check_wait(L, "testing.settle");
   if (sr_is_cancelled(t)) return sr_raise(L, t);
-  sr_ring_append(&t->rt->settlers, &t->waiter);
+  sr_ring_append(&t->rt->testing.settlers, &t->waiter);
   return sr_park(L, t, &settle_kind, NULL, sr_k_nothing);
 }
 
@@ -30,7 +30,7 @@ int sr_l_settle(lua_State *L) {
 
 int sr_l_test_limit(lua_State *L) {
   double seconds = sr_check_deadline(L, "test_limit", 1, 1);
-  sr_rt(L)->limit = seconds < 1e9 ? (int64_t)(seconds * 1e9) : 0;
+  sr_rt(L)->testing.limit = seconds < 1e9 ? (int64_t)(seconds * 1e9) : 0;
   return 0;
 }
 
@@ -38,7 +38,7 @@ int sr_l_test_limit(lua_State *L) {
 int sr_l_schedule(lua_State *L) {
   if (!lua_isnoneornil(L, 1)) sr_check_function(L, "schedule", 1, 1);
   lua_settop(L, 1);
-  sr_rt(L)->is_scheduled = !lua_isnil(L, 1);
+  sr_rt(L)->testing.is_scheduled = !lua_isnil(L, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_scheduler_key);
   return 0;
 }

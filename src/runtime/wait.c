@@ -17,7 +17,7 @@
 /* Pushes a CancelledError that is about to be raised. */
 static void push_cancelled(lua_State *L, SrTask *t, const SrScope *cause) {
   sr_push_cancelled(L, t, cause);
-  if (t->rt->debug) sr_debug_cancelled(L, t);
+  if (t->rt->debug.is_on) sr_debug_cancelled(L, t);
 }
 
 void sr_push_thrown(lua_State *L, SrTask *t) {
@@ -60,7 +60,7 @@ int sr_throw_pending(lua_State *L, SrTask *t) {
   t->future.outcome = SR_BY_CANCEL;
   if (t->current->cause == NULL && sr_is_interrupted(t)) {
     t->future.outcome = SR_BY_INTERRUPT;
-    t->rt->interrupt = 0;
+    t->rt->interrupt.is_pending = 0;
     sr_interrupt_unhook(L, t->rt->base);
   } else if (t->raised < RAISED_LIMIT)
     t->raised++;
