@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Why TLS failed, in words that somebody who has not written OpenSSL understands.
+*/
+#ifndef SR_TLS_REASON_H
+#define SR_TLS_REASON_H
+
+#include <openssl/x509.h>
+
+#include "tls/engine.h"
+
+/* What OpenSSL's queue of errors says, and the peer's first words. To be freed; NULL: no memory. */
+char *sr_tls_reason(const SrTlsEngine *engine);
+
+/* What is wrong with a certificate (NULL: there is none) of `name`. To be freed; NULL: no memory. */
+char *sr_tls_reason_of_certificate(X509 *certificate, int error, const char *name);
+
+/* A copy of a text; NULL: no memory. */
+char *sr_tls_reason_copy(const char *text);
+
+#endif
