@@ -224,6 +224,11 @@ SrTlsResult sr_tls_engine_end(SrTlsEngine *engine) {
   return SSL_shutdown(engine->ssl) >= 0 ? SR_TLS_DONE : fail(engine);
 }
 
+void sr_tls_engine_cut(SrTlsEngine *engine) {
+  engine->failed = true;
+  if (engine->reason == NULL) engine->reason = sr_tls_reason_of_cut(engine);
+}
+
 void sr_tls_engine_close(SrTlsEngine *engine) {
   if (engine->ssl != NULL) {
     /* Else OpenSSL would take a session for broken whose connection merely ended, see SSL_free. */

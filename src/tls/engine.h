@@ -64,6 +64,9 @@ SrTlsResult sr_tls_engine_write(SrTlsEngine *engine, const char *bytes, size_t c
 /* Tells the peer that nothing follows. DONE or FAILED. */
 SrTlsResult sr_tls_engine_end(SrTlsEngine *engine);
 
+/* The peer went away in the midst of the handshake: it has failed, for that reason. */
+void sr_tls_engine_cut(SrTlsEngine *engine);
+
 /* Gives everything back; harmless when it is closed. `reason` goes too. */
 void sr_tls_engine_close(SrTlsEngine *engine);
 

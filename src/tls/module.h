@@ -7,7 +7,8 @@
 
 #include "saros.h"
 
-/* The runtime's table of functions, the same for all Lua states. */
+/* The tables of functions, the same for all Lua states. */
 extern const saros_api *sr_saros;
+extern const saros_stream_api *sr_streams;
 
 #endif

@@ -72,7 +72,7 @@ static const char *find(const Words *words, size_t count, int code) {
 
 #define FIND(words, code) find(words, sizeof(words) / sizeof(words)[0], code)
 
-char *sr_tls_reason_copy(const char *text) {
+static char *copy(const char *text) {
   size_t size = strlen(text) + 1;
   char *made = malloc(size);
   return made != NULL ? memcpy(made, text, size) : NULL;
@@ -110,13 +110,13 @@ char *sr_tls_reason_of_certificate(X509 *certificate, int error, const char *nam
     append_names(text, certificate);
     append(text, ", not for ");
     append(text, name != NULL ? name : "this host");
-    return sr_tls_reason_copy(text);
+    return copy(text);
   }
   const char *words = FIND(of_certificates, error);
-  if (words != NULL) return sr_tls_reason_copy(words);
+  if (words != NULL) return copy(words);
   append(text, "the certificate does not prove who it is: ");
   append(text, X509_verify_cert_error_string(error));
-  return sr_tls_reason_copy(text);
+  return copy(text);
 }
 
 /* ---- Everything else ---- */
@@ -147,32 +147,43 @@ static char *quote_greeting(const SrTlsEngine *engine) {
     append(text, shown);
   }
   append(text, "\"");
-  return sr_tls_reason_copy(text);
+  return copy(text);
 }
 
 static char *other_reason(unsigned long error) {
   char text[REASON] = "OpenSSL says: ";
   const char *words = ERR_reason_error_string(error);
   append(text, words != NULL ? words : "the connection broke");
-  return sr_tls_reason_copy(text);
+  return copy(text);
 }
 
 static char *alert_reason(int alert) {
   char text[REASON] = "the peer refused: ";
   const char *words = FIND(of_alerts, alert);
-  if (words != NULL) return sr_tls_reason_copy(words);
+  if (words != NULL) return copy(words);
   append(text, SSL_alert_desc_string_long(alert));
-  return sr_tls_reason_copy(text);
+  return copy(text);
+}
+
+/* NULL: it may well speak TLS. */
+static char *foreign_reason(const SrTlsEngine *engine) {
+  if (engine->established || is_tls(engine)) return NULL;
+  return is_http(engine) ? copy("the peer speaks plain HTTP, not TLS") : quote_greeting(engine);
+}
+
+char *sr_tls_reason_of_cut(const SrTlsEngine *engine) {
+  char *foreign = foreign_reason(engine);
+  return foreign != NULL ? foreign : copy("the peer closed the connection during the handshake");
 }
 
 char *sr_tls_reason(const SrTlsEngine *engine) {
   unsigned long error = ERR_peek_error();
   int code = ERR_GET_REASON(error);
-  if (!engine->established && is_http(engine)) return sr_tls_reason_copy("the peer speaks plain HTTP, not TLS");
-  if (!engine->established && !is_tls(engine)) return quote_greeting(engine);
-  if (code == ERR_R_MALLOC_FAILURE) return sr_tls_reason_copy("not enough memory");
+  char *foreign = foreign_reason(engine);
+  if (foreign != NULL) return foreign;
+  if (code == ERR_R_MALLOC_FAILURE) return copy("not enough memory");
   if (ERR_GET_LIB(error) != ERR_LIB_SSL) return other_reason(error);
   if (code > SSL_AD_REASON_OFFSET) return alert_reason(code - SSL_AD_REASON_OFFSET);
   const char *words = FIND(of_errors, code);
-  return words != NULL ? sr_tls_reason_copy(words) : other_reason(error);
+  return words != NULL ? copy(words) : other_reason(error);
 }

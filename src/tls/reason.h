@@ -15,7 +15,7 @@ char *sr_tls_reason(const SrTlsEngine *engine);
 /* What is wrong with a certificate (NULL: there is none) of `name`. To be freed; NULL: no memory. */
 char *sr_tls_reason_of_certificate(X509 *certificate, int error, const char *name);
 
-/* A copy of a text; NULL: no memory. */
-char *sr_tls_reason_copy(const char *text);
+/* Why a handshake failed in which the peer went away. To be freed; NULL: no memory. */
+char *sr_tls_reason_of_cut(const SrTlsEngine *engine);
 
 #endif
