@@ -14,12 +14,10 @@
 #include <string.h>
 
 #include "tls/info.h"
+#include "tls/sending.h"
 
-/* Plaintext that is handed up at once; and what `output` may keep of its memory when it is empty. */
-enum { PLAIN = 16384, SPARE = 1024 };
-
-/* What a record adds to its plaintext, at most. */
-enum { RECORD = 16384, OVERHEAD = 64 };
+/* Plaintext that is handed up at once. */
+enum { PLAIN = 16384 };
 
 static void destroy(SrTls *tls) {
   sr_tls_engine_close(&tls->engine);
@@ -37,8 +35,6 @@ static void leave(SrTls *tls) {
   if (--tls->busy == 0 && tls->dead) destroy(tls);
 }
 
-/* ---- Down: ciphertext ---- */
-
 static void release_below(SrTls *tls, int at_once) {
   saros_transport *below = tls->below;
   tls->below = NULL;
@@ -46,130 +42,26 @@ static void release_below(SrTls *tls, int at_once) {
   if (below != NULL) below->cls->close(below, at_once);
 }
 
-/* Hands down what the one below takes. */
-static void flush(SrTls *tls) {
-  while (sr_buffer_length(&tls->output) > 0 && tls->write_status == 0 && tls->below != NULL) {
-    uv_buf_t buf = uv_buf_init((char *)sr_buffer_front(&tls->output), (unsigned)sr_buffer_length(&tls->output));
-    ptrdiff_t taken = tls->below->cls->write(tls->below, &buf, 1);
-    if (taken == 0) return;
-    if (taken < 0)
-      tls->write_status = (int)taken;
-    else
-      sr_buffer_take(&tls->output, (size_t)taken);
-  }
-  tls->replies = 0;
-  sr_buffer_clear(&tls->output);
-  if (tls->output.capacity > SPARE) sr_buffer_free(&tls->output);
-}
-
-/* The goodbye is said, and so may the one below. */
-static void go_on_shutting(SrTls *tls) {
-  if (!tls->shutting || tls->below == NULL || sr_buffer_length(&tls->output) > 0) return;
-  tls->shutting = false;
-  int status = tls->write_status != 0 ? tls->write_status : tls->below->cls->shutdown(tls->below);
-  if (status != 0 && tls->head.sink != NULL) tls->head.sink->on_shutdown(tls->head.owner, status);
-}
-
-static void say_goodbye(SrTls *tls) {
-  if (!tls->end_sent && tls->write_status == 0) sr_tls_engine_end(&tls->engine);
-  tls->end_sent = true;
-  flush(tls);
-}
-
-static size_t pending(const SrTls *tls) {
-  size_t below = tls->below != NULL ? tls->below->cls->pending(tls->below) : 0;
-  return below + sr_buffer_length(&tls->output);
-}
-
-static int why_not_writable(const SrTls *tls) {
-  if (tls->below == NULL) return UV_ECANCELED;
-  if (tls->write_status != 0) return tls->write_status;
-  if (tls->end_sent) return UV_EPIPE;
-  return tls->engine.failed ? SAROS_ETRANSPORT : 0;
-}
-
-/* What of a message has not been taken yet. */
-typedef struct Rest {
-  const uv_buf_t *bufs;
-  size_t skip;  /* bytes of the first that have been taken */
-  size_t bytes; /* how many are left of all */
-} Rest;
-
-static void take(Rest *rest, size_t count) {
-  rest->bytes -= count;
-  rest->skip += count;
-  for (; rest->bytes > 0 && rest->skip >= rest->bufs->len; rest->bufs++) rest->skip -= rest->bufs->len;
-}
-
-/* Small pieces of one message share a record. */
-static void gather(char *into, size_t size, Rest rest) {
-  while (size > 0) {
-    size_t part = rest.bufs->len - rest.skip < size ? rest.bufs->len - rest.skip : size;
-    memcpy(into, rest.bufs->base + rest.skip, part);
-    into += part;
-    size -= part;
-    take(&rest, part);
-  }
-}
-
-/* Encrypts one record of at most `room` bytes. Returns how many it holds; 0: it failed. */
-static size_t encrypt(SrTls *tls, Rest *rest, size_t room) {
-  char together[RECORD];
-  size_t size = rest->bytes < RECORD ? rest->bytes : RECORD;
-  if (size > room) size = room;
-  const char *bytes = rest->bufs->base + rest->skip;
-  if (rest->bufs->len - rest->skip < size) {
-    gather(together, size, *rest);
-    bytes = together;
-  }
-  sr_buffer_reserve(&tls->output, size + OVERHEAD); /* if there is no memory for it, writing tells */
-  if (sr_tls_engine_write(&tls->engine, bytes, size) != SR_TLS_DONE) return 0;
-  take(rest, size);
-  return size;
-}
-
-/* Takes as much of a message as there is room for. 0 or a status. */
-static int encrypt_all(SrTls *tls, Rest *rest) {
-  while (rest->bytes > 0) {
-    size_t waiting = pending(tls);
-    if (waiting >= SAROS_HIGH_WATER) return 0;
-    for (size_t room = SAROS_HIGH_WATER - waiting; room > 0 && rest->bytes > 0;) {
-      size_t size = encrypt(tls, rest, room);
-      if (size == 0) return SAROS_ETRANSPORT;
-      room -= size;
-    }
-    flush(tls);
-    if (tls->write_status != 0) return tls->write_status;
-  }
-  return 0;
-}
+/* ---- Down ---- */
 
 static ptrdiff_t t_write(saros_transport *transport, const uv_buf_t *bufs, unsigned count) {
   SrTls *tls = (SrTls *)transport;
-  Rest rest = {.bufs = bufs};
-  size_t total = 0;
-  int status = why_not_writable(tls);
-  if (status != 0) return status;
-  if (!tls->engine.established) return 0; /* on_drain is called when it is */
-  for (unsigned i = 0; i < count; i++) total += bufs[i].len;
-  rest.bytes = total;
-  take(&rest, 0);
   enter(tls);
-  status = encrypt_all(tls, &rest);
+  ptrdiff_t taken = sr_tls_send(tls, bufs, count);
   leave(tls);
-  return status != 0 ? status : (ptrdiff_t)(total - rest.bytes);
+  return taken;
 }
 
 static size_t t_pending(const saros_transport *transport) {
-  return pending((const SrTls *)transport);
+  return sr_tls_pending((const SrTls *)transport);
 }
 
 static int t_shutdown(saros_transport *transport) {
   SrTls *tls = (SrTls *)transport;
   enter(tls);
-  say_goodbye(tls);
+  sr_tls_say_goodbye(tls);
   tls->shutting = true;
-  go_on_shutting(tls);
+  sr_tls_go_on_shutting(tls);
   leave(tls);
   return 0;
 }
@@ -189,7 +81,7 @@ static void end_handshake(SrTls *tls, int status) {
 
 static void shake_hands(SrTls *tls) {
   SrTlsResult result = sr_tls_engine_handshake(&tls->engine);
-  flush(tls);
+  sr_tls_flush(tls);
   if (result == SR_TLS_WANT) return;
   end_handshake(tls, result == SR_TLS_DONE ? 0 : SAROS_ETRANSPORT);
   if (result == SR_TLS_DONE && tls->head.sink != NULL) tls->head.sink->on_drain(tls->head.owner, 0);
@@ -216,7 +108,9 @@ static void deliver(SrTls *tls) {
     const saros_sink *sink = tls->head.sink;
     if (sink->on_room != NULL) sink->on_room(tls->head.owner, &room);
     if (room.len == 0) room = uv_buf_init(plain, sizeof plain);
+    size_t before = sr_buffer_length(&tls->output);
     SrTlsResult result = fill(tls, room.base, room.len, &count);
+    tls->replies += sr_buffer_length(&tls->output) - before;
     if (result == SR_TLS_ENDED) tls->end = UV_EOF;
     if (result == SR_TLS_FAILED) tls->end = SAROS_ETRANSPORT;
     if (count > 0) sink->on_read(tls->head.owner, room.base, count);
@@ -232,17 +126,14 @@ static void tell_end(SrTls *tls) {
 
 /* Goes on with the ciphertext that was fed. */
 static void work(SrTls *tls) {
-  size_t before = sr_buffer_length(&tls->output);
   if (!tls->engine.established) shake_hands(tls);
   if (tls->engine.established) deliver(tls);
-  if (tls->dead) return;
-  size_t after = sr_buffer_length(&tls->output);
-  if (after > before) tls->replies += after - before;
-  flush(tls);
+  if (!tls->dead) sr_tls_flush(tls);
 }
 
 /* Takes bytes from below exactly as long as they are of use. */
 static void adjust(SrTls *tls) {
+  if (tls->replies > 0 && sr_tls_pending(tls) == 0) tls->replies = 0;
   bool wanted = !tls->closing && !tls->dead && tls->end == 0 && (tls->reading || !tls->engine.established) &&
                 sr_buffer_length(&tls->held) == 0 && tls->replies < SAROS_HIGH_WATER;
   if (tls->below == NULL || wanted == tls->started) return;
@@ -324,11 +215,11 @@ static void on_drain(void *owner, int status) {
   SrTls *tls = owner;
   enter(tls);
   if (status < 0 && tls->write_status == 0) tls->write_status = status;
-  flush(tls);
+  sr_tls_flush(tls);
   if (tls->closing) {
     if (sr_buffer_length(&tls->output) == 0) release_below(tls, 0);
   } else {
-    go_on_shutting(tls);
+    sr_tls_go_on_shutting(tls);
     if (tls->engine.established || status < 0) tls->head.sink->on_drain(tls->head.owner, status);
     if (!tls->dead) adjust(tls);
   }
@@ -365,7 +256,7 @@ static void t_close(saros_transport *transport, int at_once) {
   enter(tls);
   end_handshake(tls, UV_ECANCELED);
   tls->closing = true;
-  if (!at_once && tls->engine.established) say_goodbye(tls);
+  if (!at_once && tls->engine.established) sr_tls_say_goodbye(tls);
   if (at_once || sr_buffer_length(&tls->output) == 0)
     release_below(tls, at_once);
   else

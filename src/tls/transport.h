@@ -30,7 +30,7 @@ struct SrTls {
   SrTlsEngine engine;
   SrBuffer output; /* ciphertext that the one below has not taken yet */
   SrBuffer held;   /* ciphertext that came when nobody wanted it any more */
-  size_t replies;  /* bytes of `output` that nobody wrote: answers to what the peer sent */
+  size_t replies;  /* bytes that nobody wrote, answers to what the peer sent, since nothing was pending */
   char *host;      /* of the peer, for messages; NULL: unknown */
   int port;
   int end;          /* why no plaintext follows, 0: it may */
