@@ -20,11 +20,16 @@ static const unsigned char session_id_context[] = "saros";
 
 /* False, always: what OpenSSL has to say of a file, or the system. */
 static bool refuse(SrTlsProblem *problem, const char *path, const char *what) {
-  unsigned long error = ERR_peek_error();
   problem->path = path;
-  for (; error != 0 && problem->status == 0; error = ERR_get_error())
-    if (ERR_GET_LIB(error) == ERR_LIB_SYS) problem->status = sr_errno_status(ERR_GET_REASON(error));
   snprintf(problem->reason, sizeof problem->reason, "%s", what);
+  for (unsigned long error = ERR_get_error(); error != 0; error = ERR_get_error()) {
+    if (ERR_GET_LIB(error) == ERR_LIB_SYS && problem->status == 0)
+      problem->status = sr_errno_status(ERR_GET_REASON(error));
+    if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) {
+      *problem = (SrTlsProblem){.reason = "not enough memory"};
+      break;
+    }
+  }
   ERR_clear_error();
   return false;
 }

@@ -39,7 +39,9 @@ static int on_input(BIO *bio, char *into, int room) {
 static int on_output(BIO *bio, const char *bytes, int count) {
   SrTlsEngine *engine = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
-  return sr_buffer_append(engine->output, bytes, (size_t)count) ? count : -1;
+  if (sr_buffer_append(engine->output, bytes, (size_t)count)) return count;
+  engine->out_of_memory = true;
+  return -1;
 }
 
 static long on_control(BIO *bio, int command, long number, void *pointer) {
@@ -172,7 +174,7 @@ bool sr_tls_engine_open(SrTlsEngine *engine, SrTlsContext *context, SrBuffer *ou
 
 static SrTlsResult fail(SrTlsEngine *engine) {
   engine->failed = true;
-  if (engine->reason == NULL) engine->reason = sr_tls_reason(engine);
+  if (engine->reason == NULL && !engine->out_of_memory) engine->reason = sr_tls_reason(engine);
   ERR_clear_error();
   return SR_TLS_FAILED;
 }

@@ -40,6 +40,7 @@ typedef struct SrTlsEngine {
   unsigned char greeting_length;
   bool established; /* the handshake is done */
   bool failed;
+  bool out_of_memory; /* `output` could not take something */
 } SrTlsEngine;
 
 /*

@@ -14,12 +14,15 @@
 
 #define HANDSHAKE_TYPE "saros.tls.handshake"
 
+/* As many seconds, or more, are no limit. */
+#define FOREVER 1e9
+
 /* Stack slots of the call. */
-enum { STREAM = 1, CONTEXT, PEER, BOX };
+enum { STREAM = 1, CONTEXT, PEER };
 
 static void detach(SrTlsHandshake *handshake) {
   sr_saros->timer_stop(handshake->runtime, &handshake->timer);
-  if (handshake->tls != NULL && handshake->tls->handshake == handshake) handshake->tls->handshake = NULL;
+  if (handshake->tls != NULL) handshake->tls->handshake = NULL;
   handshake->tls = NULL;
 }
 
@@ -58,7 +61,7 @@ static void push_timeout(lua_State *L, const SrTlsHandshake *handshake) {
 /* [-0, +1, m] */
 static void push_failure(lua_State *L, SrTlsHandshake *handshake, saros_stream *stream) {
   lua_getfield(L, PEER, "caller");
-  if (handshake->status == UV_ETIMEDOUT && handshake->tls != NULL && handshake->tls->handshake == handshake)
+  if (handshake->status == UV_ETIMEDOUT && handshake->tls != NULL)
     push_timeout(L, handshake);
   else
     sr_streams->push_error(L, stream, lua_tostring(L, -1), handshake->status);
@@ -111,34 +114,52 @@ static SrTlsHandshake *new_box(lua_State *L) {
   return handshake;
 }
 
-static int park(lua_State *L, SrTlsHandshake *handshake) {
-  handshake->seconds = peer_number(L, "timeout");
-  if (!sr_saros->timer_start(handshake->runtime, &handshake->timer, handshake->seconds))
-    return luaL_error(L, "not enough memory");
-  return sr_saros->park(L, &handshake->wait, &kind, k_start, (lua_KContext)handshake);
+static bool start_timer(SrTlsHandshake *handshake) {
+  if (handshake->seconds >= FOREVER) return true;
+  return sr_saros->timer_start(handshake->runtime, &handshake->timer, handshake->seconds);
 }
 
-int sr_tls_handshake_start(lua_State *L) {
-  const char *caller = peer_text(L, "caller");
-  sr_saros->check(L, caller);
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
-  saros_stream *stream = sr_streams->test(L, STREAM);
+/* Raises what keeps TLS from beginning; the stream is closed. [-0, +0, v] */
+static int give_up(lua_State *L, saros_stream *stream, int status) {
+  sr_streams->push_error(L, stream, peer_text(L, "caller"), status);
+  sr_streams->close(stream, 1);
+  return lua_error(L);
+}
+
+/*
+** All that was written in plain has gone to the transport: what follows is TLS. Nothing of Lua's is allocated from
+** the look at the transport on: a finalizer might close it.
+*/
+static int begin(lua_State *L, saros_stream *stream) {
   SrTlsHandshake *handshake = new_box(L);
-  saros_transport *below = sr_streams->transport(stream);
-  if (below == NULL) {
-    sr_streams->push_error(L, stream, caller, UV_ECANCELED);
-    return lua_error(L);
-  }
+  SrTlsContext *context = sr_tls_settings_check(L, CONTEXT);
   SrTlsPeer peer = {.name = peer_text(L, "name"), .key = peer_text(L, "key"), .host = peer_text(L, "host")};
   peer.port = (int)peer_number(L, "port");
-  SrTls *tls = sr_tls_new(sr_tls_settings_check(L, CONTEXT), below, &peer);
-  if (tls == NULL) return luaL_error(L, "not enough memory");
+  handshake->seconds = peer_number(L, "timeout");
+  saros_transport *below = sr_streams->transport(stream);
+  if (below == NULL) return give_up(L, stream, UV_ECANCELED);
+  SrTls *tls = sr_tls_new(context, below, &peer);
+  if (tls == NULL) return give_up(L, stream, UV_ENOMEM);
   tls->handshake = handshake;
   handshake->tls = tls;
   sr_streams->stack(stream, &tls->head);
   sr_tls_begin(tls);
-  if (tls->handshake == NULL) return finish(L, handshake);
-  return park(L, handshake);
+  if (handshake->tls == NULL) return finish(L, handshake);
+  if (!start_timer(handshake)) return give_up(L, stream, UV_ENOMEM);
+  return sr_saros->park(L, &handshake->wait, &kind, k_start, (lua_KContext)handshake);
+}
+
+static int k_written(lua_State *L, int status, lua_KContext ctx) {
+  lua_settop(L, PEER);
+  if (status == LUA_YIELD && sr_saros->aborted(L)) return sr_saros->raise(L);
+  return begin(L, (saros_stream *)ctx);
+}
+
+int sr_tls_handshake_start(lua_State *L) {
+  sr_saros->check(L, peer_text(L, "caller"));
+  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  saros_stream *stream = sr_streams->test(L, STREAM);
+  return sr_streams->wait_writable(L, stream, k_written, (lua_KContext)stream);
 }
 
 void sr_tls_handshake_open(lua_State *L) {

@@ -176,12 +176,20 @@ char *sr_tls_reason_of_cut(const SrTlsEngine *engine) {
   return foreign != NULL ? foreign : copy("the peer closed the connection during the handshake");
 }
 
+/* Takes all errors off the queue and gives the first, or the one that there was no memory. */
+static unsigned long first_error(void) {
+  unsigned long first = ERR_get_error(), error = first;
+  for (; error != 0; error = ERR_get_error())
+    if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) first = error;
+  return first;
+}
+
 char *sr_tls_reason(const SrTlsEngine *engine) {
-  unsigned long error = ERR_peek_error();
+  unsigned long error = first_error();
   int code = ERR_GET_REASON(error);
+  if (code == ERR_R_MALLOC_FAILURE) return NULL;
   char *foreign = foreign_reason(engine);
   if (foreign != NULL) return foreign;
-  if (code == ERR_R_MALLOC_FAILURE) return copy("not enough memory");
   if (ERR_GET_LIB(error) != ERR_LIB_SSL) return other_reason(error);
   if (code > SSL_AD_REASON_OFFSET) return alert_reason(code - SSL_AD_REASON_OFFSET);
   const char *words = FIND(of_errors, code);

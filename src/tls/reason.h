@@ -9,7 +9,10 @@
 
 #include "tls/engine.h"
 
-/* What OpenSSL's queue of errors says, and the peer's first words. To be freed; NULL: no memory. */
+/*
+** What OpenSSL's queue of errors, which is empty afterwards, and the peer's first words say. To be freed; NULL: there
+** was no memory, for it or for TLS.
+*/
 char *sr_tls_reason(const SrTlsEngine *engine);
 
 /* What is wrong with a certificate (NULL: there is none) of `name`. To be freed; NULL: no memory. */

@@ -68,15 +68,22 @@ static int t_shutdown(saros_transport *transport) {
 
 /* ---- Up: plaintext ---- */
 
+/* Who waits for the handshake keeps the run alive, as readers do. */
+static void hold(SrTls *tls) {
+  if (tls->below != NULL) tls->below->cls->hold(tls->below, tls->is_awaited || tls->handshake != NULL);
+}
+
 /* The handshake is over, well or not. */
 static void end_handshake(SrTls *tls, int status) {
   SrTlsHandshake *handshake = tls->handshake;
   if (status != 0 && tls->end == 0) tls->end = status;
   if (handshake == NULL) return;
   tls->handshake = NULL;
+  handshake->tls = NULL;
   handshake->status = status;
   sr_saros->timer_stop(handshake->runtime, &handshake->timer);
   sr_saros->wake(&handshake->wait);
+  hold(tls);
 }
 
 static void shake_hands(SrTls *tls) {
@@ -266,7 +273,8 @@ static void t_close(saros_transport *transport, int at_once) {
 
 static void t_hold(saros_transport *transport, int is_awaited) {
   SrTls *tls = (SrTls *)transport;
-  tls->below->cls->hold(tls->below, is_awaited);
+  tls->is_awaited = is_awaited != 0;
+  hold(tls);
 }
 
 static uv_handle_t *t_handle(saros_transport *transport) {
@@ -332,6 +340,7 @@ SrTls *sr_tls_new(SrTlsContext *context, saros_transport *below, const SrTlsPeer
 
 void sr_tls_begin(SrTls *tls) {
   enter(tls);
+  hold(tls);
   if (tls->end == 0 && !tls->engine.established) shake_hands(tls);
   adjust(tls);
   leave(tls);

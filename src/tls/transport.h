@@ -18,7 +18,7 @@ typedef struct SrTlsHandshake {
   saros_wait wait;
   saros_timer timer;
   saros_runtime *runtime;
-  SrTls *tls;     /* NULL once it is over, or the transport is closed */
+  SrTls *tls;     /* NULL once the handshake is over, or the transport closed */
   int status;     /* how it ended: 0, or why it failed */
   double seconds; /* how long it may take; for messages */
 } SrTlsHandshake;
@@ -36,6 +36,7 @@ struct SrTls {
   int end;          /* why no plaintext follows, 0: it may */
   int write_status; /* why no ciphertext can be sent, 0: it can */
   unsigned busy;    /* calls that are under way: it is freed when they are over */
+  bool is_awaited;  /* a task waits for the one above */
   bool reading;     /* the one above wants bytes */
   bool started;     /* the one below has been told to give some */
   bool end_told, end_sent, shutting, closing, dead;
