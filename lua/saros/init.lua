@@ -20,11 +20,15 @@ if type(path) == "string" and path:find "init%.lua$" then
   internal.home("@" .. path:gsub("init%.lua$", ""))
 end
 
+-- Those that are modules of their own; of the others their module gives a field.
+local namespaces = { json = true, net = true }
+
 -- By name, the module that gives it.
 local lazy = {
   as_completed = "saros.as_completed",
   generator = "saros.generator",
   json = "saros.json",
+  net = "saros.net",
   retry = "saros.retry",
   ticker = "saros.ticker",
 }
@@ -41,7 +45,7 @@ setmetatable(async, {
     local module_name = lazy[name]
     if not module_name then return nil end
     local module = require(module_name)
-    local value = name == "json" and module or module[name]
+    local value = namespaces[name] and module or module[name]
     rawset(async, name, value)
     return value
   end,

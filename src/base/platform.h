@@ -18,6 +18,39 @@ uv_os_sock_t sr_socket_open(int family, int type, int protocol, int *status);
 /* 0 or -1, as close(2). */
 int sr_socket_close(uv_os_sock_t socket);
 
+/* How a socket listens. */
+typedef struct SrListening {
+  const struct sockaddr *address;
+  unsigned length; /* of it */
+  int backlog;
+  bool is_v6_only; /* where the address is one of IPv6 */
+  bool is_shared;  /* several sockets listen at the same port, and the system spreads the connections */
+} SrListening;
+
+/* A socket that listens and does not block. (uv_os_sock_t)-1: see `status`. */
+uv_os_sock_t sr_socket_listen(const SrListening *listening, int *status);
+
+/* The next connection of one that listens. (uv_os_sock_t)-1: see `status`; UV_EAGAIN: there is none now. */
+uv_os_sock_t sr_socket_accept(uv_os_sock_t socket, int *status);
+
+/* The address of a Unix socket. Its length; 0: the path is too long, or the system has no such thing. */
+unsigned sr_unix_address(struct sockaddr_storage *address, const char *path);
+
+/* The address of a socket itself, `*length` bytes of it at most. 0 or a status. */
+int sr_socket_name(uv_os_sock_t socket, struct sockaddr *address, int *length);
+
+/* The family of that address. */
+int sr_socket_family(uv_os_sock_t socket);
+
+/* From now on closing this socket of TCP resets the connection. */
+void sr_socket_set_reset(uv_os_sock_t socket);
+
+/*
+** Writing to a peer that is gone fails with EPIPE and does not end the process: where SIGPIPE still has its default
+** action it gets one that does nothing, which child processes do not inherit.
+*/
+void sr_ignore_broken_pipes(void);
+
 /* Calls run(arg) in a thread of its own that ends by itself; libuv's threads have to be joined. False: there is none. */
 bool sr_thread_start(void (*run)(void *arg), void *arg);
 

@@ -1,0 +1,18 @@
+-- SPDX-License-Identifier: MIT
+-- What streams have that is written in Lua.
+
+local core = require "saros.net.core"
+
+---@class saros.Stream
+local Stream = core.stream_methods
+
+---Continues in TLS, in place: as its client, or as the server if the stream was accepted. TLSError.
+---@async
+---@param given? saros.TLSOptions
+---@return saros.Stream self
+function Stream:start_tls(given)
+  require("saros.net.tls").start(self, given)
+  return self
+end
+
+return Stream

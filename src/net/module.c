@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** saros.net.core: streams and sockets for lua/saros/net. It knows the runtime only through the table of functions
+** behind saros.h, as any other C module would.
+*/
+#include "base/platform.h"
+#include "base/resident.h"
+#include "net/net.h"
+
+SAROS_EXPORT int luaopen_saros_net_core(lua_State *L);
+
+/* [-0, +1, v] */
+int luaopen_saros_net_core(lua_State *L) {
+  static const luaL_Reg functions[] = {{"connect", sr_net_connect},
+                                       {"connect_unix", sr_net_connect_unix},
+                                       {"listen", sr_net_listen},
+                                       {"listen_unix", sr_net_listen_unix},
+                                       {"resolve", sr_net_resolve},
+                                       {"reverse", sr_net_reverse},
+                                       {"family", sr_net_family},
+                                       {"pair", sr_net_pair},
+                                       {NULL, NULL}};
+  sr_stay_loaded();
+  sr_saros = saros_open(L);
+  sr_ignore_broken_pipes();
+  sr_io_open(L);
+  sr_net_open_connect(L);
+  sr_net_open_listen(L);
+  sr_net_open_resolve(L);
+  luaL_newlib(L, functions);
+  sr_io_push_meta(L, &sr_io_stream_class);
+  lua_getfield(L, -1, "__index");
+  lua_setfield(L, -3, "stream_methods");
+  lua_pop(L, 1);
+  return 1;
+}
