@@ -81,7 +81,8 @@ static double server_bytes(void) {
 static size_t put(Connection *c, const char *bytes, size_t count) {
   size_t sent = 0;
   if (c->ssl != NULL) {
-    if (SSL_write_ex(c->ssl, bytes, count, &sent) != 1 && SSL_get_error(c->ssl, 0) != SSL_ERROR_WANT_WRITE) fail("SSL_write");
+    if (SSL_write_ex(c->ssl, bytes, count, &sent) != 1 && SSL_get_error(c->ssl, 0) != SSL_ERROR_WANT_WRITE)
+      fail("SSL_write");
     return sent;
   }
   ssize_t n = write(c->fd, bytes, count);
@@ -92,7 +93,8 @@ static size_t put(Connection *c, const char *bytes, size_t count) {
 static size_t get(Connection *c, char *into, size_t room) {
   size_t count = 0;
   if (c->ssl != NULL) {
-    if (SSL_read_ex(c->ssl, into, room, &count) != 1 && SSL_get_error(c->ssl, 0) != SSL_ERROR_WANT_READ) fail("SSL_read");
+    if (SSL_read_ex(c->ssl, into, room, &count) != 1 && SSL_get_error(c->ssl, 0) != SSL_ERROR_WANT_READ)
+      fail("SSL_read");
     return count;
   }
   ssize_t n = read(c->fd, into, room);

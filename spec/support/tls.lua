@@ -20,6 +20,18 @@ function tls.server(options)
   return all
 end
 
+---For <close>: closes all of these.
+function tls.closing(...)
+  local all = { ... }
+  return setmetatable(all, {
+    __close = function()
+      for _, stream in ipairs(all) do
+        local _held <close> = stream
+      end
+    end,
+  })
+end
+
 ---Both handshakes at once over two connected streams. Returns the streams, or raises the client's error before the
 ---server's.
 function tls.shake(client, server, client_options, server_options)
@@ -43,7 +55,8 @@ end
 
 ---The errors of both sides of a handshake.
 function tls.failures(client_options, server_options)
-  local client <close>, server <close> = async.net.pair()
+  local client, server = async.net.pair()
+  local _held <close> = tls.closing(client, server)
   local _, errors = async.gather({
     function()
       client:start_tls(tls.client(client_options))

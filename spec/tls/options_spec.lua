@@ -6,11 +6,12 @@ local files = tls.certificates
 
 -- The message of the argument error of start_tls with these options.
 local function mistake(options, pattern)
-  local client <close>, server <close> = async.net.pair()
+  local client, server = async.net.pair()
+  local _held <close> = tls.closing(client, server)
   local ok, err = pcall(client.start_tls, client, options)
   assert.is_false(ok)
   assert.equal("string", type(err))
-  assert.matches("bad argument #1 to 'start_tls' %(", err)
+  assert.matches("bad argument #1 to 'stream:start_tls' %(", err)
   assert.matches(pattern, err)
   -- Nothing has happened.
   client:write("x")

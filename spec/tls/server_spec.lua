@@ -17,6 +17,8 @@ local function reported(fn)
   local reports = {}
   async.on_error(function(err) reports[#reports + 1] = err end)
   local ok, err = pcall(fn, reports)
+  collectgarbage() -- a failure is reported when nobody can look at it any more
+  collectgarbage()
   async.on_error(nil)
   if not ok then error(err, 0) end
   return reports
@@ -69,7 +71,7 @@ describe("a server over TLS", function()
     with_server(echo, function(host, port)
       local silent = {}
       for i = 1, 20 do silent[i] = async.net.connect(host, port) end
-      async.map(20, function(i)
+      async.map({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, function(i)
         local client <close> = async.net.connect(host, port, { tls = { ca_file = files.ca } })
         client:write(("%d\n"):format(i))
         assert.equal(tostring(i), client:read_line())
@@ -109,6 +111,7 @@ describe("a server over TLS", function()
       end)
     end)
     assert.equal(2, #reports)
+    table.sort(reports, function(a, b) return a.reason > b.reason end)
     assert.equal("TLSError", reports[1].name)
     assert.equal("the peer speaks plain HTTP, not TLS", reports[1].reason)
     assert.equal("127.0.0.1", reports[1].host)

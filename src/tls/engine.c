@@ -197,10 +197,18 @@ void sr_tls_engine_feed(SrTlsEngine *engine, const char *bytes, size_t count) {
   engine->input_length = count;
 }
 
+/* OpenSSL would wait for more of what is no record. */
+static bool is_foreign(SrTlsEngine *engine) {
+  if (engine->reason == NULL) engine->reason = sr_tls_reason_of_greeting(engine);
+  if (engine->reason != NULL) engine->failed = true;
+  return engine->failed;
+}
+
 SrTlsResult sr_tls_engine_handshake(SrTlsEngine *engine) {
   ERR_clear_error();
   SrTlsResult result = result_of(engine, SSL_do_handshake(engine->ssl));
   if (result == SR_TLS_ENDED) return fail(engine);
+  if (result == SR_TLS_WANT && is_foreign(engine)) return SR_TLS_FAILED;
   engine->established = result == SR_TLS_DONE;
   return result;
 }

@@ -126,11 +126,18 @@ static int give_up(lua_State *L, saros_stream *stream, int status) {
   return lua_error(L);
 }
 
+/* [-0, +0, v] */
+static int raise_busy(lua_State *L) {
+  sr_saros->push_error(L, "BusyError", "EBUSY", "another task reads this stream");
+  return lua_error(L);
+}
+
 /*
 ** All that was written in plain has gone to the transport: what follows is TLS. Nothing of Lua's is allocated from
 ** the look at the transport on: a finalizer might close it.
 */
 static int begin(lua_State *L, saros_stream *stream) {
+  if (sr_streams->is_read(stream)) return raise_busy(L);
   SrTlsHandshake *handshake = new_box(L);
   SrTlsContext *context = sr_tls_settings_check(L, CONTEXT);
   SrTlsPeer peer = {.name = peer_text(L, "name"), .key = peer_text(L, "key"), .host = peer_text(L, "host")};
@@ -159,6 +166,7 @@ int sr_tls_handshake_start(lua_State *L) {
   sr_saros->check(L, peer_text(L, "caller"));
   if (sr_saros->cancelled(L)) return sr_saros->raise(L);
   saros_stream *stream = sr_streams->test(L, STREAM);
+  if (sr_streams->is_read(stream)) return raise_busy(L);
   return sr_streams->wait_writable(L, stream, k_written, (lua_KContext)stream);
 }
 

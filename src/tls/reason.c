@@ -121,11 +121,11 @@ char *sr_tls_reason_of_certificate(X509 *certificate, int error, const char *nam
 
 /* ---- Everything else ---- */
 
-/* Whether these may be the first bytes of a peer that speaks TLS. */
+/* Whether these may be the first bytes of a peer that speaks TLS: a record of version 3, or a hello of SSL 2. */
 static bool is_tls(const SrTlsEngine *engine) {
-  if (engine->greeting_length < 2) return true;
-  bool record = engine->greeting[0] >= 20 && engine->greeting[0] <= 23 && engine->greeting[1] == 3;
-  return record || (engine->context->server && (engine->greeting[0] & 0x80) != 0); /* a hello of SSL 2 */
+  const unsigned char *greeting = engine->greeting;
+  if (engine->greeting_length == 0 || (engine->context->server && (greeting[0] & 0x80) != 0)) return true;
+  return greeting[0] >= 20 && greeting[0] <= 23 && (engine->greeting_length == 1 || greeting[1] == 3);
 }
 
 static bool is_http(const SrTlsEngine *engine) {
@@ -165,14 +165,13 @@ static char *alert_reason(int alert) {
   return copy(text);
 }
 
-/* NULL: it may well speak TLS. */
-static char *foreign_reason(const SrTlsEngine *engine) {
+char *sr_tls_reason_of_greeting(const SrTlsEngine *engine) {
   if (engine->established || is_tls(engine)) return NULL;
   return is_http(engine) ? copy("the peer speaks plain HTTP, not TLS") : quote_greeting(engine);
 }
 
 char *sr_tls_reason_of_cut(const SrTlsEngine *engine) {
-  char *foreign = foreign_reason(engine);
+  char *foreign = sr_tls_reason_of_greeting(engine);
   return foreign != NULL ? foreign : copy("the peer closed the connection during the handshake");
 }
 
@@ -188,7 +187,7 @@ char *sr_tls_reason(const SrTlsEngine *engine) {
   unsigned long error = first_error();
   int code = ERR_GET_REASON(error);
   if (code == ERR_R_MALLOC_FAILURE) return NULL;
-  char *foreign = foreign_reason(engine);
+  char *foreign = sr_tls_reason_of_greeting(engine);
   if (foreign != NULL) return foreign;
   if (ERR_GET_LIB(error) != ERR_LIB_SSL) return other_reason(error);
   if (code > SSL_AD_REASON_OFFSET) return alert_reason(code - SSL_AD_REASON_OFFSET);

@@ -26,16 +26,6 @@ options.misuse = misuse.argument
 ---@field keepalive? boolean|number
 ---@field tls? saros.TLSOptions
 
----@class saros.TLSOptions
----@field ca_file? string
----@field cert? string
----@field key? string
----@field verify? boolean
----@field server_name? string
----@field alpn? string[]
----@field min_version? string
----@field client_ca? string
-
 local function is_boolean(value)
   return type(value) == "boolean", "boolean"
 end

@@ -24,7 +24,7 @@ local metatable = { __name = "server", __index = Server }
 ---@return saros.Server
 function server.new(listener, given)
   return setmetatable({
-    _listener = listener, _limit = given.max_connections or false, _tls = given.tls or false,
+    _listener = listener, _limit = given.max_connections or false,
     _tasks = {}, _count = 0, _change = async.event(), _turn = async.lock(),
   }, metatable)
 end

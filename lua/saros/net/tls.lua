@@ -2,7 +2,8 @@
 -- TLS for the streams of async.net: what its options may be, and the contexts that connections with the same options
 -- share. It is loaded at the first use of one of them, and OpenSSL with it.
 
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
+local net = require "saros.net.core"
 
 local loaded, core = pcall(require, "saros.tls.core")
 if not loaded then
@@ -22,6 +23,7 @@ local tls = {}
 ---@field min_version? "1.2"|"1.3" 1.2 unless said otherwise
 ---@field client_ca? string    server: who signs certificates of its clients (PEM); with `verify = false` they need none
 ---@field timeout? number      seconds for the handshake; 10 (server) or 60 (client) unless said otherwise
+---@field server? boolean      `start_tls`: which side we are; of an accepted stream the server, unless said otherwise
 
 ---What `stream:tls_info()` tells.
 ---@class saros.TLSInfo
@@ -57,17 +59,23 @@ local function refuse(caller, position, message, ...)
   misuse.argument(caller, position, message:format(...))
 end
 
+-- The types are words: "string or table".
+local function check_type(caller, position, name, value, types)
+  if types:find(type(value), 1, true) then return end
+  refuse(caller, position, "option '%s': %s expected, got %s", name, types, type(value))
+end
+
 local function text(caller, position, name, value)
-  misuse.check_type(caller, position, value, ("option '%s'"):format(name), "string")
+  check_type(caller, position, name, value, "string")
   if value == "" or value:find "%z" then refuse(caller, position, "option '%s': it is empty or holds a NUL", name) end
 end
 
 local function flag(caller, position, name, value)
-  misuse.check_type(caller, position, value, ("option '%s'"):format(name), "boolean")
+  check_type(caller, position, name, value, "boolean")
 end
 
 local function seconds(caller, position, name, value)
-  misuse.check_type(caller, position, value, ("option '%s'"):format(name), "number")
+  check_type(caller, position, name, value, "number")
   if value ~= value then refuse(caller, position, "option '%s': not a number (NaN)", name) end
 end
 
@@ -77,10 +85,16 @@ local function version(caller, position, name, value)
   refuse(caller, position, "option '%s': '1.2' or '1.3' expected, got %s", name, got)
 end
 
+local function count(list)
+  local total = 0
+  for _ in pairs(list) do total = total + 1 end
+  return total
+end
+
 local function protocols(caller, position, name, value)
-  misuse.check_type(caller, position, value, ("option '%s'"):format(name), "string or table")
+  check_type(caller, position, name, value, "string or table")
   local list = type(value) == "string" and { value } or value
-  if not misuse.is_list(list) or #list == 0 then
+  if #list == 0 or #list ~= count(list) then
     refuse(caller, position, "option '%s': a list of names expected", name)
   end
   for _, protocol in ipairs(list) do
@@ -105,22 +119,22 @@ local function check_combination(caller, position, options, side)
   end
 end
 
----Raises unless these are options of TLS: true or a table.
----@param caller string    the function as its user knows it
----@param position integer of its argument
----@param options any
----@param is_server boolean
-function tls.check(caller, position, options, is_server)
-  local side = is_server and SERVER or CLIENT
+-- Raises unless these are options of TLS. Returns a table of them.
+local function check(caller, position, options, side, others)
   if options == true then options = {} end
-  misuse.check_type(caller, position, options, "option 'tls'", "boolean or table")
+  check_type(caller, position, "tls", options, "boolean or table")
+  if not options then refuse(caller, position, "option 'tls': true or a table expected, got false") end
   for name, value in pairs(options) do
-    local check = CHECKS[name]
-    if not check then refuse(caller, position, "unknown option '%s' of TLS", tostring(name)) end
-    check(caller, position, name, value)
-    if (SIDES[name] or side) ~= side then refuse(caller, position, "option '%s' is for a %s", name, SIDES[name]) end
+    local check_value = CHECKS[name]
+    if check_value then
+      check_value(caller, position, name, value)
+      if (SIDES[name] or side) ~= side then refuse(caller, position, "option '%s' is for a %s", name, SIDES[name]) end
+    elseif not (others and others[name]) then
+      refuse(caller, position, "unknown option '%s' of TLS", tostring(name))
+    end
   end
   check_combination(caller, position, options, side)
+  return options
 end
 
 -- ---- Contexts ------------------------------------------------------------------------------------
@@ -160,13 +174,9 @@ local function use(key)
   if #order > CONTEXTS then contexts[table.remove(order, 1)] = nil end
 end
 
----What connections with these options share. Reads the files; raises SystemError or TLSError.
----@param options table|true  checked
----@param is_server boolean
----@return userdata
-function tls.context(options, is_server)
-  if options == true then options = {} end
-  local settings = { server = is_server, verify = options.verify ~= false, alpn = wire(options.alpn) }
+-- What connections with these options share. Reads the files; raises SystemError or TLSError.
+local function context_of(options, side)
+  local settings = { server = side == SERVER, verify = options.verify ~= false, alpn = wire(options.alpn) }
   settings.min_version = options.min_version
   for _, name in ipairs(FILES) do settings[name] = options[name] end
   local key = key_of(settings)
@@ -178,25 +188,90 @@ end
 
 -- ---- Handshakes ----------------------------------------------------------------------------------
 
----Puts TLS under a stream and waits for the end of the handshake; whatever it raises, the stream is closed.
----@param stream saros.Stream
----@param context userdata
----@param options table|true  checked
----@param peer {caller: string, is_server: boolean, host?: string, port?: integer, timeout?: number}
----@return saros.Stream
+---What is to be done for a connection, once there is one.
+---@class saros.TLSPlan
+---@field package context userdata
+---@field package side string
+---@field package name? string   what the server has to prove
+---@field package timeout number
+---@field package caller string  the function as its user knows it
+
+local function plan(caller, options, side, name)
+  return {
+    context = context_of(options, side), side = side, caller = caller,
+    name = options.server_name or name, timeout = options.timeout or PATIENCE[side],
+  }
+end
+
+local function plan_client(caller, position, options, host)
+  if not host and not options.server_name and options.verify ~= false then
+    refuse(caller, position, "option 'server_name' is missing: whose certificate is to be proven?")
+  end
+  return plan(caller, options, CLIENT, host)
+end
+
+---For a client: raises what is wrong with the options (true or a table) before anything happens.
+---@param caller string    the function as its user knows it
+---@param position integer of the options among its arguments
+---@param options any
+---@param host? string     nil: it has no name
+---@return saros.TLSPlan
+function tls.client(caller, position, options, host)
+  return plan_client(caller, position, check(caller, position, options, CLIENT), host)
+end
+
+---The same for a server.
+---@param caller string
+---@param position integer
+---@param options any
+---@return saros.TLSPlan
+function tls.server(caller, position, options)
+  return plan(caller, check(caller, position, options, SERVER), SERVER)
+end
+
+---Puts TLS under a stream and waits for the end of the handshake; if that fails the stream is closed.
 ---@async
-function tls.start(stream, context, options, peer)
-  if options == true then options = {} end
-  local side = peer.is_server and SERVER or CLIENT
-  local name = not peer.is_server and (options.server_name or peer.host) or nil
-  return core.start(stream, context, {
-    caller = peer.caller,
-    name = name,
-    key = not peer.is_server and peer.host and ("%s:%s"):format(peer.host, peer.port or "") or nil,
-    host = peer.host,
-    port = peer.port,
-    timeout = math.min(options.timeout or PATIENCE[side], peer.timeout or math.huge),
+---@param stream saros.Stream
+---@param wanted saros.TLSPlan
+---@param host? string  the peer, for messages and sessions
+---@param port? integer
+---@return saros.Stream
+function tls.start(stream, wanted, host, port)
+  local is_client = wanted.side == CLIENT
+  return core.start(stream, wanted.context, {
+    caller = wanted.caller, timeout = wanted.timeout, name = is_client and wanted.name or nil,
+    key = is_client and host and ("%s:%s"):format(host, port or "") or nil, host = host, port = port,
   })
+end
+
+local START = "stream:start_tls"
+
+-- Which side we are: as the options say, else that of who accepted or of who connected.
+local function side_of(options, was_accepted)
+  local is_server = was_accepted
+  if type(options) == "table" and options.server ~= nil then
+    flag(START, 1, "server", options.server)
+    is_server = options.server
+  end
+  return is_server and SERVER or CLIENT
+end
+
+---What `stream:start_tls` does.
+---@async
+---@param stream saros.Stream
+---@param options any
+---@return saros.Stream
+function tls.start_on(stream, options)
+  local origin = net.origin(stream) -- true: it was accepted; a string: the host or path that it was connected to
+  if options == nil then options = {} end
+  local side = side_of(options, origin == true)
+  options = check(START, 1, options, side, { server = true })
+  local host, port = stream:peer()
+  if host == "" then host = nil end -- a socket without a name
+  if type(origin) == "string" then host = origin end
+  local name = port and type(origin) == "string" and origin or nil
+  local wanted = side == SERVER and plan(START, options, SERVER) or plan_client(START, 1, options, name)
+  return tls.start(stream, wanted, host, port)
 end
 
 return tls

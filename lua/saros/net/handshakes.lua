@@ -1,0 +1,92 @@
+-- SPDX-License-Identifier: MIT
+-- A listener over TLS: what it accepts has its handshake behind it.
+--
+-- Handshakes run beside each other, each in a task of its own and for a limited time; one that fails is reported as the
+-- failure of a task is. They begin while somebody accepts, in whose task the listener is asked for connections, and
+-- so many at most are between the system's queue and who accepts.
+
+local async = require "saros"
+local tls = require "saros.net.tls"
+
+local MOST = 1024
+
+---@class saros.Handshakes
+---@field package _listener userdata
+---@field package _wanted saros.TLSPlan
+---@field package _done saros.Queue      of streams
+---@field package _tasks table<saros.Task, saros.Stream>
+---@field package _count integer         of tasks, and of streams that nobody has accepted
+local Handshakes = {}
+
+local handshakes = {}
+
+local metatable = { __index = Handshakes }
+
+---@param listener userdata
+---@param wanted saros.TLSPlan
+function handshakes.new(listener, wanted)
+  return setmetatable({
+    _listener = listener, _wanted = wanted, _done = async.queue(), _tasks = {}, _count = 0,
+  }, metatable)
+end
+
+-- The task of a handshake.
+local function shake(self, stream)
+  local host, port = stream:peer()
+  tls.start(stream, self._wanted, host, port)
+  if not self._done:try_put(stream) then stream:close() end
+end
+
+local function begin(self, stream)
+  local task = async.spawn(shake, self, stream)
+  self._tasks[task] = stream
+  self._count = self._count + 1
+  task:on_done(function()
+    self._tasks[task] = nil
+    if task:status() ~= "done" then
+      stream:close()
+      self._count = self._count - 1
+    end
+    self._listener:nudge()
+  end)
+end
+
+-- Waits until something is new: a connection has come, or a handshake has ended.
+local function await_news(self)
+  local stream = self._listener:accept(self._count >= MOST)
+  if stream then begin(self, stream) end
+end
+
+---@async
+---@return saros.Stream
+function Handshakes:accept()
+  while true do
+    local stream = self._done:try_get()
+    if stream then
+      self._count = self._count - 1
+      return stream
+    end
+    await_news(self)
+  end
+end
+
+function Handshakes:closed()
+  return self._listener:closed()
+end
+
+function Handshakes:address()
+  return self._listener:address()
+end
+
+---Ends the handshakes that go on, and closes the streams that nobody has accepted.
+function Handshakes:close()
+  self._listener:close()
+  for task, stream in pairs(self._tasks) do
+    task:cancel "the server is closed"
+    stream:close()
+  end
+  self._done:close()
+  for stream in self._done.try_get, self._done do stream:close() end
+end
+
+return handshakes
