@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/failure.h"
 #include "io/stream.h"
 
 enum {
@@ -101,6 +102,10 @@ bool sr_io_reader_is_ready(saros_stream *stream, SrIoFrame *frame, SrIoFound *fo
     if (stream->is_started) return false;
     sr_io_reader_start(stream);
   }
+}
+
+void sr_io_reader_check(lua_State *L, const saros_stream *stream) {
+  if (stream->reader.task != NULL || stream->is_piped) sr_io_raise_busy(L, "another task reads this stream");
 }
 
 static int abort_read(saros_wait *wait) {

@@ -55,6 +55,7 @@ struct saros_stream {
   saros_wait reader;  /* its task is the one that reads */
   int end;            /* why nothing follows what is in `in`; 0: more may come */
   bool is_started;    /* the transport gives bytes */
+  bool is_piped;      /* a task pipes it: nobody else may read */
   char *skipped;      /* the delimiter of a line that was too long and whose end has not come yet; or NULL */
   size_t skip_length; /* of it */
 
@@ -100,6 +101,8 @@ void sr_io_reader_start(saros_stream *stream);
 bool sr_io_reader_is_ready(saros_stream *stream, SrIoFrame *frame, SrIoFound *found);
 /* Parks the reader for what `frame` wants. Nobody reads. [-0, +0, v] */
 int sr_io_reader_park(lua_State *L, saros_stream *stream, const SrIoFrame *frame, lua_KFunction k, lua_KContext ctx);
+/* Raises a BusyError if somebody else reads. [-0, +0, v] */
+void sr_io_reader_check(lua_State *L, const saros_stream *stream);
 /* Takes bytes off the front. */
 void sr_io_reader_consume(saros_stream *stream, size_t count);
 /* Drops what remains of a line that is too long, whose delimiter this is; false: no memory. */
@@ -141,6 +144,8 @@ extern const saros_stream_api sr_io_stream_api; /* stream_api.c */
 int sr_io_push_address(lua_State *L, saros_stream *stream, bool of_peer);
 /* Pushes host and port of an address. [-0, +2, m] */
 void sr_io_push_sockaddr(lua_State *L, const struct sockaddr *address);
+/* stream:pipe_to(target [, options]) */
+int sr_io_l_pipe_to(lua_State *L);
 /* Registers the class; puts the API into the registry. [-0, +0, m] */
 void sr_io_open(lua_State *L);
 /* The methods that read, and those that write. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The face of a stream that C modules see: what stands behind struct saros_stream_api. */
-#include "io/failure.h"
+#include <string.h>
+
 #include "io/plain.h"
 #include "io/stream.h"
 
@@ -44,8 +45,9 @@ static const char *api_peek(saros_stream *stream, size_t *count) {
 static size_t api_read(saros_stream *stream, char *into, size_t room) {
   size_t count = sr_buffer_length(&stream->in);
   if (count > room) count = room;
-  for (size_t i = 0; i < count; i++) into[i] = sr_buffer_front(&stream->in)[i];
-  if (count > 0) sr_io_reader_consume(stream, count);
+  if (count == 0) return 0;
+  memcpy(into, sr_buffer_front(&stream->in), count);
+  sr_io_reader_consume(stream, count);
   return count;
 }
 
@@ -60,7 +62,7 @@ static int api_is_read(const saros_stream *stream) {
 static int api_wait_readable(lua_State *L, saros_stream *stream, size_t have, lua_KFunction k, lua_KContext ctx) {
   SrIoFrame frame = {.want = SR_IO_MORE, .count = have};
   SrIoFound found;
-  if (stream->reader.task != NULL) return sr_io_raise_busy(L, "another task reads this stream");
+  sr_io_reader_check(L, stream);
   if (sr_io_reader_is_ready(stream, &frame, &found)) return k(L, LUA_OK, ctx);
   return sr_io_reader_park(L, stream, &frame, k, ctx);
 }

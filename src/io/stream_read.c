@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "io/failure.h"
 #include "io/stream.h"
 
 enum { STREAM = 1, WANT, COUNT, DELIMITER, KEEP, FUNCTION, LAST = FUNCTION };
@@ -102,7 +101,7 @@ static int k_read(lua_State *L, int status, lua_KContext ctx) {
   if (sr_saros->aborted(L)) return sr_saros->raise(L);
   if (sr_io_reader_is_ready(stream, &frame, &found)) return push_answer(L, stream, &frame, found);
   if (sr_saros->cancelled(L)) return sr_saros->raise(L);
-  if (stream->reader.task != NULL) return sr_io_raise_busy(L, "another task reads this stream");
+  sr_io_reader_check(L, stream);
   return sr_io_reader_park(L, stream, &frame, k_read, ctx);
 }
 
@@ -112,7 +111,7 @@ static int perform(lua_State *L, saros_stream *stream) {
   SrIoFound found;
   sr_saros->check(L, function_of(L));
   if (stream->transport == NULL) return raise_status(L, stream, UV_ECANCELED);
-  if (stream->reader.task != NULL) return sr_io_raise_busy(L, "another task reads this stream");
+  sr_io_reader_check(L, stream);
   if (sr_saros->cancelled(L)) return sr_saros->raise(L);
   if (!sr_io_reader_is_ready(stream, &frame, &found))
     return sr_io_reader_park(L, stream, &frame, k_read, (lua_KContext)stream);

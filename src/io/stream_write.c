@@ -215,8 +215,10 @@ static int l_tostring(lua_State *L) {
 }
 
 const luaL_Reg sr_io_write_methods[] = {
-    {"write", l_write}, {"shutdown", l_shutdown}, {"close", l_close},       {"abort", l_abort}, {"closed", l_closed},
-    {"peer", l_peer},   {"address", l_address},   {"tls_info", l_tls_info}, {NULL, NULL},
+    {"write", l_write}, {"shutdown", l_shutdown}, {"close", l_close},
+    {"abort", l_abort}, {"closed", l_closed},     {"pipe_to", sr_io_l_pipe_to},
+    {"peer", l_peer},   {"address", l_address},   {"tls_info", l_tls_info},
+    {NULL, NULL},
 };
 
 void sr_io_open(lua_State *L) {

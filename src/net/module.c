@@ -14,15 +14,29 @@ static int l_origin(lua_State *L) {
   return 1;
 }
 
+/* Lua adds methods of its own to these. */
+static void add_methods(lua_State *L, const SrIoClass *cls, const char *field) {
+  sr_io_push_meta(L, cls);
+  lua_getfield(L, -1, "__index");
+  lua_setfield(L, -3, field);
+  lua_pop(L, 1);
+}
+
 SAROS_EXPORT int luaopen_saros_net_core(lua_State *L);
 
 /* [-0, +1, v] */
 int luaopen_saros_net_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"connect", sr_net_connect}, {"connect_unix", sr_net_connect_unix},
-                                       {"listen", sr_net_listen},   {"listen_unix", sr_net_listen_unix},
-                                       {"resolve", sr_net_resolve}, {"reverse", sr_net_reverse},
-                                       {"family", sr_net_family},   {"pair", sr_net_pair},
-                                       {"origin", l_origin},        {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"connect", sr_net_connect},
+                                       {"connect_unix", sr_net_connect_unix},
+                                       {"listen", sr_net_listen},
+                                       {"listen_unix", sr_net_listen_unix},
+                                       {"resolve", sr_net_resolve},
+                                       {"reverse", sr_net_reverse},
+                                       {"family", sr_net_family},
+                                       {"pair", sr_net_pair},
+                                       {"origin", l_origin},
+                                       {"udp", sr_net_udp},
+                                       {NULL, NULL}};
   sr_stay_loaded();
   sr_saros = saros_open(L);
   sr_ignore_broken_pipes();
@@ -30,10 +44,9 @@ int luaopen_saros_net_core(lua_State *L) {
   sr_net_open_connect(L);
   sr_net_open_listen(L);
   sr_net_open_resolve(L);
+  sr_net_open_udp(L);
   luaL_newlib(L, functions);
-  sr_io_push_meta(L, &sr_io_stream_class);
-  lua_getfield(L, -1, "__index");
-  lua_setfield(L, -3, "stream_methods");
-  lua_pop(L, 1);
+  add_methods(L, &sr_io_stream_class, "stream_methods");
+  add_methods(L, &sr_net_udp_class, "udp_methods");
   return 1;
 }

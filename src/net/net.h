@@ -39,7 +39,8 @@ int sr_net_reverse(lua_State *L);
 int sr_net_family(lua_State *L);
 int sr_net_pair(lua_State *L);
 int sr_net_udp(lua_State *L);
-int sr_net_pipe(lua_State *L);
+
+extern const SrIoClass sr_net_udp_class;
 
 /* Their classes. [-0, +0, m] */
 void sr_net_open_connect(lua_State *L);

@@ -6,6 +6,7 @@ local core = require "saros.net.core"
 local options = require "saros.net.options"
 local server = require "saros.net.server"
 require "saros.net.stream"
+require "saros.net.udp"
 
 ---@class saros
 ---@field net saros.Net
@@ -140,6 +141,19 @@ function net.serve(handler, host, port, given)
   given = options.check("serve", 4, given, options.listen)
   local listening <close> = net.listen(host, port, given)
   listening:serve(handler)
+end
+
+---A socket for UDP; without an address one that is bound when it is first used. SystemError (`EADDRINUSE`, ...).
+---@async
+---@param host? string  an address, or a name that is looked up
+---@param port? integer 0 (and none): any that is free
+---@return saros.UDP
+function net.udp(host, port)
+  if host == nil then return core.udp() end
+  options.check_name("udp", 1, host)
+  if port ~= nil then options.check_port("udp", 2, port) end
+  if not core.family(host) then host = core.resolve(host)[1].address end
+  return core.udp(host, port or 0)
 end
 
 ---The addresses of a host, without doubles, in the order in which they are to be tried. SystemError (`ENOTFOUND`, ...)
