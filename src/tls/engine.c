@@ -172,6 +172,11 @@ bool sr_tls_engine_open(SrTlsEngine *engine, SrTlsContext *context, SrBuffer *ou
 
 /* ---- Going on ---- */
 
+/* Others in this thread may have left some, which would be taken for ours. Looking is much cheaper than clearing. */
+static void forget_errors(void) {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 static SrTlsResult fail(SrTlsEngine *engine) {
   engine->failed = true;
   if (engine->reason == NULL && !engine->out_of_memory) engine->reason = sr_tls_reason(engine);
@@ -213,14 +218,18 @@ SrTlsResult sr_tls_engine_handshake(SrTlsEngine *engine) {
   return result;
 }
 
+bool sr_tls_engine_is_empty(const SrTlsEngine *engine) {
+  return engine->input_length == 0 && !SSL_has_pending(engine->ssl);
+}
+
 SrTlsResult sr_tls_engine_read(SrTlsEngine *engine, char *into, size_t room, size_t *count) {
-  ERR_clear_error();
+  forget_errors();
   return result_of(engine, SSL_read_ex(engine->ssl, into, room, count));
 }
 
 SrTlsResult sr_tls_engine_write(SrTlsEngine *engine, const char *bytes, size_t count) {
   size_t taken;
-  ERR_clear_error();
+  forget_errors();
   for (; count > 0; bytes += taken, count -= taken) {
     int status = SSL_write_ex(engine->ssl, bytes, count < RECORD ? count : RECORD, &taken);
     if (status != 1) return fail(engine); /* writing needs nothing of the peer once the handshake is done */

@@ -59,6 +59,9 @@ SrTlsResult sr_tls_engine_handshake(SrTlsEngine *engine);
 /* Reads at most `room` bytes of plaintext: DONE (`count` of them), WANT, ENDED or FAILED. */
 SrTlsResult sr_tls_engine_read(SrTlsEngine *engine, char *into, size_t room, size_t *count);
 
+/* Whether there is nothing left to be read of what was fed: reading would give WANT. */
+bool sr_tls_engine_is_empty(const SrTlsEngine *engine);
+
 /* Encrypts all of the plaintext, once the handshake is done. DONE or FAILED. */
 SrTlsResult sr_tls_engine_write(SrTlsEngine *engine, const char *bytes, size_t count);
 

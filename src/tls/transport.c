@@ -96,14 +96,14 @@ static void shake_hands(SrTls *tls) {
 
 /* Reads until the room is full or nothing is left. */
 static SrTlsResult fill(SrTls *tls, char *into, size_t room, size_t *filled) {
-  SrTlsResult result = SR_TLS_DONE;
-  size_t count = 0;
-  for (*filled = 0; *filled < room && result == SR_TLS_DONE; *filled += count) {
-    count = 0;
-    result = sr_tls_engine_read(&tls->engine, into + *filled, room - *filled, &count);
-    if (result != SR_TLS_DONE) break;
+  for (*filled = 0; *filled < room;) {
+    size_t count;
+    if (sr_tls_engine_is_empty(&tls->engine)) return SR_TLS_WANT;
+    SrTlsResult result = sr_tls_engine_read(&tls->engine, into + *filled, room - *filled, &count);
+    if (result != SR_TLS_DONE) return result;
+    *filled += count;
   }
-  return result;
+  return SR_TLS_DONE;
 }
 
 /* Hands plaintext up as long as it is wanted. */

@@ -33,22 +33,19 @@ end
 -- The task of a handshake.
 local function shake(self, stream)
   local host, port = stream:peer()
-  tls.start(stream, self._wanted, host, port)
-  if not self._done:try_put(stream) then stream:close() end
+  local ok, err = pcall(tls.start, stream, self._wanted, host, port)
+  self._tasks[async.current_task()] = nil
+  if not ok or not self._done:try_put(stream) then
+    stream:close()
+    self._count = self._count - 1
+  end
+  self._listener:nudge()
+  if not ok then error(err, 0) end
 end
 
 local function begin(self, stream)
-  local task = async.spawn(shake, self, stream)
-  self._tasks[task] = stream
+  self._tasks[async.spawn(shake, self, stream)] = stream
   self._count = self._count + 1
-  task:on_done(function()
-    self._tasks[task] = nil
-    if task:status() ~= "done" then
-      stream:close()
-      self._count = self._count - 1
-    end
-    self._listener:nudge()
-  end)
 end
 
 -- Waits until something is new: a connection has come, or a handshake has ended.
@@ -76,6 +73,14 @@ end
 
 function Handshakes:address()
   return self._listener:address()
+end
+
+---Those in which handshakes go on.
+---@return saros.Task[]
+function Handshakes:tasks()
+  local list = {}
+  for task in pairs(self._tasks) do list[#list + 1] = task end
+  return list
 end
 
 ---Ends the handshakes that go on, and closes the streams that nobody has accepted.

@@ -125,16 +125,20 @@ metatable.__close = Server.close
 ---@param seconds? number  none: waits as long as they like
 function Server:shutdown(seconds)
   check_self(self, "shutdown")
+  local handshakes = self._listener.tasks and self._listener:tasks() or {}
   self:close()
   local tasks = {}
   for task in pairs(self._tasks) do
     if task ~= async.current_task() then tasks[#tasks + 1] = task end
   end
+  for _, task in ipairs(handshakes) do tasks[#tasks + 1] = task end
   local _, pending = async.wait(tasks, { timeout = seconds })
   for _, task in ipairs(pending) do
     task:cancel "the server shuts down"
   end
   async.wait(pending)
+  local own = self._tasks[async.current_task()] and 1 or 0
+  while self._count > own do self._change:wait() end -- what is done at their end is done, too
 end
 
 return server
