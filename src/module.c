@@ -30,6 +30,7 @@ static const luaL_Reg internal_functions[] = {
     {"home", sr_l_home},
     {"place", sr_l_place},
     {"collected", sr_l_collected},
+    {"report", sr_l_report},
     {"wait_in_generator", sr_l_wait_in_generator},
     {"schedule", sr_l_schedule},
     {"test_run", sr_l_test_run},

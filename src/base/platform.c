@@ -56,6 +56,13 @@ int sr_socket_name(uv_os_sock_t socket, struct sockaddr *address, int *length) {
   return result == 0 ? 0 : UV_ENOTSOCK;
 }
 
+int sr_socket_error(uv_os_sock_t socket) {
+  int number = 0;
+  socklen_t size = sizeof number;
+  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, (char *)&number, &size) != 0 || number == 0) return 0;
+  return uv_translate_sys_error(number);
+}
+
 /* An option that is on or off. that is on or off. False: the system refused. */
 static bool set_flag(uv_os_sock_t socket, int level, int option, int value) {
   return setsockopt(socket, level, option, (const char *)&value, sizeof value) == 0;

@@ -39,6 +39,9 @@ unsigned sr_unix_address(struct sockaddr_storage *address, const char *path);
 /* The address of a socket itself, `*length` bytes of it at most. 0 or a status. */
 int sr_socket_name(uv_os_sock_t socket, struct sockaddr *address, int *length);
 
+/* What has happened to a socket and nobody has been told yet, as a status; 0: nothing. It counts as told now. */
+int sr_socket_error(uv_os_sock_t socket);
+
 /* The family of that address. */
 int sr_socket_family(uv_os_sock_t socket);
 

@@ -100,6 +100,14 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room) {
   if (room->len == 0) *room = uv_buf_init(plain->context->room, sizeof plain->context->room);
 }
 
+/* libuv takes a hang-up behind the last bytes for the end of the data, be it a reset or not. */
+static int end_status(uv_stream_t *stream, int status) {
+  uv_os_fd_t fd;
+  if (status != UV_EOF || stream->type == UV_TTY || uv_fileno((uv_handle_t *)stream, &fd) != 0) return status;
+  int error = sr_socket_error((uv_os_sock_t)fd);
+  return error == 0 || error == UV_EPIPE ? UV_EOF : error;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *room) {
   SrIoPlain *plain = (SrIoPlain *)stream->data;
   const saros_sink *sink = plain->base.sink;
@@ -110,7 +118,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *room) {
   }
   plain->is_reading = false;
   uv_read_stop(stream);
-  sink->on_end(plain->base.owner, (int)count);
+  sink->on_end(plain->base.owner, end_status(stream, (int)count));
 }
 
 static int plain_start(saros_transport *transport) {

@@ -122,6 +122,7 @@ int sr_io_reader_park(lua_State *L, saros_stream *stream, const SrIoFrame *frame
 }
 
 void sr_io_reader_consume(saros_stream *stream, size_t count) {
+  stream->handed++;
   sr_buffer_take(&stream->in, count);
   if (sr_buffer_length(&stream->in) == 0 && stream->in.capacity > IDLE_CAPACITY) sr_buffer_free(&stream->in);
 }
@@ -132,6 +133,7 @@ bool sr_io_reader_skip(saros_stream *stream, const SrIoFrame *frame) {
   memcpy(delimiter, frame->delimiter, frame->length);
   stream->skipped = delimiter;
   stream->skip_length = frame->length;
+  stream->handed++;
   drop_skipped(stream);
   return true;
 }

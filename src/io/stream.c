@@ -35,6 +35,7 @@ static void on_shutdown(void *owner, int status) {
 static void become_closed(saros_stream *stream) {
   stream->transport = NULL;
   stream->is_started = false;
+  stream->handed++;
   sr_buffer_free(&stream->in);
   sr_io_reader_wake(stream);
   sr_io_writer_fail(stream, UV_ECANCELED);
@@ -124,6 +125,7 @@ void sr_io_stream_stack(saros_stream *stream, saros_transport *above) {
   SrBuffer early = stream->in;
   int end = stream->end;
   stream->in = (SrBuffer){0};
+  stream->handed++;
   stream->end = 0;
   stream->transport = above;
   above->sink = &stream_sink;

@@ -38,23 +38,30 @@ static int raise_status(lua_State *L, saros_stream *stream, int status) {
   return lua_error(L);
 }
 
+/*
+** Pushes the first `content` bytes, then takes `taken` of them: who has no memory for the string has lost nothing. The
+** collector works in between, and a finalizer may have read or closed the stream: 0 then, and one has to look again.
+*/
+static int push_front(lua_State *L, saros_stream *stream, size_t content, size_t taken) {
+  unsigned handed = stream->handed;
+  lua_pushlstring(L, sr_buffer_front(&stream->in), content);
+  if (stream->handed != handed) return lua_pop(L, 1), 0;
+  sr_io_reader_consume(stream, taken);
+  return 1;
+}
+
 /* Raises what has to be said of data that ended too early; what there was of it goes along, where nothing follows. */
 static int raise_early_end(lua_State *L, saros_stream *stream) {
   int status = stream->end;
-  sr_io_stream_push_error(L, stream, function_of(L), status);
   if (status == UV_EOF || status == SAROS_ETRUNCATED) {
     size_t size = sr_buffer_length(&stream->in);
-    lua_pushlstring(L, sr_buffer_front(&stream->in), size);
+    if (!push_front(L, stream, size, size)) return 0;
+    sr_io_stream_push_error(L, stream, function_of(L), status);
+    lua_insert(L, -2);
     lua_setfield(L, -2, "partial");
-    sr_io_reader_consume(stream, size);
+    return lua_error(L);
   }
-  return lua_error(L);
-}
-
-static int push_front(lua_State *L, saros_stream *stream, size_t content, size_t taken) {
-  lua_pushlstring(L, sr_buffer_front(&stream->in), content);
-  sr_io_reader_consume(stream, taken);
-  return 1;
+  return raise_status(L, stream, status);
 }
 
 /* The end has come, and with it all that will ever be there. */
@@ -82,40 +89,51 @@ static int raise_too_long(lua_State *L, saros_stream *stream, const SrIoFrame *f
   return lua_error(L);
 }
 
-static int push_answer(lua_State *L, saros_stream *stream, const SrIoFrame *frame, SrIoFound found) {
-  switch (found) {
-  case SR_IO_FOUND: return push_front(L, stream, lua_toboolean(L, KEEP) ? frame->taken : frame->content, frame->taken);
-  case SR_IO_TOO_FAR: return raise_too_long(L, stream, frame);
-  default: return push_end(L, stream, frame);
+/* The results that there are, or an error; 0: one has to wait. */
+static int push_answer(lua_State *L, saros_stream *stream) {
+  SrIoFrame frame = frame_of(L);
+  SrIoFound found;
+  int count = 0;
+  while (count == 0 && sr_io_reader_is_ready(stream, &frame, &found)) {
+    if (found == SR_IO_TOO_FAR) return raise_too_long(L, stream, &frame);
+    if (found == SR_IO_NOT_YET)
+      count = push_end(L, stream, &frame);
+    else
+      count = push_front(L, stream, lua_toboolean(L, KEEP) ? frame.taken : frame.content, frame.taken);
+    frame.scanned = 0;
   }
+  return count;
 }
 
 /* --- waiting ------------------------------------------------------------------------ */
 
+static int k_read(lua_State *L, int status, lua_KContext ctx);
+
+static int park(lua_State *L, saros_stream *stream) {
+  SrIoFrame frame = frame_of(L);
+  return sr_io_reader_park(L, stream, &frame, k_read, (lua_KContext)stream);
+}
+
 /* Another task may have read between the wake and this turn: then wait again. */
 static int k_read(lua_State *L, int status, lua_KContext ctx) {
   saros_stream *stream = (saros_stream *)ctx;
-  SrIoFrame frame = frame_of(L);
-  SrIoFound found;
   (void)status;
   if (sr_saros->aborted(L)) return sr_saros->raise(L);
-  if (sr_io_reader_is_ready(stream, &frame, &found)) return push_answer(L, stream, &frame, found);
+  int count = push_answer(L, stream);
+  if (count > 0) return count;
   if (sr_saros->cancelled(L)) return sr_saros->raise(L);
   sr_io_reader_check(L, stream);
-  return sr_io_reader_park(L, stream, &frame, k_read, ctx);
+  return park(L, stream);
 }
 
 /* The slots are filled. */
 static int perform(lua_State *L, saros_stream *stream) {
-  SrIoFrame frame = frame_of(L);
-  SrIoFound found;
   sr_saros->check(L, function_of(L));
   if (stream->transport == NULL) return raise_status(L, stream, UV_ECANCELED);
   sr_io_reader_check(L, stream);
   if (sr_saros->cancelled(L)) return sr_saros->raise(L);
-  if (!sr_io_reader_is_ready(stream, &frame, &found))
-    return sr_io_reader_park(L, stream, &frame, k_read, (lua_KContext)stream);
-  return sr_saros->ready(L, push_answer(L, stream, &frame, found));
+  int count = push_answer(L, stream);
+  return count > 0 ? sr_saros->ready(L, count) : park(L, stream);
 }
 
 /* Fills the slots behind the stream; the delimiter, or nil, is on top. */

@@ -160,7 +160,7 @@ static int raise_failure(lua_State *L, int status, const char *syscall) {
   return lua_error(L);
 }
 
-/* data, host, port; or an error; 0 if there is none yet. */
+/* data, host, port; or an error; 0 if there is none yet. [-0, +0|3, v] */
 static int push_datagram(lua_State *L, Udp *udp) {
   int failure = udp->failure;
   if (udp->handle == NULL) return sr_io_raise_closed(L, "the socket is closed");
@@ -169,9 +169,11 @@ static int push_datagram(lua_State *L, Udp *udp) {
     udp->failure = 0;
     return failure != 0 ? raise_failure(L, failure, "receive") : 0;
   }
+  SrIoAddress from = next->address;
   lua_pushlstring(L, next->bytes, next->size);
-  sr_io_push_sockaddr(L, &next->address.any);
+  if (udp->first != next) return lua_pop(L, 1), push_datagram(L, udp); /* a finalizer took it or closed the socket */
   free(take_datagram(udp));
+  sr_io_push_sockaddr(L, &from.any);
   return 3;
 }
 
@@ -260,6 +262,7 @@ static int k_send(lua_State *L, int status, lua_KContext ctx) {
 /* The system has no room. */
 static int send_later(lua_State *L, Udp *udp, const char *bytes, size_t size, const SrIoAddress *to) {
   Sender *sender = (Sender *)sr_io_new(L, &sender_class, sizeof *sender, 0);
+  if (udp->handle == NULL) return sr_io_raise_closed(L, "the socket is closed"); /* by a finalizer */
   Sending *sending = (Sending *)malloc(sizeof *sending + size);
   if (sending == NULL) return luaL_error(L, "udp:send: not enough memory");
   memcpy(sending->bytes, bytes, size);

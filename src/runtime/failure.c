@@ -74,6 +74,14 @@ static int l_collect(lua_State *L) {
   return 0;
 }
 
+int sr_l_report(lua_State *L) {
+  lua_settop(L, 1);
+  if (sr_test_task(L, 1) == NULL) return 0;
+  lua_getiuservalue(L, 1, 1);
+  if (sr_test(L, 2, &box_class) != NULL) report_box(L, 2);
+  return 0;
+}
+
 void sr_report_failures(lua_State *L, SrRuntime *rt) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_failures_key);
   int failures = lua_gettop(L);

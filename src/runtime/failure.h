@@ -24,6 +24,8 @@ void sr_report_failures(lua_State *L, SrRuntime *rt);
 /* Hands the error at `error`, of the task at `task`, to the reporter; `trace` may be nil. [-0, +0, -] */
 void sr_report(lua_State *L, int error, int task, int trace);
 
+/* report(task): if it has failed, and nobody has looked, that is reported now and not when it is collected. */
+int sr_l_report(lua_State *L);
 /* on_error(fn) */
 int sr_l_on_error(lua_State *L);
 void sr_open_failure(lua_State *L);

@@ -6,6 +6,7 @@
 -- so many at most are between the system's queue and who accepts.
 
 local async = require "saros"
+local internal = require "saros.internal"
 local tls = require "saros.net.tls"
 
 local MOST = 1024
@@ -15,6 +16,7 @@ local MOST = 1024
 ---@field package _wanted saros.TLSPlan
 ---@field package _done saros.Queue      of streams
 ---@field package _tasks table<saros.Task, saros.Stream>
+---@field package _failed saros.Task[]   of handshakes, not reported yet
 ---@field package _count integer         of tasks, and of streams that nobody has accepted
 local Handshakes = {}
 
@@ -26,7 +28,7 @@ local metatable = { __index = Handshakes }
 ---@param wanted saros.TLSPlan
 function handshakes.new(listener, wanted)
   return setmetatable({
-    _listener = listener, _wanted = wanted, _done = async.queue(), _tasks = {}, _count = 0,
+    _listener = listener, _wanted = wanted, _done = async.queue(), _tasks = {}, _failed = {}, _count = 0,
   }, metatable)
 end
 
@@ -34,7 +36,9 @@ end
 local function shake(self, stream)
   local host, port = stream:peer()
   local ok, err = pcall(tls.start, stream, self._wanted, host, port)
-  self._tasks[async.current_task()] = nil
+  local task = async.current_task()
+  self._tasks[task] = nil
+  if not ok then table.insert(self._failed, task) end
   if not ok or not self._done:try_put(stream) then
     stream:close()
     self._count = self._count - 1
@@ -46,6 +50,11 @@ end
 local function begin(self, stream)
   self._tasks[async.spawn(shake, self, stream)] = stream
   self._count = self._count + 1
+end
+
+-- Those who accept report what has failed; if nobody does, that is left to the collector.
+local function report(self)
+  while #self._failed > 0 do internal.report(table.remove(self._failed, 1)) end
 end
 
 -- Waits until something is new: a connection has come, or a handshake has ended.
@@ -64,6 +73,7 @@ function Handshakes:accept()
       return stream
     end
     await_news(self)
+    report(self)
   end
 end
 

@@ -4,6 +4,7 @@
 -- Each connection that is served is a task. The server counts them, so that it can wait for them at its end.
 
 local async = require "saros"
+local internal = require "saros.internal"
 local misuse = require "saros.misuse"
 
 ---@class saros.Server
@@ -66,6 +67,7 @@ local function handle(stream, self, handler)
 end
 
 local function on_end(self, task)
+  internal.report(task)
   self._tasks[task] = nil
   self._count = self._count - 1
   self._change:set()
