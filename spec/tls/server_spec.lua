@@ -137,6 +137,8 @@ describe("a server over TLS", function()
   it("needs a certificate", function()
     local err = caught(async.net.listen, "127.0.0.1", 0, { tls = true })
     assert.matches("bad argument #3 to 'listen' %(option 'tls': a server needs 'cert'", err)
+    err = caught(async.net.serve, echo, "127.0.0.1", 0, { tls = true })
+    assert.matches("bad argument #4 to 'serve' %(option 'tls': a server needs 'cert'", err)
   end)
 
   it("says at once when its certificate cannot be used", function()

@@ -139,6 +139,7 @@ function net.serve(handler, host, port, given)
   if host ~= nil then options.check_name("serve", 2, host) end
   options.check_port("serve", 3, port)
   given = options.check("serve", 4, given, options.listen)
+  plan_tls("server", "serve", 4, given) -- so that its mistakes are ours, not those of listen
   local listening <close> = net.listen(host, port, given)
   listening:serve(handler)
 end
