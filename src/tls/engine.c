@@ -69,9 +69,10 @@ static int on_certificate(int right, X509_STORE_CTX *store) {
   SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
   SrTlsEngine *engine = SSL_get_app_data(ssl);
   if (right || SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE) return right;
-  if (engine->reason == NULL)
-    engine->reason = sr_tls_reason_of_certificate(X509_STORE_CTX_get_current_cert(store),
-                                                  X509_STORE_CTX_get_error(store), engine->name);
+  if (engine->reason != NULL || engine->out_of_memory) return right;
+  engine->reason = sr_tls_reason_of_certificate(X509_STORE_CTX_get_current_cert(store), X509_STORE_CTX_get_error(store),
+                                                engine->name);
+  engine->out_of_memory = engine->reason == NULL;
   return right;
 }
 

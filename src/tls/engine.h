@@ -40,7 +40,7 @@ typedef struct SrTlsEngine {
   unsigned char greeting_length;
   bool established; /* the handshake is done */
   bool failed;
-  bool out_of_memory; /* `output` could not take something */
+  bool out_of_memory; /* there was none for `output`, or for the reason */
 } SrTlsEngine;
 
 /*
