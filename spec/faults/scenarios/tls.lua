@@ -71,7 +71,8 @@ return function(files)
       local ok, err = pcall(client.start_tls, client, { server_name = "other.example", ca_file = files.ca })
       client:close()
       assert(not ok)
-      check.is(err, "not for other.example")
+      -- The fault may have struck the other side, of which one sees that it went away.
+      if not tostring(err):find("not for other.example", 1, true) then error(MEMORY, 0) end
     end, function()
       pcall(server.start_tls, server, server_options)
       server:close()
