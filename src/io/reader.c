@@ -122,8 +122,9 @@ int sr_io_reader_park(lua_State *L, saros_stream *stream, const SrIoFrame *frame
 }
 
 void sr_io_reader_consume(saros_stream *stream, size_t count) {
+  size_t size = sr_buffer_length(&stream->in);
   stream->handed++;
-  sr_buffer_take(&stream->in, count);
+  sr_buffer_take(&stream->in, count < size ? count : size);
   if (sr_buffer_length(&stream->in) == 0 && stream->in.capacity > IDLE_CAPACITY) sr_buffer_free(&stream->in);
 }
 

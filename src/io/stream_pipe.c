@@ -85,6 +85,7 @@ static int go_on(lua_State *L) {
   saros_stream *source = stream_at(L, SOURCE), *target = stream_at(L, TARGET);
   SrIoFrame frame = {.want = SR_IO_SOME, .count = SIZE_MAX};
   SrIoFound found;
+  if (sr_saros->cancelled(L)) return raise_cancelled(L);
   while (sr_io_reader_is_ready(source, &frame, &found)) {
     if (found != SR_IO_FOUND) return end(L, source);
     SrIoWriter *blocked;

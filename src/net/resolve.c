@@ -43,6 +43,9 @@ static const char *code_of(const SrNetLookup *lookup) {
 #ifdef EAI_NODATA
   case EAI_NODATA:
 #endif
+#ifdef EAI_ADDRFAMILY
+  case EAI_ADDRFAMILY:
+#endif
   case EAI_NONAME: return "ENOTFOUND";
   case EAI_AGAIN: return "EAI_AGAIN";
   case EAI_FAIL: return "EAI_FAIL";

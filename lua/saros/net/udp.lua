@@ -2,6 +2,7 @@
 -- What UDP sockets have that is written in Lua: names in the place of addresses.
 
 local core = require "saros.net.core"
+local options = require "saros.net.options"
 
 ---@class saros.UDP
 local Udp = core.udp_methods
@@ -22,6 +23,7 @@ end
 ---@return saros.UDP self
 function Udp:send(data, host, port)
   if host == nil then return send(self, data) end
+  if type(data) ~= "string" then options.misuse("udp:send", 1, "string expected, got " .. type(data)) end
   return send(self, data, address_of(host), port)
 end
 
