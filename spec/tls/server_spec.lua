@@ -68,16 +68,19 @@ describe("a server over TLS", function()
   end)
 
   it("shakes many hands beside each other, the silent ones too", function()
-    with_server(echo, function(host, port)
-      local silent = {}
-      for i = 1, 20 do silent[i] = async.net.connect(host, port) end
-      async.map({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, function(i)
-        local client <close> = async.net.connect(host, port, { tls = { ca_file = files.ca } })
-        client:write(("%d\n"):format(i))
-        assert.equal(tostring(i), client:read_line())
+    local reports = reported(function()
+      with_server(echo, function(host, port)
+        local silent = {}
+        for i = 1, 20 do silent[i] = async.net.connect(host, port) end
+        async.map({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, function(i)
+          local client <close> = async.net.connect(host, port, { tls = { ca_file = files.ca } })
+          client:write(("%d\n"):format(i))
+          assert.equal(tostring(i), client:read_line())
+        end)
+        for _, stream in ipairs(silent) do stream:close() end
       end)
-      for _, stream in ipairs(silent) do stream:close() end
     end)
+    for _, err in ipairs(reports) do assert.matches("closed the connection", err.reason) end
   end)
 
   it("waits for a hand only so long, and reports it", function()
@@ -157,12 +160,14 @@ describe("connect over TLS", function()
   end)
 
   it("says with whom the handshake failed, and leaves no socket behind", function()
-    with_server(echo, function(_, port)
-      local err = caught(async.net.connect, "localhost", port, { tls = true, family = 4 })
-      assert.equal("TLSError", err.name)
-      assert.equal("localhost", err.host)
-      assert.equal(port, err.port)
-      assert.matches("^TLS with localhost:%d+ failed in the handshake: ", err.message)
+    reported(function()
+      with_server(echo, function(_, port)
+        local err = caught(async.net.connect, "localhost", port, { tls = true, family = 4 })
+        assert.equal("TLSError", err.name)
+        assert.equal("localhost", err.host)
+        assert.equal(port, err.port)
+        assert.matches("^TLS with localhost:%d+ failed in the handshake: ", err.message)
+      end)
     end)
   end)
 

@@ -11,9 +11,9 @@ local tls = require "saros.net.tls"
 
 local MOST = 1024
 
----@class saros.Handshakes
+---@class saros.net.Handshakes
 ---@field package _listener userdata
----@field package _wanted saros.TLSPlan
+---@field package _wanted saros.net.TLSPlan
 ---@field package _done saros.Queue      of streams
 ---@field package _tasks table<saros.Task, saros.Stream>
 ---@field package _failed saros.Task[]   of handshakes, not reported yet
@@ -25,7 +25,7 @@ local handshakes = {}
 local metatable = { __index = Handshakes }
 
 ---@param listener userdata
----@param wanted saros.TLSPlan
+---@param wanted saros.net.TLSPlan
 function handshakes.new(listener, wanted)
   return setmetatable({
     _listener = listener, _wanted = wanted, _done = async.queue(), _tasks = {}, _failed = {}, _count = 0,

@@ -189,7 +189,7 @@ end
 -- ---- Handshakes ----------------------------------------------------------------------------------
 
 ---What is to be done for a connection, once there is one.
----@class saros.TLSPlan
+---@class saros.net.TLSPlan
 ---@field package context userdata
 ---@field package side string
 ---@field package name? string   what the server has to prove
@@ -215,7 +215,7 @@ end
 ---@param position integer of the options among its arguments
 ---@param options any
 ---@param host? string     nil: it has no name
----@return saros.TLSPlan
+---@return saros.net.TLSPlan
 function tls.client(caller, position, options, host)
   return plan_client(caller, position, check(caller, position, options, CLIENT), host)
 end
@@ -224,7 +224,7 @@ end
 ---@param caller string
 ---@param position integer
 ---@param options any
----@return saros.TLSPlan
+---@return saros.net.TLSPlan
 function tls.server(caller, position, options)
   return plan(caller, check(caller, position, options, SERVER), SERVER)
 end
@@ -232,7 +232,7 @@ end
 ---Puts TLS under a stream and waits for the end of the handshake; if that fails the stream is closed.
 ---@async
 ---@param stream saros.Stream
----@param wanted saros.TLSPlan
+---@param wanted saros.net.TLSPlan
 ---@param host? string  the peer, for messages and sessions
 ---@param port? integer
 ---@return saros.Stream
