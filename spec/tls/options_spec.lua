@@ -60,3 +60,28 @@ describe("options of TLS", function()
     mistake(nil, "'server_name'")
   end)
 end)
+
+describe("a build without TLS", function()
+  local MODULES = { "saros.net.tls", "saros.net.handshakes", "saros.tls.core" }
+
+  it("says so to who asks for it, and does everything else", function()
+    local cpath, loaded = package.cpath, {}
+    for _, name in ipairs(MODULES) do
+      loaded[name], package.loaded[name] = package.loaded[name], nil
+    end
+    package.cpath = ""
+    local client, server = async.net.pair()
+    local _held <close> = tls.closing(client, server)
+    local ok, err = pcall(client.start_tls, client, { server_name = "a" })
+    local is_listening, why_not = pcall(async.net.listen, "127.0.0.1", 0, { tls = { cert = files.server } })
+    package.cpath = cpath
+    for _, name in ipairs(MODULES) do package.loaded[name] = loaded[name] end
+    assert.is_false(ok)
+    assert.equal("there is no TLS in this build of saros: it needs OpenSSL 1.1.1 or later (Debian: libssl-dev) and "
+      .. "CMake's option SAROS_TLS", err)
+    assert.is_false(is_listening)
+    assert.equal(err, why_not)
+    client:write("x")
+    assert.equal("x", server:read())
+  end)
+end)

@@ -7,8 +7,9 @@ local net = require "saros.net.core"
 
 local loaded, core = pcall(require, "saros.tls.core")
 if not loaded then
-  error(("TLS is not in this build of saros, which needs OpenSSL 1.1.1 or later for it (Debian: libssl-dev) and the "
-    .. "CMake option SAROS_TLS: %s"):format(core), 0)
+  local is_absent = core:find "^module 'saros.tls.core' not found"
+  error("there is no TLS in this build of saros: it needs OpenSSL 1.1.1 or later (Debian: libssl-dev) and CMake's option "
+    .. "SAROS_TLS" .. (is_absent and "" or "; " .. core), 0)
 end
 
 local tls = {}
