@@ -8,8 +8,8 @@ local net = require "saros.net.core"
 local loaded, core = pcall(require, "saros.tls.core")
 if not loaded then
   local is_absent = core:find "^module 'saros.tls.core' not found"
-  error("there is no TLS in this build of saros: it needs OpenSSL 1.1.1 or later (Debian: libssl-dev) and CMake's option "
-    .. "SAROS_TLS" .. (is_absent and "" or "; " .. core), 0)
+  error("there is no TLS in this build of saros: it needs OpenSSL 1.1.1 or later (Debian: libssl-dev) and CMake's "
+    .. "option SAROS_TLS" .. (is_absent and "" or "; " .. core), 0)
 end
 
 local tls = {}
