@@ -5,6 +5,7 @@ local async = require "saros"
 local busted = require "saros.busted"
 local annotations = require "spec.support.annotations"
 local server = require "spec.support.http_server"()
+local tls = require "spec.support.tls"
 
 local function none() end
 
@@ -32,6 +33,13 @@ local function jar(close)
   close(session)
   session.cookies:set("b", "2", { domain = "example.org", max_age = 1000 })
   return session.cookies
+end
+
+local function tls_info(close)
+  local client, far = tls.pair()
+  close(client)
+  close(far)
+  return client:tls_info()
 end
 
 -- Every class, and how to get what is one (or a list of ways). A new room adds its own here; `close` takes what is to
@@ -120,6 +128,9 @@ local live = {
     function(close) return jar(close):all()[1] end,
     function(close) return jar(close):all()[2] end,
   },
+
+  ["saros.TLSInfo"] = tls_info,
+  ["saros.Certificate"] = function(close) return tls_info(close).peer_certificate end,
 }
 
 -- Tables that programs write, the values of options: how to hand one over.
@@ -156,6 +167,13 @@ local written = {
   ["saros.Retries"] = { function(retries) async.fetch(server.url, { retries = retries }) end },
   ["saros.RetryOptions"] = { function(options) async.retry(none, options) end },
   ["saros.SessionOptions"] = { function(options) async.session(options):close() end },
+  ["saros.TLSOptions"] = {
+    function(options)
+      local client, far = async.net.pair()
+      local _held <close> = tls.closing(client, far)
+      client:start_tls(options)
+    end,
+  },
   ["saros.Timeouts"] = { function(timeout) async.fetch(server.url, { timeout = timeout }) end },
   ["saros.WaitOptions"] = { function(options) async.wait({}, options) end },
 }
@@ -168,7 +186,7 @@ end
 
 -- Classes of the modules behind a room, which are no business of a program.
 local function is_internal(class)
-  return class:find "^saros%.http%." ~= nil
+  return class:find "^saros%.http%." ~= nil or class:find "^saros%.net%." ~= nil
 end
 
 local function files()
@@ -230,7 +248,7 @@ local samples = {
   { "^saros%.Awaitable", none }, { "^%(saros%.Task|saros%.Future%)%[%]", { async.future() } }, { "^T%[%]", { 1 } },
   { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
-  target = server.url .. "/echo", path = os.tmpname(),
+  target = server.url .. "/echo", path = os.tmpname(), address = "127.0.0.1",
 }
 
 local function sample(parameter)

@@ -94,13 +94,14 @@ void sr_io_reader_start(saros_stream *stream) {
   if (status != 0) sr_io_reader_end(stream, status);
 }
 
+/* A transport that has much at hand may fill the read-ahead, and be stopped, while it is being started. */
 bool sr_io_reader_is_ready(saros_stream *stream, SrIoFrame *frame, SrIoFound *found) {
-  *found = sr_io_frame_find(frame, &stream->in);
-  if (*found != SR_IO_NOT_YET || stream->end != 0 || stream->transport == NULL) return true;
-  if (stream->is_started) return false;
-  sr_io_reader_start(stream);
-  *found = sr_io_frame_find(frame, &stream->in);
-  return *found != SR_IO_NOT_YET || stream->end != 0 || stream->transport == NULL;
+  for (;;) {
+    *found = sr_io_frame_find(frame, &stream->in);
+    if (*found != SR_IO_NOT_YET || stream->end != 0 || stream->transport == NULL) return true;
+    if (stream->is_started) return false;
+    sr_io_reader_start(stream);
+  }
 }
 
 void sr_io_reader_check(lua_State *L, const saros_stream *stream) {

@@ -64,6 +64,7 @@ static void note_peer(saros_stream *stream) {
   if (uv_tcp_getpeername((uv_tcp_t *)handle, &stream->peer.any, &size) != 0) stream->peer.any.sa_family = 0;
 }
 
+/* Its user value tells where it comes from: the host or path that it was connected to, true if it was accepted. */
 static int l_new(lua_State *L) {
   sr_io_new(L, &sr_io_stream_class, sizeof(saros_stream), 1);
   return 1;
@@ -124,6 +125,7 @@ void sr_io_stream_stack(saros_stream *stream, saros_transport *above) {
     below->sink->on_read(below->owner, sr_buffer_front(&early), sr_buffer_length(&early));
   sr_buffer_free(&early);
   if (end != 0) below->sink->on_end(below->owner, end);
+  if ((stream->watched & SAROS_READABLE) != 0) sr_io_reader_start(stream);
 }
 
 static void push_eof_error(lua_State *L, const char *function, int status) {

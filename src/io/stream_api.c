@@ -55,6 +55,10 @@ static int api_end(const saros_stream *stream) {
   return stream->transport == NULL ? UV_ECANCELED : stream->end;
 }
 
+static int api_is_read(const saros_stream *stream) {
+  return stream->reader.task != NULL;
+}
+
 static int api_wait_readable(lua_State *L, saros_stream *stream, size_t have, lua_KFunction k, lua_KContext ctx) {
   SrIoFrame frame = {.want = SR_IO_MORE, .count = have};
   SrIoFound found;
@@ -119,6 +123,7 @@ const saros_stream_api sr_io_stream_api = {
     .consume = sr_io_reader_consume,
     .read = api_read,
     .end = api_end,
+    .is_read = api_is_read,
     .wait_readable = api_wait_readable,
     .write = api_write,
     .is_full = api_is_full,

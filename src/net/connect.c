@@ -179,6 +179,8 @@ static int push_result(lua_State *L, Connecting *connecting) {
   SrNetTuning tuning = sr_net_tuning(L, OPTIONS);
   connecting->winner = NULL;
   sr_net_push_stream(L, plain, tuning);
+  lua_pushvalue(L, HOST);
+  lua_setiuservalue(L, -2, 1);
   return 1;
 }
 
@@ -249,6 +251,8 @@ static int k_connect_unix(lua_State *L, int status, lua_KContext ctx) {
   connecting->tries[0].plain = NULL;
   sr_saros->resource_close(&connecting->resource);
   sr_net_push_stream(L, plain, (SrNetTuning){0})->path = path;
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
   return 1;
 }
 

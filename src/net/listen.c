@@ -36,6 +36,8 @@ struct Listener {
   Port *ports[MOST_PORTS];
   unsigned count; /* of ports; 0: closed */
   unsigned next;  /* which of them is asked first */
+  bool is_full;   /* who accepts waits for a nudge alone */
+  bool is_nudged; /* and goes on without a connection */
   SrNetTuning tuning;
   char *path;       /* of a Unix socket, its file to be removed; or NULL */
   uint64_t file[2]; /* device and number of that file */
@@ -147,11 +149,13 @@ static bool is_at_limit(int status) {
 /* What cannot be waited for: a connection is on the stack (1), or a failure in `*status`; 0: wait. */
 static int try_accept(lua_State *L, Listener *listener, int *status) {
   uv_os_sock_t socket;
-  *status = accept_next(listener, &socket);
+  *status = listener->is_full ? UV_EAGAIN : accept_next(listener, &socket);
   if (*status != 0) return 0;
   SrIoPlain *plain = adopt(listener, socket, status);
   if (plain == NULL) return 0;
   sr_net_push_stream(L, plain, listener->tuning);
+  lua_pushboolean(L, 1);
+  lua_setiuservalue(L, -2, 1);
   return 1;
 }
 
@@ -164,8 +168,9 @@ static int wait(lua_State *L, Listener *listener, int status) {
   } else if (status != UV_EAGAIN) {
     sr_io_push_system(L, status, "accept");
     return lua_error(L);
-  } else
+  } else if (!listener->is_full) {
     for (unsigned i = 0; i < listener->count; i++) uv_poll_start(&listener->ports[i]->poll, UV_READABLE, on_connection);
+  }
   return sr_saros->park(L, &listener->wait, &accept_kind, k_accept, (lua_KContext)listener);
 }
 
@@ -178,12 +183,13 @@ static int k_accept(lua_State *L, int status, lua_KContext ctx) {
   if (sr_saros->aborted(L)) return sr_saros->raise(L);
   if (listener->count == 0) return raise_closed(L);
   if (listener->wait.task != NULL) return sr_io_raise_busy(L, "another task accepts");
+  if (listener->is_nudged) return 0;
   if (try_accept(L, listener, &status)) return 1;
   if (sr_saros->cancelled(L)) return sr_saros->raise(L);
   return wait(L, listener, status);
 }
 
-/* listener:accept() */
+/* listener:accept(is_full) gives a stream, or nothing after a nudge; if `is_full` it waits for that alone. */
 static int l_accept(lua_State *L) {
   int status;
   Listener *listener = (Listener *)sr_io_self(L, &listener_class, "server:accept");
@@ -191,8 +197,19 @@ static int l_accept(lua_State *L) {
   if (listener->count == 0) return raise_closed(L);
   if (listener->wait.task != NULL) return sr_io_raise_busy(L, "another task accepts");
   if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  listener->is_full = lua_toboolean(L, 2);
+  listener->is_nudged = false;
   if (try_accept(L, listener, &status)) return sr_saros->ready(L, 1);
   return wait(L, listener, status);
+}
+
+/* listener:nudge(): who accepts goes on. */
+static int l_nudge(lua_State *L) {
+  Listener *listener = (Listener *)sr_io_self(L, &listener_class, "server:nudge");
+  if (listener->wait.task == NULL) return 0;
+  listener->is_nudged = true;
+  wake(listener);
+  return 0;
 }
 
 /* --- listen ----------------------------------------------------------------------------------- */
@@ -354,8 +371,8 @@ static int l_gc(lua_State *L) {
 }
 
 void sr_net_open_listen(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"accept", l_accept}, {"address", l_address}, {"close", l_close}, {"closed", l_is_closed}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"accept", l_accept}, {"nudge", l_nudge},      {"address", l_address},
+                                     {"close", l_close},   {"closed", l_is_closed}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {"__close", l_close}, {NULL, NULL}};
   sr_io_class(L, &listener_class, methods, meta);
 }

@@ -37,18 +37,23 @@ local function local_addresses(host, family)
   return addresses_of(host, family)
 end
 
+-- OpenSSL is loaded by those who want it. What is wrong with options and files is raised before anything happens.
+local function plan_tls(side, caller, position, given, host)
+  return given.tls and require("saros.net.tls")[side](caller, position, given.tls, host) or nil
+end
+
 -- Hands the stream to TLS if that is wanted; what fails closes it.
-local function secure(stream, given, host, port)
-  if not given.tls then return stream end
-  local ok, err = pcall(require("saros.net.tls").connect, stream, given.tls, host, port)
+local function secure(stream, wanted, host, port)
+  if not wanted then return stream end
+  local ok, err = pcall(require("saros.net.tls").start, stream, wanted, host, port)
   if ok then return stream end
   stream:abort()
   error(err, 0)
 end
 
-local function connect(host, port, given)
+local function connect(host, port, given, wanted)
   local addresses = addresses_of(host, given.family)
-  return secure(core.connect(addresses, port, given, host), given, host, port)
+  return secure(core.connect(addresses, port, given, host), wanted, host, port)
 end
 
 ---Connects to a host. All its addresses are tried, those of both families in turn, each a moment after the one before
@@ -63,15 +68,16 @@ function net.connect(host, port, given)
   options.check_name("connect", 1, host)
   options.check_port("connect", 2, port)
   given = options.check("connect", 3, given, options.connect)
-  if not given.timeout then return connect(host, port, given) end
-  return async.wait_for(function() return connect(host, port, given) end, given.timeout)
+  local wanted = plan_tls("client", "connect", 3, given, host)
+  if not given.timeout then return connect(host, port, given, wanted) end
+  return async.wait_for(function() return connect(host, port, given, wanted) end, given.timeout)
 end
 
 -- The queue of who listens may be full, which for a Unix socket is an error that passes.
-local function connect_unix(path, given)
+local function connect_unix(path, wanted)
   while true do
     local ok, stream = async.pcall(core.connect_unix, path)
-    if ok then return secure(stream, given, path) end
+    if ok then return secure(stream, wanted, path) end
     if not async.is_error(stream, "SystemError") or stream.code ~= "EAGAIN" then error(stream, 0) end
     async.sleep(0.01)
   end
@@ -85,8 +91,15 @@ end
 function net.connect_unix(path, given)
   options.check_name("connect_unix", 1, path)
   given = options.check("connect_unix", 2, given, options.connect)
-  if not given.timeout then return connect_unix(path, given) end
-  return async.wait_for(function() return connect_unix(path, given) end, given.timeout)
+  local wanted = plan_tls("client", "connect_unix", 2, given)
+  if not given.timeout then return connect_unix(path, wanted) end
+  return async.wait_for(function() return connect_unix(path, wanted) end, given.timeout)
+end
+
+-- Over TLS a connection comes once its handshake is done.
+local function make_server(listener, given, wanted)
+  if wanted then listener = require("saros.net.handshakes").new(listener, wanted) end
+  return server.new(listener, given)
 end
 
 ---Listens. `"localhost"` is both families, and port 0 one free port for all. Waits only if the host is a name that
@@ -100,7 +113,8 @@ function net.listen(host, port, given)
   if host ~= nil then options.check_name("listen", 1, host) end
   options.check_port("listen", 2, port)
   given = options.check("listen", 3, given, options.listen)
-  return server.new(core.listen(local_addresses(host, given.family), port, given, host or "*"), given)
+  local wanted = plan_tls("server", "listen", 3, given)
+  return make_server(core.listen(local_addresses(host, given.family), port, given, host or "*"), given, wanted)
 end
 
 ---Listens at a Unix socket, whose file is removed when the server is closed. SystemError with `path`.
@@ -110,7 +124,8 @@ end
 function net.listen_unix(path, given)
   options.check_name("listen_unix", 1, path)
   given = options.check("listen_unix", 2, given, options.listen)
-  return server.new(core.listen_unix(path, nil, given), given)
+  local wanted = plan_tls("server", "listen_unix", 2, given)
+  return make_server(core.listen_unix(path, nil, given), given, wanted)
 end
 
 ---Listens, and serves until it is cancelled or the handler closes the server: see `Server:serve`.
@@ -124,6 +139,7 @@ function net.serve(handler, host, port, given)
   if host ~= nil then options.check_name("serve", 2, host) end
   options.check_port("serve", 3, port)
   given = options.check("serve", 4, given, options.listen)
+  plan_tls("server", "serve", 4, given) -- so that its mistakes are ours, not those of listen
   local listening <close> = net.listen(host, port, given)
   listening:serve(handler)
 end

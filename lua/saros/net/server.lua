@@ -153,9 +153,14 @@ metatable.__close = Server.close
 ---@param seconds? number  none: waits as long as they like
 function Server:shutdown(seconds)
   check_self(self, "shutdown")
+  local handshakes = self._listener.tasks and self._listener:tasks() or {}
   self:close()
-  local _, pending = async.wait(running(self), { timeout = seconds })
+  local tasks = running(self)
+  for _, task in ipairs(handshakes) do tasks[#tasks + 1] = task end
+  local _, pending = async.wait(tasks, { timeout = seconds })
   stop(pending, "the server shuts down")
+  local own = self._tasks[async.current_task()] and 1 or 0
+  while self._count > own do self._change:wait() end -- what is done at their end is done, too
 end
 
 return server

@@ -11,8 +11,7 @@ local Stream = core.stream_methods
 ---@param given? saros.TLSOptions
 ---@return saros.Stream self
 function Stream:start_tls(given)
-  require("saros.net.tls").start(self, given)
-  return self
+  return require("saros.net.tls").start_on(self, given)
 end
 
 return Stream
