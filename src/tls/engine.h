@@ -11,37 +11,7 @@
 #ifndef SR_TLS_ENGINE_H
 #define SR_TLS_ENGINE_H
 
-#include <openssl/ssl.h>
-#include <stdbool.h>
-
-#include "base/buffer.h"
-#include "tls/context.h"
-
-typedef enum SrTlsResult {
-  SR_TLS_DONE,  /* what was asked for is done */
-  SR_TLS_WANT,  /* the peer has to say more first */
-  SR_TLS_ENDED, /* the peer has said that nothing follows */
-  SR_TLS_FAILED /* see reason */
-} SrTlsResult;
-
-/* How many of the peer's first bytes are remembered: enough to tell what it speaks instead of TLS. */
-enum { SR_TLS_GREETING = 16 };
-
-typedef struct SrTlsEngine {
-  SSL *ssl; /* NULL: closed */
-  SrTlsContext *context;
-  SrBuffer *output;  /* where ciphertext for the peer goes */
-  const char *input; /* the rest of the ciphertext that was fed; borrowed */
-  size_t input_length;
-  char *name;    /* a client: of the server, to be proven; NULL: nobody said */
-  char *session; /* a client: under which its sessions are kept and taken up again; NULL: they are not */
-  char *reason;  /* of a failure, in plain words; NULL: there was no memory for it */
-  unsigned char greeting[SR_TLS_GREETING];
-  unsigned char greeting_length;
-  bool established; /* the handshake is done */
-  bool failed;
-  bool out_of_memory; /* there was none for `output`, or for the reason */
-} SrTlsEngine;
+#include "tls/state.h"
 
 /*
 ** Opens a zeroed engine. Of a client: the name that the server has to prove, and who it is ("host:port") when its

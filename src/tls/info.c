@@ -81,8 +81,8 @@ int sr_tls_push_error(SrTls *tls, lua_State *L, int status) {
   if (status != SAROS_ETRANSPORT) return 0;
   const char *reason = tls->engine.reason != NULL ? tls->engine.reason : "not enough memory";
   const char *peer = sr_tls_push_peer(tls, L);
-  sr_saros->push_error(L, "TLSError", "ETLS", "TLS %s%s: %s", peer,
-                       tls->engine.established ? "broke" : "failed in the handshake", reason);
+  sr_tls_saros->push_error(L, "TLSError", "ETLS", "TLS %s%s: %s", peer,
+                           tls->engine.established ? "broke" : "failed in the handshake", reason);
   lua_remove(L, -2);
   set_text(L, "reason", reason);
   sr_tls_set_peer(tls, L);

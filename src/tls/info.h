@@ -5,7 +5,7 @@
 #ifndef SR_TLS_INFO_H
 #define SR_TLS_INFO_H
 
-#include "tls/transport.h"
+#include "tls/state.h"
 
 /* Pushes the table of tls_info. [-0, +1, m] */
 void sr_tls_push_info(SrTls *tls, lua_State *L);

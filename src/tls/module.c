@@ -3,21 +3,17 @@
 ** saros.tls.core: OpenSSL for lua/saros/tls. It knows the runtime and the streams only through saros.h, as any other
 ** C module would.
 */
-#include "tls/module.h"
-
 #include <lauxlib.h>
 #include <openssl/opensslv.h>
 
 #include "base/resident.h"
 #include "tls/handshake.h"
 #include "tls/settings.h"
+#include "tls/state.h"
 
 #if OPENSSL_VERSION_NUMBER < 0x10101000L
 #error "OpenSSL 1.1.1 or later is needed: before, there is no TLS 1.3, and renegotiation cannot be refused"
 #endif
-
-const saros_api *sr_saros;
-const saros_stream_api *sr_streams;
 
 SAROS_EXPORT int luaopen_saros_tls_core(lua_State *L);
 
@@ -28,8 +24,8 @@ int luaopen_saros_tls_core(lua_State *L) {
                                        {"stamp", sr_tls_settings_stamp},
                                        {NULL, NULL}};
   sr_stay_loaded();
-  sr_saros = saros_open(L);
-  sr_streams = saros_open_streams(L);
+  sr_tls_saros = saros_open(L);
+  sr_tls_streams = saros_open_streams(L);
   sr_tls_settings_open(L);
   sr_tls_handshake_open(L);
   luaL_newlib(L, functions);

@@ -7,7 +7,7 @@
 
 #include <openssl/x509.h>
 
-#include "tls/engine.h"
+#include "tls/state.h"
 
 /*
 ** What OpenSSL's queue of errors, which is empty afterwards, and the peer's first words say. To be freed; NULL: there

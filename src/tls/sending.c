@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "tls/engine.h"
+
 /* What `output` may keep of its memory when it is empty. */
 enum { SPARE = 1024 };
 

@@ -7,7 +7,7 @@
 #ifndef SR_TLS_SENDING_H
 #define SR_TLS_SENDING_H
 
-#include "tls/transport.h"
+#include "tls/state.h"
 
 /* Hands down what the one below takes; the rest stays in `output`. */
 void sr_tls_flush(SrTls *tls);

@@ -12,7 +12,7 @@
 
 #include "base/platform.h"
 #include "tls/engine.h"
-#include "tls/module.h"
+#include "tls/state.h"
 
 #define CONTEXT_TYPE "saros.tls.context"
 
@@ -59,8 +59,8 @@ static SrTlsOptions read_options(lua_State *L) {
 /* [-0, +0, v] */
 static int raise_problem(lua_State *L, const SrTlsProblem *problem) {
   if (problem->status != 0) {
-    sr_saros->push_error(L, "SystemError", uv_err_name(problem->status), "%s: %s", problem->path,
-                         sr_status_text(problem->status));
+    sr_tls_saros->push_error(L, "SystemError", uv_err_name(problem->status), "%s: %s", problem->path,
+                             sr_status_text(problem->status));
     lua_pushliteral(L, "open");
     lua_setfield(L, -2, "syscall");
     lua_pushstring(L, problem->path);
@@ -70,7 +70,7 @@ static int raise_problem(lua_State *L, const SrTlsProblem *problem) {
   if (problem->path != NULL) lua_pushfstring(L, "%s: ", problem->path);
   lua_pushstring(L, problem->reason);
   if (problem->path != NULL) lua_concat(L, 2);
-  sr_saros->push_error(L, "TLSError", "ETLS", "TLS cannot be used: %s", lua_tostring(L, -1));
+  sr_tls_saros->push_error(L, "TLSError", "ETLS", "TLS cannot be used: %s", lua_tostring(L, -1));
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, "reason");
   return lua_error(L);

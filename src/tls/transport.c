@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tls/engine.h"
 #include "tls/info.h"
 #include "tls/sending.h"
 
@@ -81,8 +82,8 @@ static void end_handshake(SrTls *tls, int status) {
   tls->handshake = NULL;
   handshake->tls = NULL;
   handshake->status = status;
-  sr_saros->timer_stop(handshake->runtime, &handshake->timer);
-  sr_saros->wake(&handshake->wait);
+  sr_tls_saros->timer_stop(handshake->runtime, &handshake->timer);
+  sr_tls_saros->wake(&handshake->wait);
   hold(tls);
 }
 
