@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** Traces across tasks, as values. A trace is the stack of a task as text, or, if that was awaited, a link: the stack of
-** who awaited it, and its trace. So each task of a chain keeps its own part only.
+** who awaited it, and its trace. So each task of a chain keeps its own part only. Where more stacks are inside than are
+** shown of that end, the link has them as one text, which all links further outside share: so writing a trace takes no
+** longer than it shows.
 */
 #ifndef SR_CHAIN_H
 #define SR_CHAIN_H

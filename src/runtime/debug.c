@@ -43,15 +43,25 @@ void sr_debug_cancelled(lua_State *L, SrTask *t) {
   sr_anchor_set(L, &t->raised);
 }
 
-/* Whether a __close that was called with the error at `error` runs: no Lua code that could have a name for it called it. */
+/* Whether the value at `index` is the last in the frame of a C function that has called another one. */
+static bool is_last(lua_State *L, const lua_Debug *ar, int index) {
+  bool is = false;
+  for (int i = 1; lua_getlocal(L, ar, i) != NULL; i++) {
+    is = lua_rawequal(L, -1, index);
+    lua_pop(L, 1);
+  }
+  return is;
+}
+
+/*
+** Whether a __close runs that was called with the error at `error`. It has no name for that error if it takes none; but
+** Lua calls it from the frame of the C function that catches the error, and leaves that there just below it.
+*/
 static bool is_in_close(lua_State *L, int error) {
   lua_Debug ar;
   for (int level = 1; lua_getstack(L, level, &ar); level++) {
-    if (lua_getlocal(L, &ar, 2) == NULL) continue;
-    bool is_error = lua_rawequal(L, -1, error);
-    lua_pop(L, 1);
-    if (is_error && lua_getinfo(L, "n", &ar) && (ar.name == NULL || strcmp(ar.namewhat, "metamethod") == 0))
-      return true;
+    lua_getinfo(L, "S", &ar);
+    if (*ar.what == 'C' && is_last(L, &ar, error)) return true;
   }
   return false;
 }
