@@ -12,7 +12,7 @@ local floors = [[
   runtime/place
   runtime/object runtime/entry runtime/park runtime/resource
   runtime/handle runtime/scope runtime/chain
-  runtime/stack runtime/cycle
+  runtime/stack runtime/cycle runtime/origin
   runtime/error
   runtime/interrupt runtime/cancel runtime/failure runtime/tree
   runtime/error_methods runtime/debug runtime/trace runtime/forgotten
