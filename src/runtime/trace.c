@@ -11,7 +11,6 @@
 #include "runtime/chain.h"
 #include "runtime/handle.h"
 #include "runtime/origin.h"
-#include "runtime/place.h"
 #include "runtime/stack.h"
 
 void sr_push_task_trace(lua_State *L, int index) {
