@@ -12,7 +12,7 @@ local floors = [[
   runtime/place
   runtime/object runtime/entry runtime/park runtime/resource
   runtime/handle runtime/scope runtime/chain
-  runtime/stack runtime/cycle
+  runtime/stack runtime/cycle runtime/origin
   runtime/error
   runtime/interrupt runtime/cancel runtime/failure runtime/tree
   runtime/error_methods runtime/debug runtime/trace runtime/forgotten
@@ -33,6 +33,9 @@ local floors = [[
 -- What is a C module of its own, or is written like one, reaches the runtime through saros.h alone.
 local strangers = " wire io net fs process tls http "
 local engine = " runtime combine sync "
+
+-- Calls that stand in one file only.
+local only = {lua_yieldk = "src/runtime/park.c", lua_resume = "src/runtime/step.c", uv_close = "src/runtime/resource.c"}
 
 local floor_of, height = {}, 0
 for line in floors:gmatch "[^\n]+" do
@@ -101,6 +104,10 @@ end
 
 for path, text in pairs(texts) do
   local seen = {}
+  for name, file in pairs(only) do
+    local is_called = text:find("%f[%w_]" .. name .. "%s*%(")
+    if is_called and path ~= file then problem("%s calls %s, as only %s may", path, name, file) end
+  end
   if not floor(stem_of(path):gsub("^include/.*", "include")) then problem("%s stands on no floor", path) end
   for name in text:gmatch '#include "([^"]+)"' do
     if texts["src/" .. name] then check_use(path, "src/" .. name, name) end

@@ -10,7 +10,7 @@
 
 #include "runtime/state.h"
 
-/* Pushes the CancelledError of task `t` by that scope; NULL if a finalizer has closed what was cancelled. [-0, +1, m] */
+/* Pushes the CancelledError of task `t` by that scope, or by NULL if a finalizer has closed it since. [-0, +1, m] */
 void sr_push_cancelled(lua_State *L, SrTask *t, const SrScope *cause);
 /*
 ** Whether the value at `index` is a CancelledError that was raised in task `t` by a scope around

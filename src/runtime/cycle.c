@@ -51,7 +51,7 @@ bool sr_link_waiting(const SrWaiter *watcher, SrLink *link) {
   return false;
 }
 
-const SrLinks sr_await_links = {sr_link_awaited, sr_link_waiting, false};
+const SrLinks sr_await_links = {.awaited = sr_link_awaited, .waiting = sr_link_waiting};
 
 /* --- one side --------------------------------------------------------------- */
 

@@ -13,12 +13,12 @@
 #include "runtime/stack.h"
 #include "runtime/tree.h"
 
-/* Instructions between two looks at the time. */
+/* The hook looks at the time every so many instructions. */
 enum { SAMPLE = 1000 };
 
 static const int64_t DEFAULT_SLOW = 100000000; /* nanoseconds */
 
-/* Nanoseconds more after which a slow step is warned of though it is not over. */
+/* So many nanoseconds after a step was found to be slow the warning does not wait for its end any more. */
 static const int64_t ENDLESS = 5000000000;
 
 static void warn(const char *message, const char *detail) {
@@ -66,7 +66,7 @@ static bool is_in_close(lua_State *L, int error) {
   return false;
 }
 
-/* The cancellation at `error` is under way, not swallowed: what is in vain is the cleanup. */
+/* The cancellation at `error` was not swallowed: it is under way, and the wait in a __close ends at once. */
 static void warn_of_close(lua_State *L, SrTask *t, int error) {
   int top = lua_gettop(L);
   sr_push_name(L, t);
@@ -151,8 +151,8 @@ static int l_warn_slow(lua_State *L) {
 }
 
 /*
-** Looks at the time while a step runs, so that the warning, which tells the whole time once the step is over, shows
-** the code that is slow. Of a step that seems to have no end it is said before.
+** Looks at the time while a step runs, to remember the code that is slow. The warning comes when the step is over, as
+** it tells the whole time; a step that seems to have no end is warned of before.
 */
 static void on_sample(lua_State *L, lua_Debug *ar) {
   (void)ar;

@@ -179,7 +179,7 @@ int sr_l_error(lua_State *L) {
   return 1;
 }
 
-/* Only a cancellation that still holds passes; one that was caught outside its scope is an ordinary error. */
+/* A cancellation passes as long as it holds. One whose scope has been left is an ordinary error. */
 static int k_pcall(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L);
@@ -224,7 +224,10 @@ static bool is_new(lua_State *L) {
   return is;
 }
 
-/* Puts the errors that the one on top has onto the `count` that are to be looked at; the first of them comes next. [-1, +0, m] */
+/*
+** Takes the error on top, and adds those that it has to the `count` that are still to be looked at, so that the first
+** of them comes next. Returns how many there are now. [-1, +0, m]
+*/
 static lua_Integer add_work(lua_State *L, lua_Integer count) {
   lua_pushliteral(L, "errors");
   lua_rawget(L, -2);
@@ -241,7 +244,7 @@ static lua_Integer add_work(lua_State *L, lua_Integer count) {
   return count;
 }
 
-/* Depth first, and not recursive: nobody says how deep the errors nest, or that they do not contain themselves. */
+/* Depth first. It does not call itself, as errors may nest to any depth, and even contain themselves. */
 static int find_in(lua_State *L) {
   lua_pushvalue(L, 1);
   lua_Integer count = add_work(L, 0);
@@ -265,7 +268,7 @@ static int l_find(lua_State *L) {
 
 /* --- opening -------------------------------------------------------------------- */
 
-/* The names of fields that are looked up where raising would do harm: as long as they exist that takes no memory. */
+/* Fields with these names are looked up where raising would do harm. While the strings exist that takes no memory. */
 static const char *const field_names[] = {"name", "message", "code", "task", "errors", "n", NULL};
 
 static void keep_names(lua_State *L) {

@@ -11,7 +11,7 @@
 
 #include "runtime/state.h"
 
-/* Replaces error, trace and source, which are on top, by a box for the task at `index` that keeps them. [-3, +1, m] */
+/* Replaces an error and its origin (or nil), which are on top, by a box for the task at `index`. [-2, +1, m] */
 void sr_push_failure_box(lua_State *L, int index);
 /* Replaces the box on top, if it is one, by its error; somebody has looked at it now. [-1, +1, -] */
 void sr_open_failure_box(lua_State *L);

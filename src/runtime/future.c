@@ -5,6 +5,7 @@
 #include "runtime/cycle.h"
 #include "runtime/failure.h"
 #include "runtime/handle.h"
+#include "runtime/origin.h"
 #include "runtime/park.h"
 #include "runtime/trace.h"
 #include "runtime/tree.h"

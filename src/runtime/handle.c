@@ -19,7 +19,7 @@ static int compare_ids(const void *a, const void *b) {
   return left < right ? -1 : left > right;
 }
 
-/* What finalizers spawn while room is made is not listed. From then on nothing runs them. */
+/* Making room runs finalizers, and what those spawn is not listed. After that no finalizer runs. */
 void sr_push_all_tasks(lua_State *L, SrRuntime *rt) {
   uint32_t room = rt->live.top, expected = room - rt->live.count, count = 0;
   SrTask **tasks = (SrTask **)lua_newuserdatauv(L, (room + 1) * sizeof *tasks, 0);

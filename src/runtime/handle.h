@@ -37,7 +37,10 @@ void sr_set_name(lua_State *L, int index);
 
 /* Pushes what a parked task waits for: "semaphore", "task 'x'". [-0, +1, m] */
 void sr_push_waits_for(lua_State *L, SrTask *t);
-/* Pushes what tostring shows: "queue (3 items, 2 waiting)", and returns 1. `first` is of the ring of who waits. [-0, +1, m] */
+/*
+** Pushes what tostring shows, "queue (3 items, 2 waiting)", and returns 1. `first` is the first in the ring of those
+** who wait. [-0, +1, m]
+*/
 int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, const char *format, ...);
 
 #endif

@@ -14,13 +14,13 @@
 #include <stdatomic.h>
 #endif
 
-/* Instructions that other tasks than main may still run, and main if it has just been woken: most wait long before. */
+/* After Ctrl-C other tasks than main, and main if it was just woken, may run so many instructions: most wait before. */
 enum { GRACE = 10000000 };
 
 /*
-** Signals are the process's, and so is this list of the runs that have SIGINT, each perhaps in a thread of its own.
-** Only who holds the gate looks at it, and at is_told and is_nudged of the runs. SIGINT does not interrupt a thread
-** that holds the gate, so the handler may wait for it.
+** Signals belong to the process, and so does this list of the runs that have SIGINT, each perhaps in a thread of its
+** own. Only who holds the gate looks at the list, and at is_told and is_nudged of the runs. SIGINT does not interrupt a
+** thread that holds the gate, so the handler may wait for it.
 */
 static SrRuntime *owners;
 

@@ -15,11 +15,11 @@
 #include "runtime/tree.h"
 
 enum {
-  POLL_STEPS = 64,     /* steps after which I/O gets a look even if tasks are ready */
+  POLL_STEPS = 64,     /* after so many steps the loop looks at I/O even if tasks are ready */
   SWALLOW_LIMIT = 1000 /* cancellations that a task may swallow at the end of a run */
 };
 
-/* ... and this much time, in nanoseconds. */
+/* ... or after so many nanoseconds. */
 static const int64_t POLL_INTERVAL = 100000;
 
 /* How long a test waits at its end for what closes by itself, in nanoseconds of real time. */
@@ -196,7 +196,7 @@ static bool wake_settlers(SrRuntime *rt) {
 
 /* --- deadlock and Ctrl-C ---------------------------------------------------- */
 
-/* Allocates nothing. Cleanup may spawn more: those are closed in another pass. */
+/* Allocates nothing. Tasks that are spawned while others clean up are closed in another pass. */
 static void kill_all_but(lua_State *L, SrRuntime *rt, const SrTask *spared) {
   bool again = true;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
@@ -231,7 +231,7 @@ static bool is_stuck(const SrRuntime *rt) {
   return rt->ready.count == 0 && sr_clock_next(&rt->clock) == INT64_MAX && !uv_loop_alive(rt->loop.uv);
 }
 
-/* Main is told, unless a finalizer has woken somebody while the report was written. */
+/* Tells main that nothing can ever happen again, unless a finalizer has woken somebody while that was written. */
 static void tell_main(lua_State *L, SrRuntime *rt) {
   sr_protected(L, l_note_deadlock, 0, 0);
   if (is_stuck(rt)) {
@@ -242,7 +242,7 @@ static void tell_main(lua_State *L, SrRuntime *rt) {
   sr_anchor_set(L, &rt->main_task->object);
 }
 
-/* Main is told, once for each wait. If it is joining what cannot end, that is closed by force. */
+/* Main is told once for each wait. What it joins after that cannot end by itself, and is closed by force. */
 static void on_deadlock(lua_State *L, SrRuntime *rt) {
   SrTask *main_task = rt->main_task;
   if (main_task != NULL && main_task->future.outcome == SR_WOKEN) {

@@ -39,21 +39,22 @@ static void begin_wait(SrTask *t, const SrKind *kind, SrState state) {
   t->budget = SR_BUDGET;
 }
 
-static int suspend(lua_State *L, SrTask *t, const SrKind *kind, SrState state, lua_KFunction k, lua_KContext ctx) {
-  begin_wait(t, kind, state);
+/* The task goes on in `k` when it is resumed. To be returned. [-0, +0, v] */
+static int suspend(lua_State *L, lua_KFunction k, lua_KContext ctx) {
   return lua_yieldk(L, 0, ctx, k);
 }
 
 int sr_park_in(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k, lua_KContext ctx) {
   t->object = object;
-  return suspend(L, t, kind, SR_PARKED, k, ctx);
+  begin_wait(t, kind, SR_PARKED);
+  return suspend(L, k, ctx);
 }
 
 int sr_park_checked(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k, lua_KContext ctx) {
   t->object = object;
   begin_wait(t, kind, SR_PARKED);
   if (t->current->cause != NULL) sr_abort(t, SR_BY_CANCEL);
-  return lua_yieldk(L, 0, ctx, k);
+  return suspend(L, k, ctx);
 }
 
 int sr_park(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k) {
@@ -65,7 +66,8 @@ static const SrKind turn_kind = {.name = "its turn"};
 /* Goes to the end of the ready queue: every task that is ready now runs first. */
 int sr_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx) {
   sr_ready(t->rt, t);
-  return suspend(L, t, &turn_kind, SR_READY, k, ctx);
+  begin_wait(t, &turn_kind, SR_READY);
+  return suspend(L, k, ctx);
 }
 
 static int k_return(lua_State *L, int status, lua_KContext count) {

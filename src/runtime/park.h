@@ -128,12 +128,15 @@ int sr_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx);
 void sr_wake(SrTask *t);
 /* Ends a wait before its time; does nothing unless the task is parked. */
 void sr_abort(SrTask *t, SrOutcome outcome);
-/* The task will never continue: stops its wait, whatever that says. */
+/* Stops the wait of a task that will never continue, even if its kind would rather wait on. */
 void sr_give_up(SrTask *t);
 
 /* --- coroutines of tasks in the hands of others ------------------------------ */
 
-/* The coroutine of this task was not resumed by the runtime: ends its wait. False: lua_close has ended the task itself. */
+/*
+** The coroutine of this task was resumed, but not by the runtime: ends its wait. False if lua_close has ended the task
+** itself.
+*/
 bool sr_end_stray_wait(SrTask *t);
 /* Raises that a coroutine was resumed by hand. [-0, +0, v] */
 int sr_stray_error(lua_State *L);

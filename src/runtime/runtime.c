@@ -71,7 +71,7 @@ static void begin_run(lua_State *L, SrRuntime *rt, bool is_testing) {
   rt->is_running = true;
 }
 
-/* An array that has only empty places gives its memory back when a key of another kind makes it grow. */
+/* A table whose array has only empty places gives that memory back when a key of another kind makes it grow. */
 static void shrink_live(lua_State *L) {
   lua_pushboolean(L, 1);
   lua_setfield(L, lua_upvalueindex(SR_UP_LIVE), "shrink");
@@ -79,7 +79,7 @@ static void shrink_live(lua_State *L) {
   lua_setfield(L, lua_upvalueindex(SR_UP_LIVE), "shrink");
 }
 
-/* Lets go of what is kept in tables. If that fails the next run uses them as they are: nothing in them counts. */
+/* Lets go of what is kept in tables. If that fails the next run has them as they are: nothing in them counts. */
 static int l_renew_tables(lua_State *L) {
   new_table_at(L, &sr_idle_key, NULL);
   new_table_at(L, &sr_anchor_key, NULL);

@@ -105,7 +105,7 @@ static bool is_walked(const SrScope *top) {
   return top->cursor == NULL || top->cause != (top->cursor == top ? NULL : top);
 }
 
-/* What the last step has cancelled comes before the rest of the walk that it belongs to. */
+/* Puts what the last step has cancelled before the rest of the walk to which that step belongs. */
 static void take_fresh(SrRuntime *rt) {
   if (rt->walks.fresh == NULL) return;
   rt->walks.last_fresh->queued = rt->walks.first;
@@ -262,7 +262,7 @@ static void push_forgotten(lua_State *L, const SrBlock *block, const SrBlockOps 
   if (!sr_protected(L, l_describe_forgotten, 2, 1)) sr_push_memory_error(L);
 }
 
-/* Closes the blocks inside `outer`, and then `last` (may be NULL): all of that before anything can fail. */
+/* Closes the blocks inside `outer`, and then `last` (may be NULL). All of them are closed before anything can fail. */
 static bool close_down_to(lua_State *L, SrTask *t, const SrScope *outer, SrBlock *last) {
   const SrBlock *forgotten = NULL;
   const SrBlockOps *ops = NULL;

@@ -8,7 +8,7 @@
 ** asks one pointer. A shield hands nothing down.
 **
 ** A wait that is ended may cancel more: a gather cancels the tasks that it watches. How far that goes is up to the
-** user, so nothing here calls itself: what is to be walked through stands in a list that is linked through the scopes.
+** user, so nothing here calls itself. What is still to be walked through stands in a list, linked through the scopes.
 */
 #ifndef SR_SCOPE_H
 #define SR_SCOPE_H

@@ -66,7 +66,7 @@ static unsigned keep_used(SrRuntime *rt) {
   return count;
 }
 
-/* Forgets the names that nobody has any more. What it costs is shared by the names that come until the next time. */
+/* Forgets the names that nobody has any more. The limit is set so that the names to come share what that costs. */
 static void forget_unused(SrRuntime *rt) {
   SrSources *sources = &rt->places.sources;
   unsigned scopes = keep_used(rt);

@@ -9,7 +9,7 @@
 #include "runtime/handle.h"
 #include "runtime/place.h"
 
-/* Whether the function of this frame is one of the C functions of saros.core: the first upvalue of all is the runtime. */
+/* Whether the function of this frame is a C function of saros.core: the runtime is the first upvalue of all of them. */
 static bool is_own_function(lua_State *co, SrRuntime *rt, lua_Debug *ar) {
   if (!lua_checkstack(co, 2)) return false;
   lua_getinfo(co, "f", ar);

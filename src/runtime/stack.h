@@ -14,7 +14,7 @@ void sr_push_stack(lua_State *L, lua_State *co, int level);
 void sr_push_label(lua_State *L, int index);
 /* Pushes the stack of a task that has not ended from `level` on, and its label. [-0, +1, m] */
 void sr_push_stack_of(lua_State *L, SrTask *t, int level);
-/* Pushes the stack of L; if that is the running task's, with where it was spawned: the trace of a new error. [-0, +1, m] */
+/* Pushes the trace of a new error: the stack of L, and its label if it is the running task's. [-0, +1, m] */
 void sr_push_here(lua_State *L);
 /* Pushes "file:line" where a task is now. [-0, +1, m] */
 void sr_push_where(lua_State *L, SrTask *t);

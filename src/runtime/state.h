@@ -150,7 +150,10 @@ static inline SrScope *sr_next_scope(const SrScope *top, const SrScope *at, bool
 
 /* --- waiting ---------------------------------------------------------------- */
 
-/* A link between tasks that wait for each other. Zeroed before the first; what is in it belongs to who gives the next. */
+/*
+** A link between tasks that wait for each other. It is zeroed before the first one; apart from `task` it belongs to the
+** function that gives the next one.
+*/
 typedef struct SrLink {
   SrTask *task; /* at the other end, or NULL: there is none this time */
   const void *at;
@@ -170,7 +173,8 @@ typedef struct SrKind {
   const char *(*name_of)(const SrTask *t); /* where that is not the same for all of this kind; else NULL */
   /* Stop waiting. True: the task goes on at once; false: it is woken later, when what it joins has ended. */
   bool (*abort)(SrTask *t);
-  void (*give_up)(SrTask *t); /* stop waiting for good, the task will not go on; NULL: as sr_give_up says */
+  /* The task will never go on: stop waiting. NULL: abort does, or its place among the watchers is given up. */
+  void (*give_up)(SrTask *t);
   size_t ring; /* of sr_abort_in_ring: where in what the task waits for the ring begins in which it stands */
   /* The watched task or future has ended (only for waiters in SrFuture.watchers). Must not raise. */
   void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);

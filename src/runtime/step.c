@@ -83,8 +83,8 @@ static int push_call(lua_State *L, SrTask *t) {
 }
 
 /*
-** The coroutine of a task that has ended goes on with the next of this turn if that has not begun: most of what a
-** step costs is saved. Puts the next one at BODY_TASK; NULL if there is none. [-n, +0, -]
+** The coroutine of a task that has ended goes on with the next task of this turn if that is a new one, which saves
+** most of what a step costs. Puts the next one at BODY_TASK; returns NULL if there is none. [-n, +0, -]
 */
 static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
   bool may_go_on = rt->current == before && rt->ready.in_turn > 0 && rt->ready.count > 0;
@@ -103,8 +103,9 @@ static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
 }
 
 /*
-** The body is over, the coroutine goes on to other tasks: whatever hook it has is that of `base` again. If it is ours the last thing that the task did was to yield: its error takes the place of the results. Returns
-** how the task came out, as `status`. [-n, +n, m]
+** The body is over and the coroutine goes on to other tasks, so it gets the hook of `base` back, whatever hook it has.
+** If it has ours, the last thing that the task did was to yield: that error takes the place of its results. Returns how
+** the task came out, as `status`. [-n, +n, m]
 */
 static int drop_hook(lua_State *L, lua_State *base, int status) {
   bool is_stray = lua_gethook(L) == on_stray_yield;
@@ -150,7 +151,10 @@ int sr_l_body(lua_State *L) {
 
 /* --- step ------------------------------------------------------------------- */
 
-/* Gives a new task its coroutine, which is pushed too, and returns how much its body takes; 0: no memory. [-0, +(0|1), -] */
+/*
+** Gives a new task its coroutine, which is pushed too. Returns the number of arguments of its body, 0 if there is no
+** memory. [-0, +(0|1), -]
+*/
 static int attach(lua_State *L, SrTask *t) {
   if (!sr_coroutine_take(L, t->rt)) return 0;
   lua_State *co = lua_tothread(L, -1);
@@ -163,7 +167,7 @@ static int attach(lua_State *L, SrTask *t) {
   return BODY_HANDLER;
 }
 
-/* It cannot even begin. */
+/* There is no memory for its coroutine: the task fails before it has begun. */
 static void fail_to_start(lua_State *L, SrTask *t) {
   sr_push_memory_error(L);
   sr_finish_task(L, t, sr_l_end_task);
@@ -188,7 +192,7 @@ static void refuse_yield(SrTask *t, int count) {
   t->waiter.kind = &stray_kind;
 }
 
-/* The coroutine is on top of L unless its task was parked, or is now, for then the handle holds it. */
+/* The coroutine stands on top of L during the step, unless its task has been parked: then the handle holds it. */
 void sr_step(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
   int count = 0;

@@ -10,7 +10,7 @@
 #include "runtime/cancel.h"
 #include "runtime/chain.h"
 #include "runtime/handle.h"
-#include "runtime/place.h"
+#include "runtime/origin.h"
 #include "runtime/stack.h"
 
 void sr_push_task_trace(lua_State *L, int index) {
@@ -31,47 +31,6 @@ void sr_push_task_trace(lua_State *L, int index) {
 }
 
 /* --- the chain across tasks ------------------------------------------------- */
-
-/*
-** The origin of the error that is under way in a task: a list of these. Kept by task, so an error
-** that passes a wait_for keeps its first trace.
-*/
-enum {
-  ORIGIN_ERROR = 1,
-  ORIGIN_TRACE,   /* as sr_push_trace_text takes it */
-  ORIGIN_SOURCE,  /* the task in which it arose, if that is another one */
-  ORIGIN_IS_FRESH /* it has just come from another task: the trace lacks this one */
-};
-
-/* Takes the values of an origin, from `first` on. */
-static void set_origin(lua_State *L, SrTask *t, int first) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_origin_key);
-  sr_push_task(L, t);
-  lua_createtable(L, ORIGIN_IS_FRESH, 0);
-  for (int i = ORIGIN_ERROR; i <= ORIGIN_IS_FRESH; i++) {
-    lua_pushvalue(L, first + i - 1);
-    lua_rawseti(L, -2, i);
-  }
-  lua_rawset(L, -3);
-  lua_settop(L, first);
-}
-
-/* Pushes trace, source and is_fresh if the origin of task `t` is that of the error at `error`; else nothing. */
-static bool get_origin(lua_State *L, SrTask *t, int error) {
-  int top = lua_gettop(L);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_origin_key);
-  sr_push_task(L, t);
-  lua_rawget(L, -2);
-  lua_replace(L, -2);
-  if (!lua_istable(L, -1)) return lua_settop(L, top), false;
-  lua_rawgeti(L, -1, ORIGIN_ERROR);
-  bool same = lua_rawequal(L, -1, error);
-  lua_pop(L, 1);
-  if (!same) return lua_settop(L, top), false;
-  for (int i = ORIGIN_TRACE; i <= ORIGIN_IS_FRESH; i++) lua_rawgeti(L, top + 1, i);
-  lua_remove(L, top + 1);
-  return true;
-}
 
 /* Traces do not become longer than about this: an error may be raised anew in any number of tasks. */
 enum { TRACE_LIMIT = 32768 };
@@ -109,7 +68,7 @@ static void set_traceback(lua_State *L, int error) {
   lua_rawset(L, error);
 }
 
-/* Cuts off who awaited: of an error that is raised anew, or comes to somebody else. [-1, +1, m] */
+/* Cuts off those who awaited: the error on whose trace they stand is raised anew, or comes to others. [-1, +1, m] */
 static void cut_chain(lua_State *L) {
   const char *text = lua_tostring(L, -1), *chain = strstr(text, sr_awaited_by);
   if (chain == NULL) return;
@@ -128,8 +87,8 @@ static void push_left_trace(lua_State *L, int error, int index) {
 }
 
 /*
-** An Error object says at once by whom it was awaited, as `traceback`. Several may await the same task, and get the
-** same error: then it tells of the last of them.
+** The `traceback` of an Error object says at once who awaited it. If several tasks await the same one they get the same
+** error, which tells of the last of them.
 */
 void sr_note_origin(lua_State *L, SrTask *t, int index) {
   int error = lua_gettop(L);
@@ -145,39 +104,27 @@ void sr_note_origin(lua_State *L, SrTask *t, int index) {
     is_fresh = false;
   }
   sr_push_failure_source(L, index);
-  lua_pushboolean(L, is_fresh);
-  set_origin(L, t, error);
+  sr_push_origin(L, error, is_fresh);
+  sr_keep_origin(L, t);
 }
 
 void sr_push_source(lua_State *L, SrTask *t) {
-  int top = lua_gettop(L);
-  if (get_origin(L, t, top)) {
-    lua_pop(L, 1);
-    lua_replace(L, top + 1);
+  if (sr_find_origin(L, t, lua_gettop(L))) {
+    sr_get_origin(L, lua_gettop(L), SR_ORIGIN_SOURCE);
+    lua_replace(L, -2);
   } else
     lua_pushnil(L);
 }
 
-void sr_take_origin(lua_State *L, SrTask *t) {
-  if (get_origin(L, t, lua_gettop(L)))
-    lua_pop(L, 1);
-  else {
-    lua_pushnil(L);
-    lua_pushnil(L);
-  }
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_origin_key);
-  sr_push_task(L, t);
-  lua_pushnil(L);
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
-}
+/* The frame of the handler. */
+enum { HANDLER_ERROR = 1, HANDLER_ORIGIN };
 
 /*
-** Pushes the trace of the error at index 1, which task `t` has raised. Of an Error object that is its `traceback`; if
-** it was not made in this task, the place where it is raised stands below.
+** Pushes the trace of the error at HANDLER_ERROR, which task `t` has raised. That of an Error object is its
+** `traceback`; if it was not made in this task, the place where it is raised is added.
 */
 static void push_arisen(lua_State *L, SrTask *t) {
-  if (!push_traceback(L, 1)) {
+  if (!push_traceback(L, HANDLER_ERROR)) {
     sr_push_stack_of(L, t, 1);
     return;
   }
@@ -187,27 +134,33 @@ static void push_arisen(lua_State *L, SrTask *t) {
   bool is_of_task = strstr(lua_tostring(L, -3), lua_tostring(L, -1)) != NULL;
   lua_pop(L, 2);
   if (!is_of_task) add_stack(L, t, 1, "\nraised in:\n");
-  set_traceback(L, 1);
+  set_traceback(L, HANDLER_ERROR);
+}
+
+/* The error has just come from another task, which this one awaited: its trace goes on with this one. [-0, +0, m] */
+static void add_awaiting(lua_State *L, SrTask *t) {
+  sr_get_origin(L, HANDLER_ORIGIN, SR_ORIGIN_TRACE);
+  sr_push_stack_of(L, t, 1);
+  sr_add_link(L, lua_gettop(L) - 1);
+  sr_set_origin(L, HANDLER_ORIGIN, SR_ORIGIN_TRACE);
+  lua_pushboolean(L, false);
+  sr_set_origin(L, HANDLER_ORIGIN, SR_ORIGIN_IS_FRESH);
 }
 
 int sr_l_handler(lua_State *L) {
   SrTask *t = sr_rt(L)->current;
   uint64_t serial;
-  lua_settop(L, 1);
-  if (t == NULL || t->co != L || sr_is_own_cancel(L, 1, t, &serial)) return 1;
-  if (!get_origin(L, t, 1)) {
+  lua_settop(L, HANDLER_ERROR);
+  if (t == NULL || t->co != L || sr_is_own_cancel(L, HANDLER_ERROR, t, &serial)) return 1;
+  if (!sr_find_origin(L, t, HANDLER_ERROR)) {
     push_arisen(L, t);
     lua_pushnil(L);
-    lua_pushboolean(L, 0);
-    set_origin(L, t, 1);
-  } else if (lua_toboolean(L, 4)) {
-    sr_push_stack_of(L, t, 1);
-    sr_add_link(L, 2);
-    lua_pushboolean(L, 0);
-    lua_replace(L, 4);
-    lua_settop(L, 4);
-    set_origin(L, t, 1);
+    sr_push_origin(L, HANDLER_ERROR, false);
+    sr_keep_origin(L, t);
+  } else {
+    sr_get_origin(L, HANDLER_ORIGIN, SR_ORIGIN_IS_FRESH);
+    if (lua_toboolean(L, -1)) add_awaiting(L, t);
   }
-  lua_settop(L, 1);
+  lua_settop(L, HANDLER_ERROR);
   return 1;
 }

@@ -15,8 +15,6 @@ void sr_push_task_trace(lua_State *L, int index);
 void sr_note_origin(lua_State *L, SrTask *t, int index);
 /* Pushes the task from which the error on top came to task `t`, or nil. [-0, +1, -] */
 void sr_push_source(lua_State *L, SrTask *t);
-/* Pushes trace and source of the error on top in task `t` (or two nils), and forgets them. [-0, +2, -] */
-void sr_take_origin(lua_State *L, SrTask *t);
 /* The message handler of task bodies: SR_UP_HANDLER. */
 int sr_l_handler(lua_State *L);
 

@@ -54,7 +54,7 @@ static const SrScope *next_scope(const SrScope *root, const SrScope *at, int *de
   return NULL;
 }
 
-/* Tasks that stand further inside are shown at this depth, with their own in front. */
+/* Tasks that stand further inside are indented no more than this; their depth is told in front. */
 enum { MAX_INDENT = 50 };
 
 static void add_indent(luaL_Buffer *buffer, int depth) {
@@ -73,7 +73,7 @@ typedef struct Leaf {
 
 /*
 ** Pushes an array of all tasks, parents first, and a list that anchors them; returns how many. Describing them runs
-** finalizers, which change the tree: so it is walked before. Blocks are seen through. [-0, +2, m]
+** finalizers, which change the tree, so it is walked before. Blocks do not count. [-0, +2, m]
 */
 static size_t push_leaves(lua_State *L, const SrRuntime *rt, Leaf **leaves) {
   size_t room = rt->live.top, count = 0;
@@ -151,7 +151,7 @@ void sr_add_rest(lua_State *L, const char *separator, lua_Integer count) {
   sr_add_text(L, separator);
 }
 
-/* Adds a task that waits for what the text on top says to the list below, and to the text below that. */
+/* The text on top says what the task waits for: adds it to the list below that, and to the text below the list. */
 static void add_waiting(lua_State *L, SrTask *t, lua_Integer number) {
   int what = lua_gettop(L), list = what - 1, text = what - 2;
   sr_push_waiting(L, t, lua_tostring(L, what));

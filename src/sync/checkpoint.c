@@ -2,8 +2,6 @@
 /* checkpoint: the beginning of an await that is written in Lua. */
 #include "sync/sync.h"
 
-#include "runtime/error.h"
-
 /*
 ** checkpoint(name): an await, of that name in messages, for what is there already. Raises where nobody
 ** can wait and if the task is cancelled; now and then it gives the others a turn.

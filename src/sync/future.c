@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Future: the bridge from callback code to tasks. See SrFuture in runtime/task.h. */
+/* Future: the bridge from callback code to tasks. See SrFuture in runtime/state.h. */
 #include "sync/sync.h"
 
 static SrFuture *check_future(lua_State *L, const char *function) {
