@@ -22,10 +22,10 @@ local answers = {
 
 -- What a server may do to a connection that idles.
 local doings = {
-  ["an answer"] = { { "send", EVIL } },
+  ["a response"] = { { "send", EVIL } },
   ["a single byte"] = { { "send", "x" } },
   ["a lot of them"] = { { "send", EVIL:rep(100) } },
-  ["an answer and its end"] = { { "send", EVIL }, { "close" } },
+  ["a response and its end"] = { { "send", EVIL }, { "close" } },
   ["its end"] = { { "close" } },
   ["a reset"] = { { "reset" } },
 }

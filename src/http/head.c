@@ -11,7 +11,7 @@
 /* A head larger than this is no head. */
 #define HEAD_BOUND 262144
 
-static void start(SrHead *head, const char *line, size_t length) {
+static void start(SrHttpHead *head, const char *line, size_t length) {
   const char *blank = memchr(line, ' ', length);
   size_t left = blank != NULL ? length - (size_t)(blank - line) : 0;
   head->status = 0;
@@ -31,8 +31,8 @@ static const char *value_of(const char *name, size_t size, const char *line, siz
 
 #define VALUE_OF(name, line, length) value_of(name, sizeof(name) - 1, line, length)
 
-/* Two answers to where the body ends are two answers: a proxy may have believed the other one. */
-static int add_length(SrHead *head, const char *value, size_t size) {
+/* Where a body ends is said once, or else a proxy may have believed the other one. */
+static int add_length(SrHttpHead *head, const char *value, size_t size) {
   int64_t length = 0;
   size_t i = 0;
   while (i < size && (value[i] == ' ' || value[i] == '\t')) i++;
@@ -71,7 +71,7 @@ static int has_bare_return(const char *line, size_t length) {
 ** Whether the line adds to what says where the body ends in a way that libcurl does not see: with blanks before its
 ** colon, or as the second line of its value.
 */
-static int hides_size(const SrHead *head, const char *line, size_t length) {
+static int hides_size(const SrHttpHead *head, const char *line, size_t length) {
   const char *rest = NULL;
   char first = (char)(line[0] | 32);
   if (line[0] == ' ' || line[0] == '\t') return head->sizing;
@@ -81,7 +81,7 @@ static int hides_size(const SrHead *head, const char *line, size_t length) {
 }
 
 /* Looks at the few headers that matter here. False: contradictory lengths. */
-static int look_at(SrHead *head, const char *line, size_t length) {
+static int look_at(SrHttpHead *head, const char *line, size_t length) {
   const char *value;
   char first = (char)(line[0] | 32);
   head->sizing = 0;
@@ -99,25 +99,25 @@ static int look_at(SrHead *head, const char *line, size_t length) {
   return add_length(head, value, length - (size_t)(value - line));
 }
 
-static const SrHeadFault too_large = {"ETOOLARGE", "the response headers are too large"};
+static const SrHttpFault too_large = {"ETOOLARGE", "the response headers are too large"};
 
-const SrHeadFault *sr_head_foresee(SrHead *head, const char *piece, size_t length) {
-  static const SrHeadFault folded = {"EPROTO", "a folded line before all headers"};
+const SrHttpFault *sr_http_head_foresee(SrHttpHead *head, const char *piece, size_t length) {
+  static const SrHttpFault folded = {"EPROTO", "a folded line before all headers"};
   int begins = !head->within;
   if (length == 0) return NULL;
   head->within = piece[length - 1] != '\n';
   return begins && !head->fields && (piece[0] == ' ' || piece[0] == '\t') ? &folded : NULL;
 }
 
-const SrHeadFault *sr_head_trail(SrHead *head, size_t length) {
+const SrHttpFault *sr_http_head_trail(SrHttpHead *head, size_t length) {
   head->trailed += length;
   return head->trailed > HEAD_BOUND ? &too_large : NULL;
 }
 
 /* Of a switch of protocols, which has no end, nothing more would come that libcurl or we could read. */
-static const SrHeadFault *end(SrHead *head) {
-  static const SrHeadFault status = {"EPROTO", "the answer has no valid status line"};
-  static const SrHeadFault switches = {"EPROTO",
+static const SrHttpFault *end(SrHttpHead *head) {
+  static const SrHttpFault status = {"EPROTO", "the response has no valid status line"};
+  static const SrHttpFault switches = {"EPROTO",
                                        "the server switches to another protocol (101), which is not supported"};
   head->ended = 1;
   if (head->chunked) head->length = -1; /* the chunks say where it ends, whatever else was said */
@@ -125,11 +125,11 @@ static const SrHeadFault *end(SrHead *head) {
   return head->status >= 100 ? NULL : &status;
 }
 
-const SrHeadFault *sr_head_add(SrHead *head, const char *line, size_t length) {
-  static const SrHeadFault lengths = {"EPROTO", "contradictory Content-Length"};
-  static const SrHeadFault returns = {"EPROTO", "a bare CR in the headers"};
-  static const SrHeadFault hidden = {"EPROTO", "a malformed Content-Length or Transfer-Encoding"};
-  static const SrHeadFault memory = {"ENOMEM", "not enough memory"};
+const SrHttpFault *sr_http_head_add(SrHttpHead *head, const char *line, size_t length) {
+  static const SrHttpFault lengths = {"EPROTO", "contradictory Content-Length"};
+  static const SrHttpFault returns = {"EPROTO", "a bare CR in the headers"};
+  static const SrHttpFault hidden = {"EPROTO", "a malformed Content-Length or Transfer-Encoding"};
+  static const SrHttpFault memory = {"ENOMEM", "not enough memory"};
   if (length == 0) return NULL;
   if (has_bare_return(line, length)) return &returns;
   head->total += length;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** The head of an answer, line by line as libcurl brings it: what C has to know of it, and all of it
+** The head of a response, line by line as libcurl brings it: what C has to know of it, and all of it
 ** for Lua.
 */
 #ifndef SR_HTTP_HEAD_H
@@ -11,7 +11,7 @@
 #include "base/buffer.h"
 #include "http/decoder.h"
 
-typedef struct SrHead {
+typedef struct SrHttpHead {
   int status;            /* 0 before the status line */
   int64_t length;        /* Content-Length, -1 without one */
   SrCodings codings;     /* Content-Encoding */
@@ -25,23 +25,23 @@ typedef struct SrHead {
   size_t total;          /* bytes of this head and of those before it */
   SrBuffer lines;        /* status line and header lines */
   size_t trailed;        /* bytes that came behind the body */
-} SrHead;
+} SrHttpHead;
 
 /* What is wrong with a head. */
-typedef struct SrHeadFault {
+typedef struct SrHttpFault {
   const char *code, *message;
-} SrHeadFault;
+} SrHttpFault;
 
 /*
 ** To be asked of each piece of a line before libcurl takes note of the line. NULL, or what is wrong with it: libcurl
 ** 7.88 adds a folded line to the header before it, even where that was freed with a former head.
 */
-const SrHeadFault *sr_head_foresee(SrHead *head, const char *piece, size_t length);
+const SrHttpFault *sr_http_head_foresee(SrHttpHead *head, const char *piece, size_t length);
 
 /* Takes note of the next line behind the body. NULL, or what is wrong with it. */
-const SrHeadFault *sr_head_trail(SrHead *head, size_t length);
+const SrHttpFault *sr_http_head_trail(SrHttpHead *head, size_t length);
 
 /* Takes the next line; a status line begins a new head. NULL, or what is wrong with it. */
-const SrHeadFault *sr_head_add(SrHead *head, const char *line, size_t length);
+const SrHttpFault *sr_http_head_add(SrHttpHead *head, const char *line, size_t length);
 
 #endif

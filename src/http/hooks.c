@@ -9,53 +9,53 @@
 
 #include <math.h>
 
-#include "http/answer.h"
+#include "http/response.h"
 
 /* So many bytes of body wait for a slow reader, and what libcurl reads at once, before the sender is held back. */
 #define BODY_BOUND 65536
 
 /* Ends the transfer from within a callback: libcurl reports the refusal as done, and this was the cause. */
-static size_t refuse(SrTransfer *transfer, const char *code, const char *message) {
-  sr_failure_set(&transfer->failure, "FetchError", code, message);
+static size_t refuse(SrHttpTransfer *transfer, const char *code, const char *message) {
+  sr_http_failure_set(&transfer->failure, "FetchError", code, message);
   return 0;
 }
 
-void sr_transfer_finish_head(SrTransfer *transfer) {
+void sr_http_transfer_finish_head(SrHttpTransfer *transfer) {
   transfer->head_done = 1;
   transfer->coded = (unsigned char)sr_codings_any(&transfer->head.codings);
-  transfer->head_at = sr_saros->now(transfer->pool->runtime);
-  sr_transfer_wake(transfer, SR_AWAITS_HEAD);
-  sr_transfer_look_for_early_end(transfer);
+  transfer->head_at = sr_http_saros->now(transfer->pool->runtime);
+  sr_http_transfer_wake(transfer, SR_HTTP_AWAITS_HEAD);
+  sr_http_transfer_look_for_early_end(transfer);
 }
 
 /* libcurl asks without the body first, and sends it whether it is challenged or not. */
-static int is_of_question(const SrTransfer *transfer) {
-  const SrPlan *plan = transfer->plan;
+static int is_of_question(const SrHttpTransfer *transfer) {
+  const SrHttpRequest *request = transfer->request;
   if (!transfer->digest) return 0;
-  return transfer->head.status == 401 || (transfer->head.status < 300 && (plan->body != NULL || plan->streamed));
+  return transfer->head.status == 401 || (transfer->head.status < 300 && (request->body != NULL || request->streamed));
 }
 
-/* An upload that has nothing to send was not to be hurried; the answer, which has begun, is. False: no memory. */
-static int end_head(SrTransfer *transfer) {
+/* An upload that has nothing to send was not to be hurried; the response, which has begun, is. False: no memory. */
+static int end_head(SrHttpTransfer *transfer) {
   if (transfer->head.status < 200) return 1;
   if (is_of_question(transfer)) {
-    transfer->digest = 0; /* the next answer is final */
+    transfer->digest = 0; /* the next response is final */
     transfer->sends = 0;
     return 1;
   }
-  int was_starved = sr_transfer_is_starved(transfer);
-  sr_transfer_finish_head(transfer);
-  return !was_starved || sr_transfer_try_arm(transfer);
+  int was_starved = sr_http_transfer_is_starved(transfer);
+  sr_http_transfer_finish_head(transfer);
+  return !was_starved || sr_http_transfer_try_arm(transfer);
 }
 
 static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   size_t length = size * count;
   if (!transfer->open) return length;
-  sr_transfer_touch(transfer);
+  sr_http_transfer_touch(transfer);
   int is_trailer = transfer->head_done;
-  const SrHeadFault *fault =
-      is_trailer ? sr_head_trail(&transfer->head, length) : sr_head_add(&transfer->head, line, length);
+  const SrHttpFault *fault =
+      is_trailer ? sr_http_head_trail(&transfer->head, length) : sr_http_head_add(&transfer->head, line, length);
   if (fault != NULL) return refuse(transfer, fault->code, fault->message);
   if (transfer->head.ended && !is_trailer && !end_head(transfer))
     return refuse(transfer, "ENOMEM", "not enough memory");
@@ -63,23 +63,24 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
 }
 
 /* Enough waits for the reader, and not all has come. */
-static int is_sated(const SrTransfer *transfer) {
-  return !transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND && !sr_answer_is_whole(transfer);
+static int is_sated(const SrHttpTransfer *transfer) {
+  return !transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND &&
+         !sr_http_response_is_whole(transfer);
 }
 
 /*
 ** libcurl gives the rest of what it has read and then stops. Told to pause in one direction it would read once more
 ** (7.88), so it has to be both: while the request leaves, the next piece is refused instead, and so held back.
 */
-static void hold(SrTransfer *transfer) {
-  if (transfer->paused || !is_sated(transfer) || sr_transfer_is_sending(transfer)) return;
+static void hold(SrHttpTransfer *transfer) {
+  if (transfer->paused || !is_sated(transfer) || sr_http_transfer_is_sending(transfer)) return;
   transfer->paused = 1;
-  curl_easy_pause(transfer->channel->easy, CURLPAUSE_ALL);
+  curl_easy_pause(transfer->easy->handle, CURLPAUSE_ALL);
 }
 
 /* Of a body that becomes too large, too, there is what came before it did. False: it ends here. */
-static int take(SrTransfer *transfer, const char *bytes, size_t length) {
-  curl_off_t room = transfer->coded ? (curl_off_t)length : transfer->plan->max_body - transfer->received;
+static int take(SrHttpTransfer *transfer, const char *bytes, size_t length) {
+  curl_off_t room = transfer->coded ? (curl_off_t)length : transfer->request->max_body - transfer->received;
   size_t count = (curl_off_t)length > room ? (size_t)room : length;
   if (!sr_buffer_append(&transfer->body, bytes, count)) return (int)refuse(transfer, "ENOMEM", "not enough memory");
   transfer->received += (curl_off_t)count;
@@ -87,7 +88,7 @@ static int take(SrTransfer *transfer, const char *bytes, size_t length) {
   return 1;
 }
 
-static int take_chunks(SrTransfer *transfer, const char *bytes, size_t length) {
+static int take_chunks(SrHttpTransfer *transfer, const char *bytes, size_t length) {
   SrPiece piece = {bytes, length};
   while (piece.left > 0) {
     const char *data;
@@ -101,67 +102,67 @@ static int take_chunks(SrTransfer *transfer, const char *bytes, size_t length) {
 }
 
 /* One block for all that may come before it is read, if that is known. */
-static void reserve(SrTransfer *transfer, size_t length) {
+static void reserve(SrHttpTransfer *transfer, size_t length) {
   curl_off_t expected = transfer->head.length;
   if (transfer->body.data == NULL && expected > (curl_off_t)length)
     sr_buffer_reserve(&transfer->body, expected < BODY_BOUND ? (size_t)expected : BODY_BOUND);
 }
 
 /* Lines of a head come here first, and then to on_head. */
-static size_t foresee(SrTransfer *transfer, const char *piece, size_t length) {
-  const SrHeadFault *fault = sr_head_foresee(&transfer->head, piece, length);
+static size_t foresee(SrHttpTransfer *transfer, const char *piece, size_t length) {
+  const SrHttpFault *fault = sr_http_head_foresee(&transfer->head, piece, length);
   return fault == NULL ? length : refuse(transfer, fault->code, fault->message);
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   size_t length = size * count;
   if (!transfer->open) return length; /* it was held back until nobody wanted it */
-  if (!transfer->head_done && !transfer->plan->extras.digest) return foresee(transfer, bytes, length);
-  if (!transfer->head_done) sr_transfer_finish_head(transfer);
+  if (!transfer->head_done && !transfer->request->extras.digest) return foresee(transfer, bytes, length);
+  if (!transfer->head_done) sr_http_transfer_finish_head(transfer);
   if (!transfer->paused && is_sated(transfer)) {
     transfer->paused = 1;
     return CURL_WRITEFUNC_PAUSE;
   }
-  sr_transfer_touch(transfer);
+  sr_http_transfer_touch(transfer);
   reserve(transfer, length);
   if (!(transfer->head.chunked ? take_chunks : take)(transfer, bytes, length)) return 0;
   hold(transfer);
-  if (sr_buffer_length(&transfer->body) > 0) sr_transfer_wake(transfer, SR_AWAITS_DATA);
-  sr_transfer_look_for_early_end(transfer);
+  if (sr_buffer_length(&transfer->body) > 0) sr_http_transfer_wake(transfer, SR_HTTP_AWAITS_DATA);
+  sr_http_transfer_look_for_early_end(transfer);
   return length;
 }
 
 static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   if (transfer->upload == NULL) return CURL_READFUNC_PAUSE; /* it was stopped */
-  sr_transfer_touch(transfer);
-  return sr_upload_take(transfer->upload, out, size * count);
+  sr_http_transfer_touch(transfer);
+  return sr_http_upload_take(transfer->upload, out, size * count);
 }
 
 /*
 ** libcurl would send any request again on a connection that turned out dead, and by HTTP/1.1 if the server asks for
-** that, even in the midst of an answer.
+** that, even in the midst of a response.
 */
 static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   (void)peer, (void)own, (void)peer_port, (void)own_port;
-  if (transfer->head_done || transfer->sends++ >= transfer->plan->sends) return CURL_PREREQFUNC_ABORT;
+  if (transfer->head_done || transfer->sends++ >= transfer->request->sends) return CURL_PREREQFUNC_ABORT;
   transfer->connected = 1;
-  sr_transfer_touch(transfer);
-  if (transfer->plan->limits.read == HUGE_VAL || sr_transfer_try_arm(transfer)) return CURL_PREREQFUNC_OK;
+  sr_http_transfer_touch(transfer);
+  if (transfer->request->limits.read == HUGE_VAL || sr_http_transfer_try_arm(transfer)) return CURL_PREREQFUNC_OK;
   refuse(transfer, "ENOMEM", "not enough memory");
   return CURL_PREREQFUNC_ABORT;
 }
 
 static int on_progress(void *ctx, curl_off_t to_come, curl_off_t received, curl_off_t to_send, curl_off_t sent) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   (void)to_come, (void)received, (void)to_send;
   if (transfer != NULL && sent != transfer->sent) {
     transfer->sent = sent;
-    sr_transfer_touch(transfer);
+    sr_http_transfer_touch(transfer);
   }
   return 0;
 }
 
-const SrHooks sr_transfer_hooks = {on_head, on_body, on_wanted, on_connected, on_progress};
+const SrHttpHooks sr_http_transfer_hooks = {on_head, on_body, on_wanted, on_connected, on_progress};

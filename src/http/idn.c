@@ -18,7 +18,7 @@ static int convert(const char *host, char **ascii) {
   return idn2_to_ascii_8z(host, ascii, IDN2_NFC_INPUT | IDN2_TRANSITIONAL);
 }
 
-int sr_idn_to_ascii(lua_State *L) {
+int sr_http_idn_to_ascii(lua_State *L) {
   char *ascii = NULL;
   int result = convert(luaL_checkstring(L, 1), &ascii);
   if (result == IDN2_MALLOC) return luaL_error(L, "not enough memory");
@@ -36,7 +36,7 @@ int sr_idn_to_ascii(lua_State *L) {
 
 #else
 
-int sr_idn_to_ascii(lua_State *L) {
+int sr_http_idn_to_ascii(lua_State *L) {
   lua_pushnil(L);
   lua_pushliteral(L, "saros was built without libidn2");
   return 2;

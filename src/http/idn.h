@@ -11,6 +11,6 @@
 #include <lua.h>
 
 /* to_ascii(host): the host, which is UTF-8, as browsers ask for it ("xn--..."); or nil and why not. [-1, +1|2, v] */
-int sr_idn_to_ascii(lua_State *L);
+int sr_http_idn_to_ascii(lua_State *L);
 
 #endif

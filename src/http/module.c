@@ -9,11 +9,11 @@
 #include "base/resident.h"
 #include "http/body.h"
 #include "http/codec.h"
-#include "http/exchange.h"
+#include "http/send.h"
 #include "http/file.h"
 #include "http/idn.h"
 #include "http/lookup.h"
-#include "http/plan.h"
+#include "http/request.h"
 #include "http/pool.h"
 #include "http/suffix.h"
 #include "http/upload.h"
@@ -27,7 +27,7 @@
 
 /*
 ** glibc gives the end of its heap back whenever 128 KiB are free there. That is in nearly every turn
-** where many answers end at once, or a body comes in pieces, and the next turn pays for it in page
+** where many responses end at once, or a body comes in pieces, and the next turn pays for it in page
 ** faults. It waits for more once it has seen a large block come and go, as it has in most programs.
 */
 static void settle_heap(void) {
@@ -39,32 +39,32 @@ SAROS_EXPORT int luaopen_saros_http_core(lua_State *L);
 
 /* [-0, +1, v] */
 int luaopen_saros_http_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"pool", sr_pool_new},
-                                       {"compile", sr_plan_compile},
-                                       {"send", sr_exchange_send},
-                                       {"upload", sr_upload_new},
-                                       {"open", sr_file_open},
-                                       {"create", sr_file_create},
-                                       {"target", sr_file_target},
-                                       {"rename", sr_file_rename},
-                                       {"remove", sr_file_remove},
-                                       {"error_name", sr_file_error_name},
-                                       {"is_public_suffix", sr_suffix_is_public},
-                                       {"is_address", sr_lookup_is_address},
-                                       {"to_ascii", sr_idn_to_ascii},
+  static const luaL_Reg functions[] = {{"pool", sr_http_pool_new},
+                                       {"prepare", sr_http_request_prepare},
+                                       {"send", sr_http_send},
+                                       {"upload", sr_http_upload_new},
+                                       {"open", sr_http_file_open},
+                                       {"create", sr_http_file_create},
+                                       {"target", sr_http_file_target},
+                                       {"rename", sr_http_file_rename},
+                                       {"remove", sr_http_file_remove},
+                                       {"error_name", sr_http_file_error_name},
+                                       {"is_public_suffix", sr_http_suffix_is_public},
+                                       {"is_address", sr_http_lookup_is_address},
+                                       {"to_ascii", sr_http_idn_to_ascii},
                                        {NULL, NULL}};
   sr_stay_loaded();
-  sr_saros = saros_open(L);
+  sr_http_saros = saros_open(L);
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl could not be initialised");
   settle_heap();
-  sr_plan_open(L);
-  sr_pool_open(L);
-  sr_body_open(L);
-  sr_upload_open(L);
+  sr_http_request_open(L);
+  sr_http_pool_open(L);
+  sr_http_body_open(L);
+  sr_http_upload_open(L);
   luaL_newlib(L, functions);
   lua_pushstring(L, sr_codec_names());
   lua_setfield(L, -2, "encodings");
-  lua_pushliteral(L, SR_USER_AGENT);
+  lua_pushliteral(L, SR_HTTP_USER_AGENT);
   lua_setfield(L, -2, "user_agent");
   return 1;
 }

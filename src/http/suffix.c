@@ -27,7 +27,7 @@ static int is_public(const char *domain) {
 
 #endif
 
-int sr_suffix_is_public(lua_State *L) {
+int sr_http_suffix_is_public(lua_State *L) {
   lua_pushboolean(L, is_public(luaL_checkstring(L, 1)));
   return 1;
 }

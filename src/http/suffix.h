@@ -8,6 +8,6 @@
 #include <lua.h>
 
 /* is_public_suffix(domain): whether anybody can register a name below it. [-1, +1, v] */
-int sr_suffix_is_public(lua_State *L);
+int sr_http_suffix_is_public(lua_State *L);
 
 #endif

@@ -24,58 +24,58 @@ static int abort_upload(saros_wait *wait) {
 
 static const saros_kind upload_kind = {"http upload", abort_upload};
 
-SrUpload *sr_upload_test(lua_State *L, int index) {
+SrHttpUpload *sr_http_upload_test(lua_State *L, int index) {
   return lua_isnoneornil(L, index) ? NULL : luaL_checkudata(L, index, UPLOAD_TYPE);
 }
 
-size_t sr_upload_take(SrUpload *upload, char *out, size_t size) {
+size_t sr_http_upload_take(SrHttpUpload *upload, char *out, size_t size) {
   size_t length = sr_buffer_length(&upload->bytes);
   upload->wanted = 1;
   if (length > size) length = size;
   if (length > 0) memcpy(out, sr_buffer_front(&upload->bytes), length);
   sr_buffer_take(&upload->bytes, length);
-  if (sr_buffer_length(&upload->bytes) <= UPLOAD_BOUND / 2) sr_saros->wake(&upload->wait);
+  if (sr_buffer_length(&upload->bytes) <= UPLOAD_BOUND / 2) sr_http_saros->wake(&upload->wait);
   if (length > 0 || upload->ended) return length;
   upload->starved = 1;
   return CURL_READFUNC_PAUSE;
 }
 
-void sr_upload_stop(SrUpload *upload) {
+void sr_http_upload_stop(SrHttpUpload *upload) {
   upload->over = 1;
   upload->starved = 0;
   upload->transfer = NULL;
   sr_buffer_free(&upload->bytes);
-  sr_saros->wake(&upload->wait);
+  sr_http_saros->wake(&upload->wait);
 }
 
 /* --- what the body's task calls -------------------------------------------- */
 
-static SrUpload *check_upload(lua_State *L) {
+static SrHttpUpload *check_upload(lua_State *L) {
   return luaL_checkudata(L, 1, UPLOAD_TYPE);
 }
 
 /* upload:wait() waits until bytes are wanted; false: they never will be (any more). [-1, +1, v] */
 static int k_wait(lua_State *L, int status, lua_KContext ctx) {
-  SrUpload *upload = (SrUpload *)ctx;
+  SrHttpUpload *upload = (SrHttpUpload *)ctx;
   (void)status;
-  if (sr_saros->aborted(L) || sr_saros->cancelled(L)) return sr_saros->raise(L);
-  if (!upload->wanted && !upload->over) return sr_saros->park(L, &upload->wait, &upload_kind, k_wait, ctx);
+  if (sr_http_saros->aborted(L) || sr_http_saros->cancelled(L)) return sr_http_saros->raise(L);
+  if (!upload->wanted && !upload->over) return sr_http_saros->park(L, &upload->wait, &upload_kind, k_wait, ctx);
   lua_pushboolean(L, !upload->over);
   return 1;
 }
 
 static int l_wait(lua_State *L) {
-  SrUpload *upload = check_upload(L);
-  sr_saros->check(L, "upload");
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  SrHttpUpload *upload = check_upload(L);
+  sr_http_saros->check(L, "upload");
+  if (sr_http_saros->cancelled(L)) return sr_http_saros->raise(L);
   if (!upload->wanted && !upload->over)
-    return sr_saros->park(L, &upload->wait, &upload_kind, k_wait, (lua_KContext)upload);
+    return sr_http_saros->park(L, &upload->wait, &upload_kind, k_wait, (lua_KContext)upload);
   lua_pushboolean(L, !upload->over);
-  return sr_saros->ready(L, 1);
+  return sr_http_saros->ready(L, 1);
 }
 
 /* Hands over what there is room for. True: all of the chunk, or nobody wants it. */
-static int hand_over(lua_State *L, SrUpload *upload) {
+static int hand_over(lua_State *L, SrHttpUpload *upload) {
   size_t length;
   const char *chunk = luaL_checklstring(L, 2, &length);
   while (!upload->over && upload->written < length) {
@@ -84,44 +84,44 @@ static int hand_over(lua_State *L, SrUpload *upload) {
     if (count > UPLOAD_BOUND - waiting) count = UPLOAD_BOUND - waiting;
     if (!sr_buffer_append(&upload->bytes, chunk + upload->written, count)) return luaL_error(L, "not enough memory");
     upload->written += count;
-    if (upload->starved) sr_transfer_feed(upload->transfer);
+    if (upload->starved) sr_http_transfer_feed(upload->transfer);
   }
   return 1;
 }
 
 /* upload:write(chunk) waits for room; false: nobody wants it (any more). [-2, +1, v] */
 static int k_write(lua_State *L, int status, lua_KContext ctx) {
-  SrUpload *upload = (SrUpload *)ctx;
+  SrHttpUpload *upload = (SrHttpUpload *)ctx;
   (void)status;
-  if (sr_saros->aborted(L) || sr_saros->cancelled(L)) return sr_saros->raise(L);
-  if (!hand_over(L, upload)) return sr_saros->park(L, &upload->wait, &upload_kind, k_write, ctx);
+  if (sr_http_saros->aborted(L) || sr_http_saros->cancelled(L)) return sr_http_saros->raise(L);
+  if (!hand_over(L, upload)) return sr_http_saros->park(L, &upload->wait, &upload_kind, k_write, ctx);
   lua_pushboolean(L, !upload->over);
   return 1;
 }
 
 static int l_write(lua_State *L) {
-  SrUpload *upload = check_upload(L);
-  sr_saros->check(L, "upload");
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  SrHttpUpload *upload = check_upload(L);
+  sr_http_saros->check(L, "upload");
+  if (sr_http_saros->cancelled(L)) return sr_http_saros->raise(L);
   upload->written = 0;
-  if (!hand_over(L, upload)) return sr_saros->park(L, &upload->wait, &upload_kind, k_write, (lua_KContext)upload);
+  if (!hand_over(L, upload)) return sr_http_saros->park(L, &upload->wait, &upload_kind, k_write, (lua_KContext)upload);
   lua_pushboolean(L, !upload->over);
-  return sr_saros->ready(L, 1);
+  return sr_http_saros->ready(L, 1);
 }
 
 /* upload:finish(): that was all. [-1, +0, v] */
 static int l_finish(lua_State *L) {
-  SrUpload *upload = check_upload(L);
+  SrHttpUpload *upload = check_upload(L);
   upload->ended = 1;
-  if (upload->starved) sr_transfer_feed(upload->transfer);
+  if (upload->starved) sr_http_transfer_feed(upload->transfer);
   return 0;
 }
 
 /* upload:fail(): the body cannot be given, the request cannot be sent. [-1, +0, v] */
 static int l_fail(lua_State *L) {
-  SrUpload *upload = check_upload(L);
+  SrHttpUpload *upload = check_upload(L);
   if (upload->transfer != NULL)
-    sr_transfer_fail(upload->transfer, "FetchError", "ECANCELED", "the body of the request failed");
+    sr_http_transfer_fail(upload->transfer, "FetchError", "ECANCELED", "the body of the request failed");
   upload->over = 1;
   return 0;
 }
@@ -132,21 +132,21 @@ static int l_close(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  SrUpload *upload = check_upload(L);
+  SrHttpUpload *upload = check_upload(L);
   if (upload->transfer != NULL) upload->transfer->upload = NULL;
   sr_buffer_free(&upload->bytes);
   return 0;
 }
 
-int sr_upload_new(lua_State *L) {
-  sr_saros->check(L, luaL_checkstring(L, 1));
-  SrUpload *upload = lua_newuserdatauv(L, sizeof *upload, 0);
-  *upload = (SrUpload){0};
+int sr_http_upload_new(lua_State *L) {
+  sr_http_saros->check(L, luaL_checkstring(L, 1));
+  SrHttpUpload *upload = lua_newuserdatauv(L, sizeof *upload, 0);
+  *upload = (SrHttpUpload){0};
   luaL_setmetatable(L, UPLOAD_TYPE);
   return 1;
 }
 
-void sr_upload_open(lua_State *L) {
+void sr_http_upload_open(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"wait", l_wait}, {"write", l_write}, {"finish", l_finish}, {"fail", l_fail}, {NULL, NULL}};
   luaL_newmetatable(L, UPLOAD_TYPE);

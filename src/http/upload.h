@@ -12,32 +12,32 @@
 #include "base/buffer.h"
 #include "saros.h"
 
-struct SrTransfer;
+struct SrHttpTransfer;
 
-typedef struct SrUpload {
-  saros_wait wait;             /* the task that gives the body */
-  struct SrTransfer *transfer; /* NULL before it begins and when it has no more use for bytes */
-  SrBuffer bytes;              /* given and not yet sent */
-  size_t written;              /* of the chunk that is being written */
-  unsigned char wanted;        /* libcurl has asked for bytes at least once */
-  unsigned char ended;         /* all has been given */
-  unsigned char starved;       /* libcurl is paused until there is more */
-  unsigned char over;          /* nobody wants any more bytes */
-} SrUpload;
+typedef struct SrHttpUpload {
+  saros_wait wait;                 /* the task that gives the body */
+  struct SrHttpTransfer *transfer; /* NULL before it begins and when it has no more use for bytes */
+  SrBuffer bytes;                  /* given and not yet sent */
+  size_t written;                  /* of the chunk that is being written */
+  unsigned char wanted;            /* libcurl has asked for bytes at least once */
+  unsigned char ended;             /* all has been given */
+  unsigned char starved;           /* libcurl is paused until there is more */
+  unsigned char over;              /* nobody wants any more bytes */
+} SrHttpUpload;
 
 /* The upload at `index`, NULL if there is none, or an argument error. [-0, +0, v] */
-SrUpload *sr_upload_test(lua_State *L, int index);
+SrHttpUpload *sr_http_upload_test(lua_State *L, int index);
 
 /* For libcurl's read callback: fills `out`, or says that it is the end or that there is nothing yet. */
-size_t sr_upload_take(SrUpload *upload, char *out, size_t size);
+size_t sr_http_upload_take(SrHttpUpload *upload, char *out, size_t size);
 
 /* The transfer wants no more bytes. */
-void sr_upload_stop(SrUpload *upload);
+void sr_http_upload_stop(SrHttpUpload *upload);
 
 /* upload(caller), where that may wait [-1, +1, v] */
-int sr_upload_new(lua_State *L);
+int sr_http_upload_new(lua_State *L);
 
 /* Registers the metatable. [-0, +0, m] */
-void sr_upload_open(lua_State *L);
+void sr_http_upload_open(lua_State *L);
 
 #endif

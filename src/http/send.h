@@ -2,17 +2,17 @@
 /*
 ** Sending a request, as Lua sees it.
 */
-#ifndef SR_HTTP_EXCHANGE_H
-#define SR_HTTP_EXCHANGE_H
+#ifndef SR_HTTP_SEND_H
+#define SR_HTTP_SEND_H
 
 #include <lua.h>
 
 /*
-** send(pool, plan [, upload [, started]]): performs the request the plan describes, up to the head of its answer.
+** send(pool, request [, upload [, started]]): performs a prepared request, up to the head of its response.
 ** A later hop of an exchange says when that began. Returns the transfer, the status, the head, the
 ** seconds until it came, whether it sets cookies, and the body, or nil where that is still to be read from the
-** transfer; or nil and the failure (see sr_failure_push). [-4, +6|7, v]
+** transfer; or nil and the failure (see sr_http_failure_push). [-4, +6|7, v]
 */
-int sr_exchange_send(lua_State *L);
+int sr_http_send(lua_State *L);
 
 #endif
