@@ -100,20 +100,20 @@ static int push_decoded(lua_State *L, SrHttpTransfer *transfer, size_t limit) {
   char bytes[PIECE];
   size_t count;
   if (transfer->decode_failed) return push_end(L, transfer);
-  if (transfer->decoder == NULL) transfer->decoder = sr_decoder_new(&transfer->head.codings);
+  if (transfer->decoder == NULL) transfer->decoder = sr_wire_decoder_new(&transfer->head.codings);
   if (transfer->decoder == NULL) return luaL_error(L, "not enough memory");
-  SrStep step =
-      sr_decoder_run(transfer->decoder, &transfer->body, bytes, limit < sizeof bytes ? limit : sizeof bytes, &count);
+  SrWireStep step = sr_wire_decoder_run(transfer->decoder, &transfer->body, bytes,
+                                        limit < sizeof bytes ? limit : sizeof bytes, &count);
   transfer->decoded += (curl_off_t)count;
   if (transfer->decoded > transfer->request->max_body) return push_last(L, transfer, bytes, count);
   if (count > 0) {
     lua_pushlstring(L, bytes, count);
     return 1;
   }
-  if (step == SR_STEP_BROKEN)
+  if (step == SR_WIRE_STEP_BROKEN)
     return push_decode_failure(L, transfer, "EDECODE", "the body is not what its Content-Encoding says");
   if (transfer->open || transfer->failure.name != NULL) return push_end(L, transfer);
-  if (transfer->received > 0 && !sr_decoder_ended(transfer->decoder))
+  if (transfer->received > 0 && !sr_wire_decoder_ended(transfer->decoder))
     return push_decode_failure(L, transfer, "ETRUNCATED", "the encoded body was cut short");
   return push_end(L, transfer);
 }
@@ -233,8 +233,8 @@ static int l_gc(lua_State *L) {
   if (transfer->open && transfer->resource.name != NULL)
     sr_http_saros->collected(L, &transfer->resource, "http response");
   sr_http_transfer_end(transfer);
-  sr_decoder_free(transfer->decoder);
-  sr_buffer_free(&transfer->head.lines);
+  sr_wire_decoder_free(transfer->decoder);
+  sr_buffer_free(&transfer->lines);
   sr_buffer_free(&transfer->body);
   sr_http_failure_free(&transfer->failure);
   transfer->decoder = NULL;

@@ -43,7 +43,7 @@ static CURLcode set_basics(SrHttpEasy *easy) {
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, easy->detail);
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, easy->hooks->on_head);
   curl_easy_setopt(handle, CURLOPT_HEADERDATA, easy);
-  curl_easy_setopt(handle, CURLOPT_HEADER, 1L); /* on_body, too, is given heads: see sr_http_head_foresee */
+  curl_easy_setopt(handle, CURLOPT_HEADER, 1L); /* on_body, too, is given heads: see sr_wire_head_foresee */
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, easy->hooks->on_body);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, easy);
   curl_easy_setopt(handle, CURLOPT_READFUNCTION, easy->hooks->on_wanted);

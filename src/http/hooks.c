@@ -22,7 +22,7 @@ static size_t refuse(SrHttpTransfer *transfer, const char *code, const char *mes
 
 void sr_http_transfer_finish_head(SrHttpTransfer *transfer) {
   transfer->head_done = 1;
-  transfer->coded = (unsigned char)sr_codings_any(&transfer->head.codings);
+  transfer->coded = (unsigned char)sr_wire_codings_any(&transfer->head.codings);
   transfer->head_at = sr_http_saros->now(transfer->pool->runtime);
   sr_http_transfer_wake(transfer, SR_HTTP_AWAITS_HEAD);
   sr_http_transfer_look_for_early_end(transfer);
@@ -48,14 +48,27 @@ static int end_head(SrHttpTransfer *transfer) {
   return !was_starved || sr_http_transfer_try_arm(transfer);
 }
 
+/* The lines of a head that begins take the place of those of the former one; the empty line is none of them. */
+static const SrWireFault *keep_line(SrHttpTransfer *transfer, const char *line, size_t length) {
+  static const SrWireFault memory = {"ENOMEM", "not enough memory"};
+  if (sr_wire_head_begins(&transfer->head)) sr_buffer_clear(&transfer->lines);
+  if (line[0] == '\r' || line[0] == '\n') return NULL;
+  return sr_buffer_append(&transfer->lines, line, length) ? NULL : &memory;
+}
+
+static const SrWireFault *add_line(SrHttpTransfer *transfer, const char *line, size_t length) {
+  const SrWireFault *fault = length > 0 ? sr_wire_head_add(&transfer->head, line, length) : NULL;
+  return fault == NULL && length > 0 ? keep_line(transfer, line, length) : fault;
+}
+
 static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   size_t length = size * count;
   if (!transfer->open) return length;
   sr_http_transfer_touch(transfer);
   int is_trailer = transfer->head_done;
-  const SrHttpFault *fault =
-      is_trailer ? sr_http_head_trail(&transfer->head, length) : sr_http_head_add(&transfer->head, line, length);
+  const SrWireFault *fault =
+      is_trailer ? sr_wire_head_trail(&transfer->head, length) : add_line(transfer, line, length);
   if (fault != NULL) return refuse(transfer, fault->code, fault->message);
   if (transfer->head.ended && !is_trailer && !end_head(transfer))
     return refuse(transfer, "ENOMEM", "not enough memory");
@@ -89,12 +102,12 @@ static int take(SrHttpTransfer *transfer, const char *bytes, size_t length) {
 }
 
 static int take_chunks(SrHttpTransfer *transfer, const char *bytes, size_t length) {
-  SrPiece piece = {bytes, length};
+  SrWirePiece piece = {bytes, length};
   while (piece.left > 0) {
     const char *data;
-    size_t count = sr_chunks_take(&transfer->chunks, &piece, &data);
-    if (transfer->chunks.place == SR_CHUNK_BROKEN) return (int)refuse(transfer, "EPROTO", "a malformed chunk");
-    if (transfer->chunks.place == SR_CHUNK_LARGE)
+    size_t count = sr_wire_chunks_take(&transfer->chunks, &piece, &data);
+    if (transfer->chunks.place == SR_WIRE_CHUNK_BROKEN) return (int)refuse(transfer, "EPROTO", "a malformed chunk");
+    if (transfer->chunks.place == SR_WIRE_CHUNK_LARGE)
       return (int)refuse(transfer, "ETOOLARGE", "the extensions or trailers of the chunks are too large");
     if (count > 0 && !take(transfer, data, count)) return 0;
   }
@@ -108,10 +121,16 @@ static void reserve(SrHttpTransfer *transfer, size_t length) {
     sr_buffer_reserve(&transfer->body, expected < BODY_BOUND ? (size_t)expected : BODY_BOUND);
 }
 
-/* Lines of a head come here first, and then to on_head. */
+/*
+** Lines of a head come here first, in pieces, and then to on_head. libcurl 7.88 adds a folded line to the header before
+** it, even where that was freed with a former head: such a line is refused before libcurl takes note of it.
+*/
 static size_t foresee(SrHttpTransfer *transfer, const char *piece, size_t length) {
-  const SrHttpFault *fault = sr_http_head_foresee(&transfer->head, piece, length);
-  return fault == NULL ? length : refuse(transfer, fault->code, fault->message);
+  int begins = !transfer->within_line;
+  if (length == 0) return 0;
+  transfer->within_line = piece[length - 1] != '\n';
+  if (!begins || transfer->head.fields || (piece[0] != ' ' && piece[0] != '\t')) return length;
+  return refuse(transfer, "EPROTO", "a folded line before all headers");
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {

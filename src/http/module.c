@@ -8,9 +8,9 @@
 
 #include "base/resident.h"
 #include "http/body.h"
-#include "http/codec.h"
+#include "wire/codec.h"
 #include "http/send.h"
-#include "http/file.h"
+#include "fs/file.h"
 #include "http/idn.h"
 #include "http/lookup.h"
 #include "http/request.h"
@@ -43,12 +43,12 @@ int luaopen_saros_http_core(lua_State *L) {
                                        {"prepare", sr_http_request_prepare},
                                        {"send", sr_http_send},
                                        {"upload", sr_http_upload_new},
-                                       {"open", sr_http_file_open},
-                                       {"create", sr_http_file_create},
-                                       {"target", sr_http_file_target},
-                                       {"rename", sr_http_file_rename},
-                                       {"remove", sr_http_file_remove},
-                                       {"error_name", sr_http_file_error_name},
+                                       {"open", sr_fs_open},
+                                       {"create", sr_fs_create},
+                                       {"target", sr_fs_target},
+                                       {"rename", sr_fs_rename},
+                                       {"remove", sr_fs_remove},
+                                       {"error_name", sr_fs_error_name},
                                        {"is_public_suffix", sr_http_suffix_is_public},
                                        {"is_address", sr_http_lookup_is_address},
                                        {"to_ascii", sr_http_idn_to_ascii},
@@ -62,7 +62,7 @@ int luaopen_saros_http_core(lua_State *L) {
   sr_http_body_open(L);
   sr_http_upload_open(L);
   luaL_newlib(L, functions);
-  lua_pushstring(L, sr_codec_names());
+  lua_pushstring(L, sr_wire_codec_names());
   lua_setfield(L, -2, "encodings");
   lua_pushliteral(L, SR_HTTP_USER_AGENT);
   lua_setfield(L, -2, "user_agent");

@@ -9,9 +9,9 @@ int sr_http_response_may_be_early(const SrHttpTransfer *transfer) {
 }
 
 int sr_http_response_is_whole(const SrHttpTransfer *transfer) {
-  const SrHttpHead *head = &transfer->head;
+  const SrWireHead *head = &transfer->head;
   if (!transfer->head_done) return 0;
-  if (head->chunked && transfer->chunks.place == SR_CHUNK_END) return 1;
+  if (head->chunked && transfer->chunks.place == SR_WIRE_CHUNK_END) return 1;
   return head->status == 204 || head->status == 304 || (head->length >= 0 && transfer->received >= head->length);
 }
 

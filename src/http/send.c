@@ -68,10 +68,10 @@ static int push_outcome(lua_State *L, SrHttpTransfer *transfer) {
   if (!transfer->head_done) return sr_http_failure_push(L, &transfer->failure);
   lua_settop(L, TRANSFER);
   lua_pushinteger(L, transfer->head.status);
-  lua_pushlstring(L, sr_buffer_front(&transfer->head.lines), sr_buffer_length(&transfer->head.lines));
+  lua_pushlstring(L, sr_buffer_front(&transfer->lines), sr_buffer_length(&transfer->lines));
   lua_pushnumber(L, transfer->head_at - transfer->started);
   lua_pushboolean(L, transfer->head.cookies);
-  sr_buffer_free(&transfer->head.lines);
+  sr_buffer_free(&transfer->lines);
   push_arrived(L, transfer);
   if (transfer->open) {
     transfer->resource.name = "http response";

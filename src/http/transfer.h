@@ -11,9 +11,9 @@
 #define SR_HTTP_TRANSFER_H
 
 #include "base/buffer.h"
-#include "http/chunks.h"
+#include "wire/chunks.h"
 #include "http/failure.h"
-#include "http/head.h"
+#include "wire/head.h"
 #include "http/lookup.h"
 #include "http/pool.h"
 #include "http/upload.h"
@@ -58,10 +58,12 @@ typedef struct SrHttpTransfer {
   double nudge_at;                      /* while connecting: when libcurl is run next; with `lookup`: its end */
   double started, head_at;              /* when the exchange began, when the head was there */
   double last_byte;                     /* when the latest byte came or left; kept for limits.read only */
-  SrHttpHead head;
-  SrChunks chunks;    /* of a chunked response */
-  SrBuffer body;      /* bytes nobody has read yet */
-  SrDecoder *decoder; /* NULL until the first read of a coded body */
+  SrWireHead head;
+  SrBuffer lines;            /* of the head: the status line and the header lines */
+  unsigned char within_line; /* a piece of a line of the head has come that did not end it */
+  SrWireChunks chunks;       /* of a chunked response */
+  SrBuffer body;             /* bytes nobody has read yet */
+  SrWireDecoder *decoder;    /* NULL until the first read of a coded body */
   SrHttpFailure failure;
 } SrHttpTransfer;
 

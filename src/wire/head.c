@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** Reading heads, see head.h. libcurl has seen to a part of their form. What it takes for granted is checked here:
-** lengths, and whatever a later reader could take for something else than libcurl did.
+** Reading heads, see head.h. The lines come from libcurl, which has seen to a part of their form. What it takes for
+** granted is checked here: lengths, and whatever a later reader could take for something else than libcurl did.
 */
-#include "http/head.h"
+#include "wire/head.h"
 
 #include <string.h>
 #include <strings.h>
 
 /* A head larger than this is no head. */
-#define HEAD_BOUND 262144
+enum { HEAD_BOUND = 262144 };
 
-static void start(SrHttpHead *head, const char *line, size_t length) {
+static void start(SrWireHead *head, const char *line, size_t length) {
   const char *blank = memchr(line, ' ', length);
   size_t left = blank != NULL ? length - (size_t)(blank - line) : 0;
   head->status = 0;
   for (size_t i = 1; i < left && i <= 3 && blank[i] >= '0' && blank[i] <= '9'; i++)
     head->status = head->status * 10 + (blank[i] - '0');
   head->length = -1;
-  head->codings = (SrCodings){0};
-  head->ended = head->cookies = head->chunked = head->fields = 0;
+  head->codings = (SrWireCodings){0};
+  head->ended = head->cookies = head->chunked = head->fields = false;
   head->framed = length > 5 && line[5] != '1'; /* HTTP/2 */
-  sr_buffer_clear(&head->lines);
 }
 
 /* What follows this name (lower case), which with its colon is the value, if the line begins with it, else NULL. */
@@ -32,7 +31,7 @@ static const char *value_of(const char *name, size_t size, const char *line, siz
 #define VALUE_OF(name, line, length) value_of(name, sizeof(name) - 1, line, length)
 
 /* Where a body ends is said once, or else a proxy may have believed the other one. */
-static int add_length(SrHttpHead *head, const char *value, size_t size) {
+static int add_length(SrWireHead *head, const char *value, size_t size) {
   int64_t length = 0;
   size_t i = 0;
   while (i < size && (value[i] == ' ' || value[i] == '\t')) i++;
@@ -71,7 +70,7 @@ static int has_bare_return(const char *line, size_t length) {
 ** Whether the line adds to what says where the body ends in a way that libcurl does not see: with blanks before its
 ** colon, or as the second line of its value.
 */
-static int hides_size(const SrHttpHead *head, const char *line, size_t length) {
+static int hides_size(const SrWireHead *head, const char *line, size_t length) {
   const char *rest = NULL;
   char first = (char)(line[0] | 32);
   if (line[0] == ' ' || line[0] == '\t') return head->sizing;
@@ -81,7 +80,7 @@ static int hides_size(const SrHttpHead *head, const char *line, size_t length) {
 }
 
 /* Looks at the few headers that matter here. False: contradictory lengths. */
-static int look_at(SrHttpHead *head, const char *line, size_t length) {
+static int look_at(SrWireHead *head, const char *line, size_t length) {
   const char *value;
   char first = (char)(line[0] | 32);
   head->sizing = 0;
@@ -93,31 +92,23 @@ static int look_at(SrHttpHead *head, const char *line, size_t length) {
   }
   if (first != 'c') return 1;
   if ((value = VALUE_OF("content-encoding:", line, length)) != NULL)
-    sr_codings_add(&head->codings, value, length - (size_t)(value - line));
+    sr_wire_codings_add(&head->codings, value, length - (size_t)(value - line));
   if ((value = VALUE_OF("content-length:", line, length)) == NULL) return 1;
   head->sizing = 1;
   return add_length(head, value, length - (size_t)(value - line));
 }
 
-static const SrHttpFault too_large = {"ETOOLARGE", "the response headers are too large"};
+static const SrWireFault too_large = {"ETOOLARGE", "the response headers are too large"};
 
-const SrHttpFault *sr_http_head_foresee(SrHttpHead *head, const char *piece, size_t length) {
-  static const SrHttpFault folded = {"EPROTO", "a folded line before all headers"};
-  int begins = !head->within;
-  if (length == 0) return NULL;
-  head->within = piece[length - 1] != '\n';
-  return begins && !head->fields && (piece[0] == ' ' || piece[0] == '\t') ? &folded : NULL;
-}
-
-const SrHttpFault *sr_http_head_trail(SrHttpHead *head, size_t length) {
+const SrWireFault *sr_wire_head_trail(SrWireHead *head, size_t length) {
   head->trailed += length;
   return head->trailed > HEAD_BOUND ? &too_large : NULL;
 }
 
 /* Of a switch of protocols, which has no end, nothing more would come that libcurl or we could read. */
-static const SrHttpFault *end(SrHttpHead *head) {
-  static const SrHttpFault status = {"EPROTO", "the response has no valid status line"};
-  static const SrHttpFault switches = {"EPROTO",
+static const SrWireFault *end(SrWireHead *head) {
+  static const SrWireFault status = {"EPROTO", "the response has no valid status line"};
+  static const SrWireFault switches = {"EPROTO",
                                        "the server switches to another protocol (101), which is not supported"};
   head->ended = 1;
   if (head->chunked) head->length = -1; /* the chunks say where it ends, whatever else was said */
@@ -125,11 +116,10 @@ static const SrHttpFault *end(SrHttpHead *head) {
   return head->status >= 100 ? NULL : &status;
 }
 
-const SrHttpFault *sr_http_head_add(SrHttpHead *head, const char *line, size_t length) {
-  static const SrHttpFault lengths = {"EPROTO", "contradictory Content-Length"};
-  static const SrHttpFault returns = {"EPROTO", "a bare CR in the headers"};
-  static const SrHttpFault hidden = {"EPROTO", "a malformed Content-Length or Transfer-Encoding"};
-  static const SrHttpFault memory = {"ENOMEM", "not enough memory"};
+const SrWireFault *sr_wire_head_add(SrWireHead *head, const char *line, size_t length) {
+  static const SrWireFault lengths = {"EPROTO", "contradictory Content-Length"};
+  static const SrWireFault returns = {"EPROTO", "a bare CR in the headers"};
+  static const SrWireFault hidden = {"EPROTO", "a malformed Content-Length or Transfer-Encoding"};
   if (length == 0) return NULL;
   if (has_bare_return(line, length)) return &returns;
   head->total += length;
@@ -142,5 +132,9 @@ const SrHttpFault *sr_http_head_add(SrHttpHead *head, const char *line, size_t l
     return &hidden;
   else if (!look_at(head, line, length))
     return &lengths;
-  return sr_buffer_append(&head->lines, line, length) ? NULL : &memory;
+  return NULL;
+}
+
+bool sr_wire_head_begins(const SrWireHead *head) {
+  return !head->fields && !head->ended;
 }

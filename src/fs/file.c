@@ -4,7 +4,7 @@
 **
 ** libuv is asked without a loop and without a callback, which makes it do the thing at once.
 */
-#include "http/file.h"
+#include "fs/file.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -74,7 +74,7 @@ static int push_real_path(lua_State *L, const char *path) {
   return 0;
 }
 
-int sr_http_file_target(lua_State *L) {
+int sr_fs_target(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   uv_fs_t request;
   int status = uv_fs_stat(NULL, &request, path, NULL);
@@ -139,7 +139,7 @@ static int open_stream(luaL_Stream *stream, int fd, const char *mode) {
   return 0;
 }
 
-int sr_http_file_open(lua_State *L) {
+int sr_fs_open(lua_State *L) {
   uv_fs_t request;
   const char *path = luaL_checkstring(L, 1);
   int writes = lua_toboolean(L, 2), flags = writes ? UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC : UV_FS_O_RDONLY;
@@ -150,7 +150,7 @@ int sr_http_file_open(lua_State *L) {
   return status == 0 ? 1 : push_failure(L, status);
 }
 
-int sr_http_file_create(lua_State *L) {
+int sr_fs_create(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   int mode = (int)luaL_optinteger(L, 2, 0666), is_exact = !lua_isnoneornil(L, 2);
   luaL_Stream *stream = new_stream(L);
@@ -172,7 +172,7 @@ static int push_result(lua_State *L, int status) {
   return 1;
 }
 
-int sr_http_file_rename(lua_State *L) {
+int sr_fs_rename(lua_State *L) {
   uv_fs_t request;
   const char *path = luaL_checkstring(L, 1), *new_path = luaL_checkstring(L, 2);
   int status = uv_fs_rename(NULL, &request, path, new_path, NULL);
@@ -180,11 +180,11 @@ int sr_http_file_rename(lua_State *L) {
   return push_result(L, status);
 }
 
-int sr_http_file_remove(lua_State *L) {
+int sr_fs_remove(lua_State *L) {
   return push_result(L, remove_file(luaL_checkstring(L, 1)));
 }
 
-int sr_http_file_error_name(lua_State *L) {
+int sr_fs_error_name(lua_State *L) {
   lua_pushstring(L, uv_err_name(sr_errno_status((int)luaL_checkinteger(L, 1))));
   return 1;
 }
