@@ -170,7 +170,7 @@ for _, scheme in ipairs { "http", "https" } do
 
     it("is retired alone, whatever the others do", inside(function()
       local session <close> = session_of()
-      local events = idle_connections(session, scheme, 3, doings["an answer"])
+      local events = idle_connections(session, scheme, 3, doings["a response"])
       assert.equal(3, session:stats().idle)
       for i, pair in ipairs(events) do
         rogue:set(pair[1])

@@ -13,9 +13,9 @@
 #include "http/transfer.h"
 
 /* What one read gives unless more is asked for, and decodes at most: small enough to stay in a cache. */
-#define PIECE 32768
+enum { PIECE = 32768 };
 
-static const saros_kind body_kind = {"http body", sr_http_transfer_abort};
+static const saros_kind body_kind = {.name = "http body", .abort = sr_http_transfer_abort};
 
 static int park(lua_State *L, SrHttpTransfer *transfer, SrHttpAwaited awaited, lua_KFunction k) {
   transfer->awaited = awaited;
@@ -36,14 +36,14 @@ static int raise_cancelled(lua_State *L, SrHttpTransfer *transfer) {
 ** Pushes the first `length` bytes of what has arrived, and then takes them: what has no memory for the string has
 ** lost nothing. The collector works in between, and a finalizer may have taken or dropped them: false then.
 */
-static int push_bytes(lua_State *L, SrHttpTransfer *transfer, size_t length) {
+static bool push_bytes(lua_State *L, SrHttpTransfer *transfer, size_t length) {
   unsigned handed = transfer->handed;
   lua_pushlstring(L, sr_buffer_front(&transfer->body), length);
-  if (transfer->handed != handed) return lua_pop(L, 1), 0;
+  if (transfer->handed != handed) return lua_pop(L, 1), false;
   transfer->handed++;
   sr_buffer_take(&transfer->body, length);
   if (!transfer->open && sr_buffer_length(&transfer->body) == 0) sr_buffer_free(&transfer->body);
-  return 1;
+  return true;
 }
 
 /* --- what can be said at once ---------------------------------------------- */
@@ -75,7 +75,7 @@ static int push_plain(lua_State *L, SrHttpTransfer *transfer, size_t limit) {
 
 /* The body cannot be decoded (any further), though it may have arrived well. */
 static int push_decode_failure(lua_State *L, SrHttpTransfer *transfer, const char *code, const char *message) {
-  transfer->decode_failed = 1;
+  transfer->decode_failed = true;
   sr_http_failure_set(&transfer->failure, "FetchError", code, message);
   if (transfer->open)
     sr_http_transfer_end(transfer);
@@ -147,7 +147,7 @@ static int k_read_all(lua_State *L, int status, lua_KContext ctx) {
 }
 
 /* Bytes of a response that has ended are here: without a run they can be read all the same. */
-static int needs_task(const SrHttpTransfer *transfer) {
+static bool needs_task(const SrHttpTransfer *transfer) {
   return transfer->open || (transfer->coded && sr_http_saros->loop(transfer->pool->runtime) != NULL);
 }
 
@@ -165,7 +165,7 @@ static int l_read(lua_State *L) {
   lua_Integer limit = luaL_optinteger(L, 2, PIECE);
   check_reader(L, transfer, luaL_checkstring(L, 3));
   lua_settop(L, 2);
-  int suspends = needs_task(transfer);
+  bool suspends = needs_task(transfer);
   if (suspends && sr_http_saros->cancelled(L)) return raise_cancelled(L, transfer);
   int count = push_piece(L, transfer, (size_t)limit);
   if (!suspends) return count;
@@ -186,7 +186,7 @@ static int l_read_all(lua_State *L) {
   }
   check_reader(L, transfer, luaL_checkstring(L, 3));
   if (transfer->open && sr_http_saros->cancelled(L)) return raise_cancelled(L, transfer);
-  transfer->unbounded = 1;
+  transfer->unbounded = true;
   sr_http_transfer_resume(transfer);
   int count = push_whole(L, transfer);
   if (count > 0) return count;
@@ -224,7 +224,7 @@ static int l_close(lua_State *L) {
   sr_http_failure_set(&transfer->failure, "ClosedError", "ECLOSED", "the response is closed");
   sr_buffer_free(&transfer->body);
   transfer->handed++;
-  transfer->decode_failed = 1;
+  transfer->decode_failed = true;
   return 0;
 }
 
@@ -241,7 +241,7 @@ static int l_gc(lua_State *L) {
   return 0;
 }
 
-void sr_http_body_open(lua_State *L) {
+void sr_http_open_body(lua_State *L) {
   static const luaL_Reg methods[] = {{"read", l_read},     {"read_all", l_read_all}, {"done", l_done},
                                      {"length", l_length}, {"received", l_received}, {"close", l_close},
                                      {NULL, NULL}};

@@ -8,6 +8,6 @@
 #include <lua.h>
 
 /* Registers the metatable of transfers. [-0, +0, m] */
-void sr_http_body_open(lua_State *L);
+void sr_http_open_body(lua_State *L);
 
 #endif

@@ -7,19 +7,19 @@
 #include <math.h>
 
 /* A deadline counts as reached when the timer fires this much early. */
-#define TIMER_SLACK 0.0005
+static const double TIMER_SLACK = 0.0005;
 
 /* How often it is seen to that libcurl goes on while it connects. */
-#define NUDGE_INTERVAL 0.25
+static const double NUDGE_INTERVAL = 0.25;
 
 /* Who has not answered a question by then that was asked before does not answer at all. */
-#define LOOKUP_LIMIT 1
+static const double LOOKUP_LIMIT = 1;
 
 /* A timer this late says that Lua code held the loop, not that the server was silent. */
-#define LATE 0.05
+static const double LATE = 0.05;
 
 /* Not so while its task has still to hear of the slot. */
-static int is_connecting(const SrHttpTransfer *transfer) {
+static bool is_connecting(const SrHttpTransfer *transfer) {
   return transfer->easy != NULL && !transfer->connected;
 }
 
@@ -47,26 +47,26 @@ void sr_http_deadline_look_up(SrHttpTransfer *transfer) {
   transfer->nudge_at = sr_http_saros->now(transfer->pool->runtime) + LOOKUP_LIMIT;
 }
 
-int sr_http_deadline_nudges(SrHttpTransfer *transfer, double now) {
-  if (!is_connecting(transfer) || transfer->nudge_at > now + TIMER_SLACK) return 0;
+bool sr_http_deadline_nudges(SrHttpTransfer *transfer, double now) {
+  if (!is_connecting(transfer) || transfer->nudge_at > now + TIMER_SLACK) return false;
   transfer->nudge_at = now + NUDGE_INTERVAL;
-  return 1;
+  return true;
 }
 
 /* Bytes or a connection may have come while Lua code held the loop: they get one look at the sockets. */
-static int grant_grace(SrHttpTransfer *transfer, double now) {
+static bool grant_grace(SrHttpTransfer *transfer, double now) {
   double *deadline = transfer->connected ? &transfer->last_byte : &transfer->connect_at;
   double allowed = transfer->connected ? transfer->request->limits.read : 0;
-  if (transfer->total_at <= now || transfer->slot.state != SR_HTTP_SLOT_HELD) return 0;
-  if (now - (*deadline + allowed) < LATE) return 0;
+  if (transfer->total_at <= now || transfer->slot.state != SR_HTTP_SLOT_HELD) return false;
+  if (now - (*deadline + allowed) < LATE) return false;
   *deadline = now - allowed;
-  return 1;
+  return true;
 }
 
-int sr_http_deadline_passes(SrHttpTransfer *transfer, double now) {
+bool sr_http_deadline_passes(SrHttpTransfer *transfer, double now) {
   const SrHttpLimits *limits = &transfer->request->limits;
   now += TIMER_SLACK;
-  if (limit_of(transfer) > now || grant_grace(transfer, now)) return 0;
+  if (limit_of(transfer) > now || grant_grace(transfer, now)) return false;
   if (transfer->total_at <= now)
     sr_http_failure_timeout(&transfer->failure, "total", limits->total);
   else if (transfer->slot.state != SR_HTTP_SLOT_HELD)
@@ -75,7 +75,7 @@ int sr_http_deadline_passes(SrHttpTransfer *transfer, double now) {
     sr_http_failure_timeout(&transfer->failure, "connect", limits->connect);
   else
     sr_http_failure_timeout(&transfer->failure, "read", limits->read);
-  return 1;
+  return true;
 }
 
 void sr_http_deadline_fail_connecting(SrHttpTransfer *transfer) {

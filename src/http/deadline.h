@@ -5,6 +5,7 @@
 #ifndef SR_HTTP_DEADLINE_H
 #define SR_HTTP_DEADLINE_H
 
+#include <stdbool.h>
 #include "http/transfer.h"
 
 /* The transfer begins to connect. */
@@ -20,10 +21,10 @@ double sr_http_deadline_nearest(const SrHttpTransfer *transfer);
 ** Whether it is time to have libcurl go on connecting: it gives up one address of a host after a while, and
 ** then waits for nothing before it tries the next.
 */
-int sr_http_deadline_nudges(SrHttpTransfer *transfer, double now);
+bool sr_http_deadline_nudges(SrHttpTransfer *transfer, double now);
 
 /* Whether a deadline has passed, which is the transfer's failure then. */
-int sr_http_deadline_passes(SrHttpTransfer *transfer, double now);
+bool sr_http_deadline_passes(SrHttpTransfer *transfer, double now);
 
 /* libcurl, which knows of the limits for connecting, has given up before our own timer; or by a limit of its own. */
 void sr_http_deadline_fail_connecting(SrHttpTransfer *transfer);

@@ -15,19 +15,19 @@
 #include <string.h>
 
 /* What libcurl reads at once: as much as a response buffers before it pauses. */
-#define RECEIVE_SIZE 65536L
+enum { RECEIVE_SIZE = 65536 };
 
 /* How long a name that was looked up is remembered: as long as libcurl does. */
-#define DNS_SECONDS 60L
+enum { DNS_SECONDS = 60 };
 
 /* A limit for connecting that is longer than this, in seconds, is none. */
-#define MAX_PATIENCE 86400
+enum { MAX_PATIENCE = 86400 };
 
 /* How much later libcurl's limit for connecting comes than ours, in seconds. */
-#define PATIENCE_EXTRA 0.25
+static const double PATIENCE_EXTRA = 0.25;
 
 /* Whether all the authorities of the system are in one file. */
-static int has_bundle(void) {
+static bool has_bundle(void) {
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
   FILE *file = info->age >= CURLVERSION_SEVENTH && info->cainfo != NULL ? fopen(info->cainfo, "r") : NULL;
   if (file != NULL) fclose(file);
@@ -52,7 +52,7 @@ static CURLcode set_basics(SrHttpEasy *easy) {
   curl_easy_setopt(handle, CURLOPT_PREREQDATA, easy);
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, easy->hooks->on_progress);
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, easy);
-  curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, RECEIVE_SIZE);
+  curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
   curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   curl_easy_setopt(handle, CURLOPT_HTTP_CONTENT_DECODING, 0L);  /* we do it, see decoder.h */
   curl_easy_setopt(handle, CURLOPT_HTTP_TRANSFER_DECODING, 0L); /* and that, see chunks.h */
@@ -71,16 +71,16 @@ static CURLcode set_basics(SrHttpEasy *easy) {
 ** A handle without a past, where what libcurl remembers of it can do harm: heads are not given to on_body of digest
 ** (see set_basics), as they are not to be told from the bodies of its questions.
 */
-static int renew(SrHttpEasy *easy) {
+static bool renew(SrHttpEasy *easy) {
   CURL *handle = curl_easy_init();
-  if (handle == NULL) return 0;
+  if (handle == NULL) return false;
   curl_easy_cleanup(easy->handle);
   easy->handle = handle;
-  return 1;
+  return true;
 }
 
 /* The next equip sets the sockets' owner again. */
-static CURLcode reset(SrHttpEasy *easy, int digest) {
+static CURLcode reset(SrHttpEasy *easy, bool digest) {
   if (!digest)
     curl_easy_reset(easy->handle);
   else if (!renew(easy))
@@ -89,7 +89,7 @@ static CURLcode reset(SrHttpEasy *easy, int digest) {
   easy->extras = 0;
   easy->patience = 0;
   easy->shape = SR_HTTP_SHAPE_GET;
-  easy->proxied = easy->watched = easy->headed = easy->waits = easy->resent = 0;
+  easy->proxied = easy->watched = easy->headed = easy->waits = easy->resent = false;
   return set_basics(easy);
 }
 
@@ -145,7 +145,7 @@ static CURLcode load_extras(SrHttpEasy *easy, const SrHttpExtras *extras) {
 static CURLcode load_method(SrHttpEasy *easy, const SrHttpRequest *request) {
   CURL *handle = easy->handle;
   SrHttpShape shape = SR_HTTP_SHAPE_OTHER;
-  int has_body = request->body != NULL || request->streamed;
+  bool has_body = request->body != NULL || request->streamed;
   if (!has_body && strcmp(request->method, "GET") == 0) shape = SR_HTTP_SHAPE_GET;
   if (!has_body && strcmp(request->method, "HEAD") == 0) shape = SR_HTTP_SHAPE_HEAD;
   if (shape == easy->shape && shape != SR_HTTP_SHAPE_OTHER) return CURLE_OK;
@@ -166,9 +166,9 @@ static CURLcode load_proxy(SrHttpEasy *easy, const SrHttpRequest *request) {
   if (request->proxy == NULL && !easy->proxied) return CURLE_OK;
   easy->proxied = request->proxy != NULL;
   /* Waiting for the address of a SOCKS proxy, libcurl takes that of the host, if it has one. */
-  int socks = request->proxy != NULL && strncmp(request->proxy, "socks", 5) == 0;
+  bool socks = request->proxy != NULL && strncmp(request->proxy, "socks", 5) == 0;
   curl_easy_setopt(easy->handle, CURLOPT_DNS_CACHE_TIMEOUT,
-                   socks && request->extras.resolve == NULL ? 0L : DNS_SECONDS);
+                   socks && request->extras.resolve == NULL ? 0L : (long)DNS_SECONDS);
   CURLcode result = curl_easy_setopt(easy->handle, CURLOPT_NOPROXY, request->no_proxy != NULL ? request->no_proxy : "");
   if (result == CURLE_OK)
     result = curl_easy_setopt(easy->handle, CURLOPT_USERAGENT, request->proxy != NULL ? SR_HTTP_USER_AGENT : NULL);
@@ -184,7 +184,7 @@ static CURLcode load_proxy(SrHttpEasy *easy, const SrHttpRequest *request) {
 static CURLcode load_addresses(SrHttpEasy *easy, const SrHttpRequest *request) {
   const SrHttpExtras *extras = &request->extras;
   struct curl_slist *names = request->proxy == NULL ? extras->aliases : extras->resolve;
-  if (names != NULL) easy->resolves = 1;
+  if (names != NULL) easy->resolves = true;
   CURLcode result = names != NULL ? curl_easy_setopt(easy->handle, CURLOPT_RESOLVE, names) : CURLE_OK;
   if (request->proxy != NULL || result != CURLE_OK) return result;
   return curl_easy_setopt(easy->handle, CURLOPT_CONNECT_TO, extras->connect_to);
@@ -203,7 +203,7 @@ static void load_patience(SrHttpEasy *easy, const SrHttpLimits *limits) {
 }
 
 /* The next attempt of a request with digest begins without the former challenge: its server may take it only once. */
-static int has_to_reset(const SrHttpEasy *easy, const SrHttpRequest *request) {
+static bool has_to_reset(const SrHttpEasy *easy, const SrHttpRequest *request) {
   const SrHttpExtras *extras = &request->extras;
   return extras->id != easy->extras || extras->resolve != NULL || extras->digest || easy->watched || easy->resent;
 }
@@ -225,10 +225,10 @@ CURLcode sr_http_easy_load(SrHttpEasy *easy, const SrHttpRequest *request) {
   if (result == CURLE_OK) result = load_method(easy, request);
   if (result == CURLE_OK) result = load_proxy(easy, request);
   if (request->headers != NULL) {
-    easy->headed = 1;
+    easy->headed = true;
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, request->headers);
   }
-  unsigned char waits = request->https && !request->unshared; /* on http all would queue up behind the first */
+  bool waits = request->https && !request->unshared; /* on http all would queue up behind the first */
   if (waits != easy->waits) {
     easy->waits = waits;
     curl_easy_setopt(handle, CURLOPT_PIPEWAIT, (long)waits);
@@ -241,5 +241,5 @@ void sr_http_easy_unload(SrHttpEasy *easy) {
   curl_easy_setopt(easy->handle, CURLOPT_CURLU, NULL);
   if (easy->headed) curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, NULL);
   if (easy->resolves) curl_easy_setopt(easy->handle, CURLOPT_RESOLVE, NULL); /* not even a reset forgets it */
-  easy->headed = easy->resolves = 0;
+  easy->headed = easy->resolves = false;
 }

@@ -6,6 +6,7 @@
 #ifndef SR_HTTP_EASY_H
 #define SR_HTTP_EASY_H
 
+#include <stdbool.h>
 #include "http/multi.h"
 #include "http/request.h"
 
@@ -36,12 +37,12 @@ struct SrHttpEasy {
   long max_idle;       /* seconds a connection may have idled and be used again, -1: libcurl's choice, 0: none */
   long patience;       /* CURLOPT_CONNECTTIMEOUT_MS, 0 for libcurl's own */
   SrHttpShape shape;
-  unsigned char proxied;  /* a proxy is set */
-  unsigned char headed;   /* header lines of the present request are set */
-  unsigned char resolves; /* and its addresses */
-  unsigned char waits;    /* for a connection that may carry many */
-  unsigned char watched;  /* on_progress is called */
-  unsigned char resent;   /* libcurl has sent a request again; it does so five times only until it is reset */
+  bool proxied;  /* a proxy is set */
+  bool headed;   /* header lines of the present request are set */
+  bool resolves; /* and its addresses */
+  bool waits;    /* for a connection that may carry many */
+  bool watched;  /* on_progress is called */
+  bool resent;   /* libcurl has sent a request again; it does so five times only until it is reset */
   char detail[CURL_ERROR_SIZE];
 };
 

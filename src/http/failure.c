@@ -49,11 +49,11 @@ static int transport_error(const char *detail) {
 }
 
 /* A server with TLS 1.3 refuses the client's certificate when the client is done with the handshake. */
-static int is_alert(const char *detail) {
+static bool is_alert(const char *detail) {
   return strstr(detail, "SSL") != NULL && strstr(detail, " alert ") != NULL;
 }
 
-static const char *transport_code(const char *detail, int has_head) {
+static const char *transport_code(const char *detail, bool has_head) {
   if (is_alert(detail)) return "ETLS";
   int status = transport_error(detail);
   if (status != 0) return status == UV_EPIPE ? "ECONNRESET" : uv_err_name(status);
@@ -84,40 +84,40 @@ static const char *connect_code(int status, const char *detail) {
 }
 
 /* With SOCKS libcurl speaks of hosts where it means the proxy. */
-static int is_of_proxy(const SrHttpRequest *request, const char *detail) {
+static bool is_of_proxy(const SrHttpRequest *request, const char *detail) {
   static const char words[] = "Could not resolve host: ";
-  if (request->proxy == NULL || strncmp(detail, words, sizeof words - 1) != 0) return 0;
+  if (request->proxy == NULL || strncmp(detail, words, sizeof words - 1) != 0) return false;
   return strstr(request->proxy, detail + sizeof words - 1) != NULL &&
          strstr(request->key, detail + sizeof words - 1) == NULL;
 }
 
 /* And of the proxy where it could not look up the host for it. */
-static int is_of_host(CURL *handle) {
+static bool is_of_host(CURL *handle) {
   long reason = CURLPX_OK;
   curl_easy_getinfo(handle, CURLINFO_PROXY_ERROR, &reason);
   return reason == CURLPX_RESOLVE_HOST;
 }
 
 /* A line longer than libcurl allows is for it a line that it has no memory for; over HTTP/2, a head or trailers. */
-static int is_large_head(CURL *handle, CURLcode result, const char *detail, int has_head) {
+static bool is_large_head(CURL *handle, CURLcode result, const char *detail, bool has_head) {
   static const char of_callback[] = "mem_recv() returned -902", of_frames[] = "mem_recv() returned -905";
   curl_off_t begun = 0;
-  if (result == CURLE_RECV_ERROR && strncmp(detail, "Too large response headers", 26) == 0) return 1;
+  if (result == CURLE_RECV_ERROR && strncmp(detail, "Too large response headers", 26) == 0) return true;
   if (result == CURLE_RECV_ERROR && (strstr(detail, of_callback) != NULL || strstr(detail, of_frames) != NULL))
-    return 1;
-  if (result == CURLE_RECV_ERROR && strcmp(detail, "CONNECT response too large") == 0) return 1;
-  if (result != CURLE_OUT_OF_MEMORY || has_head) return 0;
+    return true;
+  if (result == CURLE_RECV_ERROR && strcmp(detail, "CONNECT response too large") == 0) return true;
+  if (result != CURLE_OUT_OF_MEMORY || has_head) return false;
   curl_easy_getinfo(handle, CURLINFO_STARTTRANSFER_TIME_T, &begun);
   return begun > 0;
 }
 
 /* nghttp2 resets the stream for a malformed head, too; where there is a head, its body does not keep to that. */
-static const char *stream_code(const char *detail, int has_head) {
+static const char *stream_code(const char *detail, bool has_head) {
   if (has_head) return "ETRUNCATED";
   return strstr(detail, "PROTOCOL_ERROR") != NULL ? "EPROTO" : "ECONNRESET";
 }
 
-static const char *plain_code(CURLcode result, int status, const char *detail, int has_head) {
+static const char *plain_code(CURLcode result, int status, const char *detail, bool has_head) {
   switch (result) {
   case CURLE_COULDNT_RESOLVE_HOST: return strstr(detail, "path too long") != NULL ? "ENAMETOOLONG" : "ENOTFOUND";
   case CURLE_COULDNT_RESOLVE_PROXY:
@@ -146,16 +146,16 @@ static const char *plain_code(CURLcode result, int status, const char *detail, i
 ** goes away (GOAWAY) before it has looked at a request says so on any connection. A stream that is reset says
 ** nothing of its connection.
 */
-static unsigned char was_stale(CURL *handle, CURLcode result) {
+static bool was_stale(CURL *handle, CURLcode result) {
   long opened = 0;
-  if (result == CURLE_HTTP2) return 1;
-  if (result == CURLE_HTTP2_STREAM) return 0;
+  if (result == CURLE_HTTP2) return true;
+  if (result == CURLE_HTTP2_STREAM) return false;
   curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &opened);
   return opened == 0 || result == CURLE_SEND_FAIL_REWIND || result == CURLE_ABORTED_BY_CALLBACK;
 }
 
 void sr_http_failure_curl(SrHttpFailure *failure, const SrHttpEasy *easy, const SrHttpRequest *request, CURLcode result,
-                          int has_head) {
+                          bool has_head) {
   CURL *handle = easy->handle;
   const char *detail = easy->detail;
   long number = 0, connect_status = 0;
@@ -188,7 +188,7 @@ void sr_http_failure_curl(SrHttpFailure *failure, const SrHttpEasy *easy, const 
   sr_http_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));
 }
 
-int sr_http_failure_breaks(const SrHttpEasy *easy, CURLcode result) {
+bool sr_http_failure_breaks(const SrHttpEasy *easy, CURLcode result) {
   return result == CURLE_RECV_ERROR && strstr(easy->detail, "nghttp2_session_mem_recv()") != NULL;
 }
 

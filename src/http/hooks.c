@@ -12,38 +12,38 @@
 #include "http/response.h"
 
 /* So many bytes of body wait for a slow reader, and what libcurl reads at once, before the sender is held back. */
-#define BODY_BOUND 65536
+enum { BODY_BOUND = 65536 };
 
 /* Ends the transfer from within a callback: libcurl reports the refusal as done, and this was the cause. */
-static size_t refuse(SrHttpTransfer *transfer, const char *code, const char *message) {
+static bool refuse(SrHttpTransfer *transfer, const char *code, const char *message) {
   sr_http_failure_set(&transfer->failure, "FetchError", code, message);
-  return 0;
+  return false;
 }
 
 void sr_http_transfer_finish_head(SrHttpTransfer *transfer) {
-  transfer->head_done = 1;
-  transfer->coded = (unsigned char)sr_wire_codings_any(&transfer->head.codings);
+  transfer->head_done = true;
+  transfer->coded = sr_wire_codings_any(&transfer->head.codings);
   transfer->head_at = sr_http_saros->now(transfer->pool->runtime);
   sr_http_transfer_wake(transfer, SR_HTTP_AWAITS_HEAD);
   sr_http_transfer_look_for_early_end(transfer);
 }
 
 /* libcurl asks without the body first, and sends it whether it is challenged or not. */
-static int is_of_question(const SrHttpTransfer *transfer) {
+static bool is_of_question(const SrHttpTransfer *transfer) {
   const SrHttpRequest *request = transfer->request;
-  if (!transfer->digest) return 0;
+  if (!transfer->digest) return false;
   return transfer->head.status == 401 || (transfer->head.status < 300 && (request->body != NULL || request->streamed));
 }
 
 /* An upload that has nothing to send was not to be hurried; the response, which has begun, is. False: no memory. */
-static int end_head(SrHttpTransfer *transfer) {
-  if (transfer->head.status < 200) return 1;
+static bool end_head(SrHttpTransfer *transfer) {
+  if (transfer->head.status < 200) return true;
   if (is_of_question(transfer)) {
-    transfer->digest = 0; /* the next response is final */
+    transfer->digest = false; /* the next response is final */
     transfer->sends = 0;
-    return 1;
+    return true;
   }
-  int was_starved = sr_http_transfer_is_starved(transfer);
+  bool was_starved = sr_http_transfer_is_starved(transfer);
   sr_http_transfer_finish_head(transfer);
   return !was_starved || sr_http_transfer_try_arm(transfer);
 }
@@ -66,7 +66,7 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   size_t length = size * count;
   if (!transfer->open) return length;
   sr_http_transfer_touch(transfer);
-  int is_trailer = transfer->head_done;
+  bool is_trailer = transfer->head_done;
   const SrWireFault *fault =
       is_trailer ? sr_wire_head_trail(&transfer->head, length) : add_line(transfer, line, length);
   if (fault != NULL) return refuse(transfer, fault->code, fault->message);
@@ -76,7 +76,7 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
 }
 
 /* Enough waits for the reader, and not all has come. */
-static int is_sated(const SrHttpTransfer *transfer) {
+static bool is_sated(const SrHttpTransfer *transfer) {
   return !transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND &&
          !sr_http_response_is_whole(transfer);
 }
@@ -87,31 +87,31 @@ static int is_sated(const SrHttpTransfer *transfer) {
 */
 static void hold(SrHttpTransfer *transfer) {
   if (transfer->paused || !is_sated(transfer) || sr_http_transfer_is_sending(transfer)) return;
-  transfer->paused = 1;
+  transfer->paused = true;
   curl_easy_pause(transfer->easy->handle, CURLPAUSE_ALL);
 }
 
 /* Of a body that becomes too large, too, there is what came before it did. False: it ends here. */
-static int take(SrHttpTransfer *transfer, const char *bytes, size_t length) {
+static bool take(SrHttpTransfer *transfer, const char *bytes, size_t length) {
   curl_off_t room = transfer->coded ? (curl_off_t)length : transfer->request->max_body - transfer->received;
   size_t count = (curl_off_t)length > room ? (size_t)room : length;
-  if (!sr_buffer_append(&transfer->body, bytes, count)) return (int)refuse(transfer, "ENOMEM", "not enough memory");
+  if (!sr_buffer_append(&transfer->body, bytes, count)) return refuse(transfer, "ENOMEM", "not enough memory");
   transfer->received += (curl_off_t)count;
-  if (count < length) return (int)refuse(transfer, "ETOOLARGE", "the body is larger than max_body_size");
-  return 1;
+  if (count < length) return refuse(transfer, "ETOOLARGE", "the body is larger than max_body_size");
+  return true;
 }
 
-static int take_chunks(SrHttpTransfer *transfer, const char *bytes, size_t length) {
+static bool take_chunks(SrHttpTransfer *transfer, const char *bytes, size_t length) {
   SrWirePiece piece = {bytes, length};
   while (piece.left > 0) {
     const char *data;
     size_t count = sr_wire_chunks_take(&transfer->chunks, &piece, &data);
-    if (transfer->chunks.place == SR_WIRE_CHUNK_BROKEN) return (int)refuse(transfer, "EPROTO", "a malformed chunk");
+    if (transfer->chunks.place == SR_WIRE_CHUNK_BROKEN) return refuse(transfer, "EPROTO", "a malformed chunk");
     if (transfer->chunks.place == SR_WIRE_CHUNK_LARGE)
-      return (int)refuse(transfer, "ETOOLARGE", "the extensions or trailers of the chunks are too large");
-    if (count > 0 && !take(transfer, data, count)) return 0;
+      return refuse(transfer, "ETOOLARGE", "the extensions or trailers of the chunks are too large");
+    if (count > 0 && !take(transfer, data, count)) return false;
   }
-  return 1;
+  return true;
 }
 
 /* One block for all that may come before it is read, if that is known. */
@@ -126,7 +126,7 @@ static void reserve(SrHttpTransfer *transfer, size_t length) {
 ** it, even where that was freed with a former head: such a line is refused before libcurl takes note of it.
 */
 static size_t foresee(SrHttpTransfer *transfer, const char *piece, size_t length) {
-  int begins = !transfer->within_line;
+  bool begins = !transfer->within_line;
   if (length == 0) return 0;
   transfer->within_line = piece[length - 1] != '\n';
   if (!begins || transfer->head.fields || (piece[0] != ' ' && piece[0] != '\t')) return length;
@@ -140,7 +140,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
   if (!transfer->head_done && !transfer->request->extras.digest) return foresee(transfer, bytes, length);
   if (!transfer->head_done) sr_http_transfer_finish_head(transfer);
   if (!transfer->paused && is_sated(transfer)) {
-    transfer->paused = 1;
+    transfer->paused = true;
     return CURL_WRITEFUNC_PAUSE;
   }
   sr_http_transfer_touch(transfer);
@@ -167,7 +167,7 @@ static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own
   SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   (void)peer, (void)own, (void)peer_port, (void)own_port;
   if (transfer->head_done || transfer->sends++ >= transfer->request->sends) return CURL_PREREQFUNC_ABORT;
-  transfer->connected = 1;
+  transfer->connected = true;
   sr_http_transfer_touch(transfer);
   if (transfer->request->limits.read == HUGE_VAL || sr_http_transfer_try_arm(transfer)) return CURL_PREREQFUNC_OK;
   refuse(transfer, "ENOMEM", "not enough memory");
@@ -184,4 +184,10 @@ static int on_progress(void *ctx, curl_off_t to_come, curl_off_t received, curl_
   return 0;
 }
 
-const SrHttpHooks sr_http_transfer_hooks = {on_head, on_body, on_wanted, on_connected, on_progress};
+const SrHttpHooks sr_http_transfer_hooks = {
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_wanted = on_wanted,
+    .on_connected = on_connected,
+    .on_progress = on_progress,
+};

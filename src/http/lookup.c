@@ -16,12 +16,12 @@
 #include "http/pool.h"
 
 struct SrHttpLookup {
-  uv_async_t async;      /* the thread calls the loop */
-  uv_mutex_t mutex;      /* of what follows */
-  int owners;            /* loop and thread */
-  unsigned char dropped; /* the async is closing: not to be called */
-  unsigned char again;   /* the answer */
-  void (*on_answer)(void *owner, int again);
+  uv_async_t async; /* the thread calls the loop */
+  uv_mutex_t mutex; /* of what follows */
+  int owners;       /* loop and thread */
+  bool dropped;     /* the async is closing: not to be called */
+  bool again;       /* the answer */
+  void (*on_answer)(void *owner, bool again);
   void *owner;
   char name[];
 };
@@ -59,7 +59,7 @@ static void on_closed(uv_handle_t *async) {
 }
 
 SrHttpLookup *sr_http_lookup_start(uv_loop_t *loop, const char *name, size_t length,
-                                   void (*on_answer)(void *owner, int again), void *owner) {
+                                   void (*on_answer)(void *owner, bool again), void *owner) {
   SrHttpLookup *lookup = calloc(1, sizeof *lookup + length + 1);
   if (lookup == NULL) return NULL;
   memcpy(lookup->name, name, length);
@@ -84,17 +84,18 @@ SrHttpLookup *sr_http_lookup_start(uv_loop_t *loop, const char *name, size_t len
 
 void sr_http_lookup_drop(SrHttpLookup *lookup) {
   uv_mutex_lock(&lookup->mutex);
-  lookup->dropped = 1;
+  lookup->dropped = true;
   uv_mutex_unlock(&lookup->mutex);
   sr_http_saros->close((uv_handle_t *)&lookup->async, on_closed);
 }
 
-int sr_http_lookup_is_address(lua_State *L) {
+/* is_address(text): whether it is an IPv4 or IPv6 address, the latter with or without brackets. [-1, +1, v] */
+static int l_is_address(lua_State *L) {
   unsigned char bytes[sizeof(struct in6_addr)];
   char inner[INET6_ADDRSTRLEN];
   size_t length;
   const char *text = luaL_checklstring(L, 1, &length);
-  int is_address = uv_inet_pton(AF_INET, text, bytes) == 0;
+  bool is_address = uv_inet_pton(AF_INET, text, bytes) == 0;
   if (!is_address && length > 2 && text[0] == '[' && text[length - 1] == ']') {
     text++;
     length -= 2;
@@ -106,4 +107,9 @@ int sr_http_lookup_is_address(lua_State *L) {
   }
   lua_pushboolean(L, is_address);
   return 1;
+}
+
+void sr_http_open_lookup(lua_State *L) {
+  static const luaL_Reg functions[] = {{"is_address", l_is_address}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
 }

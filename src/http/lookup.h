@@ -6,6 +6,7 @@
 #ifndef SR_HTTP_LOOKUP_H
 #define SR_HTTP_LOOKUP_H
 
+#include <stdbool.h>
 #include <lua.h>
 #include <stddef.h>
 
@@ -18,12 +19,12 @@ typedef struct SrHttpLookup SrHttpLookup;
 ** `again`: nobody could be asked. NULL: no memory, or no thread.
 */
 SrHttpLookup *sr_http_lookup_start(uv_loop_t *loop, const char *name, size_t length,
-                                   void (*on_answer)(void *owner, int again), void *owner);
+                                   void (*on_answer)(void *owner, bool again), void *owner);
 
 /* The answer is of no more interest; whoever is still asking is left behind. Ends every lookup. */
 void sr_http_lookup_drop(SrHttpLookup *lookup);
 
-/* is_address(text): whether it is an IPv4 or IPv6 address, the latter with or without brackets. [-1, +1, v] */
-int sr_http_lookup_is_address(lua_State *L);
+/* Adds is_address() to the table on top. [-0, +0, m] */
+void sr_http_open_lookup(lua_State *L);
 
 #endif

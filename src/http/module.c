@@ -4,6 +4,7 @@
 ** the table of functions behind saros.h, as any other C module would.
 */
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/resident.h"
@@ -23,14 +24,18 @@
 #endif
 
 /* What may be free at the end of the heap before glibc gives it back, see below: twice this. */
-#define LARGE_BLOCK 1048576
+enum { LARGE_BLOCK = 1048576 };
 
 /*
 ** glibc gives the end of its heap back whenever 128 KiB are free there. That is in nearly every turn
 ** where many responses end at once, or a body comes in pieces, and the next turn pays for it in page
-** faults. It waits for more once it has seen a large block come and go, as it has in most programs.
+** faults. It waits for more once it has seen a large block come and go, as it has in most programs. A host that
+** brings a loop of its own has its own mind about its heap, too, so there it is left alone.
 */
-static void settle_heap(void) {
+static void settle_heap(lua_State *L) {
+  bool is_hosted = lua_getfield(L, LUA_REGISTRYINDEX, SAROS_LOOP_KEY) != LUA_TNIL;
+  lua_pop(L, 1);
+  if (is_hosted) return;
   void *volatile block = malloc(LARGE_BLOCK); /* volatile: or the compiler leaves both calls out */
   free(block);
 }
@@ -39,29 +44,20 @@ SAROS_EXPORT int luaopen_saros_http_core(lua_State *L);
 
 /* [-0, +1, v] */
 int luaopen_saros_http_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"pool", sr_http_pool_new},
-                                       {"prepare", sr_http_request_prepare},
-                                       {"send", sr_http_send},
-                                       {"upload", sr_http_upload_new},
-                                       {"open", sr_fs_open},
-                                       {"create", sr_fs_create},
-                                       {"target", sr_fs_target},
-                                       {"rename", sr_fs_rename},
-                                       {"remove", sr_fs_remove},
-                                       {"error_name", sr_fs_error_name},
-                                       {"is_public_suffix", sr_http_suffix_is_public},
-                                       {"is_address", sr_http_lookup_is_address},
-                                       {"to_ascii", sr_http_idn_to_ascii},
-                                       {NULL, NULL}};
   sr_stay_loaded();
   sr_http_saros = saros_open(L);
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl could not be initialised");
-  settle_heap();
-  sr_http_request_open(L);
-  sr_http_pool_open(L);
-  sr_http_body_open(L);
-  sr_http_upload_open(L);
-  luaL_newlib(L, functions);
+  settle_heap(L);
+  lua_newtable(L);
+  sr_http_open_request(L);
+  sr_http_open_pool(L);
+  sr_http_open_upload(L);
+  sr_http_open_body(L);
+  sr_http_open_send(L);
+  sr_http_open_lookup(L);
+  sr_http_open_suffix(L);
+  sr_http_open_idn(L);
+  sr_fs_open_file(L);
   lua_pushstring(L, sr_wire_codec_names());
   lua_setfield(L, -2, "encodings");
   lua_pushliteral(L, SR_HTTP_USER_AGENT);

@@ -29,13 +29,13 @@
 #include "base/platform.h"
 
 /* The lists of sockets at the start, a power of two. */
-#define FIRST_LISTS 64
+enum { FIRST_LISTS = 64 };
 
 /* How often libcurl is run again at once before other events get their turn. */
-#define MAX_ROUNDS 8
+enum { MAX_ROUNDS = 8 };
 
 /* When the loop polled this long ago, in nanoseconds, all idle connections are looked at before one is used. */
-#define POLL_AGE 1000000
+enum { POLL_AGE = 1000000 };
 
 struct SrHttpSocket {
   uv_poll_t poll;     /* data: this; freed when it has closed */
@@ -45,14 +45,14 @@ struct SrHttpSocket {
   SrHttpOutlet *user;                 /* of the request that waited for it last, NULL when that has ended */
   struct SrHttpSocket *newer, *older; /* among the idle ones, while `idle` */
   uint64_t turn;                      /* while `idle`: of the multi, when it became that */
-  unsigned char ours;                 /* opened by on_open */
-  unsigned char live;                 /* a connection: CLOSESOCKET will tell of its end */
+  bool ours;                          /* opened by on_open */
+  bool live;                          /* a connection: CLOSESOCKET will tell of its end */
   unsigned char wants;                /* the events libcurl waits for, 0 while nobody reads or writes */
   unsigned char polls;                /* the events the poll is started with, 0 when stopped */
-  unsigned char single;               /* it has carried a response of HTTP/1.x: while idle nothing may come */
-  unsigned char multiplexed;          /* one of HTTP/2: while idle the end may not come */
-  unsigned char idle;                 /* one of both, and no request uses it but for some that may pause */
-  unsigned char retired;              /* what may not come did: it is shut down, and libcurl will close it */
+  bool single;                        /* it has carried a response of HTTP/1.x: while idle nothing may come */
+  bool multiplexed;                   /* one of HTTP/2: while idle the end may not come */
+  bool idle;                          /* one of both, and no request uses it but for some that may pause */
+  bool retired;                       /* what may not come did: it is shut down, and libcurl will close it */
 };
 
 struct SrHttpMulti {
@@ -69,11 +69,11 @@ struct SrHttpMulti {
   size_t mask;          /* one less than there are lists, which is a power of two */
   size_t count;         /* of the sockets */
   const SrHttpReports *reports;
-  void *owner;           /* theirs */
-  unsigned active;       /* easy handles in it */
-  unsigned char kick;    /* libcurl asked to be run at once */
-  unsigned char settles; /* settle is running */
-  unsigned char failed;  /* there was no memory for a socket that libcurl waits for, or in libcurl itself */
+  void *owner;     /* theirs */
+  unsigned active; /* easy handles in it */
+  bool kick;       /* libcurl asked to be run at once */
+  bool settles;    /* settle is running */
+  bool failed;     /* there was no memory for a socket that libcurl waits for, or in libcurl itself */
 };
 
 /* --- sockets --------------------------------------------------------------- */
@@ -118,7 +118,7 @@ static void make_room(SrHttpMulti *multi) {
 
 static void close_socket(SrHttpSocket *sock);
 
-static SrHttpSocket *add_socket(SrHttpMulti *multi, curl_socket_t fd, int ours) {
+static SrHttpSocket *add_socket(SrHttpMulti *multi, curl_socket_t fd, bool ours) {
   SrHttpSocket *sock = find_socket(multi, fd);
   if (sock != NULL) close_socket(sock); /* the number is used again */
   sock = calloc(1, sizeof *sock);
@@ -130,7 +130,7 @@ static SrHttpSocket *add_socket(SrHttpMulti *multi, curl_socket_t fd, int ours) 
   sock->poll.data = sock;
   sock->multi = multi;
   sock->fd = fd;
-  sock->ours = (unsigned char)ours;
+  sock->ours = ours;
   uv_unref((uv_handle_t *)&sock->poll);
   multi->count++;
   make_room(multi);
@@ -145,7 +145,7 @@ static void on_socket_closed(uv_handle_t *handle) {
 /* Its idling is over. */
 static void leave_idle(SrHttpSocket *sock) {
   if (!sock->idle) return;
-  sock->idle = 0;
+  sock->idle = false;
   if (sock->newer != NULL)
     sock->newer->older = sock->older;
   else
@@ -179,25 +179,25 @@ static void set_polls(SrHttpSocket *sock, unsigned char events);
 ** Whether something came over an idle connection that makes it useless. If requests pause nobody knows whether
 ** it is over this one, of HTTP/2, and what has come before the end is theirs.
 */
-static int is_spoilt(const SrHttpSocket *sock) {
+static bool is_spoilt(const SrHttpSocket *sock) {
   SrHttpMulti *multi = sock->multi;
   if (sock->single) return !sr_socket_is_quiet(sock->fd);
-  if (!sr_socket_has_ended(sock->fd)) return 0;
-  if (!multi->reports->is_pausing(multi->owner)) return 1;
+  if (!sr_socket_has_ended(sock->fd)) return false;
+  if (!multi->reports->is_pausing(multi->owner)) return true;
   multi->polled_at = 0; /* it is looked at again */
-  return 0;
+  return false;
 }
 
 /* libcurl finds out when it looks for a connection to use. */
 static void retire(SrHttpSocket *sock) {
   leave_idle(sock);
-  sock->retired = 1;
+  sock->retired = true;
   set_polls(sock, 0);
   sr_socket_end(sock->fd);
 }
 
 /* Nobody's event. An idle connection is watched on for what may come, unless that is there. */
-static void on_uncalled(SrHttpSocket *sock, int ended) {
+static void on_uncalled(SrHttpSocket *sock, bool ended) {
   if (sock->idle && is_spoilt(sock))
     retire(sock);
   else if (sock->idle && !ended)
@@ -211,7 +211,7 @@ static void begin_idling(SrHttpSocket *sock) {
   SrHttpMulti *multi = sock->multi;
   if (sock->wants != 0 || sock->user != NULL || sock->idle || sock->retired) return;
   if (!sock->live || !(sock->single || sock->multiplexed)) return;
-  sock->idle = 1;
+  sock->idle = true;
   sock->turn = multi->turn;
   sock->older = multi->newest;
   if (sock->older != NULL) sock->older->newer = sock;
@@ -228,7 +228,7 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     set_polls(sock, sock->wants);
   }
   if ((events & sock->wants) == 0) {
-    on_uncalled(sock, events & UV_DISCONNECT);
+    on_uncalled(sock, (events & UV_DISCONNECT) != 0);
     return;
   }
   events &= sock->wants;
@@ -248,7 +248,7 @@ static void set_polls(SrHttpSocket *sock, unsigned char events) {
 
 static void set_wants(SrHttpSocket *sock, unsigned char events) {
   sock->wants = events;
-  if (sock->ours && (events & UV_READABLE)) sock->live = 1; /* who connects waits to write */
+  if (sock->ours && (events & UV_READABLE)) sock->live = true; /* who connects waits to write */
   if (events != 0) leave_idle(sock);
   if ((sock->polls & events) != events) set_polls(sock, events);
   if (events != 0)
@@ -264,7 +264,7 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
   SrHttpOutlet *outlet = ctx;
   (void)purpose;
   curl_socket_t fd = sr_socket_open(address->family, address->socktype, address->protocol, &outlet->refusal);
-  if (fd == CURL_SOCKET_BAD || add_socket(outlet->multi, fd, 1) != NULL) return fd;
+  if (fd == CURL_SOCKET_BAD || add_socket(outlet->multi, fd, true) != NULL) return fd;
   outlet->refusal = UV_ENOMEM;
   sr_socket_close(fd);
   return CURL_SOCKET_BAD;
@@ -283,12 +283,12 @@ static int on_socket(CURL *handle, curl_socket_t fd, int what, void *ctx, void *
   (void)unused;
   if (what & CURL_POLL_IN) events |= UV_READABLE;
   if (what & CURL_POLL_OUT) events |= UV_WRITABLE;
-  SrHttpOutlet *user = multi->reports->on_listening(handle, events & UV_READABLE);
+  SrHttpOutlet *user = multi->reports->on_listening(handle, (events & UV_READABLE) != 0);
   if (sock == NULL) {
     if (events == 0) return 0;
-    sock = add_socket(multi, fd, 0);
+    sock = add_socket(multi, fd, false);
     if (sock == NULL) { /* to tell libcurl would end the multi handle for good */
-      multi->failed = 1;
+      multi->failed = true;
       return 0;
     }
   }
@@ -308,7 +308,7 @@ static void on_polled(uv_check_t *check) {
 
 static void on_timer(uv_timer_t *timer) {
   SrHttpMulti *multi = timer->data;
-  multi->kick = 1;
+  multi->kick = true;
   settle(multi);
 }
 
@@ -327,7 +327,7 @@ static int on_timeout(CURLM *curl, long milliseconds, void *ctx) {
 
 static void act(SrHttpMulti *multi, curl_socket_t fd, int flags) {
   int running;
-  if (curl_multi_socket_action(multi->curl, fd, flags, &running) != CURLM_OK) multi->failed = 1;
+  if (curl_multi_socket_action(multi->curl, fd, flags, &running) != CURLM_OK) multi->failed = true;
 }
 
 static void report_done(SrHttpMulti *multi) {
@@ -340,17 +340,17 @@ static void report_done(SrHttpMulti *multi) {
 /* After every call that may have moved a transfer: reports what has ended and runs what is due. */
 static void settle(SrHttpMulti *multi) {
   if (multi->settles) return;
-  multi->settles = 1;
+  multi->settles = true;
   report_done(multi);
   for (int round = 0; multi->kick && round < MAX_ROUNDS; round++) {
-    multi->kick = 0;
+    multi->kick = false;
     act(multi, CURL_SOCKET_TIMEOUT, 0);
     report_done(multi);
   }
   if (multi->kick) uv_timer_start(&multi->timer, on_timer, 0, 0);
-  multi->settles = 0;
+  multi->settles = false;
   if (!multi->failed) return;
-  multi->failed = 0;
+  multi->failed = false;
   multi->reports->on_failure(multi->owner);
 }
 
@@ -359,7 +359,7 @@ static void settle(SrHttpMulti *multi) {
 /* Looks at the idle ones that the loop has not polled since they idle, or a moment ago. */
 static void look_at_idle(SrHttpMulti *multi) {
   uint64_t now = uv_hrtime();
-  int all = now - multi->polled_at >= POLL_AGE;
+  bool all = now - multi->polled_at >= POLL_AGE;
   if (all) multi->polled_at = now;
   for (SrHttpSocket *sock = multi->newest, *older; sock != NULL; sock = older) {
     older = sock->older;
@@ -369,31 +369,31 @@ static void look_at_idle(SrHttpMulti *multi) {
 }
 
 /* The request has ended that used it. Only its response shows how many the connection serves at a time. */
-static void release(SrHttpSocket *sock, CURL *handle, int answered) {
+static void release(SrHttpSocket *sock, CURL *handle, bool has_head) {
   long version = CURL_HTTP_VERSION_NONE;
   set_user(sock, NULL);
-  if (answered) curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &version);
-  if (version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1) sock->single = 1;
-  if (version == CURL_HTTP_VERSION_2_0) sock->multiplexed = 1;
+  if (has_head) curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &version);
+  if (version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1) sock->single = true;
+  if (version == CURL_HTTP_VERSION_2_0) sock->multiplexed = true;
   begin_idling(sock);
 }
 
 /* --- requests -------------------------------------------------------------- */
 
-int sr_http_multi_add(SrHttpMulti *multi, CURL *handle) {
+bool sr_http_multi_add(SrHttpMulti *multi, CURL *handle) {
   if (multi->newest != NULL) look_at_idle(multi);
-  if (curl_multi_add_handle(multi->curl, handle) != CURLM_OK) return 0;
+  if (curl_multi_add_handle(multi->curl, handle) != CURLM_OK) return false;
   if (multi->active++ == 0) uv_ref((uv_handle_t *)&multi->timer);
   settle(multi);
-  return 1;
+  return true;
 }
 
 /* libcurl 7.88 forgets what it holds back only together with the connection, which others may still use. */
-int sr_http_multi_remove(SrHttpOutlet *outlet, CURL *handle, int paused, int answered) {
+bool sr_http_multi_remove(SrHttpOutlet *outlet, CURL *handle, bool paused, bool has_head) {
   SrHttpMulti *multi = outlet->multi;
-  int clean = !paused || curl_easy_pause(handle, CURLPAUSE_CONT) == CURLE_OK;
+  bool clean = !paused || curl_easy_pause(handle, CURLPAUSE_CONT) == CURLE_OK;
   curl_multi_remove_handle(multi->curl, handle);
-  if (outlet->socket != NULL) release(outlet->socket, handle, answered);
+  if (outlet->socket != NULL) release(outlet->socket, handle, has_head);
   if (--multi->active == 0) uv_unref((uv_handle_t *)&multi->timer);
   settle(multi);
   return clean;
@@ -430,7 +430,7 @@ long sr_http_multi_idle(const SrHttpMulti *multi) {
 
 /* --- new, close ------------------------------------------------------------ */
 
-SrHttpMulti *sr_http_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, int multiplexes,
+SrHttpMulti *sr_http_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, bool multiplexes,
                                const SrHttpReports *reports, void *owner) {
   SrHttpMulti *multi = calloc(1, sizeof *multi);
   if (multi == NULL) return NULL;
@@ -478,7 +478,7 @@ static void on_handle_closed(uv_handle_t *handle) {
 }
 
 void sr_http_multi_close(SrHttpMulti *multi) {
-  multi->settles = 1; /* nothing is reported any more */
+  multi->settles = true; /* nothing is reported any more */
   curl_multi_cleanup(multi->curl);
   for (size_t i = 0; i <= multi->mask; i++)
     while (multi->lists[i] != NULL) close_socket(multi->lists[i]);

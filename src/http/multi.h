@@ -9,6 +9,7 @@
 #ifndef SR_HTTP_MULTI_H
 #define SR_HTTP_MULTI_H
 
+#include <stdbool.h>
 #include <curl/curl.h>
 
 #include "saros.h"
@@ -33,16 +34,16 @@ typedef struct SrHttpReports {
   ** Whether its socket is read; called from inside libcurl, when that may have changed. Gives its outlet, NULL
   ** if it has none.
   */
-  SrHttpOutlet *(*on_listening)(CURL *handle, int listens);
+  SrHttpOutlet *(*on_listening)(CURL *handle, bool listens);
   /* Whether a transfer has been paused. */
-  int (*is_pausing)(void *owner);
+  bool (*is_pausing)(void *owner);
 } SrHttpReports;
 
 /*
 ** A multi handle on `loop` that keeps at most `idle_limit` connections, each for as many requests at a
 ** time as its server takes, or for one only. NULL: no memory.
 */
-SrHttpMulti *sr_http_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, int multiplexes,
+SrHttpMulti *sr_http_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, bool multiplexes,
                                const SrHttpReports *reports, void *owner);
 
 /* Closes all connections and frees it. No easy handle may be in it any more. */
@@ -52,14 +53,14 @@ void sr_http_multi_close(SrHttpMulti *multi);
 void sr_http_multi_equip(SrHttpOutlet *outlet, CURL *handle);
 
 /* Starts the transfer of `handle` at once. It may have ended when this returns. False: no memory. */
-int sr_http_multi_add(SrHttpMulti *multi, CURL *handle);
+bool sr_http_multi_add(SrHttpMulti *multi, CURL *handle);
 
 /*
 ** Takes `handle`, with its outlet, out; a transfer in flight is cut off, whatever phase it is in, without
-** waiting. `answered`: there was a head, so the connection may be kept. What libcurl held back of a `paused`
+** waiting. `has_head`: a response has begun, so the connection may be kept. What libcurl held back of a `paused`
 ** one is written before. False: it could not be, and would come up in the next transfer of the handle.
 */
-int sr_http_multi_remove(SrHttpOutlet *outlet, CURL *handle, int paused, int answered);
+bool sr_http_multi_remove(SrHttpOutlet *outlet, CURL *handle, bool paused, bool has_head);
 
 /*
 ** Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this

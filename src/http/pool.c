@@ -17,10 +17,10 @@
 #define POOL_TYPE "saros.http.pool"
 
 /* Idle easy handles kept for reuse; each costs some KiB. */
-#define IDLE_EASIES 128
+enum { IDLE_EASIES = 128 };
 
 /* The longest idle time of a connection, in seconds: a day. */
-#define MAX_IDLE 86400
+enum { MAX_IDLE = 86400 };
 
 const saros_api *sr_http_saros;
 
@@ -32,7 +32,7 @@ static void detach(SrHttpPool *pool) {
   if (pool->multi != NULL) sr_http_multi_close(pool->multi);
   if (pool->unshared != NULL) sr_http_multi_close(pool->unshared);
   pool->multi = pool->unshared = NULL;
-  pool->attached = 0;
+  pool->attached = false;
   sr_http_saros->resource_close(&pool->resource);
 }
 
@@ -49,11 +49,11 @@ static void on_run_end(saros_resource *resource) {
   SrHttpPool *pool = (SrHttpPool *)resource; /* its first member */
   drop_transfers(pool, "the run has ended");
   detach(pool);
-  pool->named = 0;
+  pool->named = false;
 }
 
 static void close_pool(SrHttpPool *pool) {
-  pool->closed = 1;
+  pool->closed = true;
   drop_transfers(pool, "the session is closed");
   detach(pool);
   free_easies(pool);
@@ -64,12 +64,12 @@ void sr_http_pool_attach(lua_State *L, SrHttpPool *pool) {
   if (!pool->attached) {
     pool->resource.name = pool->named ? "http session" : NULL;
     sr_http_saros->resource_open(L, &pool->resource);
-    pool->attached = 1;
+    pool->attached = true;
   }
-  if (loop != NULL && sr_http_pool_multi(pool, 0) == NULL) luaL_error(L, "not enough memory");
+  if (loop != NULL && sr_http_pool_multi(pool, false) == NULL) luaL_error(L, "not enough memory");
 }
 
-SrHttpMulti *sr_http_pool_multi(SrHttpPool *pool, int unshared) {
+SrHttpMulti *sr_http_pool_multi(SrHttpPool *pool, bool unshared) {
   SrHttpMulti **multi = unshared ? &pool->unshared : &pool->multi;
   if (*multi != NULL) return *multi;
   long idle_limit = pool->slots.limit < INT_MAX ? (long)pool->slots.limit : 1000L;
@@ -122,7 +122,8 @@ static long field_seconds(lua_State *L, const char *name) {
   return seconds <= 0 ? 0 : seconds < MAX_IDLE ? (long)ceil(seconds) : (long)MAX_IDLE;
 }
 
-int sr_http_pool_new(lua_State *L) {
+/* pool(options): limit, limit_per_host, keepalive, session [-1, +1, v] */
+static int l_pool(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   SrHttpPool *pool = lua_newuserdatauv(L, sizeof *pool, 0);
   *pool = (SrHttpPool){0};
@@ -135,7 +136,7 @@ int sr_http_pool_new(lua_State *L) {
   luaL_setmetatable(L, POOL_TYPE);
   lua_getfield(L, 1, "session");
   if (lua_toboolean(L, -1) && sr_http_saros->loop(pool->runtime) != NULL) {
-    pool->named = 1;
+    pool->named = true;
     sr_http_pool_attach(L, pool);
   }
   lua_pop(L, 1);
@@ -180,8 +181,10 @@ static int l_stats(lua_State *L) {
   return 1;
 }
 
-void sr_http_pool_open(lua_State *L) {
+void sr_http_open_pool(lua_State *L) {
+  static const luaL_Reg functions[] = {{"pool", l_pool}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"close", l_close}, {"stats", l_stats}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
   luaL_newmetatable(L, POOL_TYPE);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

@@ -8,6 +8,7 @@
 #ifndef SR_HTTP_POOL_H
 #define SR_HTTP_POOL_H
 
+#include <stdbool.h>
 #include "http/easy.h"
 #include "http/slots.h"
 
@@ -27,9 +28,9 @@ typedef struct SrHttpPool {
   unsigned long long connections; /* opened */
   unsigned long long reused;      /* requests that needed no new connection */
   unsigned long long failed;      /* requests that failed or were cut off */
-  unsigned char attached;         /* to the present run */
-  unsigned char named;            /* its resource is an explicit session of this run */
-  unsigned char closed;
+  bool attached;                  /* to the present run */
+  bool named;                     /* its resource is an explicit session of this run */
+  bool closed;
 } SrHttpPool;
 
 /* The API of the runtime; set when the module is opened, the same for every Lua state. */
@@ -42,16 +43,13 @@ SrHttpPool *sr_http_pool_check(lua_State *L, int index);
 void sr_http_pool_attach(lua_State *L, SrHttpPool *pool);
 
 /* The multi handle that a request goes to, of an attached pool. NULL: no memory. */
-SrHttpMulti *sr_http_pool_multi(SrHttpPool *pool, int unshared);
+SrHttpMulti *sr_http_pool_multi(SrHttpPool *pool, bool unshared);
 
 /* An idle easy handle, NULL: no memory. */
 SrHttpEasy *sr_http_pool_take_easy(SrHttpPool *pool);
 void sr_http_pool_give_easy(SrHttpPool *pool, SrHttpEasy *easy);
 
-/* pool(options): limit, limit_per_host, keepalive, session [-1, +1, v] */
-int sr_http_pool_new(lua_State *L);
-
-/* Registers the metatable. [-0, +0, m] */
-void sr_http_pool_open(lua_State *L);
+/* Registers the metatable and adds pool() to the table on top. [-0, +0, m] */
+void sr_http_open_pool(lua_State *L);
 
 #endif

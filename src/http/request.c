@@ -25,11 +25,11 @@ static double field_number(lua_State *L, int table, const char *name) {
   return value;
 }
 
-static unsigned char field_true(lua_State *L, int table, const char *name) {
+static bool field_true(lua_State *L, int table, const char *name) {
   lua_getfield(L, table, name);
-  int value = lua_toboolean(L, -1);
+  bool value = lua_toboolean(L, -1);
   lua_pop(L, 1);
-  return (unsigned char)value;
+  return value;
 }
 
 /* The list of strings in a field. What has been read so far belongs to the request, which frees it. */
@@ -78,7 +78,7 @@ static void read_extras(lua_State *L, int table, SrHttpExtras *extras) {
 ** upload of unknown length ends, and a response that comes with a reset, as one does before the end of its
 ** request. It also takes a busy connection of HTTP/1.1 for one that carries many, if the host has such, too.
 */
-static unsigned char is_unshared(const SrHttpRequest *request) {
+static bool is_unshared(const SrHttpRequest *request) {
   return request->https && (request->extras.http1 || request->streamed || request->body_length > SR_HTTP_SENT_AT_ONCE);
 }
 
@@ -91,7 +91,8 @@ static unsigned may_go_out(lua_State *L, const SrHttpRequest *request) {
   return request->https && !request->unshared ? 6 : 2;
 }
 
-int sr_http_request_prepare(lua_State *L) {
+/* prepare(request): reads the table and puts the result at its index 1. [-1, +0, m] */
+static int l_prepare(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   SrHttpRequest *request = lua_newuserdatauv(L, sizeof *request, 0);
@@ -106,8 +107,12 @@ int sr_http_request_prepare(lua_State *L) {
   request->body = field_string(L, 1, "body", &request->body_length);
   request->proxy = field_string(L, 1, "proxy", NULL);
   request->no_proxy = field_string(L, 1, "no_proxy", NULL);
-  request->limits = (SrHttpLimits){field_number(L, 1, "total"), field_number(L, 1, "connect"),
-                                   field_number(L, 1, "read"), field_number(L, 1, "pool")};
+  request->limits = (SrHttpLimits){
+      .total = field_number(L, 1, "total"),
+      .connect = field_number(L, 1, "connect"),
+      .read = field_number(L, 1, "read"),
+      .pool = field_number(L, 1, "pool"),
+  };
   request->max_body = max_body < 9e18 ? (curl_off_t)max_body : INT64_MAX;
   request->streamed = field_true(L, 1, "source");
   request->stream_length = length < 9e18 ? (curl_off_t)length : -1;
@@ -141,7 +146,9 @@ static int l_gc(lua_State *L) {
   return 0;
 }
 
-void sr_http_request_open(lua_State *L) {
+void sr_http_open_request(lua_State *L) {
+  static const luaL_Reg functions[] = {{"prepare", l_prepare}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
   luaL_newmetatable(L, REQUEST_TYPE);
   lua_pushcfunction(L, l_gc);
   lua_setfield(L, -2, "__gc");

@@ -8,6 +8,7 @@
 #ifndef SR_HTTP_REQUEST_H
 #define SR_HTTP_REQUEST_H
 
+#include <stdbool.h>
 #include <curl/curl.h>
 #include <lua.h>
 
@@ -17,7 +18,7 @@ typedef struct SrHttpLimits {
 } SrHttpLimits;
 
 /* A body no larger has left before its response comes: system and server take it at once. */
-#define SR_HTTP_SENT_AT_ONCE 8192
+enum { SR_HTTP_SENT_AT_ONCE = 8192 };
 
 /* Options of a connection that are text for libcurl. */
 typedef enum SrHttpText {
@@ -40,9 +41,9 @@ typedef struct SrHttpExtras {
   struct curl_slist *connect_to; /* "host:port:address:", the same for this request alone; not through a proxy */
   struct curl_slist *aliases;    /* "+alias:port:addresses", of the addresses in `connect_to` that are none */
   long tls_min;                  /* for CURLOPT_SSLVERSION */
-  unsigned char unverified;      /* certificates are not looked at */
-  unsigned char digest;          /* digest authentication */
-  unsigned char http1;           /* not HTTP/2 */
+  bool unverified;               /* certificates are not looked at */
+  bool digest;                   /* digest authentication */
+  bool http1;                    /* not HTTP/2 */
 } SrHttpExtras;
 
 typedef struct SrHttpRequest {
@@ -59,19 +60,16 @@ typedef struct SrHttpRequest {
   SrHttpLimits limits;
   curl_off_t max_body;
   unsigned sends; /* how often it may go out */
-  unsigned char https;
-  unsigned char streamed; /* the body comes from an upload */
-  unsigned char unshared; /* wants a connection that nobody else uses at the same time */
+  bool https;
+  bool streamed; /* the body comes from an upload */
+  bool unshared; /* wants a connection that nobody else uses at the same time */
   SrHttpExtras extras;
 } SrHttpRequest;
-
-/* prepare(request): reads the table and puts the result at its index 1. [-1, +0, m] */
-int sr_http_request_prepare(lua_State *L);
 
 /* The prepared request of the table at `index`, or an argument error. [-0, +0, v] */
 const SrHttpRequest *sr_http_request_check(lua_State *L, int index);
 
-/* Registers the metatable. [-0, +0, m] */
-void sr_http_request_open(lua_State *L);
+/* Registers the metatable and adds prepare() to the table on top. [-0, +0, m] */
+void sr_http_open_request(lua_State *L);
 
 #endif

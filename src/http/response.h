@@ -6,21 +6,22 @@
 #ifndef SR_HTTP_RESPONSE_H
 #define SR_HTTP_RESPONSE_H
 
+#include <stdbool.h>
 #include "http/transfer.h"
 
 /* Whether the response may come before all of the request has left. */
-int sr_http_response_may_be_early(const SrHttpTransfer *transfer);
+bool sr_http_response_may_be_early(const SrHttpTransfer *transfer);
 
 /* Whether all of it has come, as far as it told how much that is. */
-int sr_http_response_is_whole(const SrHttpTransfer *transfer);
+bool sr_http_response_is_whole(const SrHttpTransfer *transfer);
 
 /* Nothing more comes, and the request still leaves: otherwise libcurl would have reported the end. */
-int sr_http_response_is_over(const SrHttpTransfer *transfer);
+bool sr_http_response_is_over(const SrHttpTransfer *transfer);
 
 /* Whether the end that has come is not that of the body. */
-int sr_http_response_is_cut(const SrHttpTransfer *transfer);
+bool sr_http_response_is_cut(const SrHttpTransfer *transfer);
 
 /* Whether this failure of the transfer takes nothing from the response. */
-int sr_http_response_survives(const SrHttpTransfer *transfer, CURLcode result);
+bool sr_http_response_survives(const SrHttpTransfer *transfer, CURLcode result);
 
 #endif

@@ -16,8 +16,8 @@
 
 enum { POOL = 1, REQUEST = 2, UPLOAD = 3, TRANSFER = 4 };
 
-static const saros_kind slot_kind = {"http slot", sr_http_transfer_abort};
-static const saros_kind head_kind = {"http response", sr_http_transfer_abort};
+static const saros_kind slot_kind = {.name = "http slot", .abort = sr_http_transfer_abort};
+static const saros_kind head_kind = {.name = "http response", .abort = sr_http_transfer_abort};
 
 static int park(lua_State *L, SrHttpTransfer *transfer, SrHttpAwaited awaited, const saros_kind *kind,
                 lua_KFunction k) {
@@ -42,7 +42,7 @@ static SrHttpTransfer *new_transfer(lua_State *L, SrHttpPool *pool, const SrHttp
   return transfer;
 }
 
-/* `started` is when the exchange began of which this is a later hop, negative for a first one. */
+/* `started` is when the first hop began of which this is a later one, negative for a first one. */
 static void set_clock(SrHttpTransfer *transfer, double started) {
   const SrHttpLimits *limits = &transfer->request->limits;
   double now = sr_http_saros->now(transfer->pool->runtime);
@@ -103,7 +103,7 @@ static int launch(lua_State *L, SrHttpTransfer *transfer) {
   CURLcode refusal = sr_http_easy_load(easy, transfer->request);
   if (refusal != CURLE_OK) {
     sr_http_easy_free(easy);
-    int memory = refusal == CURLE_OUT_OF_MEMORY;
+    bool memory = refusal == CURLE_OUT_OF_MEMORY;
     const char *message = memory ? "not enough memory" : curl_easy_strerror(refusal);
     sr_http_transfer_fail(transfer, "FetchError", memory ? "ENOMEM" : "EINVAL", message);
     return push_outcome(L, transfer);
@@ -130,8 +130,14 @@ static int k_slot(lua_State *L, int status, lua_KContext ctx) {
   return launch(L, transfer);
 }
 
-/* Arguments come checked from the Lua side: the place of a mistake is the caller of fetch. */
-int sr_http_send(lua_State *L) {
+/*
+** send(pool, request [, upload [, started]]): sends a prepared request, up to the head of its response. A later hop says
+** when the first one began. Returns the transfer, the status, the head, the seconds until it came, whether it sets
+** cookies, and the body, or nil where that is still to be read from the transfer; or nil and the failure (see
+** sr_http_failure_push). Arguments come checked from the Lua side: the place of a mistake is the caller of fetch.
+** [-4, +6|7, v]
+*/
+static int l_send(lua_State *L) {
   SrHttpPool *pool = sr_http_pool_check(L, POOL);
   const SrHttpRequest *request = sr_http_request_check(L, REQUEST);
   SrHttpUpload *upload = sr_http_upload_test(L, UPLOAD);
@@ -150,10 +156,15 @@ int sr_http_send(lua_State *L) {
   if (upload != NULL) upload->transfer = transfer;
   set_clock(transfer, started);
   sr_http_transfer_begin(transfer, pool);
-  int taken = sr_http_slot_take(&pool->slots, &transfer->slot, request->key);
-  if (taken == 1) return launch(L, transfer);
-  if (taken < 0) sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
+  SrHttpSlotState state = sr_http_slot_take(&pool->slots, &transfer->slot, request->key);
+  if (state == SR_HTTP_SLOT_HELD) return launch(L, transfer);
+  if (state == SR_HTTP_SLOT_NONE) sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
   sr_http_transfer_arm(transfer);
   if (!transfer->open) return push_outcome(L, transfer);
   return park(L, transfer, SR_HTTP_AWAITS_SLOT, &slot_kind, k_slot);
+}
+
+void sr_http_open_send(lua_State *L) {
+  static const luaL_Reg functions[] = {{"send", l_send}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
 }

@@ -83,24 +83,24 @@ static void drop_host(SrHttpSlots *slots, SrHttpHost *host) {
   free(host);
 }
 
-/* The slot has its host's leave. 1: it is held, 0: the pool is full. */
-static int enter_pool(SrHttpSlots *slots, SrHttpSlot *slot) {
+/* The slot has its host's leave: it is held, or waits as the pool is full. */
+static SrHttpSlotState enter_pool(SrHttpSlots *slots, SrHttpSlot *slot) {
   if (slots->held < slots->limit && slots->line.first == NULL) {
     slot->state = SR_HTTP_SLOT_HELD;
     slots->held++;
-    return 1;
+    return slot->state;
   }
   slot->state = SR_HTTP_SLOT_WAITS_POOL;
   slots->waiting++;
   insert_in_order(&slots->line, slot);
-  return 0;
+  return slot->state;
 }
 
-int sr_http_slot_take(SrHttpSlots *slots, SrHttpSlot *slot, const char *key) {
+SrHttpSlotState sr_http_slot_take(SrHttpSlots *slots, SrHttpSlot *slot, const char *key) {
   slot->order = slots->arrivals++;
   if (slots->host_limit == SR_HTTP_UNLIMITED) return enter_pool(slots, slot);
   slot->host = use_host(slots, key);
-  if (slot->host == NULL) return -1;
+  if (slot->host == NULL) return SR_HTTP_SLOT_NONE;
   if (slot->host->admitted < slots->host_limit && slot->host->line.first == NULL) {
     slot->host->admitted++;
     return enter_pool(slots, slot);
@@ -108,7 +108,7 @@ int sr_http_slot_take(SrHttpSlots *slots, SrHttpSlot *slot, const char *key) {
   slot->state = SR_HTTP_SLOT_WAITS_HOST;
   slots->waiting++;
   insert_after(&slot->host->line, slot->host->line.last, slot);
-  return 0;
+  return slot->state;
 }
 
 /* The host's leave has become free: its next one moves on to the pool's line. */

@@ -33,7 +33,7 @@ typedef struct SrHttpLine {
   SrHttpSlot *first, *last;
 } SrHttpLine;
 
-#define SR_HTTP_HOST_CHAINS 64
+enum { SR_HTTP_HOST_CHAINS = 64 };
 
 typedef struct SrHttpSlots {
   unsigned limit, host_limit;             /* SR_HTTP_UNLIMITED for none */
@@ -44,8 +44,8 @@ typedef struct SrHttpSlots {
   void (*on_grant)(SrHttpSlot *slot);     /* the slot that waited is held now */
 } SrHttpSlots;
 
-/* Takes a slot for the host named `key`. 1: held; 0: it waits for on_grant; -1: no memory. */
-int sr_http_slot_take(SrHttpSlots *slots, SrHttpSlot *slot, const char *key);
+/* Takes a slot for the host named `key`: its state then. It is held, or waits for on_grant; NONE: no memory. */
+SrHttpSlotState sr_http_slot_take(SrHttpSlots *slots, SrHttpSlot *slot, const char *key);
 
 /* Gives it back, or leaves the line; whoever is next is granted it at once. Harmless when not held. */
 void sr_http_slot_release(SrHttpSlots *slots, SrHttpSlot *slot);

@@ -14,7 +14,7 @@
 #include "http/deadline.h"
 
 /* What a Content-Length may make us reserve at once. */
-#define RESERVE_BOUND 67108864
+enum { RESERVE_BOUND = 67108864 };
 
 #define owner_of(pointer, member) ((SrHttpTransfer *)((char *)(pointer)-offsetof(SrHttpTransfer, member)))
 
@@ -26,30 +26,30 @@ void sr_http_transfer_wake(SrHttpTransfer *transfer, SrHttpAwaited awaited) {
 
 /* --- the timer ------------------------------------------------------------- */
 
-int sr_http_transfer_try_arm(SrHttpTransfer *transfer) {
+bool sr_http_transfer_try_arm(SrHttpTransfer *transfer) {
   saros_runtime *runtime = transfer->pool->runtime;
   double nearest = sr_http_deadline_nearest(transfer);
   if (nearest < HUGE_VAL)
     return sr_http_saros->timer_start(runtime, &transfer->timer, nearest - sr_http_saros->now(runtime));
   sr_http_saros->timer_stop(runtime, &transfer->timer);
-  return 1;
+  return true;
 }
 
 /* The connection has ended without a response: as long as there is something to send libcurl does not tell. */
-static int is_abandoned(const SrHttpTransfer *transfer) {
+static bool is_abandoned(const SrHttpTransfer *transfer) {
   return transfer->connected && transfer->not_reading && sr_http_transfer_is_starved(transfer);
 }
 
 /* What libcurl still waits for when it is told to go on. */
 static int pauses(const SrHttpTransfer *transfer) {
-  int starved = transfer->upload != NULL && transfer->upload->starved;
+  bool starved = transfer->upload != NULL && transfer->upload->starved;
   return (transfer->paused ? CURLPAUSE_RECV : 0) | (starved ? CURLPAUSE_SEND : 0);
 }
 
-int sr_http_transfer_is_sending(const SrHttpTransfer *transfer) {
+bool sr_http_transfer_is_sending(const SrHttpTransfer *transfer) {
   curl_off_t sent = 0;
   if (transfer->request->streamed) return transfer->upload != NULL && !transfer->upload->ended;
-  if (!sr_http_response_may_be_early(transfer)) return 0;
+  if (!sr_http_response_may_be_early(transfer)) return false;
   curl_easy_getinfo(transfer->easy->handle, CURLINFO_SIZE_UPLOAD_T, &sent);
   return sent < (curl_off_t)transfer->request->body_length;
 }
@@ -59,11 +59,11 @@ void sr_http_transfer_touch(SrHttpTransfer *transfer) {
 }
 
 void sr_http_transfer_look_for_early_end(SrHttpTransfer *transfer) {
-  int refused = transfer->upload != NULL && transfer->head.status >= 300;
+  bool refused = transfer->upload != NULL && transfer->head.status >= 300;
   if (transfer->early || !sr_http_response_may_be_early(transfer) || !(sr_http_response_is_over(transfer) || refused))
     return;
-  transfer->early = 1;
-  if (!sr_http_transfer_try_arm(transfer)) transfer->early = 0;
+  transfer->early = true;
+  if (!sr_http_transfer_try_arm(transfer)) transfer->early = false;
 }
 
 /* Of what had paused, only that which still has to stays so. It may have ended when this returns. */
@@ -84,7 +84,7 @@ static void go_on(SrHttpTransfer *transfer) {
 }
 
 static void end_abandoned(SrHttpTransfer *transfer) {
-  sr_http_failure_curl(&transfer->failure, transfer->easy, transfer->request, CURLE_GOT_NOTHING, 0);
+  sr_http_failure_curl(&transfer->failure, transfer->easy, transfer->request, CURLE_GOT_NOTHING, false);
   sr_http_transfer_end(transfer);
 }
 
@@ -102,7 +102,7 @@ static void stop_sending(SrHttpTransfer *transfer) {
   sr_http_transfer_end(transfer);
 }
 
-static void on_looked_up(void *owner, int again) {
+static void on_looked_up(void *owner, bool again) {
   SrHttpTransfer *transfer = owner;
   if (again) transfer->failure.code = "EAI_AGAIN";
   sr_http_transfer_end(transfer);
@@ -112,8 +112,8 @@ static void on_looked_up(void *owner, int again) {
 static void on_fire(saros_timer *timer) {
   SrHttpTransfer *transfer = owner_of(timer, timer);
   double now = sr_http_saros->now(transfer->pool->runtime);
-  int early = transfer->early;
-  transfer->early = 0;
+  bool early = transfer->early;
+  transfer->early = false;
   if (is_abandoned(transfer)) {
     end_abandoned(transfer);
     return;
@@ -123,7 +123,7 @@ static void on_fire(saros_timer *timer) {
     return;
   }
   if (transfer->lookup != NULL) {
-    on_looked_up(transfer, 1);
+    on_looked_up(transfer, true);
     return;
   }
   if (sr_http_deadline_nudges(transfer, now)) {
@@ -145,7 +145,7 @@ void sr_http_transfer_arm(SrHttpTransfer *transfer) {
 void sr_http_transfer_begin(SrHttpTransfer *transfer, SrHttpPool *pool) {
   transfer->timer.on_fire = on_fire;
   transfer->pool = pool;
-  transfer->open = 1;
+  transfer->open = true;
   transfer->next = pool->transfers;
   if (transfer->next != NULL) transfer->next->prev = transfer;
   pool->transfers = transfer;
@@ -153,7 +153,7 @@ void sr_http_transfer_begin(SrHttpTransfer *transfer, SrHttpPool *pool) {
 
 static void watch_upload(const SrHttpTransfer *transfer, SrHttpEasy *easy) {
   if (transfer->request->limits.read < HUGE_VAL && easy->shape == SR_HTTP_SHAPE_OTHER) {
-    easy->watched = 1;
+    easy->watched = true;
     curl_easy_setopt(easy->handle, CURLOPT_NOPROGRESS, 0L);
   }
 }
@@ -181,12 +181,12 @@ void sr_http_transfer_resume(SrHttpTransfer *transfer) {
     sr_buffer_reserve(&transfer->body, (size_t)(transfer->head.length - transfer->received));
   if (!transfer->paused || transfer->easy == NULL) return;
   if (!transfer->unbounded && sr_buffer_length(&transfer->body) > 0) return; /* few pauses, so long ones */
-  transfer->paused = 0;
+  transfer->paused = false;
   go_on(transfer);
 }
 
 void sr_http_transfer_feed(SrHttpTransfer *transfer) {
-  transfer->upload->starved = 0;
+  transfer->upload->starved = false;
   if (transfer->easy != NULL) go_on(transfer);
 }
 
@@ -204,7 +204,7 @@ static void give_easy_back(SrHttpTransfer *transfer) {
   if (easy == NULL) return;
   transfer->easy = NULL;
   if (count_connections(transfer, easy) == 0 && transfer->connected) pool->reused++;
-  if (transfer->sends > 1) easy->resent = 1;
+  if (transfer->sends > 1) easy->resent = true;
   if (sr_http_multi_remove(&easy->outlet, easy->handle, transfer->paused, transfer->head_done))
     sr_http_pool_give_easy(pool, easy);
   else
@@ -222,12 +222,12 @@ static void leave_pool(SrHttpTransfer *transfer) {
 
 void sr_http_transfer_end(SrHttpTransfer *transfer) {
   if (!transfer->open) return;
-  transfer->open = 0;
+  transfer->open = false;
   sr_http_saros->timer_stop(transfer->pool->runtime, &transfer->timer);
   sr_http_saros->resource_close(&transfer->resource);
   leave_pool(transfer);
   give_easy_back(transfer);
-  transfer->paused = 0;
+  transfer->paused = false;
   if (transfer->lookup != NULL) sr_http_lookup_drop(transfer->lookup);
   transfer->lookup = NULL;
   if (transfer->upload != NULL) sr_http_upload_stop(transfer->upload);
@@ -271,56 +271,56 @@ static void on_failure(void *owner) {
   }
 }
 
-static void heed_listening(SrHttpTransfer *transfer, int listens) {
+static void heed_listening(SrHttpTransfer *transfer, bool listens) {
   transfer->not_reading = !listens;
   if (transfer->not_reading && transfer->head_done) sr_http_transfer_look_for_early_end(transfer);
   if (!is_abandoned(transfer)) return;
-  transfer->early = 1;
-  if (!sr_http_transfer_try_arm(transfer)) transfer->early = 0;
+  transfer->early = true;
+  if (!sr_http_transfer_try_arm(transfer)) transfer->early = false;
 }
 
-static SrHttpOutlet *on_listening(CURL *handle, int listens) {
+static SrHttpOutlet *on_listening(CURL *handle, bool listens) {
   SrHttpEasy *easy = easy_of(handle);
   SrHttpTransfer *transfer = easy != NULL ? easy->transfer : NULL;
   if (transfer != NULL && transfer->open) heed_listening(transfer, listens);
   return easy != NULL ? &easy->outlet : NULL;
 }
 
-static int is_pausing(void *owner) {
+static bool is_pausing(void *owner) {
   const SrHttpTransfer *transfer = ((SrHttpPool *)owner)->transfers;
   while (transfer != NULL && !transfer->paused) transfer = transfer->next;
   return transfer != NULL;
 }
 
 /* True: the failure waits for the response. */
-static int look_up(SrHttpTransfer *transfer) {
+static bool look_up(SrHttpTransfer *transfer) {
   const char *place = transfer->request->key, *name = strstr(place, "://") + 3;
-  if (transfer->failure.code == NULL || strcmp(transfer->failure.code, "ENOTFOUND") != 0) return 0;
+  if (transfer->failure.code == NULL || strcmp(transfer->failure.code, "ENOTFOUND") != 0) return false;
   uv_loop_t *loop = sr_http_saros->loop(transfer->pool->runtime);
   transfer->lookup = sr_http_lookup_start(loop, name, (size_t)(strrchr(name, ':') - name), on_looked_up, transfer);
-  if (transfer->lookup == NULL) return 0;
+  if (transfer->lookup == NULL) return false;
   give_easy_back(transfer);
   sr_http_deadline_look_up(transfer);
   sr_http_transfer_arm(transfer);
-  return 1;
+  return true;
 }
 
 /*
 ** libcurl sends again what it could not receive on a connection that had served; not so where HTTP/2 ends between two
 ** frames, or by a GOAWAY. A streamed body is sent again by who streams it. True: it is under way once more.
 */
-static int send_again(SrHttpTransfer *transfer) {
+static bool send_again(SrHttpTransfer *transfer) {
   SrHttpEasy *easy = transfer->easy;
-  if (!transfer->failure.stale || transfer->head.status != 0 || transfer->request->streamed) return 0;
-  if (transfer->sends >= transfer->request->sends) return 0;
+  if (!transfer->failure.stale || transfer->head.status != 0 || transfer->request->streamed) return false;
+  if (transfer->sends >= transfer->request->sends) return false;
   sr_http_failure_free(&transfer->failure);
   count_connections(transfer, easy);
-  transfer->connected = transfer->not_reading = transfer->early = 0;
+  transfer->connected = transfer->not_reading = transfer->early = false;
   easy->detail[0] = '\0';
-  sr_http_multi_remove(&easy->outlet, easy->handle, 0, 0);
+  sr_http_multi_remove(&easy->outlet, easy->handle, false, false);
   sr_http_deadline_begin(transfer);
   start(transfer, easy);
-  return 1;
+  return true;
 }
 
 static void on_done(CURL *handle, CURLcode result) {
@@ -339,7 +339,12 @@ static void on_done(CURL *handle, CURLcode result) {
   if (!send_again(transfer) && !look_up(transfer)) sr_http_transfer_end(transfer);
 }
 
-const SrHttpReports sr_http_transfer_reports = {on_failure, on_done, on_listening, is_pausing};
+const SrHttpReports sr_http_transfer_reports = {
+    .on_failure = on_failure,
+    .on_done = on_done,
+    .on_listening = on_listening,
+    .is_pausing = is_pausing,
+};
 
 void sr_http_transfer_granted(SrHttpSlot *slot) {
   sr_http_transfer_wake(owner_of(slot, slot), SR_HTTP_AWAITS_SLOT);

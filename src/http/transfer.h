@@ -10,6 +10,7 @@
 #ifndef SR_HTTP_TRANSFER_H
 #define SR_HTTP_TRANSFER_H
 
+#include <stdbool.h>
 #include "base/buffer.h"
 #include "wire/chunks.h"
 #include "http/failure.h"
@@ -39,16 +40,16 @@ typedef struct SrHttpTransfer {
   SrHttpUpload *upload;               /* gives the body while it is wanted, else NULL; anchored by the userdata */
   struct SrHttpTransfer *prev, *next; /* in the pool's list, while `open` */
   SrHttpAwaited awaited;
-  unsigned char open;                   /* waits or runs: sr_http_transfer_end has work to do */
-  unsigned char connected;              /* and the request is leaving */
-  unsigned char digest;                 /* a 401 is answered by libcurl, once */
-  unsigned char head_done;              /* the head of the final response is there */
-  unsigned char coded;                  /* the body has to be decoded, by who reads it */
-  unsigned char decode_failed;          /* decoding it has failed */
-  unsigned char early;                  /* answered, or abandoned, before the request's end: the timer stops that */
-  unsigned char not_reading;            /* libcurl does not read: it has paused, or the response has ended */
-  unsigned char paused;                 /* libcurl reads no more, or holds back: the buffer is full */
-  unsigned char unbounded;              /* the reader wants all: no pausing */
+  bool open;                            /* waits or runs: sr_http_transfer_end has work to do */
+  bool connected;                       /* and the request is leaving */
+  bool digest;                          /* a 401 is answered by libcurl, once */
+  bool head_done;                       /* the head of the final response is there */
+  bool coded;                           /* the body has to be decoded, by who reads it */
+  bool decode_failed;                   /* decoding it has failed */
+  bool early;                           /* answered, or abandoned, before the request's end: the timer stops that */
+  bool not_reading;                     /* libcurl does not read: it has paused, or the response has ended */
+  bool paused;                          /* libcurl reads no more, or holds back: the buffer is full */
+  bool unbounded;                       /* the reader wants all: no pausing */
   unsigned sends;                       /* how often the request went out */
   unsigned handed;                      /* counts what was taken from `body`, or dropped */
   curl_off_t received;                  /* bytes of the body so far, as they came */
@@ -59,11 +60,11 @@ typedef struct SrHttpTransfer {
   double started, head_at;              /* when the exchange began, when the head was there */
   double last_byte;                     /* when the latest byte came or left; kept for limits.read only */
   SrWireHead head;
-  SrBuffer lines;            /* of the head: the status line and the header lines */
-  unsigned char within_line; /* a piece of a line of the head has come that did not end it */
-  SrWireChunks chunks;       /* of a chunked response */
-  SrBuffer body;             /* bytes nobody has read yet */
-  SrWireDecoder *decoder;    /* NULL until the first read of a coded body */
+  SrBuffer lines;         /* of the head: the status line and the header lines */
+  bool within_line;       /* a piece of a line of the head has come that did not end it */
+  SrWireChunks chunks;    /* of a chunked response */
+  SrBuffer body;          /* bytes nobody has read yet */
+  SrWireDecoder *decoder; /* NULL until the first read of a coded body */
   SrHttpFailure failure;
 } SrHttpTransfer;
 
@@ -73,7 +74,7 @@ extern const SrHttpHooks sr_http_transfer_hooks;
 extern const SrHttpReports sr_http_transfer_reports;
 
 /* The server waits for bytes that our side has not given yet. */
-static inline int sr_http_transfer_is_starved(const SrHttpTransfer *transfer) {
+static inline bool sr_http_transfer_is_starved(const SrHttpTransfer *transfer) {
   return transfer->upload != NULL && transfer->upload->starved && !transfer->head_done;
 }
 
@@ -107,13 +108,13 @@ int sr_http_transfer_abort(saros_wait *wait);
 /* For hooks, which are called from inside libcurl and may not end a transfer. */
 
 /* Whether some of the request is still to leave. */
-int sr_http_transfer_is_sending(const SrHttpTransfer *transfer);
+bool sr_http_transfer_is_sending(const SrHttpTransfer *transfer);
 
 /* The task goes on if it waits for this. */
 void sr_http_transfer_wake(SrHttpTransfer *transfer, SrHttpAwaited awaited);
 
 /* As sr_http_transfer_arm. False: no memory. */
-int sr_http_transfer_try_arm(SrHttpTransfer *transfer);
+bool sr_http_transfer_try_arm(SrHttpTransfer *transfer);
 
 /* A byte has come or gone: the read timeout begins anew. */
 void sr_http_transfer_touch(SrHttpTransfer *transfer);

@@ -14,7 +14,7 @@
 #define UPLOAD_TYPE "saros.http.upload"
 
 /* Bytes that wait to be sent before the body's task has to wait. */
-#define UPLOAD_BOUND 131072
+enum { UPLOAD_BOUND = 131072 };
 
 /* The cancelled task is the only one that gives: without it the transfer fails by itself or was ended before. */
 static int abort_upload(saros_wait *wait) {
@@ -22,7 +22,7 @@ static int abort_upload(saros_wait *wait) {
   return 1;
 }
 
-static const saros_kind upload_kind = {"http upload", abort_upload};
+static const saros_kind upload_kind = {.name = "http upload", .abort = abort_upload};
 
 SrHttpUpload *sr_http_upload_test(lua_State *L, int index) {
   return lua_isnoneornil(L, index) ? NULL : luaL_checkudata(L, index, UPLOAD_TYPE);
@@ -30,19 +30,19 @@ SrHttpUpload *sr_http_upload_test(lua_State *L, int index) {
 
 size_t sr_http_upload_take(SrHttpUpload *upload, char *out, size_t size) {
   size_t length = sr_buffer_length(&upload->bytes);
-  upload->wanted = 1;
+  upload->wanted = true;
   if (length > size) length = size;
   if (length > 0) memcpy(out, sr_buffer_front(&upload->bytes), length);
   sr_buffer_take(&upload->bytes, length);
   if (sr_buffer_length(&upload->bytes) <= UPLOAD_BOUND / 2) sr_http_saros->wake(&upload->wait);
   if (length > 0 || upload->ended) return length;
-  upload->starved = 1;
+  upload->starved = true;
   return CURL_READFUNC_PAUSE;
 }
 
 void sr_http_upload_stop(SrHttpUpload *upload) {
-  upload->over = 1;
-  upload->starved = 0;
+  upload->over = true;
+  upload->starved = false;
   upload->transfer = NULL;
   sr_buffer_free(&upload->bytes);
   sr_http_saros->wake(&upload->wait);
@@ -75,18 +75,18 @@ static int l_wait(lua_State *L) {
 }
 
 /* Hands over what there is room for. True: all of the chunk, or nobody wants it. */
-static int hand_over(lua_State *L, SrHttpUpload *upload) {
+static bool hand_over(lua_State *L, SrHttpUpload *upload) {
   size_t length;
   const char *chunk = luaL_checklstring(L, 2, &length);
   while (!upload->over && upload->written < length) {
     size_t waiting = sr_buffer_length(&upload->bytes), count = length - upload->written;
-    if (waiting >= UPLOAD_BOUND) return 0;
+    if (waiting >= UPLOAD_BOUND) return false;
     if (count > UPLOAD_BOUND - waiting) count = UPLOAD_BOUND - waiting;
     if (!sr_buffer_append(&upload->bytes, chunk + upload->written, count)) return luaL_error(L, "not enough memory");
     upload->written += count;
     if (upload->starved) sr_http_transfer_feed(upload->transfer);
   }
-  return 1;
+  return true;
 }
 
 /* upload:write(chunk) waits for room; false: nobody wants it (any more). [-2, +1, v] */
@@ -112,7 +112,7 @@ static int l_write(lua_State *L) {
 /* upload:finish(): that was all. [-1, +0, v] */
 static int l_finish(lua_State *L) {
   SrHttpUpload *upload = check_upload(L);
-  upload->ended = 1;
+  upload->ended = true;
   if (upload->starved) sr_http_transfer_feed(upload->transfer);
   return 0;
 }
@@ -122,7 +122,7 @@ static int l_fail(lua_State *L) {
   SrHttpUpload *upload = check_upload(L);
   if (upload->transfer != NULL)
     sr_http_transfer_fail(upload->transfer, "FetchError", "ECANCELED", "the body of the request failed");
-  upload->over = 1;
+  upload->over = true;
   return 0;
 }
 
@@ -138,7 +138,8 @@ static int l_gc(lua_State *L) {
   return 0;
 }
 
-int sr_http_upload_new(lua_State *L) {
+/* upload(caller), where that may wait [-1, +1, v] */
+static int l_upload(lua_State *L) {
   sr_http_saros->check(L, luaL_checkstring(L, 1));
   SrHttpUpload *upload = lua_newuserdatauv(L, sizeof *upload, 0);
   *upload = (SrHttpUpload){0};
@@ -146,9 +147,11 @@ int sr_http_upload_new(lua_State *L) {
   return 1;
 }
 
-void sr_http_upload_open(lua_State *L) {
+void sr_http_open_upload(lua_State *L) {
+  static const luaL_Reg functions[] = {{"upload", l_upload}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"wait", l_wait}, {"write", l_write}, {"finish", l_finish}, {"fail", l_fail}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
   luaL_newmetatable(L, UPLOAD_TYPE);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

@@ -7,6 +7,7 @@
 #ifndef SR_HTTP_UPLOAD_H
 #define SR_HTTP_UPLOAD_H
 
+#include <stdbool.h>
 #include <curl/curl.h>
 
 #include "base/buffer.h"
@@ -19,10 +20,10 @@ typedef struct SrHttpUpload {
   struct SrHttpTransfer *transfer; /* NULL before it begins and when it has no more use for bytes */
   SrBuffer bytes;                  /* given and not yet sent */
   size_t written;                  /* of the chunk that is being written */
-  unsigned char wanted;            /* libcurl has asked for bytes at least once */
-  unsigned char ended;             /* all has been given */
-  unsigned char starved;           /* libcurl is paused until there is more */
-  unsigned char over;              /* nobody wants any more bytes */
+  bool wanted;                     /* libcurl has asked for bytes at least once */
+  bool ended;                      /* all has been given */
+  bool starved;                    /* libcurl is paused until there is more */
+  bool over;                       /* nobody wants any more bytes */
 } SrHttpUpload;
 
 /* The upload at `index`, NULL if there is none, or an argument error. [-0, +0, v] */
@@ -34,10 +35,7 @@ size_t sr_http_upload_take(SrHttpUpload *upload, char *out, size_t size);
 /* The transfer wants no more bytes. */
 void sr_http_upload_stop(SrHttpUpload *upload);
 
-/* upload(caller), where that may wait [-1, +1, v] */
-int sr_http_upload_new(lua_State *L);
-
-/* Registers the metatable. [-0, +0, m] */
-void sr_http_upload_open(lua_State *L);
+/* Registers the metatable and adds upload() to the table on top. [-0, +0, m] */
+void sr_http_open_upload(lua_State *L);
 
 #endif

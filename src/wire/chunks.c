@@ -4,14 +4,16 @@
 */
 #include "wire/chunks.h"
 
+#include <stdbool.h>
+
 /* A size has no more digits. */
-#define MAX_DIGITS 16
+enum { MAX_DIGITS = 16 };
 
 /* An extension or a trailer is no longer: of trailers libcurl takes no more than 4 KiB. */
-#define LINE_BOUND 4000
+enum { LINE_BOUND = 4000 };
 
 /* And so much is behind the last chunk in all. */
-#define TRAILERS_BOUND 262144
+enum { TRAILERS_BOUND = 262144 };
 
 static int digit_of(char byte) {
   if (byte >= '0' && byte <= '9') return byte - '0';
@@ -45,7 +47,7 @@ static SrWireChunkPlace step_line(SrWireChunks *chunks, SrWireChunkPlace place) 
 
 /* An empty line is the last one. */
 static SrWireChunkPlace end_trailer(SrWireChunks *chunks) {
-  int is_last = chunks->line == 0;
+  bool is_last = chunks->line == 0;
   chunks->line = 0;
   return is_last ? SR_WIRE_CHUNK_END : SR_WIRE_CHUNK_TRAILER;
 }

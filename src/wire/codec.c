@@ -7,6 +7,7 @@
 */
 #include "wire/codec.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -18,8 +19,8 @@
 
 typedef struct Inflater {
   z_stream stream;
-  unsigned char opened; /* deflate: the first byte has told which kind it is */
-  unsigned char ended;  /* at the end of a member */
+  bool opened; /* deflate: the first byte has told which kind it is */
+  bool ended;  /* at the end of a member */
 } Inflater;
 
 static void close_inflater(void *state) {
@@ -114,11 +115,11 @@ static SrWireStep run_brotli(void *state, SrWireSpan *in, SrWireSpan *out) {
 #include <zstd.h>
 
 /* RFC 9659: 8 MiB is all that a sender may ask for. */
-#define ZSTD_WINDOW_LOG 23
+enum { ZSTD_WINDOW_LOG = 23 };
 
 typedef struct Zstd {
   ZSTD_DStream *stream;
-  unsigned char inside; /* a frame has begun and not ended */
+  bool inside; /* a frame has begun and not ended */
 } Zstd;
 
 static void close_zstd(void *state) {
@@ -158,19 +159,19 @@ static SrWireStep run_zstd(void *state, SrWireSpan *in, SrWireSpan *out) {
 
 static const SrWireCodec codecs[] = {
 #ifdef SAROS_ZLIB
-    {"gzip", "x-gzip", open_gzip, run_gzip, close_inflater},
-    {"deflate", "deflate", open_deflate, run_deflate, close_inflater},
+    {.name = "gzip", .alias = "x-gzip", .open = open_gzip, .run = run_gzip, .close = close_inflater},
+    {.name = "deflate", .alias = "deflate", .open = open_deflate, .run = run_deflate, .close = close_inflater},
 #endif
 #ifdef SAROS_BROTLI
-    {"br", "br", open_brotli, run_brotli, close_brotli},
+    {.name = "br", .alias = "br", .open = open_brotli, .run = run_brotli, .close = close_brotli},
 #endif
 #ifdef SAROS_ZSTD
-    {"zstd", "zstd", open_zstd, run_zstd, close_zstd},
+    {.name = "zstd", .alias = "zstd", .open = open_zstd, .run = run_zstd, .close = close_zstd},
 #endif
-    {NULL, NULL, NULL, NULL, NULL},
+    {.name = NULL},
 };
 
-static int is_name(const char *known, const char *name, size_t length) {
+static bool is_name(const char *known, const char *name, size_t length) {
   return strlen(known) == length && strncasecmp(known, name, length) == 0;
 }
 

@@ -11,10 +11,10 @@
 #include <strings.h>
 
 /* What one stage hands to the next at once. */
-#define HANDOVER 16384
+enum { HANDOVER = 16384 };
 
 /* What stages may hand over in one run without anything coming of it. More is an attack on the processor. */
-#define IDLE_BOUND 16777216
+enum { IDLE_BOUND = 16777216 };
 
 typedef struct Stage {
   const SrWireCodec *codec;
@@ -33,12 +33,12 @@ static void add_coding(SrWireCodings *codings, const char *name, size_t length) 
   const SrWireCodec *codec = sr_wire_codec_find(name, length);
   if (length == 0 || (length == 8 && strncasecmp(name, "identity", length) == 0)) return;
   if (codec == NULL || codings->count == SR_WIRE_CODINGS_MAX)
-    codings->opaque = 1;
+    codings->opaque = true;
   else
     codings->codecs[codings->count++] = codec;
 }
 
-static int is_glue(char byte) {
+static bool is_glue(char byte) {
   return byte == ',' || byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
@@ -88,20 +88,20 @@ static void run_stage(Stage *stage, SrBuffer *input, SrWireSpan *out) {
 static void fill(SrWireDecoder *decoder, unsigned index, SrBuffer *source, SrWireSpan *out);
 
 /* Has the stage before write to this one's input. False: it has nothing. */
-static int refill(SrWireDecoder *decoder, unsigned index, SrBuffer *source) {
+static bool refill(SrWireDecoder *decoder, unsigned index, SrBuffer *source) {
   unsigned char bytes[HANDOVER];
   SrWireSpan room = {bytes, sizeof bytes};
   Stage *stage = &decoder->stages[index];
-  if (index == 0) return 0;
+  if (index == 0) return false;
   fill(decoder, index - 1, source, &room);
   if (decoder->stages[index - 1].step == SR_WIRE_STEP_BROKEN && room.left == sizeof bytes)
     stage->step = SR_WIRE_STEP_BROKEN;
-  if (room.left == sizeof bytes) return 0;
+  if (room.left == sizeof bytes) return false;
   decoder->idle += sizeof bytes - room.left;
   if (decoder->idle <= IDLE_BOUND && sr_buffer_append(&stage->input, (const char *)bytes, sizeof bytes - room.left))
-    return 1;
+    return true;
   stage->step = SR_WIRE_STEP_BROKEN;
-  return 0;
+  return false;
 }
 
 /* Runs a stage until it has written something, or nothing more can be had. */
@@ -116,14 +116,14 @@ static void fill(SrWireDecoder *decoder, unsigned index, SrBuffer *source, SrWir
 
 SrWireStep sr_wire_decoder_run(SrWireDecoder *decoder, SrBuffer *source, char *out, size_t size, size_t *count) {
   SrWireSpan room = {(unsigned char *)out, size};
-  decoder->idle = 0;
+  decoder->idle = false;
   fill(decoder, decoder->count - 1, source, &room);
   *count = size - room.left;
   return decoder->stages[decoder->count - 1].step;
 }
 
-int sr_wire_decoder_ended(const SrWireDecoder *decoder) {
+bool sr_wire_decoder_ended(const SrWireDecoder *decoder) {
   for (unsigned i = 0; i < decoder->count; i++)
-    if (decoder->stages[i].step != SR_WIRE_STEP_END || sr_buffer_length(&decoder->stages[i].input) > 0) return 0;
-  return 1;
+    if (decoder->stages[i].step != SR_WIRE_STEP_END || sr_buffer_length(&decoder->stages[i].input) > 0) return false;
+  return true;
 }

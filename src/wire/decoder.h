@@ -8,24 +8,25 @@
 #ifndef SR_WIRE_DECODER_H
 #define SR_WIRE_DECODER_H
 
+#include <stdbool.h>
 #include "base/buffer.h"
 #include "wire/codec.h"
 
 /* As many as libcurl lets a server name; it refuses more. */
-#define SR_WIRE_CODINGS_MAX 5
+enum { SR_WIRE_CODINGS_MAX = 5 };
 
 /* What Content-Encoding says. Zeroed before use. */
 typedef struct SrWireCodings {
   const SrWireCodec *codecs[SR_WIRE_CODINGS_MAX]; /* in the order in which they were applied */
   unsigned char count;                            /* of codecs */
-  unsigned char opaque;                           /* one of them is unknown: the body passes through */
+  bool opaque;                                    /* one of them is unknown: the body passes through */
 } SrWireCodings;
 
 /* Adds the value of a Content-Encoding header. */
 void sr_wire_codings_add(SrWireCodings *codings, const char *value, size_t length);
 
 /* Whether there is something to decode. */
-static inline int sr_wire_codings_any(const SrWireCodings *codings) {
+static inline bool sr_wire_codings_any(const SrWireCodings *codings) {
   return codings->count > 0 && !codings->opaque;
 }
 
@@ -42,6 +43,6 @@ void sr_wire_decoder_free(SrWireDecoder *decoder);
 SrWireStep sr_wire_decoder_run(SrWireDecoder *decoder, SrBuffer *source, char *out, size_t size, size_t *count);
 
 /* Whether a source that ends here ends at an end. */
-int sr_wire_decoder_ended(const SrWireDecoder *decoder);
+bool sr_wire_decoder_ended(const SrWireDecoder *decoder);
 
 #endif

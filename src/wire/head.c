@@ -31,37 +31,37 @@ static const char *value_of(const char *name, size_t size, const char *line, siz
 #define VALUE_OF(name, line, length) value_of(name, sizeof(name) - 1, line, length)
 
 /* Where a body ends is said once, or else a proxy may have believed the other one. */
-static int add_length(SrWireHead *head, const char *value, size_t size) {
+static bool add_length(SrWireHead *head, const char *value, size_t size) {
   int64_t length = 0;
   size_t i = 0;
   while (i < size && (value[i] == ' ' || value[i] == '\t')) i++;
-  if (i == size || value[i] < '0' || value[i] > '9') return 0;
+  if (i == size || value[i] < '0' || value[i] > '9') return false;
   for (; i < size && value[i] >= '0' && value[i] <= '9'; i++) {
-    if (length > (INT64_MAX - 9) / 10) return 0;
+    if (length > (INT64_MAX - 9) / 10) return false;
     length = length * 10 + (value[i] - '0');
   }
   while (i < size && strchr(" \t\r\n", value[i]) != NULL) i++;
-  if (i < size || (head->length >= 0 && head->length != length)) return 0;
+  if (i < size || (head->length >= 0 && head->length != length)) return false;
   head->length = length;
-  head->framed = 1;
-  return 1;
+  head->framed = true;
+  return true;
 }
 
 /* Whether "chunked" is in the list: then libcurl gives chunks, and not for a name that only contains it. */
-static unsigned char names_chunks(const char *value, size_t size) {
+static bool names_chunks(const char *value, size_t size) {
   static const char word[] = "chunked";
   for (size_t start = 0, stop; start < size; start = stop + 1) {
     while (start < size && strchr(" \t", value[start]) != NULL) start++;
     for (stop = start; stop < size && value[stop] != ',';) stop++;
     size_t length = stop - start;
     while (length > 0 && strchr(" \t\r\n", value[start + length - 1]) != NULL) length--;
-    if (length == sizeof word - 1 && strncasecmp(value + start, word, length) == 0) return 1;
+    if (length == sizeof word - 1 && strncasecmp(value + start, word, length) == 0) return true;
   }
-  return 0;
+  return false;
 }
 
 /* A return that ends no line ends one for some readers. */
-static int has_bare_return(const char *line, size_t length) {
+static bool has_bare_return(const char *line, size_t length) {
   const char *found = memchr(line, '\r', length);
   return found != NULL && (found + 2 != line + length || found[1] != '\n');
 }
@@ -70,7 +70,7 @@ static int has_bare_return(const char *line, size_t length) {
 ** Whether the line adds to what says where the body ends in a way that libcurl does not see: with blanks before its
 ** colon, or as the second line of its value.
 */
-static int hides_size(const SrWireHead *head, const char *line, size_t length) {
+static bool hides_size(const SrWireHead *head, const char *line, size_t length) {
   const char *rest = NULL;
   char first = (char)(line[0] | 32);
   if (line[0] == ' ' || line[0] == '\t') return head->sizing;
@@ -80,21 +80,21 @@ static int hides_size(const SrWireHead *head, const char *line, size_t length) {
 }
 
 /* Looks at the few headers that matter here. False: contradictory lengths. */
-static int look_at(SrWireHead *head, const char *line, size_t length) {
+static bool look_at(SrWireHead *head, const char *line, size_t length) {
   const char *value;
   char first = (char)(line[0] | 32);
-  head->sizing = 0;
-  head->fields = 1;
-  if (first == 's' && VALUE_OF("set-cookie:", line, length) != NULL) head->cookies = 1;
+  head->sizing = false;
+  head->fields = true;
+  if (first == 's' && VALUE_OF("set-cookie:", line, length) != NULL) head->cookies = true;
   if (first == 't' && (value = VALUE_OF("transfer-encoding:", line, length)) != NULL) {
-    head->framed = head->sizing = 1;
+    head->framed = head->sizing = true;
     head->chunked |= names_chunks(value, length - (size_t)(value - line));
   }
-  if (first != 'c') return 1;
+  if (first != 'c') return true;
   if ((value = VALUE_OF("content-encoding:", line, length)) != NULL)
     sr_wire_codings_add(&head->codings, value, length - (size_t)(value - line));
-  if ((value = VALUE_OF("content-length:", line, length)) == NULL) return 1;
-  head->sizing = 1;
+  if ((value = VALUE_OF("content-length:", line, length)) == NULL) return true;
+  head->sizing = true;
   return add_length(head, value, length - (size_t)(value - line));
 }
 
@@ -110,7 +110,7 @@ static const SrWireFault *end(SrWireHead *head) {
   static const SrWireFault status = {"EPROTO", "the response has no valid status line"};
   static const SrWireFault switches = {"EPROTO",
                                        "the server switches to another protocol (101), which is not supported"};
-  head->ended = 1;
+  head->ended = true;
   if (head->chunked) head->length = -1; /* the chunks say where it ends, whatever else was said */
   if (head->status == 101) return &switches;
   return head->status >= 100 ? NULL : &status;
