@@ -228,19 +228,6 @@ static int l_close(lua_State *L) {
   return 0;
 }
 
-static int l_gc(lua_State *L) {
-  SrHttpTransfer *transfer = check_transfer(L, 1);
-  if (transfer->open && transfer->resource.name != NULL)
-    sr_http_saros->collected(L, &transfer->resource, "http response");
-  sr_http_transfer_end(transfer);
-  sr_wire_decoder_free(transfer->decoder);
-  sr_buffer_free(&transfer->lines);
-  sr_buffer_free(&transfer->body);
-  sr_http_failure_free(&transfer->failure);
-  transfer->decoder = NULL;
-  return 0;
-}
-
 void sr_http_open_body(lua_State *L) {
   static const luaL_Reg methods[] = {{"read", l_read},     {"read_all", l_read_all}, {"done", l_done},
                                      {"length", l_length}, {"received", l_received}, {"close", l_close},
@@ -248,8 +235,6 @@ void sr_http_open_body(lua_State *L) {
   luaL_newmetatable(L, SR_HTTP_TRANSFER_TYPE);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, l_gc);
-  lua_setfield(L, -2, "__gc");
   lua_pushcfunction(L, l_close);
   lua_setfield(L, -2, "__close");
   lua_pop(L, 1);

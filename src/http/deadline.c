@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "http/upload.h"
+
 /* A deadline counts as reached when the timer fires this much early. */
 static const double TIMER_SLACK = 0.0005;
 
@@ -27,7 +29,7 @@ static bool is_connecting(const SrHttpTransfer *transfer) {
 static double limit_of(const SrHttpTransfer *transfer) {
   if (transfer->slot.state != SR_HTTP_SLOT_HELD) return fmin(transfer->total_at, transfer->pool_at);
   if (!transfer->connected) return fmin(transfer->total_at, transfer->connect_at);
-  if (transfer->paused || sr_http_transfer_is_starved(transfer)) return transfer->total_at;
+  if (transfer->paused || sr_http_upload_is_awaited(transfer)) return transfer->total_at;
   return fmin(transfer->total_at, transfer->last_byte + transfer->request->limits.read);
 }
 

@@ -6,7 +6,7 @@
 #define SR_HTTP_DEADLINE_H
 
 #include <stdbool.h>
-#include "http/transfer.h"
+#include "http/state.h"
 
 /* The transfer begins to connect. */
 void sr_http_deadline_begin(SrHttpTransfer *transfer);

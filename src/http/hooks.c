@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** What libcurl calls for a transfer: they store and wake, and call nothing of libcurl but what it allows there.
-** The body is buffered; beyond a bound libcurl is paused, and unpaused by the reader. All that it has read by then
-** is taken: what libcurl holds back itself is lost when the transfer fails. That is why chunks are taken apart
+** What libcurl calls for transfers. The hooks of an easy handle store and wake, and call nothing of libcurl but what it
+** allows there; the reports of a multi handle may end transfers.
+**
+** The body is buffered. Beyond a bound libcurl is paused, and the reader has it go on. All that it has read by then is
+** taken, because what libcurl holds back itself is lost when the transfer fails. That is why chunks are taken apart
 ** here, too.
 */
-#include "http/transfer.h"
+#include "http/hooks.h"
 
 #include <math.h>
 
 #include "http/response.h"
+#include "http/transfer.h"
+#include "http/upload.h"
 
 /* So many bytes of body wait for a slow reader, and what libcurl reads at once, before the sender is held back. */
 enum { BODY_BOUND = 65536 };
@@ -18,14 +22,6 @@ enum { BODY_BOUND = 65536 };
 static bool refuse(SrHttpTransfer *transfer, const char *code, const char *message) {
   sr_http_failure_set(&transfer->failure, "FetchError", code, message);
   return false;
-}
-
-void sr_http_transfer_finish_head(SrHttpTransfer *transfer) {
-  transfer->head_done = true;
-  transfer->coded = sr_wire_codings_any(&transfer->head.codings);
-  transfer->head_at = sr_http_saros->now(transfer->pool->runtime);
-  sr_http_transfer_wake(transfer, SR_HTTP_AWAITS_HEAD);
-  sr_http_transfer_look_for_early_end(transfer);
 }
 
 /* libcurl asks without the body first, and sends it whether it is challenged or not. */
@@ -43,7 +39,7 @@ static bool end_head(SrHttpTransfer *transfer) {
     transfer->sends = 0;
     return true;
   }
-  bool was_starved = sr_http_transfer_is_starved(transfer);
+  bool was_starved = sr_http_upload_is_awaited(transfer);
   sr_http_transfer_finish_head(transfer);
   return !was_starved || sr_http_transfer_try_arm(transfer);
 }
@@ -184,10 +180,58 @@ static int on_progress(void *ctx, curl_off_t to_come, curl_off_t received, curl_
   return 0;
 }
 
-const SrHttpHooks sr_http_transfer_hooks = {
+const SrHttpHooks sr_http_hooks = {
     .on_head = on_head,
     .on_body = on_body,
     .on_wanted = on_wanted,
     .on_connected = on_connected,
     .on_progress = on_progress,
+};
+
+/* --- reports of the multi handle ------------------------------------------- */
+
+/* NULL: libcurl has handles of its own, too. */
+static SrHttpEasy *easy_of(CURL *handle) {
+  SrHttpEasy *easy = NULL;
+  curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
+  return easy;
+}
+
+/* Each end may bring others about: so from the first one again. */
+static void on_failure(void *owner) {
+  SrHttpTransfer *transfer = ((SrHttpPool *)owner)->transfers;
+  while (transfer != NULL) {
+    if (transfer->easy == NULL) {
+      transfer = transfer->next;
+      continue;
+    }
+    sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
+    transfer = ((SrHttpPool *)owner)->transfers;
+  }
+}
+
+static SrHttpOutlet *on_listening(CURL *handle, bool listens) {
+  SrHttpEasy *easy = easy_of(handle);
+  SrHttpTransfer *transfer = easy != NULL ? easy->transfer : NULL;
+  if (transfer != NULL && transfer->open) sr_http_transfer_listens(transfer, listens);
+  return easy != NULL ? &easy->outlet : NULL;
+}
+
+static bool is_pausing(void *owner) {
+  const SrHttpTransfer *transfer = ((SrHttpPool *)owner)->transfers;
+  while (transfer != NULL && !transfer->paused) transfer = transfer->next;
+  return transfer != NULL;
+}
+
+static void on_done(CURL *handle, CURLcode result) {
+  SrHttpEasy *easy = easy_of(handle);
+  SrHttpTransfer *transfer = easy != NULL ? easy->transfer : NULL;
+  if (transfer != NULL) sr_http_transfer_finish(transfer, result);
+}
+
+const SrHttpReports sr_http_reports = {
+    .on_failure = on_failure,
+    .on_done = on_done,
+    .on_listening = on_listening,
+    .is_pausing = is_pausing,
 };

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/platform.h"
-#include "http/pool.h"
+#include "http/api.h"
 
 struct SrHttpLookup {
   uv_async_t async; /* the thread calls the loop */

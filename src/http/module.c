@@ -8,16 +8,18 @@
 #include <stdlib.h>
 
 #include "base/resident.h"
+#include "http/api.h"
 #include "http/body.h"
+#include "http/easy.h"
 #include "wire/codec.h"
 #include "http/send.h"
 #include "fs/file.h"
 #include "http/idn.h"
 #include "http/lookup.h"
 #include "http/request.h"
-#include "http/pool.h"
+#include "http/pool_methods.h"
 #include "http/suffix.h"
-#include "http/upload.h"
+#include "http/upload_methods.h"
 
 #if LIBCURL_VERSION_NUM < 0x075700
 #error "libcurl 7.87 or later is needed: before, a cancelled name lookup blocks the loop (CURLOPT_QUICK_EXIT)"
@@ -52,8 +54,8 @@ int luaopen_saros_http_core(lua_State *L) {
   sr_http_open_request(L);
   sr_http_open_pool(L);
   sr_http_open_upload(L);
-  sr_http_open_body(L);
   sr_http_open_send(L);
+  sr_http_open_body(L);
   sr_http_open_lookup(L);
   sr_http_open_suffix(L);
   sr_http_open_idn(L);

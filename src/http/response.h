@@ -7,7 +7,7 @@
 #define SR_HTTP_RESPONSE_H
 
 #include <stdbool.h>
-#include "http/transfer.h"
+#include "http/state.h"
 
 /* Whether the response may come before all of the request has left. */
 bool sr_http_response_may_be_early(const SrHttpTransfer *transfer);

@@ -12,7 +12,9 @@
 #include <stddef.h>
 
 #include "http/deadline.h"
+#include "http/pool.h"
 #include "http/transfer.h"
+#include "http/upload.h"
 
 enum { POOL = 1, REQUEST = 2, UPLOAD = 3, TRANSFER = 4 };
 
@@ -40,6 +42,20 @@ static SrHttpTransfer *new_transfer(lua_State *L, SrHttpPool *pool, const SrHttp
   lua_pushvalue(L, UPLOAD);
   lua_setiuservalue(L, -2, 3);
   return transfer;
+}
+
+/* The collector ends what nobody has closed. */
+static int l_gc(lua_State *L) {
+  SrHttpTransfer *transfer = luaL_checkudata(L, 1, SR_HTTP_TRANSFER_TYPE);
+  if (transfer->open && transfer->resource.name != NULL)
+    sr_http_saros->collected(L, &transfer->resource, "http response");
+  sr_http_transfer_end(transfer);
+  sr_wire_decoder_free(transfer->decoder);
+  sr_buffer_free(&transfer->lines);
+  sr_buffer_free(&transfer->body);
+  sr_http_failure_free(&transfer->failure);
+  transfer->decoder = NULL;
+  return 0;
 }
 
 /* `started` is when the first hop began of which this is a later one, negative for a first one. */
@@ -138,9 +154,9 @@ static int k_slot(lua_State *L, int status, lua_KContext ctx) {
 ** [-4, +6|7, v]
 */
 static int l_send(lua_State *L) {
-  SrHttpPool *pool = sr_http_pool_check(L, POOL);
+  SrHttpPool *pool = luaL_checkudata(L, POOL, SR_HTTP_POOL_TYPE);
   const SrHttpRequest *request = sr_http_request_check(L, REQUEST);
-  SrHttpUpload *upload = sr_http_upload_test(L, UPLOAD);
+  SrHttpUpload *upload = lua_isnoneornil(L, UPLOAD) ? NULL : luaL_checkudata(L, UPLOAD, SR_HTTP_UPLOAD_TYPE);
   double started = luaL_optnumber(L, TRANSFER, -1);
   lua_settop(L, UPLOAD);
   sr_http_saros->check(L, request->caller);
@@ -167,4 +183,8 @@ static int l_send(lua_State *L) {
 void sr_http_open_send(lua_State *L) {
   static const luaL_Reg functions[] = {{"send", l_send}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
+  luaL_newmetatable(L, SR_HTTP_TRANSFER_TYPE);
+  lua_pushcfunction(L, l_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
 }

@@ -7,7 +7,7 @@
 
 #include <lua.h>
 
-/* Adds send() to the table on top. [-0, +0, m] */
+/* Registers the metatable of transfers and adds send() to the table on top. [-0, +0, m] */
 void sr_http_open_send(lua_State *L);
 
 #endif

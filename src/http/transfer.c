@@ -10,8 +10,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "http/response.h"
 #include "http/deadline.h"
+#include "http/pool.h"
+#include "http/response.h"
+#include "http/upload.h"
 
 /* What a Content-Length may make us reserve at once. */
 enum { RESERVE_BOUND = 67108864 };
@@ -37,7 +39,7 @@ bool sr_http_transfer_try_arm(SrHttpTransfer *transfer) {
 
 /* The connection has ended without a response: as long as there is something to send libcurl does not tell. */
 static bool is_abandoned(const SrHttpTransfer *transfer) {
-  return transfer->connected && transfer->not_reading && sr_http_transfer_is_starved(transfer);
+  return transfer->connected && transfer->not_reading && sr_http_upload_is_awaited(transfer);
 }
 
 /* What libcurl still waits for when it is told to go on. */
@@ -64,6 +66,14 @@ void sr_http_transfer_look_for_early_end(SrHttpTransfer *transfer) {
     return;
   transfer->early = true;
   if (!sr_http_transfer_try_arm(transfer)) transfer->early = false;
+}
+
+void sr_http_transfer_finish_head(SrHttpTransfer *transfer) {
+  transfer->head_done = true;
+  transfer->coded = sr_wire_codings_any(&transfer->head.codings);
+  transfer->head_at = sr_http_saros->now(transfer->pool->runtime);
+  sr_http_transfer_wake(transfer, SR_HTTP_AWAITS_HEAD);
+  sr_http_transfer_look_for_early_end(transfer);
 }
 
 /* Of what had paused, only that which still has to stays so. It may have ended when this returns. */
@@ -251,45 +261,12 @@ int sr_http_transfer_abort(saros_wait *wait) {
   return 1;
 }
 
-/* NULL: libcurl has handles of its own, too. */
-static SrHttpEasy *easy_of(CURL *handle) {
-  SrHttpEasy *easy = NULL;
-  curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
-  return easy;
-}
-
-/* Each end may bring others about: so from the first one again. */
-static void on_failure(void *owner) {
-  SrHttpTransfer *transfer = ((SrHttpPool *)owner)->transfers;
-  while (transfer != NULL) {
-    if (transfer->easy == NULL) {
-      transfer = transfer->next;
-      continue;
-    }
-    sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
-    transfer = ((SrHttpPool *)owner)->transfers;
-  }
-}
-
-static void heed_listening(SrHttpTransfer *transfer, bool listens) {
+void sr_http_transfer_listens(SrHttpTransfer *transfer, bool listens) {
   transfer->not_reading = !listens;
   if (transfer->not_reading && transfer->head_done) sr_http_transfer_look_for_early_end(transfer);
   if (!is_abandoned(transfer)) return;
   transfer->early = true;
   if (!sr_http_transfer_try_arm(transfer)) transfer->early = false;
-}
-
-static SrHttpOutlet *on_listening(CURL *handle, bool listens) {
-  SrHttpEasy *easy = easy_of(handle);
-  SrHttpTransfer *transfer = easy != NULL ? easy->transfer : NULL;
-  if (transfer != NULL && transfer->open) heed_listening(transfer, listens);
-  return easy != NULL ? &easy->outlet : NULL;
-}
-
-static bool is_pausing(void *owner) {
-  const SrHttpTransfer *transfer = ((SrHttpPool *)owner)->transfers;
-  while (transfer != NULL && !transfer->paused) transfer = transfer->next;
-  return transfer != NULL;
 }
 
 /* True: the failure waits for the response. */
@@ -323,28 +300,18 @@ static bool send_again(SrHttpTransfer *transfer) {
   return true;
 }
 
-static void on_done(CURL *handle, CURLcode result) {
-  SrHttpEasy *easy = easy_of(handle);
-  SrHttpTransfer *transfer = easy != NULL ? easy->transfer : NULL;
-  if (transfer == NULL) return;
+void sr_http_transfer_finish(SrHttpTransfer *transfer, CURLcode result) {
   if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200)
     sr_http_transfer_finish_head(transfer);
   if (sr_http_response_survives(transfer, result)) result = CURLE_OK;
   if (result == CURLE_OPERATION_TIMEDOUT) sr_http_deadline_fail_connecting(transfer);
-  if (sr_http_failure_breaks(transfer->easy, result)) sr_http_multi_break(handle);
+  if (sr_http_failure_breaks(transfer->easy, result)) sr_http_multi_break(transfer->easy->handle);
   if (result != CURLE_OK)
     sr_http_failure_curl(&transfer->failure, transfer->easy, transfer->request, result, transfer->head_done);
   else if (!transfer->head_done)
     sr_http_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
   if (!send_again(transfer) && !look_up(transfer)) sr_http_transfer_end(transfer);
 }
-
-const SrHttpReports sr_http_transfer_reports = {
-    .on_failure = on_failure,
-    .on_done = on_done,
-    .on_listening = on_listening,
-    .is_pausing = is_pausing,
-};
 
 void sr_http_transfer_granted(SrHttpSlot *slot) {
   sr_http_transfer_wake(owner_of(slot, slot), SR_HTTP_AWAITS_SLOT);

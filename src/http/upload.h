@@ -1,33 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** An upload: the body of a request that a task gives piece by piece while it is sent.
-**
-** It is a Lua userdata, anchored by its transfer, which in turn is let go of when either ends.
+** What a transfer does with its upload.
 */
 #ifndef SR_HTTP_UPLOAD_H
 #define SR_HTTP_UPLOAD_H
 
-#include <stdbool.h>
-#include <curl/curl.h>
+#include "http/state.h"
 
-#include "base/buffer.h"
-#include "saros.h"
+#define SR_HTTP_UPLOAD_TYPE "saros.http.upload"
 
-struct SrHttpTransfer;
-
-typedef struct SrHttpUpload {
-  saros_wait wait;                 /* the task that gives the body */
-  struct SrHttpTransfer *transfer; /* NULL before it begins and when it has no more use for bytes */
-  SrBuffer bytes;                  /* given and not yet sent */
-  size_t written;                  /* of the chunk that is being written */
-  bool wanted;                     /* libcurl has asked for bytes at least once */
-  bool ended;                      /* all has been given */
-  bool starved;                    /* libcurl is paused until there is more */
-  bool over;                       /* nobody wants any more bytes */
-} SrHttpUpload;
-
-/* The upload at `index`, NULL if there is none, or an argument error. [-0, +0, v] */
-SrHttpUpload *sr_http_upload_test(lua_State *L, int index);
+/* Bytes that wait to be sent before the body's task has to wait. */
+enum { SR_HTTP_UPLOAD_BOUND = 131072 };
 
 /* For libcurl's read callback: fills `out`, or says that it is the end or that there is nothing yet. */
 size_t sr_http_upload_take(SrHttpUpload *upload, char *out, size_t size);
@@ -35,7 +18,7 @@ size_t sr_http_upload_take(SrHttpUpload *upload, char *out, size_t size);
 /* The transfer wants no more bytes. */
 void sr_http_upload_stop(SrHttpUpload *upload);
 
-/* Registers the metatable and adds upload() to the table on top. [-0, +0, m] */
-void sr_http_open_upload(lua_State *L);
+/* Whether the server waits for bytes of the transfer's upload that our side has not given yet. */
+bool sr_http_upload_is_awaited(const SrHttpTransfer *transfer);
 
 #endif
