@@ -4,7 +4,7 @@
 **
 ** libuv is asked without a loop and without a callback, which makes it do the thing at once.
 */
-#include "http/file.h"
+#include "fs/file.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -15,13 +15,13 @@
 #include "base/platform.h"
 
 /* How many names are tried that turn out taken. */
-#define ATTEMPTS 100
+enum { ATTEMPTS = 100 };
 
 /* How long the name of a file may be, on all systems. */
-#define NAME_LIMIT 255
+enum { NAME_LIMIT = 255 };
 
 /* How long a path may be: Windows has the longest. */
-#define PATH_LIMIT 32768
+enum { PATH_LIMIT = 32768 };
 
 static int close_file(lua_State *L) {
   luaL_Stream *stream = luaL_checkudata(L, 1, LUA_FILEHANDLE);
@@ -61,7 +61,7 @@ static const char *push_name(lua_State *L, const char *path) {
 }
 
 /* False, and nothing pushed: there is no such path. [-0, +0|1, m] */
-static int push_real_path(lua_State *L, const char *path) {
+static bool push_real_path(lua_State *L, const char *path) {
   uv_fs_t request;
   luaL_Buffer buffer;
   char *real = luaL_buffinitsize(L, &buffer, PATH_LIMIT); /* before libuv's memory, so that none is lost to an error */
@@ -69,12 +69,16 @@ static int push_real_path(lua_State *L, const char *path) {
   if (length > 0 && length < PATH_LIMIT) memcpy(real, request.ptr, length);
   uv_fs_req_cleanup(&request);
   luaL_pushresultsize(&buffer, length < PATH_LIMIT ? length : 0);
-  if (lua_rawlen(L, -1) > 0) return 1;
+  if (lua_rawlen(L, -1) > 0) return true;
   lua_pop(L, 1);
-  return 0;
+  return false;
 }
 
-int sr_file_target(lua_State *L) {
+/*
+** target(path): what stands at the path, links followed. Returns "file", "directory" or "device" (all that
+** is neither), its own path and its permissions; nothing if there is none. [-1, +0|3, m]
+*/
+static int l_target(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   uv_fs_t request;
   int status = uv_fs_stat(NULL, &request, path, NULL);
@@ -139,10 +143,15 @@ static int open_stream(luaL_Stream *stream, int fd, const char *mode) {
   return 0;
 }
 
-int sr_file_open(lua_State *L) {
+/*
+** open(path [, writes]): a file to be read, or to be written from its start. Returns it; or nil, libuv's name
+** of the error and its text. [-2, +1|3, v]
+*/
+static int l_open(lua_State *L) {
   uv_fs_t request;
   const char *path = luaL_checkstring(L, 1);
-  int writes = lua_toboolean(L, 2), flags = writes ? UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC : UV_FS_O_RDONLY;
+  bool writes = lua_toboolean(L, 2);
+  int flags = writes ? UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC : UV_FS_O_RDONLY;
   luaL_Stream *stream = new_stream(L);
   int status = uv_fs_open(NULL, &request, path, flags, 0666, NULL);
   uv_fs_req_cleanup(&request);
@@ -150,7 +159,11 @@ int sr_file_open(lua_State *L) {
   return status == 0 ? 1 : push_failure(L, status);
 }
 
-int sr_file_create(lua_State *L) {
+/*
+** create(path [, mode]): makes a new file beside `path`, to be renamed to it; a mode is its exact one.
+** Returns the file, open for writing, and its name; or nil, libuv's name of the error and its text. [-2, +2|3, m]
+*/
+static int l_create(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   int mode = (int)luaL_optinteger(L, 2, 0666), is_exact = !lua_isnoneornil(L, 2);
   luaL_Stream *stream = new_stream(L);
@@ -172,7 +185,11 @@ static int push_result(lua_State *L, int status) {
   return 1;
 }
 
-int sr_file_rename(lua_State *L) {
+/*
+** rename(path, new): as os.rename, but what is at `new` is replaced on Windows, too. Returns true; or nil,
+** libuv's name of the error and its text. [-2, +1|3, v]
+*/
+static int l_rename(lua_State *L) {
   uv_fs_t request;
   const char *path = luaL_checkstring(L, 1), *new_path = luaL_checkstring(L, 2);
   int status = uv_fs_rename(NULL, &request, path, new_path, NULL);
@@ -180,11 +197,20 @@ int sr_file_rename(lua_State *L) {
   return push_result(L, status);
 }
 
-int sr_file_remove(lua_State *L) {
+/* remove(path): of a file that create has made; returns as rename does. [-1, +1|3, v] */
+static int l_remove(lua_State *L) {
   return push_result(L, remove_file(luaL_checkstring(L, 1)));
 }
 
-int sr_file_error_name(lua_State *L) {
+/* error_name(errno) gives libuv's name. [-1, +1, v] */
+static int l_error_name(lua_State *L) {
   lua_pushstring(L, uv_err_name(sr_errno_status((int)luaL_checkinteger(L, 1))));
   return 1;
+}
+
+void sr_fs_open_file(lua_State *L) {
+  static const luaL_Reg functions[] = {{"target", l_target}, {"open", l_open},     {"create", l_create},
+                                       {"rename", l_rename}, {"remove", l_remove}, {"error_name", l_error_name},
+                                       {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
 }
