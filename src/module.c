@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* saros.core: the registration tables and the order of init, nothing else. */
-#include "combine/combine.h"
 #include "base/resident.h"
+#include "combine/combine.h"
 #include "runtime/debug.h"
-#include "runtime/error.h"
+#include "runtime/entry.h"
+#include "runtime/error_methods.h"
 #include "runtime/failure.h"
 #include "runtime/locals.h"
-#include "runtime/loop.h"
-#include "runtime/trace.h"
+#include "runtime/place.h"
+#include "runtime/runtime.h"
+#include "runtime/task_methods.h"
+#include "runtime/testing.h"
 #include "sync/sync.h"
 
 static const luaL_Reg runtime_functions[] = {
@@ -36,9 +39,10 @@ static const luaL_Reg internal_functions[] = {
     {"misuse", sr_l_misuse},
     {"place", sr_l_place},
     {"group_message", sr_l_group_message},
-    {"collected", sr_l_collected},
     {"locals", sr_l_locals},
     {"set_locals", sr_l_set_locals},
+    {"collected", sr_l_collected},
+    {"report", sr_l_report},
     {"wait_in_generator", sr_l_wait_in_generator},
     {"schedule", sr_l_schedule},
     {"test_run", sr_l_test_run},

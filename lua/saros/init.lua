@@ -20,6 +20,9 @@ if type(path) == "string" and path:find "init%.lua$" then
   internal.home("@" .. path:gsub("init%.lua$", ""))
 end
 
+-- Those that are modules of their own; of the others their module gives a field.
+local namespaces = { json = true, net = true }
+
 -- By name, the module that gives it.
 local lazy = {
   as_completed = "saros.as_completed",
@@ -27,6 +30,7 @@ local lazy = {
   generator = "saros.generator",
   json = "saros.json",
   move_on_after = "saros.move_on_after",
+  net = "saros.net",
   retry = "saros.retry",
   task_local = "saros.task_local",
   ticker = "saros.ticker",
@@ -44,7 +48,7 @@ setmetatable(async, {
     local module_name = lazy[name]
     if not module_name then return nil end
     local module = require(module_name)
-    local value = name == "json" and module or module[name]
+    local value = namespaces[name] and module or module[name]
     rawset(async, name, value)
     return value
   end,

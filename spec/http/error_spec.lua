@@ -45,7 +45,7 @@ describe("a failed request", function()
     assert.truthy(err.code == "ECONNRESET" or err.code == "EPROTO", err.code)
   end))
 
-  it("says that the connection was closed or reset without an answer", inside(function()
+  it("says that the connection was closed or reset without a response", inside(function()
     assert.equal("ECONNRESET", error_of(http.get, server.url .. "/close").code)
     assert.equal("ECONNRESET", error_of(http.get, server.url .. "/reset").code)
     assert.equal("ECONNRESET", error_of(raw, "HTTP/1.1 200 OK\r\nContent-Le").code)
@@ -69,7 +69,7 @@ describe("a failed request", function()
     assert.equal("false\tFetchError\tEMFILE\n200\n", result.out, result.err)
   end)
 
-  it("says that the answer is not HTTP, or contradicts itself", inside(function()
+  it("says that the response is not HTTP, or contradicts itself", inside(function()
     for _, text in ipairs {
       "hello\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
       "HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nhello!", "HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello",

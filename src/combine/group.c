@@ -140,17 +140,21 @@ static Group *check_group(lua_State *L, const char *function) {
   return (Group *)sr_check_self(L, &group_class, function);
 }
 
+/* Its block, NULL once that has been left. */
+static Block *block_of(const SrRuntime *rt, const Group *group) {
+  return (Block *)(void *)sr_block_alive(rt, group->block, group->serial);
+}
+
 static Block *alive(lua_State *L, const char *function) {
-  Group *group = check_group(L, function);
-  return (Block *)(void *)sr_block_alive(sr_rt(L), group->block, group->serial);
+  return block_of(sr_rt(L), check_group(L, function));
 }
 
 /* group:spawn(fn, ...): a task of the group, which a finalizer may close until the task has been made */
 static int l_spawn(lua_State *L) {
-  check_group(L, "group:spawn");
+  Group *self = check_group(L, "group:spawn");
   sr_check_function(L, "group:spawn", 2, 1);
   SrTask *t = sr_push_new_task(L, 2, sr_pack_args(L, 2));
-  Block *group = alive(L, "group:spawn");
+  Block *group = block_of(sr_rt(L), self);
   if (group == NULL) {
     sr_push_error(L, "ClosedError", "ECLOSED", "group:spawn: the group has been left");
     return lua_error(L);
@@ -290,7 +294,7 @@ static int leave(lua_State *L, Block *group) {
     if (!sr_protected(L, l_add_error, 3, 0)) on_child_lost(&group->block);
   }
   t->future.outcome = SR_WOKEN;
-  group->was_cancelled = group->block.scope.parent->cause != NULL || (t->rt->interrupt && sr_is_interrupted(t));
+  group->was_cancelled = group->block.scope.parent->cause != NULL || sr_is_interrupted(t);
   if (group->block.running > 0) return sr_park_in(L, t, &leave_kind, group, k_left, ctx);
   bool turn = sr_is_spent(t) || (group->was_cancelled && !group->has_error);
   return turn ? sr_turn(L, t, k_left, ctx) : k_left(L, LUA_OK, ctx);

@@ -179,7 +179,7 @@ static void start_next(lua_State *L, SrJoin *join) {
   int nargs = push_function(L, join, join->next);
   SrTask *t = sr_push_new_task(L, top + 1, nargs);
   if (!join->decided) {
-    t->future.count = join->next;
+    t->future.index = join->next;
     sr_start_task(L, join->block.task->rt, t, &join->block.scope);
     join->next++;
   }

@@ -14,16 +14,16 @@
 
 #include "base/platform.h"
 
-void sr_failure_set(SrFailure *failure, const char *name, const char *code, const char *message) {
+void sr_http_failure_set(SrHttpFailure *failure, const char *name, const char *code, const char *message) {
   if (failure->name != NULL) return;
   failure->name = name;
   failure->code = code;
   failure->message = strdup(message);
 }
 
-void sr_failure_timeout(SrFailure *failure, const char *phase, double seconds) {
+void sr_http_failure_timeout(SrHttpFailure *failure, const char *phase, double seconds) {
   if (failure->name != NULL) return;
-  sr_failure_set(failure, "TimeoutError", "ETIMEDOUT", "");
+  sr_http_failure_set(failure, "TimeoutError", "ETIMEDOUT", "");
   failure->phase = phase;
   failure->seconds = seconds;
 }
@@ -49,11 +49,11 @@ static int transport_error(const char *detail) {
 }
 
 /* A server with TLS 1.3 refuses the client's certificate when the client is done with the handshake. */
-static int is_alert(const char *detail) {
+static bool is_alert(const char *detail) {
   return strstr(detail, "SSL") != NULL && strstr(detail, " alert ") != NULL;
 }
 
-static const char *transport_code(const char *detail, int has_head) {
+static const char *transport_code(const char *detail, bool has_head) {
   if (is_alert(detail)) return "ETLS";
   int status = transport_error(detail);
   if (status != 0) return status == UV_EPIPE ? "ECONNRESET" : uv_err_name(status);
@@ -84,29 +84,40 @@ static const char *connect_code(int status, const char *detail) {
 }
 
 /* With SOCKS libcurl speaks of hosts where it means the proxy. */
-static int is_of_proxy(const SrPlan *plan, const char *detail) {
+static bool is_of_proxy(const SrHttpRequest *request, const char *detail) {
   static const char words[] = "Could not resolve host: ";
-  if (plan->proxy == NULL || strncmp(detail, words, sizeof words - 1) != 0) return 0;
-  return strstr(plan->proxy, detail + sizeof words - 1) != NULL && strstr(plan->key, detail + sizeof words - 1) == NULL;
+  if (request->proxy == NULL || strncmp(detail, words, sizeof words - 1) != 0) return false;
+  return strstr(request->proxy, detail + sizeof words - 1) != NULL &&
+         strstr(request->key, detail + sizeof words - 1) == NULL;
 }
 
 /* And of the proxy where it could not look up the host for it. */
-static int is_of_host(CURL *easy) {
+static bool is_of_host(CURL *handle) {
   long reason = CURLPX_OK;
-  curl_easy_getinfo(easy, CURLINFO_PROXY_ERROR, &reason);
+  curl_easy_getinfo(handle, CURLINFO_PROXY_ERROR, &reason);
   return reason == CURLPX_RESOLVE_HOST;
 }
 
-/* A line longer than libcurl allows is for it a line that it has no memory for. */
-static int is_large_head(CURL *easy, CURLcode result, const char *detail, int has_head) {
+/* A line longer than libcurl allows is for it a line that it has no memory for; over HTTP/2, a head or trailers. */
+static bool is_large_head(CURL *handle, CURLcode result, const char *detail, bool has_head) {
+  static const char of_callback[] = "mem_recv() returned -902", of_frames[] = "mem_recv() returned -905";
   curl_off_t begun = 0;
-  if (result == CURLE_RECV_ERROR && strncmp(detail, "Too large response headers", 26) == 0) return 1;
-  if (result != CURLE_OUT_OF_MEMORY || has_head) return 0;
-  curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &begun);
+  if (result == CURLE_RECV_ERROR && strncmp(detail, "Too large response headers", 26) == 0) return true;
+  if (result == CURLE_RECV_ERROR && (strstr(detail, of_callback) != NULL || strstr(detail, of_frames) != NULL))
+    return true;
+  if (result == CURLE_RECV_ERROR && strcmp(detail, "CONNECT response too large") == 0) return true;
+  if (result != CURLE_OUT_OF_MEMORY || has_head) return false;
+  curl_easy_getinfo(handle, CURLINFO_STARTTRANSFER_TIME_T, &begun);
   return begun > 0;
 }
 
-static const char *plain_code(CURLcode result, int status, const char *detail, int has_head) {
+/* nghttp2 resets the stream for a malformed head, too; where there is a head, its body does not keep to that. */
+static const char *stream_code(const char *detail, bool has_head) {
+  if (has_head) return "ETRUNCATED";
+  return strstr(detail, "PROTOCOL_ERROR") != NULL ? "EPROTO" : "ECONNRESET";
+}
+
+static const char *plain_code(CURLcode result, int status, const char *detail, bool has_head) {
   switch (result) {
   case CURLE_COULDNT_RESOLVE_HOST: return strstr(detail, "path too long") != NULL ? "ENAMETOOLONG" : "ENOTFOUND";
   case CURLE_COULDNT_RESOLVE_PROXY:
@@ -117,10 +128,11 @@ static const char *plain_code(CURLcode result, int status, const char *detail, i
   case CURLE_SEND_ERROR:
   case CURLE_RECV_ERROR: return transport_code(detail, has_head);
   case CURLE_GOT_NOTHING:
-  case CURLE_SEND_FAIL_REWIND:
-  case CURLE_ABORTED_BY_CALLBACK: return "ECONNRESET";
+  case CURLE_SEND_FAIL_REWIND: return "ECONNRESET";
+  case CURLE_ABORTED_BY_CALLBACK:
+  case CURLE_HTTP2:
   case CURLE_PARTIAL_FILE: return has_head ? "ETRUNCATED" : "ECONNRESET";
-  case CURLE_HTTP2_STREAM: return has_head ? "ETRUNCATED" : "ECONNRESET";
+  case CURLE_HTTP2_STREAM: return stream_code(detail, has_head);
   case CURLE_BAD_CONTENT_ENCODING: return "EDECODE";
   case CURLE_SETOPT_OPTION_SYNTAX:
   case CURLE_URL_MALFORMAT: return "EINVAL";
@@ -129,43 +141,58 @@ static const char *plain_code(CURLcode result, int status, const char *detail, i
   }
 }
 
-/* Whether the connection had served before; libcurl has begun another one if it meant to send again. */
-static unsigned char was_reused(CURL *easy, CURLcode result) {
+/*
+** Whether the connection had served before; libcurl has begun another one if it meant to send again. A server that
+** goes away (GOAWAY) before it has looked at a request says so on any connection. A stream that is reset says
+** nothing of its connection.
+*/
+static bool was_stale(CURL *handle, CURLcode result) {
   long opened = 0;
-  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &opened);
+  if (result == CURLE_HTTP2) return true;
+  if (result == CURLE_HTTP2_STREAM) return false;
+  curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &opened);
   return opened == 0 || result == CURLE_SEND_FAIL_REWIND || result == CURLE_ABORTED_BY_CALLBACK;
 }
 
-void sr_failure_curl(SrFailure *failure, const SrChannel *channel, const SrPlan *plan, CURLcode result, int has_head) {
-  CURL *easy = channel->easy;
-  const char *detail = channel->detail;
+void sr_http_failure_curl(SrHttpFailure *failure, const SrHttpEasy *easy, const SrHttpRequest *request, CURLcode result,
+                          bool has_head) {
+  CURL *handle = easy->handle;
+  const char *detail = easy->detail;
   long number = 0, connect_status = 0;
-  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+  curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &number);
   int status = uv_translate_sys_error((int)number);
-  if (result == CURLE_COULDNT_CONNECT && channel->outlet.refusal != 0) { /* it had no socket to try with */
-    status = channel->outlet.refusal;
+  if (result == CURLE_COULDNT_CONNECT && easy->outlet.refusal != 0) { /* it had no socket to try with */
+    status = easy->outlet.refusal;
     detail = sr_status_text(status);
   }
-  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+  curl_easy_getinfo(handle, CURLINFO_HTTP_CONNECTCODE, &connect_status);
   const char *code = tls_code(result);
   if (code == NULL) code = plain_code(result, status, detail, has_head);
-  if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(plan, detail)) code = "EPROXY";
-  if (result == CURLE_PROXY && is_of_host(easy)) code = "ENOTFOUND";
+  if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(request, detail)) code = "EPROXY";
+  if (result == CURLE_PROXY && is_of_host(handle)) code = "ENOTFOUND";
   if (connect_status != 0 && connect_status / 100 != 2) {
     code = "EPROXY";
     failure->status = connect_status;
   }
-  failure->stale = !has_head && strcmp(code, "ECONNRESET") == 0 && was_reused(easy, result);
-  if (is_large_head(easy, result, detail, has_head)) {
+  failure->stale = !has_head && strcmp(code, "ECONNRESET") == 0 && was_stale(handle, result);
+  if (is_large_head(handle, result, detail, has_head)) {
     code = "ETOOLARGE";
     detail = "the response headers are too large";
   }
   if (strcmp(code, "ENOMEM") == 0) detail = "not enough memory";
-  if (result == CURLE_ABORTED_BY_CALLBACK) detail = "the connection was closed, and the request must not be sent again";
-  sr_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));
+  if (result == CURLE_ABORTED_BY_CALLBACK)
+    detail = has_head ? "the server broke off its response and asks for HTTP/1.1"
+                      : "the connection was closed, and the request must not be sent again";
+  if (result == CURLE_BAD_FUNCTION_ARGUMENT && detail[0] == '\0') detail = "a malformed header";
+  if (result == CURLE_HTTP2 && detail[0] == '\0') detail = "the server closed the connection (GOAWAY)";
+  sr_http_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));
 }
 
-int sr_failure_push(lua_State *L, const SrFailure *failure) {
+bool sr_http_failure_breaks(const SrHttpEasy *easy, CURLcode result) {
+  return result == CURLE_RECV_ERROR && strstr(easy->detail, "nghttp2_session_mem_recv()") != NULL;
+}
+
+int sr_http_failure_push(lua_State *L, const SrHttpFailure *failure) {
   luaL_checkstack(L, 7, NULL);
   lua_pushnil(L);
   lua_pushstring(L, failure->name);
@@ -182,7 +209,7 @@ int sr_failure_push(lua_State *L, const SrFailure *failure) {
   return 7;
 }
 
-void sr_failure_free(SrFailure *failure) {
+void sr_http_failure_free(SrHttpFailure *failure) {
   free(failure->message);
-  *failure = (SrFailure){0};
+  *failure = (SrHttpFailure){0};
 }

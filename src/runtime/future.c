@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be awaited: results kept, watchers woken, await. See SrFuture in task.h. */
-#include "runtime/error.h"
+/* What can be awaited. See future.h. */
+#include "runtime/future.h"
+
+#include "runtime/cycle.h"
 #include "runtime/failure.h"
-#include "runtime/runtime.h"
+#include "runtime/handle.h"
+#include "runtime/origin.h"
+#include "runtime/park.h"
 #include "runtime/trace.h"
+#include "runtime/tree.h"
+#include "runtime/wait.h"
 
 /* --- results ---------------------------------------------------------------- */
 
@@ -27,7 +33,10 @@ static uint32_t push_kept_results(lua_State *L, int first) {
 uint32_t sr_push_outcome(lua_State *L, const SrFuture *future, int index, int first, SrStatus status) {
   if (status == SR_DONE) return push_kept_results(L, first);
   lua_pushvalue(L, first);
-  if (status == SR_FAILED && future->head.cls == &sr_task_class) sr_push_failure_box(L, index);
+  if (status == SR_FAILED && future->head.cls == &sr_task_class) {
+    sr_take_origin(L, (SrTask *)lua_touserdata(L, index));
+    sr_push_failure_box(L, index);
+  }
   return 0;
 }
 

@@ -2,8 +2,6 @@
 /* Task locals. See locals.h. */
 #include "runtime/locals.h"
 
-#include "runtime/runtime.h"
-
 /* The table is on top. [-1, +0, m] */
 static void set(lua_State *L, SrTask *t) {
   bool has = !lua_isnil(L, -1);

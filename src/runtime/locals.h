@@ -7,7 +7,7 @@
 #ifndef SR_LOCALS_H
 #define SR_LOCALS_H
 
-#include "runtime/task.h"
+#include "runtime/state.h"
 
 /* Hands the values of `from` to a task that is about to start. [-0, +0, m] */
 void sr_locals_inherit(lua_State *L, SrTask *t, SrTask *from);

@@ -2,8 +2,6 @@
 /* checkpoint: the beginning of an await that is written in Lua. */
 #include "sync/sync.h"
 
-#include "runtime/error.h"
-
 /*
 ** checkpoint(name): an await, of that name in messages, for what is there already. Raises where nobody
 ** can wait and if the task is cancelled; now and then it gives the others a turn.
@@ -26,8 +24,7 @@ static int k_left(lua_State *L, int status, lua_KContext ctx) {
   SrTask *t = (SrTask *)ctx;
   sr_was_woken(L, t);
   if (t->scope.cause == NULL) return luaL_error(L, "yield: the loop of the generator was left");
-  sr_push_cancelled_by(L, t, t->scope.cause);
-  return lua_error(L);
+  return sr_throw_cancelled(L, t, t->scope.cause);
 }
 
 /* raise_left(): the cancellation of the calling task, in a shield too, after a turn of the others */

@@ -34,7 +34,7 @@ local WORTH_WAITING = 0.2
 ---@field history saros.Response[]  the redirects before it
 ---@field elapsed number       seconds from the request to the headers
 ---@field package _transfer userdata
----@field package _plan saros.http.Plan
+---@field package _request saros.http.Request
 ---@field package _head string
 ---@field package _feeder? saros.http.Feeder of a streamed request
 ---@field package _arrived string|false what came with the head, or read(0) has found, and nobody has read
@@ -50,7 +50,7 @@ local lazy = {
     return {}
   end,
   url = function(self)
-    return self._plan.url.text
+    return self._request.url.text
   end,
   headers = function(self)
     return headers.parse(self._head)
@@ -82,7 +82,7 @@ end
 
 local response = {}
 
----@param plan saros.http.Plan
+---@param prepared saros.http.Request
 ---@param transfer userdata
 ---@param status integer
 ---@param head string
@@ -91,10 +91,10 @@ local response = {}
 ---@param history? saros.Response[]
 ---@param feeder? saros.http.Feeder
 ---@return saros.Response
-function response.new(plan, transfer, status, head, elapsed, body, history, feeder)
+function response.new(prepared, transfer, status, head, elapsed, body, history, feeder)
   local self = { -- eight fields: with a ninth Lua would make room for sixteen
     status = status, ok = status >= 200 and status <= 299, elapsed = elapsed,
-    _transfer = transfer, _plan = plan, _head = head, _arrived = body or false, _body = false,
+    _transfer = transfer, _request = prepared, _head = head, _arrived = body or false, _body = false,
   }
   if history then self.history = history end
   if feeder then self._feeder = feeder end
@@ -102,22 +102,22 @@ function response.new(plan, transfer, status, head, elapsed, body, history, feed
 end
 
 ---Raises what saros.http.core reported: name, code, message, phase or proxy status, seconds.
----@param plan saros.http.Plan
----@param answer? saros.Response
-function response.fail(plan, answer, name, code, message, detail, seconds)
-  local target = plan.url
+---@param prepared saros.http.Request
+---@param received? saros.Response
+function response.fail(prepared, received, name, code, message, detail, seconds)
+  local target = prepared.url
   local fields = { name = name, code = code, url = target.text, host = target.host, port = target.port }
-  fields.response = answer
+  fields.response = received
   if name == "TimeoutError" then
     fields.phase, fields.seconds = detail, seconds
     message = ("not done within %g s (%s timeout)"):format(seconds, detail)
   elseif code == "EPROXY" then
     fields.status = detail
   end
-  local socket = plan.extras and plan.extras.unix_socket
+  local socket = prepared.extras and prepared.extras.unix_socket
   if socket then message = ("%s (through '%s')"):format(message, socket) end
-  if plan.extras and plan.extras.aliases then message = options.without_alias(message) end
-  fields.message = ("%s %s: %s"):format(plan.method, target.text, message)
+  if prepared.extras and prepared.extras.aliases then message = options.without_alias(message) end
+  fields.message = ("%s %s: %s"):format(prepared.method, target.text, message)
   error(async.error(fields), 0)
 end
 
@@ -135,7 +135,7 @@ local function finish(self, name, ...)
     feeder:join()
     if feeder.failed then error(feeder.err, 0) end
   end
-  if name then response.fail(self._plan, self, name, ...) end
+  if name then response.fail(self._request, self, name, ...) end
 end
 
 -- Tells the user's function how far the body has come.
@@ -144,7 +144,7 @@ local function report(self)
   local sent = self._feeder and self._feeder.sent or 0
   if received == self._reported then return end
   self._reported = received
-  self._plan.on_progress(received, total, sent, self._plan.body_length or sent)
+  self._request.on_progress(received, total, sent, self._request.body_length or sent)
 end
 
 local function has_arrived(self)
@@ -174,12 +174,12 @@ end
 -- Gives a piece of the body, for a function that its user knows as `caller`; nil at the end.
 local function read(self, caller, limit)
   local data = take_arrived(self, limit or PIECE) or receive(self, caller, limit)
-  if self._plan.on_progress then report(self) end
+  if self._request.on_progress then report(self) end
   return data
 end
 
 local function fail_closed(self, message)
-  response.fail(self._plan, self, "ClosedError", "ECLOSED", message)
+  response.fail(self._request, self, "ClosedError", "ECLOSED", message)
 end
 
 local function consume(self)
@@ -199,13 +199,13 @@ local function read_pieces(self, caller)
 end
 
 local function read_whole(self, caller)
-  local plan = self._plan
-  if plan.on_progress then return read_pieces(self, caller) end
+  local prepared = self._request
+  if prepared.on_progress then return read_pieces(self, caller) end
   local arrived = self._arrived
-  if arrived and not plan.source then return arrived end
+  if arrived and not prepared.source then return arrived end
   local data, name, code, message, detail, seconds = self._transfer:read_all(false, caller)
   if data == false then return read_pieces(self, caller) end
-  if not data or plan.source then finish(self, name, code, message, detail, seconds) end
+  if not data or prepared.source then finish(self, name, code, message, detail, seconds) end
   return arrived or data
 end
 
@@ -237,7 +237,7 @@ function Response:json()
   local text = text_of(self, "response:json")
   local ok, value = pcall(require("saros.json").decode, text)
   if ok then return value end
-  return response.fail(self._plan, self, "FetchError", "EJSON", value.message or tostring(value))
+  return response.fail(self._request, self, "FetchError", "EJSON", value.message or tostring(value))
 end
 
 ---The bytes that are there, at most `n`, after waiting for the first; nil at the end. As in `io`,
@@ -344,7 +344,7 @@ function Response:raise_for_status()
   if self.status < 400 then return self end
   return error(async.error {
     name = "HTTPError", code = "EHTTP", status = self.status, response = self, url = self.url,
-    message = ("%s %s: %d %s"):format(self._plan.method, self.url, self.status, self.reason),
+    message = ("%s %s: %d %s"):format(self._request.method, self.url, self.status, self.reason),
   }, 0)
 end
 
@@ -363,7 +363,7 @@ function Response:discard()
   local transfer = self._transfer
   local length = transfer:length()
   if not transfer:done() and length and length <= WORTH_READING then
-    async.pcall(async.wait_for, function() transfer:read_all(true, self._plan.caller) end, WORTH_WAITING)
+    async.pcall(async.wait_for, function() transfer:read_all(true, self._request.caller) end, WORTH_WAITING)
   end
   self:close()
 end

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Retries: sending a request again that may be sent again, after a connection failure or an answer
+-- Retries: sending a request again that may be sent again, after a connection failure or a response
 -- that asks for patience.
 
 local async = require "saros"
@@ -9,7 +9,7 @@ local retry = {}
 
 ---@class saros.http.Policy
 ---@field attempts integer            in all
----@field statuses table<integer, boolean> answers that are not taken for one
+---@field statuses table<integer, boolean> responses that are not taken for one
 ---@field methods table<string, boolean>
 ---@field delay number                seconds before the second attempt
 ---@field factor number               how each delay grows from the one before
@@ -19,7 +19,7 @@ local retry = {}
 ---Methods of requests that may be sent twice.
 retry.idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
 
--- Failures of the connection, before there was an answer.
+-- Failures of the connection, before there was a response.
 local transient = {
   ECONNREFUSED = true, ECONNRESET = true, ECONNABORTED = true, ENOTFOUND = true, EAI_AGAIN = true, EHOSTUNREACH = true,
   EHOSTDOWN = true, ENETUNREACH = true, ENETDOWN = true, ETIMEDOUT = true, ENOENT = true,
@@ -46,9 +46,9 @@ function retry.policy(given)
   }
 end
 
--- What the answer says about when to come back, in seconds.
-local function retry_after(answer)
-  local value = answer.headers:get_all("retry-after")[1]
+-- What the response says about when to come back, in seconds.
+local function retry_after(response)
+  local value = response.headers:get_all("retry-after")[1]
   if not value then return nil end
   local seconds = tonumber(value:match "^%d+$")
   local moment = not seconds and date.parse(value)
@@ -71,24 +71,24 @@ local function pause(policy, attempt, ok, outcome)
   return asked and math.max(asked, seconds) or seconds
 end
 
----Sends a request by `send(session, plan, history, started)`, again where its policy allows.
+---Sends a request by `send(session, prepared, history, started)`, again where its policy allows.
 ---@async
 ---@param send function
 ---@param session saros.Session
----@param plan saros.http.Plan
+---@param prepared saros.http.Request
 ---@param history? saros.Response[]  the redirects before it
----@param started? number  when the exchange began: the total timeout is one for all attempts
+---@param started? number  when the first request began: the total timeout is one for all attempts
 ---@return saros.Response
-function retry.send(send, session, plan, history, started)
-  local policy = plan.retries
-  local repeatable = policy.methods[plan.method] and not (plan.source and not plan.source.repeatable)
+function retry.send(send, session, prepared, history, started)
+  local policy = prepared.retries
+  local repeatable = policy.methods[prepared.method] and not (prepared.source and not prepared.source.repeatable)
   started = started or async.now()
   local attempt = 0
   while true do
     attempt = attempt + 1
-    local ok, outcome = async.pcall(send, session, plan, history, started)
+    local ok, outcome = async.pcall(send, session, prepared, history, started)
     local seconds = repeatable and attempt < policy.attempts and pause(policy, attempt, ok, outcome)
-    if seconds and plan.total and async.now() + seconds - started >= plan.total then seconds = nil end
+    if seconds and prepared.total and async.now() + seconds - started >= prepared.total then seconds = nil end
     if not seconds then
       if not ok then error(outcome, 0) end
       return outcome

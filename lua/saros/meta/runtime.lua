@@ -14,7 +14,7 @@ local async = {}
 ---@field code string          a short constant; the system's own name where the system spoke
 ---@field traceback? string    where it arose, from your own line on, and across the tasks that awaited one another
 ---@field cause? any           the error that led to it
----@field reason? any          CancelledError: what was given to `cancel`
+---@field reason? any          CancelledError: what was given to `cancel`; TLSError: why, in words
 ---@field task? saros.Task     CancelledError: the task that was cancelled
 ---@field seconds? number      TimeoutError: how long the deadline was
 ---@field phase? "total"|"connect"|"read"|"pool" TimeoutError of an HTTP request
@@ -39,6 +39,7 @@ local Error = {}
 ---| "BusyError"       # two tasks want what only one can have (`EBUSY`)
 ---| "SystemError"     # the system refused a file (`ENOENT`, `EACCES`, ...)
 ---| "LimitError"      # a line over its limit (`ETOOLARGE`)
+---| "TLSError"        # a handshake or a certificate (`ETLS`), with `host`, `port` and `reason`
 ---| "FetchError"      # an HTTP exchange broke (`ECONNREFUSED`, `ENOTFOUND`, `ETLS`, `EPROTO`, ...)
 ---| "JSONError"       # JSON that cannot be read or written (`EJSON`)
 ---| "HTTPError"       # `raise_for_status` (`EHTTP`)
@@ -196,7 +197,7 @@ function async.tree() end
 function async.on_error(fn) end
 
 ---Warnings on standard error: of a task that holds the loop up, of cancellations that are swallowed,
----of waits in a `__close` that a cancellation makes fail, of scopes without `<close>`, of things the collector had to
----close. Also `SAROS_DEBUG=1` in the environment.
+---of waits in a `__close` that a cancellation makes fail, of scopes without `<close>`, of things the
+---collector had to close. Also `SAROS_DEBUG=1` in the environment.
 ---@param on boolean|{slow?: number}  `slow`: seconds a task may hold the loop, 0.1 unless said otherwise
 function async.debug(on) end

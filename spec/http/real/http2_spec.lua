@@ -173,7 +173,7 @@ describe("HTTP/2 with nginx", function()
     for i = 1, 12 do assert.equal(i % 2 == 0 and server.big or 2000000, sizes[i]) end
   end))
 
-  it("brings every answer that comes before the end of its request", inside(function()
+  it("brings every response that comes before the end of its request", inside(function()
     local session <close> = session_of { limit = 20, base_url = url }
     async.map(numbers(120), function(i)
       local left = 3
@@ -199,6 +199,15 @@ describe("HTTP/2 with nginx", function()
       assert.same({ "1.1", "HTTP/1.1" }, { response.http_version, response:json().protocol })
     end
     assert.same({ server.big, server.big }, { size_of(old), size_of(new) })
+  end))
+
+  it("loses no request to a connection that serves but so many, when more are under way", inside(function()
+    local session <close> = session_of()
+    local texts = async.map(numbers(200), function()
+      return session:get(server.some2 .. "/hello.txt"):text()
+    end, { limit = 30 })
+    for i = 2, 200 do assert.equal(texts[1], texts[i]) end
+    assert.equal(200, session:stats().requests)
   end))
 
   it("goes on elsewhere when the server says goodbye", inside(function()

@@ -30,7 +30,7 @@ local phases = {
   ["at the first turns"] = { "/lines.txt", 0 },
   ["while it sends a large body"] = { "/mute", 0.003, { method = "PUT", body = large } },
   ["while it streams its body"] = { "/mute", 0.005, { method = "PUT", body = endless } },
-  ["while it waits for the answer"] = { "/mute", 0.005 },
+  ["while it waits for the response"] = { "/mute", 0.005 },
   ["within a slow body"] = { "/slowly/big.bin", 0.005 },
   ["within a fast body"] = { "/big.bin", 0.003 },
   ["within a packed body"] = { "/gzip/lines.txt", 0.003 },
