@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("defer, explored:", function()
@@ -26,7 +26,7 @@ end)
 
 describe("move_on_after, explored:", function()
   it("moves on at its own deadline alone, when the body has cleaned up", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       local in_time = workers:left_by(async.move_on_after, 2, workers:body {seconds = 5, cleanup = 1})
       assert.is_false(in_time)
@@ -81,7 +81,7 @@ describe("catch, explored:", function()
       for _ = 1, 2 do
         local ok, err = async.catch({"Planned", "CancelledError"}, function()
           async.sleep(0.5)
-          error(ledger.planned(), 0)
+          error(oracle.planned(), 0)
         end)
         assert.is_false(ok)
         if err.name == "Planned" then caught = caught + 1 else cancelled = cancelled + 1 end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 -- An iterator over 1..n that sleeps before each.
@@ -17,7 +17,7 @@ end
 
 describe("map over a count, explored:", function()
   it("never runs more than its limit and gives all results", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local most = 0
     local work = workers:body {
       work = function(item)
@@ -37,7 +37,7 @@ end)
 
 describe("map over an iterator, explored:", function()
   it("asks only when there is room, and gives all results", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local next_item = counter(4, 0.5)
     local most = 0
     local work = workers:body {
@@ -59,7 +59,7 @@ describe("map over an iterator, explored:", function()
   end))
 
   it("loses no item of a queue that it has not begun with", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local queue = async.queue()
     local begun = {}
     for i = 1, 3 do queue:try_put(i) end
@@ -83,11 +83,11 @@ describe("map over an iterator, explored:", function()
   end))
 
   it("ends by the first error of an item, though the iterator waits", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local work = workers:body {
       work = function(item)
         async.sleep(item)
-        if item == 1 then error(ledger.planned(), 0) end
+        if item == 1 then error(oracle.planned(), 0) end
         async.sleep(1000)
       end,
       cleanup = 1,
@@ -106,11 +106,11 @@ describe("map over an iterator, explored:", function()
   end, {allows = {"Planned"}}))
 
   it("ends by an error of the iterator, when all is joined", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local next_item = counter(2, 0.25)
     return function()
       workers:left_by(async.map, function()
-        return next_item() or error(ledger.planned(), 0)
+        return next_item() or error(oracle.planned(), 0)
       end, workers:body {loses = true, cleanup = 1}, {return_errors = true})
     end, function(ended)
       assert.is_false(ended.ok)

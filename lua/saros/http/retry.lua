@@ -40,12 +40,15 @@ end
 function retry.policy(given)
   if not given or given == 0 then return nil end
   local fields = type(given) == "table" and given or { attempts = given + 1, statuses = {} }
-  return {
-    attempts = fields.attempts or backoff.defaults.attempts, statuses = set_of(fields.statuses or { 429, 502, 503, 504 }),
+  local policy = {
+    statuses = set_of(fields.statuses or { 429, 502, 503, 504 }),
     methods = fields.methods and set_of(fields.methods) or retry.idempotent, delay = fields.delay or 0.1,
-    factor = fields.factor or backoff.defaults.factor, max_delay = math.max(fields.max_delay or backoff.defaults.max_delay, 0),
-    jitter = fields.jitter or backoff.defaults.jitter,
   }
+  for name, value in pairs(backoff.defaults) do
+    policy[name] = policy[name] or fields[name] or value
+  end
+  policy.max_delay = math.max(policy.max_delay, 0)
+  return policy
 end
 
 -- What the response says about when to come back, in seconds.
