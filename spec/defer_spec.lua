@@ -120,7 +120,7 @@ describe("defer", function()
     assert.equal(1, count)
   end)
 
-  it("calls the function where nothing can wait: outside of a run, in a coroutine, below a C function", outside(function()
+  it("calls the function where nothing can wait: outside of a run, in a coroutine, below C", outside(function()
     local fn, calls = recorder()
     local function use() local _ <close> = async.defer(fn) end
     use()

@@ -1,19 +1,8 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
+local counter = require("spec.support.bodies").counter
 local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
-
--- An iterator over 1..n that sleeps before each.
-local function counter(n, seconds)
-  local asked = 0
-  return function()
-    async.sleep(seconds)
-    if asked < n then
-      asked = asked + 1
-      return asked
-    end
-  end
-end
 
 describe("map over a count, explored:", function()
   it("never runs more than its limit and gives all results", explored(function(probe)

@@ -3,6 +3,8 @@
 -- midst of them, so they may fail in any way, but for an error from `broken`.
 local async = require "saros"
 local testing = require "saros.testing"
+local bodies = require "spec.support.bodies"
+local after, failing = bodies.after, bodies.failing
 
 local scenarios = {}
 
@@ -28,21 +30,6 @@ local function scenario(name, fn)
       if not ok then error(err, 0) end -- what it started may wait for it for ever
       check_ended()
     end)
-  end
-end
-
-local function after(seconds, ...)
-  local values = table.pack(...)
-  return function()
-    async.sleep(seconds)
-    return table.unpack(values, 1, values.n)
-  end
-end
-
-local function failing(seconds, err)
-  return function()
-    async.sleep(seconds)
-    error(err, 0)
   end
 end
 

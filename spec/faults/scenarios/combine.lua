@@ -7,23 +7,10 @@ require "saros.defer"
 require "saros.generator"
 require "saros.move_on_after"
 require "saros.task_local"
+local bodies = require "spec.support.bodies"
+local after, failing, counter = bodies.after, bodies.failing, bodies.counter
 
 local scenarios = {}
-
-local function after(seconds, ...)
-  local values = table.pack(...)
-  return function()
-    async.sleep(seconds)
-    return table.unpack(values, 1, values.n)
-  end
-end
-
-local function failing(seconds, err)
-  return function()
-    async.sleep(seconds)
-    error(err, 0)
-  end
-end
 
 local function scenario(name, fn)
   scenarios[name] = check.test(fn)
@@ -84,17 +71,6 @@ scenario("map_fails", function()
   end
   assert(results[1] == 1 and results[3] == 3)
 end)
-
-local function counter(n, seconds)
-  local asked = 0
-  return function()
-    async.sleep(seconds)
-    if asked < n then
-      asked = asked + 1
-      return asked
-    end
-  end
-end
 
 scenario("map_over", function()
   local results = async.map(3, function(item)
