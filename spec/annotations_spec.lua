@@ -280,9 +280,8 @@ local exceptions = {
   ["saros.Net: listen"] = "waits where a name has to be looked up",
   ["saros.Net: udp"] = "the same",
   ["saros.Net: serve"] = "asks for a port first",
-  ["saros.UDP: connect"] = "waits where a name has to be looked up",
-  ["saros.UDP: send"] = "needs a destination",
   ["saros.Stream: pipe_to"] = "needs another stream",
+  ["saros.Stream: start_tls"] = "needs the name of a server",
 }
 
 describe("the annotations", function()
