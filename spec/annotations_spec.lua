@@ -98,6 +98,24 @@ local live = {
   },
   ["saros.RateLimiter"] = function() return async.rate_limiter(1, 1) end,
 
+  ["saros.Net"] = function() return async.net end,
+  ["saros.Stream"] = function(close)
+    local one, other = async.net.pair()
+    close(one)
+    close(other)
+    return one
+  end,
+  ["saros.Server"] = function(close)
+    local listening = async.net.listen("127.0.0.1", 0)
+    close(listening)
+    return listening
+  end,
+  ["saros.UDP"] = function(close)
+    local socket = async.net.udp("127.0.0.1", 0)
+    close(socket)
+    return socket
+  end,
+
   ["saros.Session"] = function(close)
     local session = async.session()
     close(session)
@@ -124,12 +142,28 @@ local written = {
       session.cookies:set("a", "1", attributes)
     end,
   },
+  ["saros.ConnectOptions"] = { function(options) async.net.connect("127.0.0.1", 1, options):close() end },
   ["saros.FetchOptions"] = {
     function(options) async.fetch(server.url, options) end,
     function(options) async.session(options):close() end,
   },
+  ["saros.LineOptions"] = {
+    function(options)
+      local one, other = async.net.pair()
+      local held <close>, _ = one, other:close()
+      one:read_line(options)
+    end,
+  },
+  ["saros.ListenOptions"] = { function(options) async.net.listen("127.0.0.1", 0, options):close() end },
   ["saros.MapOptions"] = { function(options) async.map({}, none, options) end },
   ["saros.Part"] = { function(part) async.fetch(server.url, { multipart = { part } }) end },
+  ["saros.PipeOptions"] = {
+    function(options)
+      local one, other = async.net.pair()
+      local held <close>, _ = one, other:close()
+      one:pipe_to(one, options)
+    end,
+  },
   ["saros.Retries"] = { function(retries) async.fetch(server.url, { retries = retries }) end },
   ["saros.RetryOptions"] = { function(options) async.retry(none, options) end },
   ["saros.SessionOptions"] = { function(options) async.session(options):close() end },
@@ -208,7 +242,7 @@ local samples = {
   { "^saros%.Awaitable", none }, { "^%(saros%.Task|saros%.Future%)%[%]", { async.future() } }, { "^T%[%]", { 1 } },
   { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
-  target = server.url .. "/echo", path = os.tmpname(),
+  target = server.url .. "/echo", path = os.tmpname(), address = "127.0.0.1",
 }
 
 local function sample(parameter)
@@ -237,6 +271,12 @@ local exceptions = {
   ["saros: as_completed"] = "the same: its loop waits",
   ["saros: pcall"] = "waits if the function does",
   ["saros.Response: discard"] = "calls pcall",
+  ["saros.Net: listen"] = "waits where a name has to be looked up",
+  ["saros.Net: udp"] = "the same",
+  ["saros.Net: serve"] = "asks for a port first",
+  ["saros.UDP: connect"] = "waits where a name has to be looked up",
+  ["saros.UDP: send"] = "needs a destination",
+  ["saros.Stream: pipe_to"] = "needs another stream",
 }
 
 describe("the annotations", function()

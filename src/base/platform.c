@@ -68,6 +68,12 @@ static bool set_flag(uv_os_sock_t socket, int level, int option, int value) {
   return setsockopt(socket, level, option, (const char *)&value, sizeof value) == 0;
 }
 
+/* It does so once it has seen a large block come and go. */
+void sr_settle_heap(void) {
+  void *volatile block = malloc(1048576); /* volatile: or the compiler leaves both calls out */
+  free(block);
+}
+
 #ifdef _WIN32
 
 /* --- Windows --------------------------------------------------------------- */

@@ -69,4 +69,10 @@ const char *sr_status_text(int status);
 */
 const char *sr_transport_text(int status);
 
+/*
+** glibc gives the end of its heap back whenever 128 KiB are free there, which is in nearly every turn where large pieces
+** of data come and go, and the next turn pays for it in page faults. After this it waits for more.
+*/
+void sr_settle_heap(void);
+
 #endif

@@ -7,8 +7,8 @@
 #include "io/stream.h"
 
 enum {
-  READ_AHEAD = 65536,   /* so many bytes wait unread at most, beside what one reader wants and one room holds */
-  DIRECT_LEAST = 16384, /* whoever misses as much gets it into the buffer without a stop in the common room */
+  READ_AHEAD = 131072,  /* so many bytes wait unread at most, beside what one reader wants and one room holds */
+  DIRECT_LEAST = 4096,  /* whoever misses as much gets it into the buffer without a stop in the common room */
   DIRECT_MOST = 262144, /* and so much at once */
   IDLE_CAPACITY = 512   /* what an empty buffer may keep: thousands of streams are idle */
 };
@@ -49,14 +49,19 @@ static void look(saros_stream *stream) {
   if (sr_buffer_length(&stream->in) > 0) sr_io_stream_notify(stream, SAROS_READABLE);
 }
 
+/* How much is worth being read into the buffer, by what the reader misses or by what readers took before; 0: nothing. */
+static size_t direct_size(const saros_stream *stream) {
+  if (stream->skipped != NULL) return 0;
+  size_t size = stream->reader.task != NULL ? sr_io_frame_missing(&stream->frame, &stream->in) : 0;
+  if (size < DIRECT_LEAST) size = stream->usual >= DIRECT_LEAST ? stream->usual + stream->usual / 2 : 0;
+  return size < DIRECT_MOST ? size : DIRECT_MOST;
+}
+
 void sr_io_reader_room(saros_stream *stream, uv_buf_t *room) {
-  if (stream->reader.task == NULL || stream->skipped != NULL) return;
-  size_t missing = sr_io_frame_missing(&stream->frame, &stream->in);
-  if (missing < DIRECT_LEAST) return;
-  if (missing > DIRECT_MOST) missing = DIRECT_MOST;
-  if (!sr_buffer_reserve(&stream->in, missing)) return;
+  size_t size = direct_size(stream);
+  if (size == 0 || !sr_buffer_reserve(&stream->in, size)) return;
   room->base = stream->in.data + stream->in.size;
-  room->len = missing;
+  room->len = size;
 }
 
 void sr_io_reader_take(saros_stream *stream, const char *bytes, size_t count) {
@@ -124,6 +129,7 @@ int sr_io_reader_park(lua_State *L, saros_stream *stream, const SrIoFrame *frame
 void sr_io_reader_consume(saros_stream *stream, size_t count) {
   size_t size = sr_buffer_length(&stream->in);
   stream->handed++;
+  stream->usual = count;
   sr_buffer_take(&stream->in, count < size ? count : size);
   if (sr_buffer_length(&stream->in) == 0 && stream->in.capacity > IDLE_CAPACITY) sr_buffer_free(&stream->in);
 }

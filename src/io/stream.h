@@ -51,6 +51,7 @@ struct saros_stream {
   saros_transport *transport; /* NULL once closed */
 
   SrBuffer in;        /* what has arrived and was not taken */
+  size_t usual;       /* how many of them were taken last */
   unsigned handed;    /* counts how often bytes were taken off it */
   SrIoFrame frame;    /* what the reader waits for */
   saros_wait reader;  /* its task is the one that reads */

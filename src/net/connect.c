@@ -19,6 +19,7 @@ typedef struct Connecting {
   const SrIoClass *cls;
   saros_wait wait;
   saros_timer stagger;
+  saros_resource resource; /* the run may end with it */
   SrIoContext *context;
   SrIoPlain *winner;
   SrIoAddress local; /* family 0: any */
@@ -48,6 +49,18 @@ static void drop(struct Try *try) {
 static void drop_all(Connecting *connecting) {
   sr_saros->timer_stop(connecting->context->runtime, &connecting->stagger);
   for (unsigned i = 0; i < connecting->count; i++) drop(&connecting->tries[i]);
+}
+
+/* Nothing remains of it. */
+static void end(Connecting *connecting) {
+  drop_all(connecting);
+  if (connecting->winner != NULL) sr_io_plain_discard(connecting->winner);
+  connecting->winner = NULL;
+  sr_saros->resource_close(&connecting->resource);
+}
+
+static void on_run_end(saros_resource *resource) {
+  end(SR_IO_CONTAINER(resource, Connecting, resource));
 }
 
 static struct Try *find_try(Connecting *connecting, const SrIoPlain *plain) {
@@ -150,7 +163,7 @@ static void fill_tries(lua_State *L, Connecting *connecting, lua_Integer count) 
 /* --- connect ---------------------------------------------------------------------------------- */
 
 static int abort_connect(saros_wait *wait) {
-  drop_all(SR_IO_CONTAINER(wait, Connecting, wait));
+  end(SR_IO_CONTAINER(wait, Connecting, wait));
   return 1;
 }
 
@@ -158,6 +171,7 @@ static const saros_kind connect_kind = {"connection", abort_connect};
 
 static int push_result(lua_State *L, Connecting *connecting) {
   SrIoPlain *plain = connecting->winner;
+  sr_saros->resource_close(&connecting->resource);
   if (plain == NULL) {
     sr_io_push_system_host(L, connecting->status, "connect", lua_tostring(L, HOST), connecting->port);
     return lua_error(L);
@@ -181,6 +195,8 @@ static Connecting *new_connecting(lua_State *L, lua_Integer count) {
   Connecting *connecting = (Connecting *)sr_io_new(L, &connecting_class, size, 0);
   connecting->context = sr_io_context(L);
   connecting->stagger.on_fire = on_stagger;
+  connecting->resource.on_run_end = on_run_end;
+  sr_saros->resource_open(L, &connecting->resource);
   connecting->port = (int)lua_tointeger(L, PORT);
   if (!lua_istable(L, OPTIONS)) return connecting;
   if (lua_getfield(L, OPTIONS, "local_address") == LUA_TSTRING) sr_net_parse(lua_tostring(L, -1), &connecting->local);
@@ -202,10 +218,7 @@ int sr_net_connect(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  Connecting *connecting = (Connecting *)lua_touserdata(L, 1);
-  drop_all(connecting);
-  if (connecting->winner != NULL) sr_io_plain_discard(connecting->winner);
-  connecting->winner = NULL;
+  end((Connecting *)lua_touserdata(L, 1));
   return 0;
 }
 
@@ -231,11 +244,12 @@ static int k_connect_unix(lua_State *L, int status, lua_KContext ctx) {
   char *path = strdup(lua_tostring(L, 1));
   if (path == NULL || status != 0) {
     free(path);
-    drop_all(connecting);
+    end(connecting);
     return path == NULL && status == 0 ? luaL_error(L, "not enough memory") : raise_path(L, status);
   }
   SrIoPlain *plain = connecting->tries[0].plain;
   connecting->tries[0].plain = NULL;
+  sr_saros->resource_close(&connecting->resource);
   sr_net_push_stream(L, plain, (SrNetTuning){0})->path = path;
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);

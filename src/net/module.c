@@ -40,6 +40,7 @@ int luaopen_saros_net_core(lua_State *L) {
   sr_stay_loaded();
   sr_saros = saros_open(L);
   sr_ignore_broken_pipes();
+  sr_settle_heap();
   sr_io_open(L);
   sr_net_open_connect(L);
   sr_net_open_listen(L);

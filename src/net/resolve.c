@@ -12,7 +12,8 @@
 typedef struct Question {
   const SrIoClass *cls;
   saros_wait wait;
-  SrNetLookup *lookup; /* NULL: let go of */
+  saros_resource resource; /* the run may end with it */
+  SrNetLookup *lookup;     /* NULL: let go of */
 } Question;
 
 static const SrIoClass question_class = {"question"};
@@ -23,6 +24,11 @@ enum { NAME = 1, OPTIONS, QUESTION };
 static void let_go(Question *question) {
   if (question->lookup != NULL) sr_net_lookup_drop(question->lookup);
   question->lookup = NULL;
+  sr_saros->resource_close(&question->resource);
+}
+
+static void on_run_end(saros_resource *resource) {
+  let_go(SR_IO_CONTAINER(resource, Question, resource));
 }
 
 static void on_done(SrNetLookup *lookup) {
@@ -55,14 +61,14 @@ static const char *code_of(const SrNetLookup *lookup) {
   }
 }
 
-static int raise_failure(lua_State *L, const SrNetLookup *lookup, const char *syscall) {
+/* Pushes the error. The results of a look-up are one value, be it an error. */
+static void push_failure(lua_State *L, const SrNetLookup *lookup, const char *syscall) {
   sr_saros->push_error(L, "SystemError", code_of(lookup), "%s %s: %s", syscall, lua_tostring(L, NAME),
                        gai_strerror(lookup->result));
   lua_pushstring(L, syscall);
   lua_setfield(L, -2, "syscall");
   lua_pushvalue(L, NAME);
   lua_setfield(L, -2, "host");
-  return lua_error(L);
 }
 
 /* --- resolve ----------------------------------------------------------------------------- */
@@ -78,28 +84,24 @@ static void add_address(lua_State *L, const SrIoAddress *address) {
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
 
-static int push_addresses(lua_State *L, SrNetLookup *lookup) {
-  if (lookup->result == 0 && lookup->count == 0) lookup->result = EAI_NONAME;
-  if (lookup->result != 0) return raise_failure(L, lookup, "getaddrinfo");
+/* Pushes the answer, or an error: false. */
+static bool push_answer(lua_State *L, SrNetLookup *lookup) {
+  bool is_name = lookup->name != NULL;
+  if (is_name && lookup->result == 0 && lookup->count == 0) lookup->result = EAI_NONAME;
+  if (lookup->result != 0) return push_failure(L, lookup, is_name ? "getaddrinfo" : "getnameinfo"), false;
+  if (!is_name) return lua_pushstring(L, lookup->found), true;
   lua_createtable(L, (int)lookup->count, 0);
   for (size_t i = 0; i < lookup->count; i++) add_address(L, &lookup->addresses[i]);
-  return 1;
-}
-
-static int push_name(lua_State *L, SrNetLookup *lookup) {
-  if (lookup->result != 0) return raise_failure(L, lookup, "getnameinfo");
-  lua_pushstring(L, lookup->found);
-  return 1;
+  return true;
 }
 
 static int k_lookup(lua_State *L, int status, lua_KContext ctx) {
   Question *question = (Question *)ctx;
   (void)status;
   if (sr_saros->aborted(L)) return sr_saros->raise(L);
-  SrNetLookup *lookup = question->lookup;
-  int count = lookup->name != NULL ? push_addresses(L, lookup) : push_name(L, lookup);
+  bool ok = push_answer(L, question->lookup);
   let_go(question);
-  return count;
+  return ok ? 1 : lua_error(L);
 }
 
 /* Asks and waits. The frame has name and options. */
@@ -109,6 +111,8 @@ static int ask(lua_State *L, const char *function, int family, const SrIoAddress
   Question *question = (Question *)sr_io_new(L, &question_class, sizeof *question, 0);
   question->lookup = sr_net_lookup(loop, address == NULL ? lua_tostring(L, NAME) : NULL, family, address, &status);
   if (question->lookup == NULL) return sr_io_push_system(L, status, function), lua_error(L);
+  question->resource.on_run_end = on_run_end;
+  sr_saros->resource_open(L, &question->resource);
   question->lookup->owner = question;
   question->lookup->on_done = on_done;
   return sr_saros->park(L, &question->wait, &lookup_kind, k_lookup, (lua_KContext)question);

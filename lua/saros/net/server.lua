@@ -83,9 +83,34 @@ local function await_room(self)
   return true
 end
 
+-- Cancels tasks, and waits until they have ended.
+local function stop(tasks, reason)
+  for _, task in ipairs(tasks) do
+    task:cancel(reason)
+  end
+  async.wait(tasks)
+end
+
+-- The tasks of connections that are served now, but for the one that asks.
+local function running(self)
+  local tasks, current = {}, async.current_task()
+  for task in pairs(self._tasks) do
+    if task ~= current then tasks[#tasks + 1] = task end
+  end
+  return tasks
+end
+
+-- What happens to the connections when serving ends: nothing, unless an error ended it.
+local Serving = {
+  __close = function(serving, err)
+    if err == nil then return end
+    async.shield(function() stop(running(serving.server), "nobody serves any more") end)
+  end,
+}
+
 ---Runs `handler(stream, server)` for each connection, in a task of its own; the stream is closed when it returns. An
 ---error in it is reported and ends that connection alone. Returns when the server is closed; handlers that run then
----go on.
+---go on. Cancelled, it cancels them and waits for their cleanup.
 ---@async
 ---@param handler async fun(stream: saros.Stream, server: saros.Server)
 function Server:serve(handler)
@@ -93,6 +118,7 @@ function Server:serve(handler)
   if type(handler) ~= "function" then
     misuse.argument("server:serve", 1, "function expected, got " .. type(handler))
   end
+  local _serving <close> = setmetatable({ server = self }, Serving)
   while await_room(self) do
     local stream = next_connection(self)
     if not stream then return end
@@ -129,16 +155,10 @@ function Server:shutdown(seconds)
   check_self(self, "shutdown")
   local handshakes = self._listener.tasks and self._listener:tasks() or {}
   self:close()
-  local tasks = {}
-  for task in pairs(self._tasks) do
-    if task ~= async.current_task() then tasks[#tasks + 1] = task end
-  end
+  local tasks = running(self)
   for _, task in ipairs(handshakes) do tasks[#tasks + 1] = task end
   local _, pending = async.wait(tasks, { timeout = seconds })
-  for _, task in ipairs(pending) do
-    task:cancel "the server shuts down"
-  end
-  async.wait(pending)
+  stop(pending, "the server shuts down")
   local own = self._tasks[async.current_task()] and 1 or 0
   while self._count > own do self._change:wait() end -- what is done at their end is done, too
 end
