@@ -275,7 +275,6 @@ local exceptions = {
   ["saros.Net: udp"] = "the same",
   ["saros.Net: serve"] = "asks for a port first",
   ["saros.UDP: connect"] = "waits where a name has to be looked up",
-  ["saros.UDP: send"] = "needs a destination",
   ["saros.Stream: pipe_to"] = "needs another stream",
 }
 
