@@ -101,7 +101,7 @@ static void arrange(lua_State *L, const char *function, lua_Integer total) {
   lua_pushnil(L);
 }
 
-static int select_first(lua_State *L, const char *function, const SrJoinPolicy *policy, lua_KFunction k) {
+static int wait_for_first(lua_State *L, const char *function, const SrJoinPolicy *policy, lua_KFunction k) {
   lua_Integer total = sr_check_list(L, function, 1, 1, NULL);
   if (total == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
   SrTask *t = sr_check_wait(L, function);
@@ -114,12 +114,12 @@ static int select_first(lua_State *L, const char *function, const SrJoinPolicy *
 
 /* race(list): the results, or the error, of the first to finish. Waits. */
 static int l_race(lua_State *L) {
-  return select_first(L, "race", &race_policy, k_race);
+  return wait_for_first(L, "race", &race_policy, k_race);
 }
 
 /* any(list): the results of the first to succeed, or a GroupError. Waits. */
 static int l_any(lua_State *L) {
-  return select_first(L, "any", &any_policy, k_any);
+  return wait_for_first(L, "any", &any_policy, k_any);
 }
 
 /* --- wait ------------------------------------------------------------------- */
@@ -206,7 +206,7 @@ int sr_l_wait_in_generator(lua_State *L) {
   return wait_for_some(L, &generator_policy);
 }
 
-void sr_open_select(lua_State *L) {
+void sr_open_first(lua_State *L) {
   static const luaL_Reg functions[] = {{"race", l_race}, {"any", l_any}, {"wait", l_wait}, {NULL, NULL}};
   sr_set_functions(L, functions);
 }
