@@ -194,6 +194,7 @@ end
 local samples = {
   { "^async fun%(", none }, { "^fun%(", none }, { "^function", none }, { "^saros%.Awaitable%[%]", { none } },
   { "^saros%.Awaitable", none }, { "^%(saros%.Task|saros%.Future%)%[%]", { async.future() } }, { "^T%[%]", { 1 } },
+  { "^saros%.Selectable%[%]", { async.event() } },
   { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
   target = server.url .. "/echo", path = os.tmpname(),

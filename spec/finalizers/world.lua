@@ -95,6 +95,19 @@ local function settle(old, future, ...)
   return is_first
 end
 
+-- What a select took is entered where it came from.
+local function select_from(select, list)
+  local objects = table.move(list, 1, #list, 1, {})
+  local index, taken = select(note("lists", list))
+  local object = objects[index]
+  if world.limits[object] then
+    give(object, taken)
+  elseif taken ~= nil and getmetatable(object).__name == "queue" then
+    count(world.kept, object, -1)
+  end
+  return index, taken
+end
+
 local permit_methods = {release = take_back, close = take_back, __close = take_back}
 
 function world.open()
@@ -140,7 +153,7 @@ function world.open()
     lock = maker "locks", condition = maker "conditions", barrier = maker "barriers", event = maker "events",
     queue = maker "queues", lifo_queue = maker "queues", priority_queue = maker "queues",
     gather = combinator, race = combinator, any = combinator, wait = combinator, map = combinator,
-    as_completed = combinator,
+    as_completed = combinator, select = select_from,
     task_group = function(make, fn)
       if fn == nil then return note("groups", make()) end
       return make(function(group) return fn(note("groups", group)) end)

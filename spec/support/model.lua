@@ -105,6 +105,16 @@ local function wait_in(list)
   end)
 end
 
+--- Takes the oldest out of a list of waiters. For an arm of a select that is the task of it, which then stands in no
+--- other list any more.
+local function take_waiter(list)
+  local waiter = table.remove(list, 1)
+  if not waiter or not waiter.withdraw then return waiter end
+  waiter.withdraw()
+  waiter.task.winner = waiter.index
+  return waiter.task
+end
+
 local function give_turn()
   make_ready(current)
   coroutine.yield()
@@ -338,7 +348,7 @@ end
 
 local function new_permit(semaphore)
   return setmetatable({}, {__close = function()
-    local waiter = table.remove(semaphore.waiters, 1)
+    local waiter = take_waiter(semaphore.waiters)
     if waiter then wake(waiter) else semaphore.free = semaphore.free + 1 end
   end})
 end
@@ -372,7 +382,7 @@ end
 
 function Queue:try_put(item)
   if #self.items >= self.most then return false end
-  local getter = table.remove(self.getters, 1)
+  local getter = take_waiter(self.getters)
   if getter then
     getter.item = item
     wake(getter)
@@ -422,7 +432,7 @@ end
 
 function Event:set()
   self.flag = true
-  while #self.waiters > 0 do wake(table.remove(self.waiters, 1)) end
+  while #self.waiters > 0 do wake(take_waiter(self.waiters)) end
 end
 
 function Event:clear()
@@ -432,6 +442,48 @@ end
 function Event:wait()
   check_cancelled()
   if not self.flag and not wait_in(self.waiters) then throw() end
+end
+
+-- ---- select ---------------------------------------------------------------------------------------
+
+--- The list of those who wait for such an object, what it gives at once (or nil), and what once it was handed over.
+function Semaphore:line() return self.waiters end
+Semaphore.poll = Semaphore.try_acquire
+Semaphore.give = new_permit
+function Queue:line() return self.getters end
+Queue.poll = Queue.try_get
+function Queue:give() return current.item end -- luacheck: ignore self
+function Event:line() return self.waiters end
+function Event:poll() return self.flag or nil end
+function Event:give() return true end -- luacheck: ignore self
+
+--- Stands in the line of each object; returns what takes it out of all of them.
+local function line_up(objects)
+  local arms = {}
+  local function withdraw()
+    for i, object in ipairs(objects) do
+      local line = object:line()
+      for j = #line, 1, -1 do
+        if line[j] == arms[i] then table.remove(line, j) end
+      end
+    end
+    return true
+  end
+  for i, object in ipairs(objects) do
+    arms[i] = {task = current, index = i, withdraw = withdraw}
+    table.insert(object:line(), arms[i])
+  end
+  return withdraw
+end
+
+function model.select(objects)
+  check_cancelled()
+  for i, object in ipairs(objects) do
+    local value = object:poll()
+    if value ~= nil then return i, value end
+  end
+  if not park(line_up(objects)) then throw() end
+  return current.winner, objects[current.winner]:give()
 end
 
 -- ---- running --------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ local LIMIT = 20 -- seconds: then whatever still waits is cancelled
 local KINDS = {
   "sleep", "sleep", "sleep", "acquire", "acquire", "try", "put", "put", "get", "get", "try_put", "try_get",
   "timeout", "timeout", "shield", "group", "group", "group", "catch", "catch", "fail", "cancel", "await",
-  "set", "clear", "wait",
+  "set", "clear", "wait", "select", "select",
 }
 local HAVE_BODY = {acquire = true, try = true, timeout = true, shield = true, group = true, catch = true}
 
@@ -177,6 +177,22 @@ end
 function ACTS.wait(run)
   run.event:wait()
   run:note("saw the event")
+end
+
+--- Some of the objects, in some order.
+local function choice(run, act)
+  local all = {run.queues[1], run.queues[2], run.semaphores[act.number], run.event}
+  local list = {}
+  for i = 1, 4 do
+    if act.any >> (i - 1) & 1 == 1 then table.insert(list, act.any > 32 and 1 or #list + 1, all[i]) end
+  end
+  return #list > 0 and list or all
+end
+
+function ACTS.select(run, act)
+  local index, value = run.api.select(choice(run, act))
+  local permit <close> = type(value) ~= "number" and value ~= true and value or nil
+  run:note("selected %d: %s", index, permit and "a permit" or value)
 end
 
 function ACTS.timeout(run, act, known)

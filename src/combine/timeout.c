@@ -21,7 +21,7 @@ typedef struct Timeout {
   bool expired; /* of a timeout that was left */
 } Timeout;
 
-static const SrClass timeout_class = {"timeout"};
+static const SrClass timeout_class = {.name = "timeout"};
 static const SrBlockOps timeout_ops = {"timeout", NULL, NULL, NULL};
 
 /* --- check, new ------------------------------------------------------------- */

@@ -22,7 +22,7 @@ enum {
   REPORT_WHAT = BOX_SOURCE
 };
 
-static const SrClass box_class = {"failure"};
+static const SrClass box_class = {.name = "failure"};
 static const char reporter_key;
 
 /* --- reporting -------------------------------------------------------------- */

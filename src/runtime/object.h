@@ -17,6 +17,7 @@
 
 typedef struct SrClass {
   const char *name; /* as messages and tostring show it: "semaphore" */
+  const struct SrSelectable *selectable; /* how `select` takes from it, NULL: it cannot. See selectable.h */
 } SrClass;
 
 typedef struct SrObject {

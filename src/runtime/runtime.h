@@ -124,6 +124,16 @@ static inline SrTask *sr_task_of(SrWaiter *waiter) {
   return SR_CONTAINER(waiter, SrTask, waiter);
 }
 
+/*
+** Takes the oldest out of a ring that a release hands something to: the task that it is for, or NULL. All that it waits
+** for beside that is over for it.
+*/
+static inline SrTask *sr_take_waiting(SrWaiter **ring) {
+  SrWaiter *waiter = sr_ring_take(ring);
+  if (waiter == NULL) return NULL;
+  return waiter->kind->claim == NULL ? sr_task_of(waiter) : waiter->kind->claim(waiter);
+}
+
 /* Takes the oldest of the ready queue, which is not empty. */
 static inline SrTask *sr_take_ready(SrRuntime *rt) {
   SrTask *t = sr_task_of(rt->ready);

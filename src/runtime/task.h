@@ -8,7 +8,7 @@
 #ifndef SR_TASK_H
 #define SR_TASK_H
 
-#include "runtime/wait.h"
+#include "runtime/selectable.h"
 
 typedef enum SrStatus { SR_PENDING, SR_DONE, SR_FAILED, SR_CANCELLED } SrStatus;
 
@@ -119,6 +119,7 @@ int sr_push_first(lua_State *L, int index);
 /* Awaits the task or future at index 1; `function` is its name in messages. To be returned. [-0, +n, v] */
 int sr_await(lua_State *L, SrFuture *target, const char *function);
 extern const SrKind sr_await_kind;
+extern const SrSelectable sr_future_selectable;
 /* Whether `target` ends only after `waiter` has. */
 bool sr_waits_for(SrTask *target, SrTask *waiter);
 /* The first task of the list at `list` of which that holds, or NULL. [-0, +0, -] */

@@ -7,7 +7,7 @@
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
-const SrClass sr_task_class = {"task"};
+const SrClass sr_task_class = {.name = "task", .selectable = &sr_future_selectable};
 
 static SrTask *check_task(lua_State *L, const char *function) {
   return (SrTask *)sr_check_self(L, &sr_task_class, function);

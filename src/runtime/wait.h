@@ -45,6 +45,11 @@ typedef struct SrKind {
   void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);
   bool joins;           /* waits for the tasks that the innermost block of the task owns */
   const SrLinks *links; /* to other tasks than those that it owns; NULL: it waits for none, or for one of several */
+  /*
+  ** It is no task's own waiter, but was taken out of a ring in its place: the task that is handed what the ring stood
+  ** for. NULL for all others. Must not raise.
+  */
+  SrTask *(*claim)(SrWaiter *waiter);
   /* The task was handed what it waited for, but is closed by force before it could take it: pass it on. */
   void (*undo)(lua_State *L, SrTask *t);
 } SrKind;

@@ -13,7 +13,7 @@ typedef struct Barrier {
   lua_Integer waiting; /* how many are there, less than that */
 } Barrier;
 
-static const SrClass barrier_class = {"barrier"};
+static const SrClass barrier_class = {.name = "barrier"};
 
 static Barrier *check_barrier(lua_State *L, const char *function) {
   return (Barrier *)sr_check_self(L, &barrier_class, function);

@@ -16,7 +16,7 @@ typedef struct Condition {
 
 enum { LOCK = 1, PREDICATE = 2 };
 
-static const SrClass condition_class = {"condition"};
+static const SrClass condition_class = {.name = "condition"};
 
 /* --- check, new ------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Event: a flag to wait for. Who waits at `set` is woken, even if `clear` follows at once. */
+#include "runtime/selectable.h"
 #include "sync/sync.h"
 
 typedef struct Event {
@@ -9,7 +10,8 @@ typedef struct Event {
   bool is_set;
 } Event;
 
-static const SrClass event_class = {"event"};
+static const SrSelectable selectable;
+static const SrClass event_class = {.name = "event", .selectable = &selectable};
 
 static Event *check_event(lua_State *L, const char *function) {
   return (Event *)sr_check_self(L, &event_class, function);
@@ -25,9 +27,9 @@ static int l_event(lua_State *L) {
 /* event:set() */
 static int l_set(lua_State *L) {
   Event *event = check_event(L, "event:set");
-  SrWaiter *waiter;
+  SrTask *t;
   event->is_set = true;
-  while ((waiter = sr_ring_take(&event->waiters)) != NULL) sr_wake(sr_task_of(waiter));
+  while ((t = sr_take_waiting(&event->waiters)) != NULL) sr_wake(t);
   return 0;
 }
 
@@ -44,6 +46,19 @@ static int l_is_set(lua_State *L) {
 }
 
 static const SrKind wait_kind = {.name = "event", .abort = sr_abort_in_ring, .ring = offsetof(Event, waiters)};
+
+static SrTaking take(lua_State *L, SrTask *t, void *object) {
+  (void)L, (void)t;
+  return ((const Event *)object)->is_set ? SR_TAKEN : SR_NOTHING;
+}
+
+static int give(lua_State *L, SrTask *t, void *object) {
+  (void)t, (void)object;
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static const SrSelectable selectable = {.kind = &wait_kind, .take = take, .give = give};
 
 /* event:wait(): until it is set. Waits. */
 static int l_wait(lua_State *L) {

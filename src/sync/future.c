@@ -2,7 +2,7 @@
 /* Future: the bridge from callback code to tasks. See SrFuture in runtime/task.h. */
 #include "sync/sync.h"
 
-const SrClass sr_future_class = {"future"};
+const SrClass sr_future_class = {.name = "future", .selectable = &sr_future_selectable};
 
 static SrFuture *check_future(lua_State *L, const char *function) {
   return (SrFuture *)sr_check_self(L, &sr_future_class, function);

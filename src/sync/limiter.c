@@ -31,7 +31,7 @@ enum { TIMES = 1, FIRST_CAPACITY = 16 };
 static const double FARTHEST = 4.6e18;
 static const int64_t NEVER_OVER = -1;
 
-static const SrClass limiter_class = {"rate limiter"};
+static const SrClass limiter_class = {.name = "rate limiter"};
 
 /* --- check, new ------------------------------------------------------------- */
 

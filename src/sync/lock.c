@@ -4,9 +4,11 @@
 
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/selectable.h"
 #include "runtime/trace.h"
 
-const SrClass sr_lock_class = {"lock"};
+static const SrSelectable selectable;
+const SrClass sr_lock_class = {.name = "lock", .selectable = &selectable};
 
 /* --- check, new ------------------------------------------------------------- */
 
@@ -50,10 +52,9 @@ void sr_lock_take(SrLock *lock, SrTask *t) {
 }
 
 static void pass_on(SrLock *lock) {
-  SrWaiter *waiter = sr_ring_take(&lock->waiters);
+  SrTask *t = sr_take_waiting(&lock->waiters);
   lock->owner = NULL;
-  if (waiter == NULL) return;
-  SrTask *t = sr_task_of(waiter);
+  if (t == NULL) return;
   sr_lock_take(lock, t);
   sr_wake(t);
 }
@@ -92,7 +93,7 @@ static void release_permit(lua_State *L, void *object, uint32_t serial) {
   sr_lock_let_go(lock);
 }
 
-static const SrPermitOps permit_ops = {release_permit};
+static const SrPermitOps permit_ops = {.release = release_permit};
 
 static void undo_acquire(lua_State *L, SrTask *t) {
   (void)L;
@@ -161,6 +162,38 @@ int sr_lock_acquire(lua_State *L, const char *function) {
   sr_ring_append(&lock->waiters, &t->waiter);
   return sr_park(L, t, &acquire_kind, lock, k_acquire);
 }
+
+/* --- select ----------------------------------------------------------------- */
+
+static void check(lua_State *L, SrTask *t, void *object) {
+  if (((SrLock *)object)->owner == t) raise_held(L, t, "select");
+}
+
+static SrTask *awaited(const void *object) {
+  return ((const SrLock *)object)->owner;
+}
+
+static void prepare(lua_State *L) {
+  sr_push_permit(L, &permit_ops);
+}
+
+static SrTaking take(lua_State *L, SrTask *t, void *object) {
+  (void)L;
+  SrLock *lock = (SrLock *)object;
+  if (lock->owner != NULL) return SR_NOTHING;
+  sr_lock_take(lock, t);
+  return SR_TAKEN;
+}
+
+static int give(lua_State *L, SrTask *t, void *object) {
+  (void)t;
+  return hold((SrPermit *)lua_touserdata(L, -1), (const SrLock *)object);
+}
+
+static const SrSelectable selectable = {
+    .kind = &acquire_kind, .check = check, .awaited = awaited, .prepare = prepare, .take = take, .give = give};
+
+/* --- methods ---------------------------------------------------------------- */
 
 /* lock:acquire(): a permit. Waits in order of arrival. */
 static int l_acquire(lua_State *L) {

@@ -2,7 +2,7 @@
 /* Permits of semaphores and locks: released once, by release, by __close, or not at all. */
 #include "sync/sync.h"
 
-static const SrClass permit_class = {"permit"};
+static const SrClass permit_class = {.name = "permit"};
 
 void *sr_new_giver(lua_State *L, const SrClass *cls, size_t size) {
   void *object = sr_new_object(L, cls, size, 1);

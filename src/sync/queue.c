@@ -7,6 +7,7 @@
 ** item of a waiting putter stands at index 2 of its frame until there is room.
 */
 #include "runtime/error.h"
+#include "runtime/selectable.h"
 #include "sync/store.h"
 #include "sync/sync.h"
 
@@ -23,7 +24,8 @@ typedef struct Queue {
 
 enum { ITEM = 2 };
 
-static const SrClass queue_class = {"queue"};
+static const SrSelectable selectable;
+static const SrClass queue_class = {.name = "queue", .selectable = &selectable};
 
 /* --- check, new ------------------------------------------------------------- */
 
@@ -82,9 +84,8 @@ static bool has_room(const Queue *queue) {
 
 /* Takes the oldest whose stack can be used: a coroutine that was closed by hand has none. NULL if there is no other. */
 static SrTask *take_waiter(SrWaiter **ring) {
-  SrWaiter *waiter;
-  while ((waiter = sr_ring_take(ring)) != NULL) {
-    SrTask *t = sr_task_of(waiter);
+  SrTask *t;
+  while ((t = sr_take_waiting(ring)) != NULL) {
     if (lua_status(t->co) == LUA_YIELD) return t;
     sr_wake(t);
   }
@@ -248,6 +249,23 @@ static int get(lua_State *L, const char *function) {
   return sr_park(L, t, &get_kind, queue, sr_k_value);
 }
 
+/* For select: an item, or nil of a queue that is closed and empty. */
+static SrTaking take(lua_State *L, SrTask *t, void *object) {
+  (void)t;
+  Queue *queue = (Queue *)object;
+  if (queue->store.count > 0) return take_item(L, queue) ? SR_TAKEN : SR_CHANGED;
+  if (!queue->is_closed) return SR_NOTHING;
+  lua_pushnil(L);
+  return SR_TAKEN;
+}
+
+static int give(lua_State *L, SrTask *t, void *object) {
+  (void)L, (void)t, (void)object;
+  return 1;
+}
+
+static const SrSelectable selectable = {.kind = &get_kind, .take = take, .give = give};
+
 /* queue:get(): the next item; nil once the queue is closed and empty. Waits. */
 static int l_get(lua_State *L) {
   return get(L, "queue:get");
@@ -313,17 +331,17 @@ static int l_join(lua_State *L) {
 /* queue:close(), __close: putters get ClosedError, getters what is there and then nil */
 static int l_close(lua_State *L) {
   Queue *queue = check_queue(L, "queue:close");
-  SrWaiter *waiter;
+  SrTask *t;
   if (queue->is_closed) return 0;
   queue->is_closed = true;
   queue->store.changes++;
-  while ((waiter = sr_ring_take(&queue->getters)) != NULL) {
-    lua_pushnil(sr_task_of(waiter)->co);
-    sr_wake(sr_task_of(waiter));
+  while ((t = sr_take_waiting(&queue->getters)) != NULL) {
+    lua_pushnil(t->co);
+    sr_wake(t);
   }
-  while ((waiter = sr_ring_take(&queue->putters)) != NULL) {
-    lua_settop(sr_task_of(waiter)->co, ITEM + 2);
-    sr_wake(sr_task_of(waiter));
+  while ((t = sr_take_waiting(&queue->putters)) != NULL) {
+    lua_settop(t->co, ITEM + 2);
+    sr_wake(t);
   }
   return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Semaphore. Invariant: while somebody waits, no permit is available. */
+#include "runtime/selectable.h"
 #include "sync/sync.h"
 
 typedef struct Semaphore {
@@ -9,7 +10,8 @@ typedef struct Semaphore {
   lua_Integer available, limit;
 } Semaphore;
 
-static const SrClass semaphore_class = {"semaphore"};
+static const SrSelectable selectable;
+static const SrClass semaphore_class = {.name = "semaphore", .selectable = &selectable};
 
 /* --- check, new ------------------------------------------------------------- */
 
@@ -30,9 +32,9 @@ static int l_semaphore(lua_State *L) {
 
 /* One permit goes to the oldest waiter, or back. */
 static void hand_over(Semaphore *semaphore) {
-  SrWaiter *waiter = sr_ring_take(&semaphore->waiters);
-  if (waiter != NULL)
-    sr_wake(sr_task_of(waiter));
+  SrTask *t = sr_take_waiting(&semaphore->waiters);
+  if (t != NULL)
+    sr_wake(t);
   else
     semaphore->available++;
 }
@@ -47,7 +49,7 @@ static void release_permit(lua_State *L, void *object, uint32_t serial) {
   give_back(L, (Semaphore *)object);
 }
 
-static const SrPermitOps permit_ops = {release_permit};
+static const SrPermitOps permit_ops = {.release = release_permit};
 
 static void undo_acquire(lua_State *L, SrTask *t) {
   (void)L;
@@ -80,6 +82,26 @@ static int l_acquire(lua_State *L) {
   sr_ring_append(&semaphore->waiters, &t->waiter);
   return sr_park(L, t, &acquire_kind, semaphore, k_acquire);
 }
+
+static SrTaking take(lua_State *L, SrTask *t, void *object) {
+  (void)L, (void)t;
+  Semaphore *semaphore = (Semaphore *)object;
+  if (semaphore->available == 0) return SR_NOTHING;
+  semaphore->available--;
+  return SR_TAKEN;
+}
+
+static void prepare(lua_State *L) {
+  sr_push_permit(L, &permit_ops);
+}
+
+static int give(lua_State *L, SrTask *t, void *object) {
+  (void)t, (void)object;
+  ((SrPermit *)lua_touserdata(L, -1))->is_held = true;
+  return 1;
+}
+
+static const SrSelectable selectable = {.kind = &acquire_kind, .prepare = prepare, .take = take, .give = give};
 
 /* semaphore:try_acquire(): a permit, or nil if it would have to wait */
 static int l_try_acquire(lua_State *L) {

@@ -57,6 +57,19 @@ function async.race(list) end
 ---@return any ...
 function async.any(list) end
 
+---What `select` takes from.
+---@alias saros.Selectable saros.Queue|saros.Semaphore|saros.Lock|saros.Event|saros.Task|saros.Future
+
+---Waits for the first of several things and takes from that one alone: an item of a queue (nil once that is
+---closed and empty), a permit of a semaphore or lock, `true` of an event, the results of a task or future (whose
+---error it raises). Of several that are ready the first of the list. It stands in the line of each from its call
+---on; if it is cancelled it has taken nothing.
+---@async
+---@param list saros.Selectable[]  not empty
+---@return integer index  in the list
+---@return any ...        what that gave
+function async.select(list) end
+
 ---@class saros.WaitOptions
 ---@field timeout? number  seconds; nil for no limit
 ---@field return_when? "all"|"first_completed"|"first_error" "all" unless said otherwise

@@ -117,6 +117,33 @@ scenario("queue", function(log)
   check.raises("ClosedError", queue.put, queue, 1)
 end)
 
+scenario("select", function()
+  local queue, ordered, semaphore = async.queue(1), async.priority_queue(), async.semaphore(1)
+  local lock, event, future = async.lock(), async.event(), async.future()
+  local list = {queue, ordered, semaphore, lock, event, future}
+  local index, permit = async.select(list)
+  assert(index == 3 and semaphore:available() == 0)
+  local index_of_lock, held = async.select(list)
+  assert(index_of_lock == 4 and lock:locked())
+  local tasks = {}
+  for i = 1, 5 do
+    tasks[i] = async.spawn(async.select, list)
+    testing.settle()
+  end
+  tasks[4]:cancel()
+  ordered:put(1)
+  permit:release()
+  queue:put(2)
+  event:set()
+  held:release()
+  async.wait(tasks)
+  local expected = {2, 3, 1, nil, 5}
+  for i = 1, 5 do
+    if i == 4 then check.is(tasks[i]:error(), "CancelledError") else assert(tasks[i]:await() == expected[i]) end
+  end
+  assert(not lock:locked() and semaphore:available() == 0)
+end)
+
 -- Getters and putters wait while others are cancelled and the queue closes.
 scenario("queue_closed", function()
   local queue, full = async.queue(), async.queue(1)
