@@ -188,6 +188,41 @@ scenario("any", function()
   try(function() async.any{failing(1, "a"), failing(2, "b")} end)
 end)
 
+scenario("several_permits", function()
+  local semaphore = async.semaphore(3)
+  for i = 1, 3 do
+    async.spawn(function()
+      local scope <close> = async.timeout(9)
+      local permit <close> = semaphore:acquire(i)
+      async.sleep(1)
+    end)
+  end
+  async.sleep(1)
+  local permit <close> = semaphore:try_acquire(2)
+end)
+
+scenario("drain", function()
+  local queue, ordered = async.queue(3), async.priority_queue(3, function(a, b)
+    return #("x"):rep(a + 50) < #("x"):rep(b + 50)
+  end)
+  for i = 1, 3 do
+    queue:try_put(i)
+    ordered:try_put(i)
+  end
+  for _, full in ipairs{queue, ordered} do
+    async.spawn(function()
+      local scope <close> = async.timeout(3)
+      full:put(4)
+    end)
+  end
+  async.sleep(1)
+  queue:drain()
+  pcall(ordered.drain, ordered)
+  async.sleep(1)
+  queue:close{discard = true}
+  ordered:close{discard = true}
+end)
+
 scenario("select", function()
   local queue, ordered = async.queue(), async.priority_queue(9, function(a, b)
     return #("x"):rep(a + 50) < #("x"):rep(b + 50)

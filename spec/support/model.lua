@@ -93,14 +93,15 @@ local function park(stop, joins)
   return not current.is_aborted
 end
 
---- Waits in a list of waiters.
-local function wait_in(list)
+--- Waits in a list of waiters; `left` is called when the wait is ended and it has left the list.
+local function wait_in(list, left)
   local task = current
   table.insert(list, task)
   return park(function()
     for i = #list, 1, -1 do
       if list[i] == task then table.remove(list, i) end
     end
+    if left then left() end
     return true
   end)
 end
@@ -346,25 +347,38 @@ function model.semaphore(n)
   return setmetatable({free = n, waiters = {}}, Semaphore)
 end
 
-local function new_permit(semaphore)
+--- The oldest waiters get what they want, as far as there is enough.
+local function hand_over(semaphore)
+  while #semaphore.waiters > 0 do
+    local wanted = semaphore.waiters[1].wanted or 1
+    if wanted > semaphore.free then return end
+    semaphore.free = semaphore.free - wanted
+    wake(take_waiter(semaphore.waiters))
+  end
+end
+
+local function new_permit(semaphore, count)
   return setmetatable({}, {__close = function()
-    local waiter = take_waiter(semaphore.waiters)
-    if waiter then wake(waiter) else semaphore.free = semaphore.free + 1 end
+    semaphore.free = semaphore.free + (count or 1)
+    hand_over(semaphore)
   end})
 end
 
-function Semaphore:try_acquire()
-  if self.free == 0 then return nil end
-  self.free = self.free - 1
-  return new_permit(self)
+function Semaphore:try_acquire(count)
+  if self.free < (count or 1) or #self.waiters > 0 then return nil end
+  self.free = self.free - (count or 1)
+  return new_permit(self, count)
 end
 
-function Semaphore:acquire()
+function Semaphore:acquire(count)
   check_cancelled()
-  local permit = self:try_acquire()
+  local permit = self:try_acquire(count)
   if permit then return permit end
-  if not wait_in(self.waiters) then throw() end
-  return new_permit(self)
+  current.wanted = count
+  local is_woken = wait_in(self.waiters, function() hand_over(self) end)
+  current.wanted = nil
+  if not is_woken then throw() end
+  return new_permit(self, count)
 end
 
 function Semaphore:available()
@@ -415,6 +429,17 @@ function Queue:get()
   if item then return item end
   if not wait_in(self.getters) then throw() end
   return current.item
+end
+
+function Queue:drain()
+  local items = self.items
+  self.items = {}
+  while #self.items < self.most and #self.putters > 0 do
+    local putter = table.remove(self.putters, 1)
+    table.insert(self.items, putter.item)
+    wake(putter)
+  end
+  return items
 end
 
 function Queue:size()

@@ -15,9 +15,11 @@ local LIMIT = 20 -- seconds: then whatever still waits is cancelled
 local KINDS = {
   "sleep", "sleep", "sleep", "acquire", "acquire", "try", "put", "put", "get", "get", "try_put", "try_get",
   "timeout", "timeout", "shield", "group", "group", "group", "catch", "catch", "fail", "cancel", "await",
-  "set", "clear", "wait", "select", "select",
+  "set", "clear", "wait", "select", "select", "acquire_all", "drain",
 }
-local HAVE_BODY = {acquire = true, try = true, timeout = true, shield = true, group = true, catch = true}
+local HAVE_BODY = {
+  acquire = true, acquire_all = true, try = true, timeout = true, shield = true, group = true, catch = true,
+}
 
 local make_body
 
@@ -138,6 +140,17 @@ function ACTS.acquire(run, act, known)
   run:note("acquired %d", act.number)
   run:perform(act.body, known)
   run:note("releases %d", act.number)
+end
+
+function ACTS.acquire_all(run, act, known)
+  local permit <close> = run.semaphores[2]:acquire(2)
+  run:note("acquired all")
+  run:perform(act.body, known)
+  run:note("releases all")
+end
+
+function ACTS.drain(run, act)
+  run:note("drained %d: %s", act.number, table.concat(run.queues[act.number]:drain(), " "))
 end
 
 function ACTS.try(run, act, known)

@@ -11,14 +11,19 @@
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 
-int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, const char *format, ...) {
+lua_Integer sr_count_waiting(const SrWaiter *first) {
   lua_Integer count = first != NULL;
   for (const SrWaiter *at = first; at != NULL && at->next != first; at = at->next) count++;
+  return count;
+}
+
+int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, const char *format, ...) {
   va_list args;
   va_start(args, format);
   lua_pushvfstring(L, format, args);
   va_end(args);
-  lua_pushfstring(L, "%s (%s, %I waiting)", object->cls->name, lua_tostring(L, -1), (LUAI_UACINT)count);
+  lua_pushfstring(L, "%s (%s, %I waiting)", object->cls->name, lua_tostring(L, -1),
+                  (LUAI_UACINT)sr_count_waiting(first));
   return 1;
 }
 

@@ -103,6 +103,8 @@ static inline SrWaiter *sr_ring_take(SrWaiter **first) {
   return oldest;
 }
 
+/* How many stand in a ring. */
+lua_Integer sr_count_waiting(const SrWaiter *first);
 /* Pushes what tostring shows: "queue (3 items, 2 waiting)", and returns 1. `first` is of the ring of who waits. [-0, +1, m] */
 int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, const char *format, ...);
 

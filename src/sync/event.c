@@ -70,6 +70,12 @@ static int l_wait(lua_State *L) {
   return sr_park(L, t, &wait_kind, event, sr_k_nothing);
 }
 
+/* event:waiting(): how many tasks wait for it */
+static int l_waiting(lua_State *L) {
+  lua_pushinteger(L, sr_count_waiting(check_event(L, "event:waiting")->waiters));
+  return 1;
+}
+
 /* tostring(event): event (not set, 2 waiting) */
 static int l_tostring(lua_State *L) {
   const Event *event = check_event(L, "tostring");
@@ -79,7 +85,7 @@ static int l_tostring(lua_State *L) {
 void sr_open_event(lua_State *L) {
   static const luaL_Reg functions[] = {{"event", l_event}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"set", l_set}, {"clear", l_clear}, {"is_set", l_is_set}, {"wait", l_wait}, {NULL, NULL},
+      {"set", l_set}, {"clear", l_clear}, {"is_set", l_is_set}, {"wait", l_wait}, {"waiting", l_waiting}, {NULL, NULL},
   };
   static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);

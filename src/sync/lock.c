@@ -86,9 +86,9 @@ static bool is_held_by(const SrLock *lock, const SrTask *current) {
   return lock->owner == current || lock->owner->co == NULL;
 }
 
-static void release_permit(lua_State *L, void *object, uint32_t serial) {
+static void release_permit(lua_State *L, void *object, const SrPermit *permit) {
   SrLock *lock = (SrLock *)object;
-  if (lock->owner == NULL || lock->serial != serial) return; /* it has been passed on */
+  if (lock->owner == NULL || lock->serial != permit->serial) return; /* it has been passed on */
   if (!is_held_by(lock, sr_find_runtime(L)->current)) luaL_error(L, "permit:release: the lock is held by another task");
   sr_lock_let_go(lock);
 }
@@ -236,6 +236,12 @@ static int l_locked(lua_State *L) {
   return 1;
 }
 
+/* lock:waiting(): how many tasks wait for it */
+static int l_waiting(lua_State *L) {
+  lua_pushinteger(L, sr_count_waiting(check_lock(L, "lock:waiting")->waiters));
+  return 1;
+}
+
 void sr_lock_push_holder(lua_State *L, const SrLock *lock) {
   if (lock->owner == NULL) {
     lua_pushliteral(L, "free");
@@ -258,8 +264,8 @@ static int l_tostring(lua_State *L) {
 void sr_open_lock(lua_State *L) {
   static const luaL_Reg functions[] = {{"lock", l_lock}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"acquire", l_acquire}, {"try_acquire", l_try_acquire}, {"release", l_release}, {"locked", l_locked},
-      {NULL, NULL},
+      {"acquire", l_acquire}, {"try_acquire", l_try_acquire}, {"release", l_release},
+      {"locked", l_locked},   {"waiting", l_waiting},         {NULL, NULL},
   };
   static const luaL_Reg meta[] = {{"__gc", l_collect}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);

@@ -36,6 +36,44 @@ scenario("semaphore", function(log)
   assert(semaphore:available() == 2)
 end)
 
+scenario("semaphore_several", function()
+  local semaphore = async.semaphore(3)
+  local permit = semaphore:acquire(2)
+  local tasks = {}
+  for i = 1, 3 do
+    tasks[i] = async.spawn(function()
+      local held <close> = semaphore:acquire(i)
+      async.sleep(1)
+    end)
+  end
+  testing.settle()
+  tasks[2]:cancel()
+  permit:release()
+  async.wait(tasks)
+  check.is(tasks[2]:error(), "CancelledError")
+  tasks[1]:await()
+  tasks[3]:await()
+  assert(semaphore:available() == 3)
+end)
+
+scenario("drain", function()
+  for _, make in ipairs {async.queue, async.lifo_queue, async.priority_queue} do
+    local queue = make(20)
+    for i = 1, 20 do queue:put(i) end
+    local putter = async.spawn(queue.put, queue, 21)
+    testing.settle()
+    local ok, list = pcall(queue.drain, queue)
+    if not ok then
+      assert(queue:size() == 20)
+      error(list, 0)
+    end
+    assert(#list == 20)
+    putter:await()
+    ok = pcall(queue.close, queue, {discard = true})
+    assert(queue:size() == (ok and 0 or 1))
+  end
+end)
+
 scenario("lock", function(log)
   local lock = async.lock()
   local permit = lock:acquire()
