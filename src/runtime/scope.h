@@ -62,6 +62,7 @@ struct SrBlock {
   const SrBlockOps *ops; /* NULL once it has been left */
   saros_timer timer;     /* the deadline of a timeout, the limit of a shield */
   double seconds;        /* what the timer was last set to; HUGE_VAL for none */
+  int64_t deadline;      /* when it is, or was, to fire; INT64_MAX for never */
   uint32_t running;      /* tasks that it owns, and whatever else it waits for, that have not ended */
   uint64_t serial;       /* unlike that of every other block: marks its CancelledErrors */
   bool expired;          /* its deadline has cancelled it */
@@ -89,6 +90,8 @@ bool sr_scope_within(const SrScope *inner, const SrScope *outer);
 enum { SR_BLOCK_SIZE = 256 };
 /* Whether a deadline is set for this scope or one around it. */
 bool sr_scope_has_deadline(const SrScope *scope);
+/* The nearest deadline, passed or not, that reaches this scope, in nanoseconds; INT64_MAX without one. */
+int64_t sr_scope_deadline(const SrScope *scope);
 /* Opens a block of `size` bytes (a struct that starts with SrBlock, zeroed) inside a task. [-0, +0, m] */
 SrBlock *sr_block_open(lua_State *L, SrTask *t, SrScopeKind kind, const SrBlockOps *ops, size_t size);
 /* Gives it a deadline, counted from now; HUGE_VAL takes it away. False when there is no memory. */

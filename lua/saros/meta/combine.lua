@@ -85,10 +85,19 @@ function async.wait(tasks, options) end
 ---The results of `awaitable`, or TimeoutError if it takes longer. Then it has been cancelled and its
 ---cleanup has finished. A Future that is waited for is left alone.
 ---@async
----@param awaitable saros.Awaitable
+---@param awaitable saros.Awaitable|(async fun(...: any): ...)
 ---@param seconds? number  nil for no limit
+---@param ... any  for a function
 ---@return any ...
-function async.wait_for(awaitable, seconds) end
+function async.wait_for(awaitable, seconds, ...) end
+
+---The nearest deadline above the caller, passed or not. In a shield only what was opened inside it counts.
+---@return number moment  on the clock of `now`; math.huge without one
+function async.deadline() end
+
+---Whether the scope of the caller is cancelled, so that its next await raises. False in a shield.
+---@return boolean
+function async.cancelled() end
 
 ---Runs `awaitable` in this task, out of reach of cancellation from outside: for cleanup that has to
 ---wait. What was held back arrives at the next await.
@@ -118,6 +127,10 @@ function Timeout:reschedule(seconds) end
 ---Whether the deadline has passed, or had when the block was left.
 ---@return boolean
 function Timeout:expired() end
+
+---Seconds until the deadline; 0 or less once it has passed.
+---@return number seconds  math.huge without a deadline
+function Timeout:remaining() end
 
 ---Ends the scope, as the end of its block does. The second time does nothing. Only for the task that
 ---made it.
