@@ -55,6 +55,7 @@ static int l_init(lua_State *L) {
   sr_open_task(L);
   sr_open_failure(L);
   sr_open_gather(L);
+  sr_open_first(L);
   sr_open_select(L);
   sr_open_timeout(L);
   sr_open_group(L);
