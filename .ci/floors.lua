@@ -8,7 +8,7 @@ local floors = [[
   base
   wire
   runtime/state
-  runtime/source runtime/pool runtime/clock
+  runtime/source runtime/pool runtime/clock runtime/selectable
   runtime/place
   runtime/object runtime/entry runtime/park runtime/resource
   runtime/handle runtime/scope runtime/chain runtime/locals

@@ -248,6 +248,7 @@ end
 local samples = {
   { "^async fun%(", none }, { "^fun%(", none }, { "^function", none }, { "^saros%.Awaitable%[%]", { none } },
   { "^saros%.Awaitable", none }, { "^%(saros%.Task|saros%.Future%)%[%]", { async.future() } }, { "^T%[%]", { 1 } },
+  { "^saros%.Selectable%[%]", { async.event() } },
   { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
   target = server.url .. "/echo", path = os.tmpname(), address = "127.0.0.1",
@@ -266,9 +267,12 @@ local function refuses_coroutine(object, fn, member)
   local required, has_self = annotations.required(declared, member)
   local arguments = { has_self and object or nil }
   for _, parameter in ipairs(required) do arguments[#arguments + 1] = sample(parameter) end
-  local ok, result = coroutine.wrap(function() return pcall(fn, table.unpack(arguments)) end)()
-  local meta = getmetatable(result)
-  if ok and type(meta) == "table" and meta.__close and result ~= async.current_task() then result:close() end
+  local results = table.pack(coroutine.wrap(function() return pcall(fn, table.unpack(arguments)) end)())
+  local ok, result = results[1], results[2]
+  for i = 2, ok and results.n or 1 do
+    local meta = getmetatable(results[i])
+    if type(meta) == "table" and meta.__close and results[i] ~= async.current_task() then meta.__close(results[i]) end
+  end
   return not ok and type(result) == "string" and result:find "cannot wait inside a coroutine" ~= nil
 end
 
@@ -285,9 +289,8 @@ local exceptions = {
   ["saros.Net: listen"] = "waits where a name has to be looked up",
   ["saros.Net: udp"] = "the same",
   ["saros.Net: serve"] = "asks for a port first",
-  ["saros.UDP: connect"] = "waits where a name has to be looked up",
-  ["saros.UDP: send"] = "needs a destination",
   ["saros.Stream: pipe_to"] = "needs another stream",
+  ["saros.Stream: start_tls"] = "needs the name of a server",
 }
 
 describe("the annotations", function()

@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- The examples of the documents run as they stand; only the server of docs/http.md is one on this machine, and so is
--- the folder. Those of docs/handy.md, which wait, have a virtual clock.
+-- The examples of the documents run as they stand; only a server is one on this machine, and so are folders and files.
+-- Those of docs/handy.md, which wait, have a virtual clock.
 
 local async = require "saros"
 local testing = require "saros.testing"
+local certificates = require("spec.support.certificates")()
 local server = require("spec.support.real_servers").httpbin()
 
 -- The documents, and what runs a main function of each.
-local DOCUMENTS = { ["docs/http.md"] = async.run, ["docs/handy.md"] = testing.run }
+local DOCUMENTS = {["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/handy.md"] = testing.run}
 
 local function read(path)
   local file = assert(io.open(path))
@@ -42,6 +43,13 @@ local function promised(code)
   return list
 end
 
+-- What stands for the names in a document.
+local function localized(code, folder)
+  local files = {cert = certificates.server, key = certificates.server_key, ca = certificates.ca}
+  code = code:gsub("https://httpbin%.org", server.url):gsub("/tmp/", folder .. "-")
+  return (code:gsub('"(%l+)%.pem"', function(name) return ("%q"):format(files[name]) end))
+end
+
 local function run(document, example, folder)
   local printed = {}
   local function print(...)
@@ -49,9 +57,9 @@ local function run(document, example, folder)
     for i = 1, values.n do values[i] = tostring(values[i]) end
     printed[#printed + 1] = table.concat(values, "  ")
   end
-  local code = example.code:gsub("https://httpbin%.org", server.url):gsub("/tmp/", folder .. "-")
   local environment = setmetatable({async = async, print = print}, {__index = _G})
-  DOCUMENTS[document](assert(load(code, "=" .. document .. ":" .. example.line, "t", environment)))
+  local place = ("=%s:%d"):format(document, example.line)
+  DOCUMENTS[document](assert(load(localized(example.code, folder), place, "t", environment)))
   return printed
 end
 

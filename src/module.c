@@ -61,6 +61,7 @@ static int l_init(lua_State *L) {
   sr_open_failure(L);
   sr_open_gather(L);
   sr_open_map(L);
+  sr_open_first(L);
   sr_open_select(L);
   sr_open_timeout(L);
   sr_open_group(L);

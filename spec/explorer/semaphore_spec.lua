@@ -93,6 +93,30 @@ describe("semaphore, explored:", function()
     end
   end))
 
+  it("several at once are had in turn, all or none", explored(function(probe)
+    local semaphore = async.semaphore(3)
+    local held, asked = 0, 0
+
+    local function use(count)
+      return function()
+        asked = asked + 1
+        local turn = asked
+        local permit <close> = semaphore:acquire(count)
+        assert(semaphore:waiting() <= asked - turn, "somebody was overtaken")
+        held = held + count
+        assert(held <= 3)
+        local _ <close> = probe:closes(function() held = held - count end)
+        async.sleep(1)
+      end
+    end
+
+    return function()
+      probe:together {use(2), use(3), use(1), use(2), use(1)}
+    end, function()
+      assert.same({3, 0}, {semaphore:available(), semaphore:waiting()})
+    end
+  end))
+
   it("release by somebody else wakes the next, once", explored(function(probe)
     local semaphore = async.semaphore(2)
     local got, released = 0, 0

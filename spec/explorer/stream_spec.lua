@@ -122,7 +122,9 @@ describe("streams, explored:", function()
       }, 0.03)
       server:shutdown(0)
     end, function() end
-  end, { orders = 30, cancels = 120, deadlines = 10, mixed = 20, allows = { "ClosedError", "GroupError", "SystemError" } }))
+  end, {
+    orders = 30, cancels = 120, deadlines = 10, mixed = 20, allows = { "ClosedError", "GroupError", "SystemError" },
+  }))
 
   it("piping loses nothing that has not left", explored(function(probe)
     local got, rest = "", ""

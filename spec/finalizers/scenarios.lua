@@ -175,6 +175,62 @@ scenario("any", function()
   try(function() async.any{failing(1, "a"), failing(2, "b")} end)
 end)
 
+scenario("several_permits", function()
+  local semaphore = async.semaphore(3)
+  for i = 1, 3 do
+    async.spawn(function()
+      local scope <close> = async.timeout(9)
+      local permit <close> = semaphore:acquire(i)
+      async.sleep(1)
+    end)
+  end
+  async.sleep(1)
+  local permit <close> = semaphore:try_acquire(2)
+end)
+
+scenario("drain", function()
+  local queue, ordered = async.queue(3), async.priority_queue(3, function(a, b)
+    return #("x"):rep(a + 50) < #("x"):rep(b + 50)
+  end)
+  for i = 1, 3 do
+    queue:try_put(i)
+    ordered:try_put(i)
+  end
+  for _, full in ipairs{queue, ordered} do
+    async.spawn(function()
+      local scope <close> = async.timeout(3)
+      full:put(4)
+    end)
+  end
+  async.sleep(1)
+  queue:drain()
+  pcall(ordered.drain, ordered)
+  async.sleep(1)
+  queue:close{discard = true}
+  ordered:close{discard = true}
+end)
+
+scenario("select", function()
+  local queue, ordered = async.queue(), async.priority_queue(9, function(a, b)
+    return #("x"):rep(a + 50) < #("x"):rep(b + 50)
+  end)
+  local semaphore, event = async.semaphore(1), async.event()
+  for i = 1, 3 do ordered:put(i) end
+  local tasks = {}
+  for i = 1, 5 do
+    tasks[i] = async.spawn(function()
+      local scope <close> = async.timeout(5)
+      local _, taken = async.select{event, semaphore, queue, ordered}
+      async.sleep(1)
+      if type(taken) == "userdata" then taken:release() end
+    end)
+  end
+  async.sleep(1)
+  queue:try_put(5)
+  event:set()
+  async.wait(tasks)
+end)
+
 scenario("wait", function()
   local fast, slow, future = async.spawn(after(1)), async.spawn(failing(5, "oops")), async.future()
   try(function()
@@ -275,6 +331,16 @@ local WAITS = {
   race = function() return async.race, {async.future(), function() async.future():await() end} end,
   any = function() return async.any, {async.future()} end,
   wait = function() return async.wait, {async.future()} end,
+  select = function()
+    local semaphore, lock = async.semaphore(1), async.lock()
+    async.spawn(function()
+      local permit <close> = semaphore:acquire()
+      local held <close> = lock:acquire()
+      async.sleep(99)
+    end)
+    async.sleep(0)
+    return async.select, {async.priority_queue(), semaphore, lock, async.event(), async.future()}
+  end,
   map = function() return async.map, {1, 2}, function() async.future():await() end, {limit = 1} end,
   as_completed = function()
     return function()

@@ -130,7 +130,7 @@ describe("happy eyeballs:", function()
   it("an address that does not answer costs a quarter of a second, and is left", in_test(function()
     local port, held = deaf_server "127.0.0.2"
     local deaf <close> = held
-    local server <close> = net.listen("127.0.0.1", port)
+    local _server <close> = net.listen("127.0.0.1", port)
     local before, descriptors = async.now(), proc.descriptors()
     local stream <close> = core.connect({ "127.0.0.2", "127.0.0.1" }, port, {}, "several")
     assert.equal("127.0.0.1", (stream:peer()))

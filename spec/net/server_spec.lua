@@ -314,7 +314,7 @@ describe("server:close", function()
     local before = proc.descriptors()
     async.run(function()
       do
-        local server <close> = net.listen("127.0.0.1", 0)
+        local _server <close> = net.listen("127.0.0.1", 0)
       end
       net.listen("127.0.0.1", 0)
     end)

@@ -93,16 +93,27 @@ local function park(stop, joins)
   return not current.is_aborted
 end
 
---- Waits in a list of waiters.
-local function wait_in(list)
+--- Waits in a list of waiters; `left` is called when the wait is ended and it has left the list.
+local function wait_in(list, left)
   local task = current
   table.insert(list, task)
   return park(function()
     for i = #list, 1, -1 do
       if list[i] == task then table.remove(list, i) end
     end
+    if left then left() end
     return true
   end)
+end
+
+--- Takes the oldest out of a list of waiters. For an arm of a select that is the task of it, which then stands in no
+--- other list any more.
+local function take_waiter(list)
+  local waiter = table.remove(list, 1)
+  if not waiter or not waiter.withdraw then return waiter end
+  waiter.withdraw()
+  waiter.task.winner = waiter.index
+  return waiter.task
 end
 
 local function give_turn()
@@ -336,25 +347,38 @@ function model.semaphore(n)
   return setmetatable({free = n, waiters = {}}, Semaphore)
 end
 
-local function new_permit(semaphore)
+--- The oldest waiters get what they want, as far as there is enough.
+local function hand_over(semaphore)
+  while #semaphore.waiters > 0 do
+    local wanted = semaphore.waiters[1].wanted or 1
+    if wanted > semaphore.free then return end
+    semaphore.free = semaphore.free - wanted
+    wake(take_waiter(semaphore.waiters))
+  end
+end
+
+local function new_permit(semaphore, count)
   return setmetatable({}, {__close = function()
-    local waiter = table.remove(semaphore.waiters, 1)
-    if waiter then wake(waiter) else semaphore.free = semaphore.free + 1 end
+    semaphore.free = semaphore.free + (count or 1)
+    hand_over(semaphore)
   end})
 end
 
-function Semaphore:try_acquire()
-  if self.free == 0 then return nil end
-  self.free = self.free - 1
-  return new_permit(self)
+function Semaphore:try_acquire(count)
+  if self.free < (count or 1) or #self.waiters > 0 then return nil end
+  self.free = self.free - (count or 1)
+  return new_permit(self, count)
 end
 
-function Semaphore:acquire()
+function Semaphore:acquire(count)
   check_cancelled()
-  local permit = self:try_acquire()
+  local permit = self:try_acquire(count)
   if permit then return permit end
-  if not wait_in(self.waiters) then throw() end
-  return new_permit(self)
+  current.wanted = count
+  local is_woken = wait_in(self.waiters, function() hand_over(self) end)
+  current.wanted = nil
+  if not is_woken then throw() end
+  return new_permit(self, count)
 end
 
 function Semaphore:available()
@@ -372,7 +396,7 @@ end
 
 function Queue:try_put(item)
   if #self.items >= self.most then return false end
-  local getter = table.remove(self.getters, 1)
+  local getter = take_waiter(self.getters)
   if getter then
     getter.item = item
     wake(getter)
@@ -407,6 +431,17 @@ function Queue:get()
   return current.item
 end
 
+function Queue:drain()
+  local items = self.items
+  self.items = {}
+  while #self.items < self.most and #self.putters > 0 do
+    local putter = table.remove(self.putters, 1)
+    table.insert(self.items, putter.item)
+    wake(putter)
+  end
+  return items
+end
+
 function Queue:size()
   return #self.items
 end
@@ -422,7 +457,7 @@ end
 
 function Event:set()
   self.flag = true
-  while #self.waiters > 0 do wake(table.remove(self.waiters, 1)) end
+  while #self.waiters > 0 do wake(take_waiter(self.waiters)) end
 end
 
 function Event:clear()
@@ -432,6 +467,48 @@ end
 function Event:wait()
   check_cancelled()
   if not self.flag and not wait_in(self.waiters) then throw() end
+end
+
+-- ---- select ---------------------------------------------------------------------------------------
+
+--- The list of those who wait for such an object, what it gives at once (or nil), and what once it was handed over.
+function Semaphore:line() return self.waiters end
+Semaphore.poll = Semaphore.try_acquire
+Semaphore.give = new_permit
+function Queue:line() return self.getters end
+Queue.poll = Queue.try_get
+function Queue:give() return current.item end -- luacheck: ignore self
+function Event:line() return self.waiters end
+function Event:poll() return self.flag or nil end
+function Event:give() return true end -- luacheck: ignore self
+
+--- Stands in the line of each object; returns what takes it out of all of them.
+local function line_up(objects)
+  local arms = {}
+  local function withdraw()
+    for i, object in ipairs(objects) do
+      local line = object:line()
+      for j = #line, 1, -1 do
+        if line[j] == arms[i] then table.remove(line, j) end
+      end
+    end
+    return true
+  end
+  for i, object in ipairs(objects) do
+    arms[i] = {task = current, index = i, withdraw = withdraw}
+    table.insert(object:line(), arms[i])
+  end
+  return withdraw
+end
+
+function model.select(objects)
+  check_cancelled()
+  for i, object in ipairs(objects) do
+    local value = object:poll()
+    if value ~= nil then return i, value end
+  end
+  if not park(line_up(objects)) then throw() end
+  return current.winner, objects[current.winner]:give()
 end
 
 -- ---- running --------------------------------------------------------------------------------------

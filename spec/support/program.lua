@@ -15,9 +15,11 @@ local LIMIT = 20 -- seconds: then whatever still waits is cancelled
 local KINDS = {
   "sleep", "sleep", "sleep", "acquire", "acquire", "try", "put", "put", "get", "get", "try_put", "try_get",
   "timeout", "timeout", "shield", "group", "group", "group", "catch", "catch", "fail", "cancel", "await",
-  "set", "clear", "wait",
+  "set", "clear", "wait", "select", "select", "acquire_all", "drain",
 }
-local HAVE_BODY = {acquire = true, try = true, timeout = true, shield = true, group = true, catch = true}
+local HAVE_BODY = {
+  acquire = true, acquire_all = true, try = true, timeout = true, shield = true, group = true, catch = true,
+}
 
 local make_body
 
@@ -140,6 +142,17 @@ function ACTS.acquire(run, act, known)
   run:note("releases %d", act.number)
 end
 
+function ACTS.acquire_all(run, act, known)
+  local permit <close> = run.semaphores[2]:acquire(2)
+  run:note("acquired all")
+  run:perform(act.body, known)
+  run:note("releases all")
+end
+
+function ACTS.drain(run, act)
+  run:note("drained %d: %s", act.number, table.concat(run.queues[act.number]:drain(), " "))
+end
+
 function ACTS.try(run, act, known)
   local permit <close> = run.semaphores[act.number]:try_acquire()
   run:note("tried %d: %s", act.number, permit ~= nil)
@@ -177,6 +190,22 @@ end
 function ACTS.wait(run)
   run.event:wait()
   run:note("saw the event")
+end
+
+--- Some of the objects, in some order.
+local function choice(run, act)
+  local all = {run.queues[1], run.queues[2], run.semaphores[act.number], run.event}
+  local list = {}
+  for i = 1, 4 do
+    if act.any >> (i - 1) & 1 == 1 then table.insert(list, act.any > 32 and 1 or #list + 1, all[i]) end
+  end
+  return #list > 0 and list or all
+end
+
+function ACTS.select(run, act)
+  local index, value = run.api.select(choice(run, act))
+  local permit <close> = type(value) ~= "number" and value ~= true and value or nil
+  run:note("selected %d: %s", index, permit and "a permit" or value)
 end
 
 function ACTS.timeout(run, act, known)

@@ -35,7 +35,7 @@ typedef struct Group {
 /* The frame of what leaves a group; the function form has its handler and its results above. */
 enum { GROUP_SELF = 1, GROUP_ERROR, GROUP_FRAME = GROUP_ERROR, GROUP_HANDLER };
 
-static const SrClass group_class = {"task group"};
+static const SrClass group_class = {.name = "task group"};
 
 /* --- errors ----------------------------------------------------------------- */
 

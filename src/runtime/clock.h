@@ -19,6 +19,10 @@ static inline int64_t sr_clock_now(const SrClock *clock) {
 
 /* Arms a timer `seconds` from now, afresh if it was armed. False when there is no memory. */
 bool sr_clock_start(SrClock *clock, SrTimer *timer, double seconds, bool is_sleep);
+/* The moment for which a timer is armed, in nanoseconds. */
+static inline int64_t sr_clock_armed_for(const SrClock *clock, const SrTimer *timer) {
+  return clock->heap[timer->position].at;
+}
 /* Disarms it; harmless when idle. */
 void sr_clock_stop(SrClock *clock, SrTimer *timer);
 /* The earliest deadline in nanoseconds; INT64_MAX if there is none. */

@@ -25,7 +25,7 @@ enum {
 /* The frame of a report. */
 enum { REPORT_ERROR = 1, REPORT_TRACE, REPORT_TASK, REPORT_WHAT };
 
-static const SrClass box_class = {"failure"};
+static const SrClass box_class = {.name = "failure"};
 static const char reporter_key;
 
 /* --- reporting -------------------------------------------------------------- */

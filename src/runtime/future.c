@@ -113,3 +113,25 @@ int sr_await(lua_State *L, SrFuture *target, const char *function) {
   sr_ring_append(&target->watchers, &t->waiter);
   return sr_park(L, t, &sr_await_kind, target, k_await);
 }
+
+/* --- select ----------------------------------------------------------------- */
+
+static void check(lua_State *L, SrTask *t, void *object) {
+  if (object == t) sr_raise_cycle(L, t, t);
+}
+
+static SrTask *awaited(const void *object) {
+  return ((const SrFuture *)object)->head.cls == &sr_task_class ? (SrTask *)(uintptr_t)object : NULL;
+}
+
+static SrTaking take(lua_State *L, SrTask *t, void *object) {
+  (void)L, (void)t;
+  return ((const SrFuture *)object)->status == SR_PENDING ? SR_NOTHING : SR_TAKEN;
+}
+
+static int give(lua_State *L, SrTask *t, void *object) {
+  return sr_push_results(L, (SrFuture *)object, 1, t);
+}
+
+const SrSelectable sr_future_selectable = {
+    .kind = &sr_await_kind, .check = check, .awaited = awaited, .take = take, .give = give};

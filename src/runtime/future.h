@@ -7,7 +7,7 @@
 #ifndef SR_FUTURE_H
 #define SR_FUTURE_H
 
-#include "runtime/state.h"
+#include "runtime/selectable.h"
 
 /*
 ** Pushes what is to be kept of how a future (a task at its end) came out: the results are the values from `first` to
@@ -29,5 +29,6 @@ int sr_push_first(lua_State *L, int index);
 /* Awaits the task or future at index 1; `function` is its name in messages. To be returned. [-0, +n, v] */
 int sr_await(lua_State *L, SrFuture *target, const char *function);
 extern const SrKind sr_await_kind;
+extern const SrSelectable sr_future_selectable;
 
 #endif

@@ -5,8 +5,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-const SrClass sr_task_class = {"task"};
-const SrClass sr_future_class = {"future"};
+const SrClass sr_task_class = {.name = "task"};
+const SrClass sr_future_class = {.name = "future"};
 
 void sr_push_task(lua_State *L, const SrTask *t) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
@@ -83,13 +83,18 @@ void sr_push_waits_for(lua_State *L, SrTask *t) {
     lua_pushliteral(L, "future");
 }
 
-int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, const char *format, ...) {
+lua_Integer sr_count_waiting(const SrWaiter *first) {
   lua_Integer count = first != NULL;
   for (const SrWaiter *at = first; at != NULL && at->next != first; at = at->next) count++;
+  return count;
+}
+
+int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, const char *format, ...) {
   va_list args;
   va_start(args, format);
   lua_pushvfstring(L, format, args);
   va_end(args);
-  lua_pushfstring(L, "%s (%s, %I waiting)", object->cls->name, lua_tostring(L, -1), (LUAI_UACINT)count);
+  lua_pushfstring(L, "%s (%s, %I waiting)", object->cls->name, lua_tostring(L, -1),
+                  (LUAI_UACINT)sr_count_waiting(first));
   return 1;
 }

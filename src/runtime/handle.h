@@ -37,6 +37,8 @@ void sr_set_name(lua_State *L, int index);
 
 /* Pushes what a parked task waits for: "semaphore", "task 'x'". [-0, +1, m] */
 void sr_push_waits_for(lua_State *L, SrTask *t);
+/* How many stand in a ring. */
+lua_Integer sr_count_waiting(const SrWaiter *first);
 /*
 ** Pushes what tostring shows, "queue (3 items, 2 waiting)", and returns 1. `first` is the first in the ring of those
 ** who wait. [-0, +1, m]

@@ -53,6 +53,16 @@ static inline SrTask *sr_task_of(SrWaiter *waiter) {
 }
 
 /*
+** Takes the oldest out of a ring that a release hands something to: the task that it is for, or NULL. All that it waits
+** for beside that is over for it.
+*/
+static inline SrTask *sr_take_waiting(SrWaiter **ring) {
+  SrWaiter *waiter = sr_ring_take(ring);
+  if (waiter == NULL) return NULL;
+  return waiter->kind->claim == NULL ? sr_task_of(waiter) : waiter->kind->claim(waiter);
+}
+
+/*
 ** Puts a task at the end of the ready queue. libuv up to 1.44 runs timers, and each version idle and prepare
 ** callbacks, before it polls: the poll must not block once a task is ready.
 */

@@ -60,6 +60,17 @@ bool sr_scope_has_deadline(const SrScope *scope) {
   return false;
 }
 
+int64_t sr_scope_deadline(const SrScope *scope) {
+  int64_t nearest = INT64_MAX;
+  for (; scope != NULL; scope = scope->parent) {
+    if (scope->kind != SR_SCOPE_TIMEOUT && scope->kind != SR_SCOPE_SHIELD) continue;
+    const SrBlock *block = (const SrBlock *)(const void *)scope;
+    if (block->deadline < nearest) nearest = block->deadline;
+    if (scope->kind == SR_SCOPE_SHIELD) break; /* none from outside gets in */
+  }
+  return nearest;
+}
+
 /* --- cancelling ------------------------------------------------------------- */
 
 /* The task that runs in this scope and in none further inside, or NULL. */
@@ -71,8 +82,7 @@ static SrTask *task_in(SrScope *scope) {
 
 static void limit_shield(SrBlock *shield) {
   if (shield->seconds == HUGE_VAL || shield->timer.position != 0 || shield->scope.cancelled) return;
-  SrClock *clock = &shield->task->rt->clock;
-  if (!sr_clock_start(clock, (SrTimer *)&shield->timer, shield->seconds, false)) sr_scope_cancel(&shield->scope);
+  if (!sr_block_deadline(shield, shield->seconds)) sr_scope_cancel(&shield->scope);
 }
 
 /* Waits for the tasks of its innermost block. If just that block is cancelled, the wait goes on. */
@@ -190,6 +200,7 @@ SrBlock *sr_block_open(lua_State *L, SrTask *t, SrScopeKind kind, const SrBlockO
   block->task = t;
   block->ops = ops;
   block->seconds = HUGE_VAL;
+  block->deadline = INT64_MAX;
   block->serial = ++rt->blocks.last_serial;
   block->timer.on_fire = on_deadline;
   sr_place(L, rt, &block->scope);
@@ -202,7 +213,11 @@ bool sr_block_deadline(SrBlock *block, double seconds) {
   SrClock *clock = &block->task->rt->clock;
   sr_clock_stop(clock, (SrTimer *)&block->timer);
   block->seconds = seconds;
-  return seconds == HUGE_VAL || sr_clock_start(clock, (SrTimer *)&block->timer, seconds, false);
+  block->deadline = INT64_MAX;
+  if (seconds == HUGE_VAL) return true;
+  if (!sr_clock_start(clock, (SrTimer *)&block->timer, seconds, false)) return false;
+  block->deadline = sr_clock_armed_for(clock, (const SrTimer *)&block->timer);
+  return true;
 }
 
 void sr_block_start(lua_State *L, SrBlock *block, double seconds) {

@@ -24,7 +24,8 @@ typedef struct SrWaiter SrWaiter;
 /* --- classes ---------------------------------------------------------------- */
 
 typedef struct SrClass {
-  const char *name; /* as messages and tostring show it: "semaphore" */
+  const char *name;                      /* as messages and tostring show it: "semaphore" */
+  const struct SrSelectable *selectable; /* how `select` takes from it, NULL: it cannot. See selectable.h */
 } SrClass;
 
 typedef struct SrObject {
@@ -133,6 +134,7 @@ struct SrBlock {
   const SrBlockOps *ops; /* NULL once it has been left */
   saros_timer timer;     /* the deadline of a timeout, the limit of a shield */
   double seconds;        /* what the timer was last set to; HUGE_VAL for none */
+  int64_t deadline;      /* when it is, or was, to fire; INT64_MAX for never */
   uint32_t running;      /* tasks that it owns, and whatever else it waits for, that have not ended */
   uint64_t serial;       /* unlike that of every other block: marks its CancelledErrors */
   bool expired;          /* its deadline has cancelled it */
@@ -180,6 +182,11 @@ typedef struct SrKind {
   void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);
   bool joins;           /* waits for the tasks that the innermost block of the task owns */
   const SrLinks *links; /* to other tasks than those that it owns; NULL: it waits for none, or for one of several */
+  /*
+  ** It is no task's own waiter, but was taken out of a ring in its place: the task that is handed what the ring stood
+  ** for. NULL for all others. Must not raise.
+  */
+  SrTask *(*claim)(SrWaiter *waiter);
   /* The task was handed what it waited for, but is closed by force before it could take it: pass it on. */
   void (*undo)(lua_State *L, SrTask *t);
 } SrKind;

@@ -29,8 +29,8 @@ function Stream:read(max) end
 ---@return string? bytes
 function Stream:read_exactly(count) end
 
----A line, without its line feed and a carriage return before that. nil at the end; EOFError, LimitError (the stream then
----goes on behind that line).
+---A line, without its line feed and a carriage return before that. nil at the end; EOFError, LimitError (the stream
+---then goes on behind that line).
 ---@async
 ---@param options? saros.LineOptions
 ---@return string? line
@@ -57,8 +57,8 @@ function Stream:lines(options) end
 ---@return async fun(): string?
 function Stream:chunks() end
 
----Sends strings, numbers and lists of them, all as one message that no other one gets into. Returns when the system took
----them, or less than 64 KiB wait. Cancelled before any of it has left it is withdrawn, later the write side is closed.
+---Sends strings, numbers and lists of them, all as one message that no other one gets into. Returns when the system
+---took them, or less than 64 KiB wait. Cancelled before any of it has left it is withdrawn, later the write side is closed.
 ---@async
 ---@param ... string|number|(string|number)[]
 ---@return saros.Stream self
