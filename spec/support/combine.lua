@@ -5,16 +5,13 @@ local assert = require "luassert"
 local async = require "saros"
 local testing = require "saros.testing"
 local bodies = require "spec.support.bodies"
+local tasks = require "spec.support.tasks"
 
 local support = {}
 
 --- The body of a spec: `fn` as the main task of a run with a virtual clock. A task that is left over
 --- at its end is a failure of the spec.
-function support.inside(fn)
-  return function()
-    return testing.run(fn)
-  end
-end
+support.inside = tasks.virtually
 
 --- How many tasks there are beside the running one.
 function support.others()
@@ -35,11 +32,7 @@ function support.outcome(task)
 end
 
 --- Calls `fn(...)`, which has to fail, and returns the error.
-function support.failure(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert(not ok, "it did not fail")
-  return err
-end
+support.failure = tasks.caught
 
 --- The same; the error has to be an Error object of that name.
 function support.raises(name, fn, ...)
