@@ -144,9 +144,11 @@ static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
 ** that, even in the midst of an answer.
 */
 static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
+  const SrChannel *channel = ctx;
+  SrTransfer *transfer = channel->transfer;
   (void)peer, (void)own, (void)peer_port, (void)own_port;
-  if (transfer->head_done || transfer->sends++ >= transfer->plan->sends) return CURL_PREREQFUNC_ABORT;
+  if (transfer->head_done || !sr_transfer_may_leave(transfer, channel)) return CURL_PREREQFUNC_ABORT;
+  transfer->sends++;
   transfer->connected = 1;
   sr_transfer_touch(transfer);
   if (transfer->plan->limits.read == HUGE_VAL || sr_transfer_try_arm(transfer)) return CURL_PREREQFUNC_OK;

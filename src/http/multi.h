@@ -19,8 +19,9 @@ typedef struct SrSocket SrSocket;
 /* Where an easy handle gets its sockets from. */
 typedef struct SrOutlet {
   SrMulti *multi;
-  SrSocket *socket; /* that its request waited for last; NULL before, and when that is closed */
-  int refusal;      /* the status (libuv's) with which the system refused the latest one; 0 if it did not */
+  SrSocket *socket;     /* that its request waited for last; NULL before, and when that is closed */
+  int refusal;          /* the status (libuv's) with which the system refused the latest one; 0 if it did not */
+  unsigned char single; /* it has waited for one that had carried an answer of HTTP/1.x */
 } SrOutlet;
 
 /* What a multi handle has to say about its transfers. */

@@ -169,6 +169,7 @@ static void start(SrTransfer *transfer, SrChannel *channel) {
 void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
   transfer->channel = channel;
   channel->transfer = transfer;
+  channel->outlet.single = 0;
   transfer->pool->requests++;
   watch_upload(transfer, channel);
   start(transfer, channel);
@@ -310,7 +311,7 @@ static int look_up(SrTransfer *transfer) {
 static int send_again(SrTransfer *transfer) {
   SrChannel *channel = transfer->channel;
   if (!transfer->failure.stale || transfer->head.status != 0 || transfer->plan->streamed) return 0;
-  if (transfer->sends >= transfer->plan->sends) return 0;
+  if (!sr_transfer_may_leave(transfer, channel)) return 0;
   sr_failure_free(&transfer->failure);
   count_connections(transfer, channel);
   transfer->connected = transfer->deaf = transfer->early = 0;

@@ -75,6 +75,11 @@ static inline int sr_transfer_is_starved(const SrTransfer *transfer) {
   return transfer->upload != NULL && transfer->upload->starved && !transfer->head_done;
 }
 
+/* Whether the request may go out (again). What HTTP/1.x has carried can be no stream that the server refuses. */
+static inline int sr_transfer_may_leave(const SrTransfer *transfer, const SrChannel *channel) {
+  return transfer->sends < (channel->outlet.single && transfer->plan->sends > 2 ? 2 : transfer->plan->sends);
+}
+
 /* The transfer begins: it is the pool's and its deadlines run. */
 void sr_transfer_begin(SrTransfer *transfer, SrPool *pool);
 
