@@ -269,7 +269,7 @@ local function refuses_coroutine(object, fn, member)
   local ok, result = results[1], results[2]
   for i = 2, ok and results.n or 1 do
     local meta = getmetatable(results[i])
-    if type(meta) == "table" and meta.__close and results[i] ~= async.current_task() then results[i]:close() end
+    if type(meta) == "table" and meta.__close and results[i] ~= async.current_task() then meta.__close(results[i]) end
   end
   return not ok and type(result) == "string" and result:find "cannot wait inside a coroutine" ~= nil
 end
