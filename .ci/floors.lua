@@ -11,7 +11,7 @@ local floors = [[
   runtime/source runtime/pool runtime/clock runtime/selectable
   runtime/place
   runtime/object runtime/entry runtime/park runtime/resource
-  runtime/handle runtime/scope runtime/chain
+  runtime/handle runtime/scope runtime/chain runtime/locals
   runtime/stack runtime/cycle runtime/origin
   runtime/error
   runtime/interrupt runtime/cancel runtime/failure runtime/tree

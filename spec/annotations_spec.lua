@@ -66,6 +66,8 @@ local live = {
     return task
   end,
   ["saros.List"] = function() return async.gather { none } end,
+  ["saros.Deferred"] = function() return async.defer(none) end,
+  ["saros.TaskLocal"] = function() return async.task_local(1) end,
   ["saros.Timeout"] = function(close)
     local timeout = async.timeout(math.huge)
     close(timeout)
@@ -280,6 +282,9 @@ local exceptions = {
   ["saros: task_group"] = "the same; with a function it waits",
   ["saros: as_completed"] = "the same: its loop waits",
   ["saros: pcall"] = "waits if the function does",
+  ["saros: catch"] = "the same",
+  ["saros.Deferred: close"] = "the same, and calls it where it cannot wait",
+  ["saros.TaskLocal: with"] = "waits if the function does",
   ["saros.Response: discard"] = "calls pcall",
   ["saros.Net: listen"] = "waits where a name has to be looked up",
   ["saros.Net: udp"] = "the same",

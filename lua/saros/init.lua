@@ -26,10 +26,13 @@ local namespaces = { json = true, net = true }
 -- By name, the module that gives it.
 local lazy = {
   as_completed = "saros.as_completed",
+  defer = "saros.defer",
   generator = "saros.generator",
   json = "saros.json",
+  move_on_after = "saros.move_on_after",
   net = "saros.net",
   retry = "saros.retry",
+  task_local = "saros.task_local",
   ticker = "saros.ticker",
 }
 for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do
@@ -51,6 +54,7 @@ setmetatable(async, {
   end,
 })
 
+require "saros.group_error"
 require "saros.with"
 
 return async

@@ -87,18 +87,24 @@ static void shorten(lua_State *L) {
   lua_replace(L, -2);
 }
 
-void sr_push_group_error(lua_State *L, int errors, uint32_t count) {
+void sr_push_group_message(lua_State *L, int errors, uint32_t count) {
   count_errors(L, errors, count);
   lua_rawgeti(L, errors, 1);
   sr_push_text(L, -1);
   shorten(L);
   const char *first = lua_tostring(L, -1);
   if (count == 1)
-    sr_push_error(L, "GroupError", "EGROUP", "a task of the group failed: %s", first);
+    lua_pushfstring(L, "a task of the group failed: %s", first);
   else
-    sr_push_error(L, "GroupError", "EGROUP", "%I tasks of the group failed, the first: %s", (LUAI_UACINT)count, first);
-  lua_pushvalue(L, errors);
-  lua_setfield(L, -2, "errors");
+    lua_pushfstring(L, "%I tasks of the group failed, the first: %s", (LUAI_UACINT)count, first);
   lua_replace(L, -3);
   lua_pop(L, 1);
+}
+
+void sr_push_group_error(lua_State *L, int errors, uint32_t count) {
+  sr_push_group_message(L, errors, count);
+  sr_push_error(L, "GroupError", "EGROUP", "%s", lua_tostring(L, -1));
+  lua_pushvalue(L, errors);
+  lua_setfield(L, -2, "errors");
+  lua_replace(L, -2);
 }

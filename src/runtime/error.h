@@ -18,5 +18,7 @@ bool sr_is_error(lua_State *L, int index);
 void sr_push_text(lua_State *L, int index);
 /* Pushes a GroupError over the list of `count` errors at `errors` (absolute). [-0, +1, m] */
 void sr_push_group_error(lua_State *L, int errors, uint32_t count);
+/* Pushes the message of that, and gives the list `n` if one of the errors is nil. [-0, +1, m] */
+void sr_push_group_message(lua_State *L, int errors, uint32_t count);
 
 #endif

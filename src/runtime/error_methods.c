@@ -179,13 +179,19 @@ int sr_l_error(lua_State *L) {
   return 1;
 }
 
-/* A cancellation passes as long as it holds. One whose scope has been left is an ordinary error. */
+/* --- protected calls ---------------------------------------------------------- */
+
+/* Whether the error on top is a cancellation that holds. One whose scope has been left is an ordinary error. */
+static bool is_held_cancel(lua_State *L) {
+  SrTask *t = sr_rt(L)->current;
+  uint64_t serial;
+  return t != NULL && t->current->cause != NULL && sr_is_own_cancel(L, -1, t, &serial);
+}
+
 static int k_pcall(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L);
-  SrTask *t = sr_rt(L)->current;
-  uint64_t serial;
-  if (t != NULL && t->current->cause != NULL && sr_is_own_cancel(L, -1, t, &serial)) return lua_error(L);
+  if (is_held_cancel(L)) return lua_error(L);
   lua_pushboolean(L, 0);
   lua_insert(L, -2);
   return 2;
@@ -198,6 +204,58 @@ int sr_l_pcall(lua_State *L) {
   return k_pcall(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, k_pcall), 0);
 }
 
+/* The frame of catch. What stands from CATCH_OK on is returned. */
+enum { CATCH_NAMES = 1, CATCH_HANDLER, CATCH_OK };
+
+/* Whether the Error object on top has the name, or one of those in the list, at CATCH_NAMES. */
+static bool is_wanted(lua_State *L) {
+  if (!lua_istable(L, CATCH_NAMES)) return has_name(L, CATCH_NAMES);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, CATCH_NAMES);
+  int error = lua_gettop(L);
+  bool is = false;
+  for (lua_Integer i = 1; i <= count && !is; i++) {
+    lua_rawgeti(L, CATCH_NAMES, i);
+    lua_pushvalue(L, error);
+    is = has_name(L, error + 1);
+    lua_settop(L, error);
+  }
+  return is;
+}
+
+/* What passes keeps the traceback of where it arose: the handler has recorded it. */
+static int k_catch(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - CATCH_OK + 1;
+  if (!sr_is_error(L, -1) || is_held_cancel(L) || !is_wanted(L)) return lua_error(L);
+  lua_pushboolean(L, 0);
+  lua_replace(L, CATCH_OK);
+  return 2;
+}
+
+static void check_names(lua_State *L) {
+  if (lua_type(L, 1) == LUA_TSTRING) return;
+  if (!lua_istable(L, 1)) sr_type_error(L, "catch", 1, 1, "string or list of strings");
+  lua_Integer count = sr_check_list(L, "catch", 1, 1, NULL);
+  for (lua_Integer i = 1; i <= count; i++) {
+    if (lua_rawgeti(L, 1, i) != LUA_TSTRING)
+      sr_arg_error(L, "catch", 1, "item %I: string expected, got %s", (LUAI_UACINT)i, luaL_typename(L, -1));
+    lua_pop(L, 1);
+  }
+}
+
+int sr_l_catch(lua_State *L) {
+  check_names(L);
+  if (!lua_isfunction(L, 2) && luaL_getmetafield(L, 2, "__call") == LUA_TNIL)
+    sr_type_error(L, "catch", 2, 2, "function");
+  if (!lua_isfunction(L, 2)) lua_pop(L, 1);
+  int nargs = lua_gettop(L) - 2;
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
+  lua_insert(L, CATCH_HANDLER);
+  lua_pushboolean(L, 1);
+  lua_insert(L, CATCH_OK);
+  return k_catch(L, lua_pcallk(L, nargs, LUA_MULTRET, CATCH_HANDLER, 0, k_catch), 0);
+}
+
 /* --- find ----------------------------------------------------------------------- */
 
 /* How many errors the list on top has: its length, or `n` if it has one. Whatever else is there has none. */
@@ -208,6 +266,15 @@ static lua_Integer count_listed(lua_State *L) {
   lua_Integer count = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)lua_rawlen(L, -2);
   lua_pop(L, 1);
   return count;
+}
+
+int sr_l_group_message(lua_State *L) {
+  lua_settop(L, 1);
+  uint32_t count = (uint32_t)count_listed(L);
+  lua_pushnil(L);
+  lua_setfield(L, 1, "n");
+  sr_push_group_message(L, 1, count);
+  return 1;
 }
 
 /* The frame of find: (error, name, errors that are still to be looked at, lists that have been). */

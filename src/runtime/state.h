@@ -259,6 +259,7 @@ struct SrTask {
   };
   uint16_t raised;  /* cancellations raised in it, up to a limit */
   bool is_anchored; /* it has been parked: user value 1 is its coroutine */
+  bool has_locals;  /* the anchor has its task locals: see locals.h */
   uint8_t seen;     /* in a search for a cycle: the side that came here, else 0 */
 };
 

@@ -9,6 +9,7 @@
 #include "runtime/failure.h"
 #include "runtime/future.h"
 #include "runtime/handle.h"
+#include "runtime/locals.h"
 #include "runtime/park.h"
 #include "runtime/place.h"
 #include "runtime/scope.h"
@@ -34,6 +35,8 @@ void sr_start_task(lua_State *L, SrRuntime *rt, SrTask *t, SrScope *parent) {
   if (!sr_slots_peek(&rt->live, &slot)) luaL_error(L, "not enough memory");
   lua_pushvalue(L, -1);
   lua_rawseti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)slot);
+  SrTask *maker = parent->kind == SR_SCOPE_JOIN ? ((SrBlock *)(void *)parent)->task : rt->current;
+  if (maker != NULL && maker->has_locals) sr_locals_inherit(L, t, maker);
   sr_slots_commit(&rt->live); /* from here on nothing can fail */
   t->rt = rt;
   t->slot = slot;
@@ -101,6 +104,7 @@ static int l_call_back(lua_State *L) {
     SrTask *called = sr_spawn_free(L, t->rt, t, 3, 1);
     called->scope.source = t->scope.source; /* no Lua code spawned it */
     called->scope.line = t->scope.line;
+    if (called->has_locals) sr_locals_drop(L, called); /* those of who ended the task; the function has its own */
     lua_settop(L, 2);
   }
   return 0;
@@ -139,6 +143,7 @@ static void settle_task(lua_State *L, SrTask *t, int live, SrStatus status) {
     lua_pushnil(L);
     sr_anchor_set(L, &t->scope.cancelled);
   }
+  if (t->has_locals) sr_locals_drop(L, t);
   lua_pushnil(L);
   lua_rawseti(L, live, (lua_Integer)t->slot);
   sr_slots_give(&rt->live, t->slot);

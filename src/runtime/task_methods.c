@@ -5,6 +5,7 @@
 #include "runtime/cycle.h"
 #include "runtime/future.h"
 #include "runtime/handle.h"
+#include "runtime/locals.h"
 #include "runtime/object.h"
 #include "runtime/park.h"
 #include "runtime/scope.h"
@@ -168,9 +169,10 @@ static int l_on_done(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
   sr_check_function(L, "task:on_done", 2, 1);
   lua_settop(L, 2);
-  if (t->future.status == SR_PENDING)
+  if (t->future.status == SR_PENDING) {
+    sr_locals_bind(L, rt, 2);
     add_callback(L, t);
-  else if (!rt->is_running)
+  } else if (!rt->is_running)
     return luaL_error(L, "task:on_done: no loop is running that could call the function");
   else {
     lua_pushvalue(L, 2);

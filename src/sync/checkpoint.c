@@ -12,6 +12,13 @@ static int l_checkpoint(lua_State *L) {
   return sr_return(L, t, 0);
 }
 
+/* may_wait(): whether the caller can be suspended here */
+static int l_may_wait(lua_State *L) {
+  SrTask *t = sr_rt(L)->current;
+  lua_pushboolean(L, t != NULL && t->co == L && lua_isyieldable(L));
+  return 1;
+}
+
 static int k_left(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
@@ -28,6 +35,7 @@ static int l_raise_left(lua_State *L) {
 }
 
 void sr_open_checkpoint(lua_State *L) {
-  static const luaL_Reg functions[] = {{"checkpoint", l_checkpoint}, {"raise_left", l_raise_left}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"checkpoint", l_checkpoint}, {"may_wait", l_may_wait}, {"raise_left", l_raise_left}, {NULL, NULL}};
   sr_set_functions(L, functions);
 }

@@ -8,7 +8,7 @@
 local cookies = require "saros.http.cookies"
 local core = require "saros.http.core"
 local headers = require "saros.http.headers"
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
 local options = require "saros.http.options"
 local retry = require "saros.http.retry"
 local upload = require "saros.http.upload"

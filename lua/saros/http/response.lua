@@ -7,7 +7,7 @@ local async = require "saros"
 local file = require "saros.http.file"
 local headers = require "saros.http.headers"
 local internal = require "saros.internal"
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
 local options = require "saros.http.options"
 local phrases = require "saros.http.status"
 

@@ -70,6 +70,16 @@ function async.error(fields) end
 ---@return any ...  `fn`'s results, or the error
 function async.pcall(fn, ...) end
 
+---`pcall` that catches Error objects of that name, or of one in a list of names, and lets everything else pass; a
+---cancellation of the calling task too, whatever the name. Waits where `fn` does.
+---@async
+---@param name saros.ErrorName|string|string[]
+---@param fn function
+---@param ... any  for `fn`
+---@return boolean ok
+---@return any ...  `fn`'s results, or the error
+function async.catch(name, fn, ...) end
+
 -- Running -----------------------------------------------------------------------------------------
 
 ---Makes a loop, runs `main(...)` as its first task and returns its results. At the end every task

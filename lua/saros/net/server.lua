@@ -31,7 +31,7 @@ function server.new(listener, given)
 end
 
 local function check_self(self, method)
-  if getmetatable(self) ~= metatable then misuse.self("server", method, self) end
+  if getmetatable(self) ~= metatable then misuse.self("server:" .. method, self) end
 end
 
 ---The next connection. ClosedError once the server is closed.
