@@ -160,9 +160,11 @@ static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
 ** that, even in the midst of a response.
 */
 static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
-  SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
+  SrHttpEasy *easy = (SrHttpEasy *)ctx;
+  SrHttpTransfer *transfer = easy->transfer;
   (void)peer, (void)own, (void)peer_port, (void)own_port;
-  if (transfer->head_done || transfer->sends++ >= transfer->request->sends) return CURL_PREREQFUNC_ABORT;
+  if (transfer->head_done || !sr_http_transfer_may_leave(transfer, easy)) return CURL_PREREQFUNC_ABORT;
+  transfer->sends++;
   transfer->connected = true;
   sr_http_transfer_touch(transfer);
   if (transfer->request->limits.read == HUGE_VAL || sr_http_transfer_try_arm(transfer)) return CURL_PREREQFUNC_OK;
