@@ -1,23 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- The programs of examples/ that use sockets, each run as it stands.
 
--- What a program prints.
-local function run(name)
-  local lua = arg[-1] or "lua"
-  local pipe = io.popen(("exec '%s' examples/%s 2>&1"):format(lua, name))
-  local text = pipe:read("a")
-  local ok = pipe:close()
-  assert.is_true(ok, text)
-  return text
-end
+local run = require "spec.support.example"
 
 describe("the example", function()
   it("echo_server sends back what a hundred clients say", function()
-    assert.equal("100 clients got 2092 bytes back\n", run "echo_server.lua")
+    assert.equal("100 clients got 2092 bytes back\n", run "echo_server")
   end)
 
   it("chat_server lets everybody hear the others", function()
-    local text = run "chat_server.lua"
+    local text = run "chat_server"
     for _, line in ipairs {
       "[Ada] Who are you?", "[Ada] * Grace has come", "[Grace] Ada: is anybody here?", "[Ada] Grace: nice",
       "[Ada] Barbara: me too", "[Grace] Barbara: me too",
@@ -28,6 +20,6 @@ describe("the example", function()
   end)
 
   it("line_proxy shows what both sides say", function()
-    assert.equal("-->\t1 + 2\n<--\t3\n-->\thow are you\n<--\twhat?\n-->\t40 + 2\n<--\t42\n", run "line_proxy.lua")
+    assert.equal("-->\t1 + 2\n<--\t3\n-->\thow are you\n<--\twhat?\n-->\t40 + 2\n<--\t42\n", run "line_proxy")
   end)
 end)
