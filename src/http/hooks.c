@@ -27,7 +27,7 @@ static bool refuse(SrHttpTransfer *transfer, const char *code, const char *messa
 /* libcurl asks without the body first, and sends it whether it is challenged or not. */
 static bool is_of_question(const SrHttpTransfer *transfer) {
   const SrHttpRequest *request = transfer->request;
-  if (!transfer->digest) return false;
+  if (!transfer->awaits_challenge) return false;
   return transfer->head.status == 401 || (transfer->head.status < 300 && (request->body != NULL || request->streamed));
 }
 
@@ -35,11 +35,11 @@ static bool is_of_question(const SrHttpTransfer *transfer) {
 static bool end_head(SrHttpTransfer *transfer) {
   if (transfer->head.status < 200) return true;
   if (is_of_question(transfer)) {
-    transfer->digest = false; /* the next response is final */
+    transfer->awaits_challenge = false; /* the next response is final */
     transfer->sends = 0;
     return true;
   }
-  bool was_starved = sr_http_upload_is_awaited(transfer);
+  bool was_starved = sr_http_awaits_upload(transfer);
   sr_http_transfer_finish_head(transfer);
   return !was_starved || sr_http_transfer_try_arm(transfer);
 }
@@ -60,9 +60,9 @@ static const SrWireFault *add_line(SrHttpTransfer *transfer, const char *line, s
 static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   size_t length = size * count;
-  if (!transfer->open) return length;
+  if (!sr_http_is_open(transfer)) return length;
   sr_http_transfer_touch(transfer);
-  bool is_trailer = transfer->head_done;
+  bool is_trailer = sr_http_has_head(transfer);
   const SrWireFault *fault =
       is_trailer ? sr_wire_head_trail(&transfer->head, length) : add_line(transfer, line, length);
   if (fault != NULL) return refuse(transfer, fault->code, fault->message);
@@ -89,7 +89,7 @@ static void hold(SrHttpTransfer *transfer) {
 
 /* Of a body that becomes too large, too, there is what came before it did. False: it ends here. */
 static bool take(SrHttpTransfer *transfer, const char *bytes, size_t length) {
-  curl_off_t room = transfer->coded ? (curl_off_t)length : transfer->request->max_body - transfer->received;
+  curl_off_t room = sr_http_is_coded(transfer) ? (curl_off_t)length : transfer->request->max_body - transfer->received;
   size_t count = (curl_off_t)length > room ? (size_t)room : length;
   if (!sr_buffer_append(&transfer->body, bytes, count)) return refuse(transfer, "ENOMEM", "not enough memory");
   transfer->received += (curl_off_t)count;
@@ -132,9 +132,9 @@ static size_t foresee(SrHttpTransfer *transfer, const char *piece, size_t length
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
   SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   size_t length = size * count;
-  if (!transfer->open) return length; /* it was held back until nobody wanted it */
-  if (!transfer->head_done && !transfer->request->extras.digest) return foresee(transfer, bytes, length);
-  if (!transfer->head_done) sr_http_transfer_finish_head(transfer);
+  if (!sr_http_is_open(transfer)) return length; /* it was held back until nobody wanted it */
+  if (!sr_http_has_head(transfer) && !transfer->request->extras.digest) return foresee(transfer, bytes, length);
+  if (!sr_http_has_head(transfer)) sr_http_transfer_finish_head(transfer);
   if (!transfer->paused && is_sated(transfer)) {
     transfer->paused = true;
     return CURL_WRITEFUNC_PAUSE;
@@ -162,8 +162,8 @@ static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
 static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
   SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   (void)peer, (void)own, (void)peer_port, (void)own_port;
-  if (transfer->head_done || transfer->sends++ >= transfer->request->sends) return CURL_PREREQFUNC_ABORT;
-  transfer->connected = true;
+  if (sr_http_has_head(transfer) || transfer->sends++ >= transfer->request->sends) return CURL_PREREQFUNC_ABORT;
+  transfer->phase = SR_HTTP_SENDING;
   sr_http_transfer_touch(transfer);
   if (transfer->request->limits.read == HUGE_VAL || sr_http_transfer_try_arm(transfer)) return CURL_PREREQFUNC_OK;
   refuse(transfer, "ENOMEM", "not enough memory");
@@ -213,7 +213,7 @@ static void on_failure(void *owner) {
 static SrHttpOutlet *on_listening(CURL *handle, bool listens) {
   SrHttpEasy *easy = easy_of(handle);
   SrHttpTransfer *transfer = easy != NULL ? easy->transfer : NULL;
-  if (transfer != NULL && transfer->open) sr_http_transfer_listens(transfer, listens);
+  if (transfer != NULL && sr_http_is_open(transfer)) sr_http_transfer_listens(transfer, listens);
   return easy != NULL ? &easy->outlet : NULL;
 }
 

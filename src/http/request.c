@@ -79,7 +79,7 @@ static void read_extras(lua_State *L, int table, SrHttpExtras *extras) {
 ** request. It also takes a busy connection of HTTP/1.1 for one that carries many, if the host has such, too.
 */
 static bool is_unshared(const SrHttpRequest *request) {
-  return request->https && (request->extras.http1 || request->streamed || request->body_length > SR_HTTP_SENT_AT_ONCE);
+  return request->https && (request->extras.http1 || request->leaves_slowly);
 }
 
 /*
@@ -119,6 +119,7 @@ static int l_prepare(lua_State *L) {
   request->https = field_true(L, 1, "https");
   read_list(L, 1, "headers", &request->headers);
   if (lua_getfield(L, 1, "extras") == LUA_TTABLE) read_extras(L, 3, &request->extras);
+  request->leaves_slowly = request->streamed || request->body_length > SR_HTTP_SENT_AT_ONCE;
   request->unshared = is_unshared(request);
   request->sends = may_go_out(L, request);
   lua_settop(L, 2);

@@ -61,8 +61,9 @@ typedef struct SrHttpRequest {
   curl_off_t max_body;
   unsigned sends; /* how often it may go out */
   bool https;
-  bool streamed; /* the body comes from an upload */
-  bool unshared; /* wants a connection that nobody else uses at the same time */
+  bool streamed;      /* the body comes from an upload */
+  bool leaves_slowly; /* its response may come before all of it has left */
+  bool unshared;      /* wants a connection that nobody else uses at the same time */
   SrHttpExtras extras;
 } SrHttpRequest;
 

@@ -4,19 +4,16 @@
 */
 #include "http/response.h"
 
-bool sr_http_response_may_be_early(const SrHttpTransfer *transfer) {
-  return transfer->request->streamed || transfer->request->body_length > SR_HTTP_SENT_AT_ONCE;
-}
-
 bool sr_http_response_is_whole(const SrHttpTransfer *transfer) {
   const SrWireHead *head = &transfer->head;
-  if (!transfer->head_done) return false;
+  if (!sr_http_has_head(transfer)) return false;
   if (head->chunked && transfer->chunks.place == SR_WIRE_CHUNK_END) return true;
   return head->status == 204 || head->status == 304 || (head->length >= 0 && transfer->received >= head->length);
 }
 
 bool sr_http_response_is_over(const SrHttpTransfer *transfer) {
-  return sr_http_response_is_whole(transfer) || (transfer->head_done && transfer->not_reading && !transfer->paused);
+  return sr_http_response_is_whole(transfer) ||
+         (sr_http_has_head(transfer) && transfer->not_reading && !transfer->paused);
 }
 
 bool sr_http_response_is_cut(const SrHttpTransfer *transfer) {
@@ -35,7 +32,7 @@ static bool is_end_of_stream(const SrHttpTransfer *transfer, CURLcode result) {
 bool sr_http_response_survives(const SrHttpTransfer *transfer, CURLcode result) {
   bool has_body = transfer->request->streamed || transfer->request->body_length > 0;
   if (sr_http_response_is_whole(transfer)) return true;
-  if (!transfer->head_done || !has_body) return false;
+  if (!sr_http_has_head(transfer) || !has_body) return false;
   if (is_end_of_stream(transfer, result)) return true;
   if (transfer->head.framed || transfer->request->https) return false;
   return result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR;
