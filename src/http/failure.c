@@ -192,21 +192,30 @@ bool sr_http_failure_breaks(const SrHttpEasy *easy, CURLcode result) {
   return result == CURLE_RECV_ERROR && strstr(easy->detail, "nghttp2_session_mem_recv()") != NULL;
 }
 
+static void set_text(lua_State *L, const char *name, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
 int sr_http_failure_push(lua_State *L, const SrHttpFailure *failure) {
-  luaL_checkstack(L, 7, NULL);
+  luaL_checkstack(L, 3, NULL);
   lua_pushnil(L);
-  lua_pushstring(L, failure->name);
-  lua_pushstring(L, failure->code);
-  lua_pushstring(L, failure->message != NULL ? failure->message : failure->code);
-  if (failure->phase != NULL)
-    lua_pushstring(L, failure->phase);
-  else if (failure->status != 0)
+  lua_createtable(L, 0, 5);
+  set_text(L, "name", failure->name);
+  set_text(L, "code", failure->code);
+  set_text(L, "message", failure->message != NULL ? failure->message : failure->code);
+  if (failure->phase != NULL) {
+    set_text(L, "phase", failure->phase);
+    lua_pushnumber(L, failure->seconds);
+    lua_setfield(L, -2, "seconds");
+  }
+  if (failure->status != 0) {
     lua_pushinteger(L, failure->status);
-  else
-    lua_pushnil(L);
-  lua_pushnumber(L, failure->seconds);
+    lua_setfield(L, -2, "status");
+  }
   lua_pushboolean(L, failure->stale);
-  return 7;
+  lua_setfield(L, -2, "stale");
+  return 2;
 }
 
 void sr_http_failure_free(SrHttpFailure *failure) {

@@ -52,7 +52,7 @@ local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308
 
 local function refuse_redirect(prepared, response, message)
   response:close()
-  responses.fail(prepared, response, "FetchError", "EREDIRECT", message)
+  responses.fail(prepared, response, { name = "FetchError", code = "EREDIRECT", message = message })
 end
 
 -- The request that follows from a redirect; raises where none may follow.
@@ -68,9 +68,9 @@ local function next_hop(prepared, response, location)
   return following
 end
 
--- Raises a failure as core reported it (its seconds in the place of the body), or wraps the response.
+-- Raises a failure as core reported it (in the place of the status), or makes the response.
 local function outcome(self, prepared, history, feeder, transfer, status, head, elapsed, has_cookies, body)
-  if not transfer then responses.fail(prepared, nil, status, head, elapsed, has_cookies, body) end
+  if not transfer then responses.fail(prepared, nil, status) end
   local response = responses.new(prepared, transfer, status, head, elapsed, body, history, feeder)
   if has_cookies and self.cookies then
     cookies.take(self.cookies, prepared.url, response.headers:get_all "set-cookie")

@@ -44,7 +44,7 @@ end
 local function give(self, iterator, prepared)
   local on_progress, length, given = prepared.on_progress, prepared.source.length, 0
   local function wrong(message, ...)
-    response.fail(prepared, nil, "FetchError", "EINVAL", message:format(...))
+    response.fail(prepared, nil, { name = "FetchError", code = "EINVAL", message = message:format(...) })
   end
   local piece = next_piece(iterator)
   while piece do
@@ -103,15 +103,15 @@ function upload.send(pool, prepared, started, again)
   self.task = async.spawn(feed, self, prepared):set_name("http upload")
   async.sleep(0) -- it begins; if it could not, the request would wait for it
   if self.task:done() then self.task:await() end
-  local function conclude(transfer, name, code, message, detail, seconds, stale)
+  local function conclude(transfer, outcome, ...) -- the status, or a failure
     if self.failed then
       if transfer then transfer:close() end
       error(self.err, 0)
     end
-    local repeats = not transfer and stale and prepared.resend and not again
+    local repeats = not transfer and outcome.stale and prepared.resend and not again
     if repeats then return upload.send(pool, prepared, started, true) end
     self.kept = transfer ~= nil and not transfer:done()
-    return self, transfer, name, code, message, detail, seconds
+    return self, transfer, outcome, ...
   end
   return conclude(core.send(pool, prepared, self.pipe, started))
 end
