@@ -4,11 +4,11 @@
 -- Owns the transfer, and with it a slot of the pool until the body has arrived whole.
 
 local async = require "saros"
+local connection = require "saros.http.connection"
 local file = require "saros.http.file"
 local headers = require "saros.http.headers"
 local internal = require "saros.internal"
 local misuse = require "saros.http.misuse"
-local options = require "saros.http.options"
 local phrases = require "saros.http.status"
 
 local LINE_LIMIT = 1048576
@@ -121,7 +121,7 @@ function response.fail(prepared, received, failure)
   end
   local socket = prepared.extras and prepared.extras.unix_socket
   if socket then message = ("%s (through '%s')"):format(message, socket) end
-  if prepared.extras and prepared.extras.aliases then message = options.without_alias(message) end
+  if prepared.extras and prepared.extras.aliases then message = connection.without_alias(message) end
   error(async.error {
     name = failure.name, code = failure.code, message = ("%s %s: %s"):format(prepared.method, target.text, message),
     phase = failure.phase, seconds = failure.seconds, status = failure.code == "EPROXY" and failure.status or nil,

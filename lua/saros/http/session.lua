@@ -3,6 +3,7 @@
 
 local async = require "saros" -- first: core asks for the runtime's functions
 local core = require "saros.http.core"
+local connection = require "saros.http.connection"
 local cookies = require "saros.http.cookies"
 local headers = require "saros.http.headers"
 local misuse = require "saros.http.misuse"
@@ -37,6 +38,7 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---`fetch` with this method.
 ---@field options saros.SessionVerb
 ---@field package defaults table              the options it was made with
+---@field package merged table                with what holds where they say nothing
 ---@field package extras? table       those of them that set up connections, for core
 ---@field package prepared table          of requests without options, by function and URL
 ---@field package environment table    the proxies it names
@@ -228,14 +230,15 @@ function session.new(given, explicit)
   if given ~= nil then misuse.check_type("session", 1, given, "options", "table") end
   local defaults = copy(given)
   options.check_session(defaults)
+  local merged = options.of_session(defaults)
   check_base(defaults.base_url)
   headers.merge("session", {}, defaults.headers or {})
   local jar = explicit and defaults.cookies ~= false and cookies.new(defaults.base_url, defaults.cookies)
   return setmetatable({
     cookies = jar, headers = copy(defaults.headers), defaults = defaults, prepared = {},
-    extras = options.extras(defaults), environment = read_environment(),
+    merged = merged, extras = connection.extras(defaults), environment = read_environment(),
     pool = core.pool {
-      limit = defaults.limit or 100, limit_per_host = defaults.limit_per_host,
+      limit = merged.limit, limit_per_host = defaults.limit_per_host,
       keepalive = defaults.keepalive == false and 0 or defaults.keepalive, session = explicit,
     },
   }, metatable)
