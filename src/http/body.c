@@ -33,8 +33,8 @@ static int raise_cancelled(lua_State *L, SrHttpTransfer *transfer) {
 }
 
 /*
-** Pushes the first `length` bytes of what has arrived, and then takes them: what has no memory for the string has
-** lost nothing. The collector works in between, and a finalizer may have taken or dropped them: false then.
+** Pushes the first `length` bytes of what has arrived, and only then takes them, so that nothing is lost where there is
+** no memory for the string. Making the string lets finalizers run. False: one of them has taken or dropped the bytes.
 */
 static bool push_bytes(lua_State *L, SrHttpTransfer *transfer, size_t length) {
   unsigned handed = transfer->handed;
@@ -73,7 +73,7 @@ static int push_plain(lua_State *L, SrHttpTransfer *transfer, size_t limit) {
   }
 }
 
-/* The body cannot be decoded (any further), though it may have arrived well. */
+/* The body cannot be decoded any further, though it may have arrived well. */
 static int push_decode_failure(lua_State *L, SrHttpTransfer *transfer, const char *code, const char *message) {
   transfer->decode_failed = true;
   sr_http_failure_set(&transfer->failure, "FetchError", code, message);
@@ -85,7 +85,7 @@ static int push_decode_failure(lua_State *L, SrHttpTransfer *transfer, const cha
   return sr_http_failure_push(L, &transfer->failure);
 }
 
-/* What fits of the piece that makes a body too large; nothing can come behind it but the failure. */
+/* Pushes what still fits of the piece that makes a body too large. The next read gives the failure. */
 static int push_last(lua_State *L, SrHttpTransfer *transfer, const char *bytes, size_t count) {
   count -= (size_t)(transfer->decoded - transfer->request->max_body);
   transfer->decoded = transfer->request->max_body;
@@ -122,13 +122,13 @@ static int push_piece(lua_State *L, SrHttpTransfer *transfer, size_t limit) {
   for (;;) {
     int count = sr_http_is_coded(transfer) ? push_decoded(L, transfer, limit) : push_plain(L, transfer, limit);
     if (count > 0 || !transfer->paused) return count;
-    sr_http_transfer_resume(transfer); /* all was taken, and decoded to nothing */
+    sr_http_transfer_resume(transfer); /* all that waited was decoded, to nothing */
   }
 }
 
 /* --- reading --------------------------------------------------------------- */
 
-/* Another task may have read between the wake and this turn: then wait again. */
+/* Another task may have read what there was between the wake and this turn: then it waits again. */
 static int k_read(lua_State *L, int status, lua_KContext ctx) {
   SrHttpTransfer *transfer = (SrHttpTransfer *)ctx;
   (void)status;
@@ -146,7 +146,7 @@ static int k_read_all(lua_State *L, int status, lua_KContext ctx) {
   return push_whole(L, (SrHttpTransfer *)ctx);
 }
 
-/* Bytes of a response that has ended are here: without a run they can be read all the same. */
+/* Whether reading may suspend. The bytes of a response that has ended are here and can be read without a run, too. */
 static bool needs_task(const SrHttpTransfer *transfer) {
   return sr_http_is_open(transfer) ||
          (sr_http_is_coded(transfer) && sr_http_saros->loop(transfer->pool->runtime) != NULL);

@@ -9,16 +9,16 @@
 /* A deadline counts as reached when the timer fires this much early. */
 static const double TIMER_SLACK = 0.0005;
 
-/* How often it is seen to that libcurl goes on while it connects. */
+/* How often libcurl is told to go on while it connects. */
 static const double NUDGE_INTERVAL = 0.25;
 
-/* Who has not answered a question by then that was asked before does not answer at all. */
+/* In seconds: the resolver has been asked before, so if it has no answer by then it has none at all. */
 static const double LOOKUP_LIMIT = 1;
 
-/* A timer this late says that Lua code held the loop, not that the server was silent. */
+/* If the timer is this late, Lua code has held the loop; the server need not have been silent. */
 static const double LATE = 0.05;
 
-/* When it fails. Only who has both a slot and a connection is under the read timeout, and not while our side is slow. */
+/* When the transfer fails. The read timeout counts only while the server is the slow one. */
 static double limit_of(const SrHttpTransfer *transfer) {
   switch (transfer->phase) {
   case SR_HTTP_QUEUED:
@@ -55,7 +55,10 @@ bool sr_http_deadline_nudges(SrHttpTransfer *transfer, double now) {
   return true;
 }
 
-/* Bytes or a connection may have come while Lua code held the loop: they get one look at the sockets. */
+/*
+** Bytes, or the connection, may have come while Lua code held the loop. Then the deadline is moved to the present once,
+** so that the loop looks at the sockets before it counts as passed.
+*/
 static bool grant_grace(SrHttpTransfer *transfer, double now) {
   bool connected = transfer->phase > SR_HTTP_LOOKING_UP;
   double *deadline = connected ? &transfer->last_byte : &transfer->connect_at;

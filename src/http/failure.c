@@ -154,38 +154,52 @@ static bool was_stale(CURL *handle, CURLcode result) {
   return opened == 0 || result == CURLE_SEND_FAIL_REWIND || result == CURLE_ABORTED_BY_CALLBACK;
 }
 
+/* The errno of the transfer, as libuv's status. What the system said when it refused a socket is told apart. */
+static int status_of(const SrHttpEasy *easy, CURLcode result) {
+  long number = 0;
+  if (result == CURLE_COULDNT_CONNECT && easy->outlet.refusal != 0) return easy->outlet.refusal;
+  curl_easy_getinfo(easy->handle, CURLINFO_OS_ERRNO, &number);
+  return uv_translate_sys_error((int)number);
+}
+
+/* The code of the failure, before what only its text tells. */
+static const char *code_of(const SrHttpEasy *easy, const SrHttpRequest *request, CURLcode result, bool has_head) {
+  const char *code = tls_code(result);
+  if (code == NULL) code = plain_code(result, status_of(easy, result), easy->detail, has_head);
+  if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(request, easy->detail)) return "EPROXY";
+  if (result == CURLE_PROXY && is_of_host(easy->handle)) return "ENOTFOUND";
+  return code;
+}
+
+/* What to say where libcurl's own text says nothing, or something else. */
+static const char *text_of(const SrHttpEasy *easy, CURLcode result, const char *code, bool has_head) {
+  const char *detail = easy->detail;
+  if (strcmp(code, "ENOMEM") == 0) return "not enough memory";
+  if (result == CURLE_COULDNT_CONNECT && easy->outlet.refusal != 0) return sr_status_text(easy->outlet.refusal);
+  if (result == CURLE_ABORTED_BY_CALLBACK)
+    return has_head ? "the server broke off its response and asks for HTTP/1.1"
+                    : "the connection was closed, and the request must not be sent again";
+  if (detail[0] != '\0') return detail;
+  if (result == CURLE_BAD_FUNCTION_ARGUMENT) return "a malformed header";
+  if (result == CURLE_HTTP2) return "the server closed the connection (GOAWAY)";
+  return curl_easy_strerror(result);
+}
+
 void sr_http_failure_curl(SrHttpFailure *failure, const SrHttpEasy *easy, const SrHttpRequest *request, CURLcode result,
                           bool has_head) {
   CURL *handle = easy->handle;
-  const char *detail = easy->detail;
-  long number = 0, connect_status = 0;
-  curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &number);
-  int status = uv_translate_sys_error((int)number);
-  if (result == CURLE_COULDNT_CONNECT && easy->outlet.refusal != 0) { /* it had no socket to try with */
-    status = easy->outlet.refusal;
-    detail = sr_status_text(status);
-  }
+  long connect_status = 0;
+  const char *code = code_of(easy, request, result, has_head);
   curl_easy_getinfo(handle, CURLINFO_HTTP_CONNECTCODE, &connect_status);
-  const char *code = tls_code(result);
-  if (code == NULL) code = plain_code(result, status, detail, has_head);
-  if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(request, detail)) code = "EPROXY";
-  if (result == CURLE_PROXY && is_of_host(handle)) code = "ENOTFOUND";
   if (connect_status != 0 && connect_status / 100 != 2) {
     code = "EPROXY";
     failure->status = connect_status;
   }
   failure->stale = !has_head && strcmp(code, "ECONNRESET") == 0 && was_stale(handle, result);
-  if (is_large_head(handle, result, detail, has_head)) {
-    code = "ETOOLARGE";
-    detail = "the response headers are too large";
-  }
-  if (strcmp(code, "ENOMEM") == 0) detail = "not enough memory";
-  if (result == CURLE_ABORTED_BY_CALLBACK)
-    detail = has_head ? "the server broke off its response and asks for HTTP/1.1"
-                      : "the connection was closed, and the request must not be sent again";
-  if (result == CURLE_BAD_FUNCTION_ARGUMENT && detail[0] == '\0') detail = "a malformed header";
-  if (result == CURLE_HTTP2 && detail[0] == '\0') detail = "the server closed the connection (GOAWAY)";
-  sr_http_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));
+  if (is_large_head(handle, result, easy->detail, has_head))
+    sr_http_failure_set(failure, "FetchError", "ETOOLARGE", "the response headers are too large");
+  else
+    sr_http_failure_set(failure, "FetchError", code, text_of(easy, result, code, has_head));
 }
 
 bool sr_http_failure_breaks(const SrHttpEasy *easy, CURLcode result) {

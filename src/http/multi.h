@@ -2,9 +2,9 @@
 /*
 ** One libcurl multi handle on the loop of one run.
 **
-** Only this file pair and easy.c know libcurl's multi interface. Everything
-** here is called from Lua, from timers or from libuv callbacks, never from inside
-** a callback of libcurl.
+** Only this file pair knows libcurl's multi interface. Whatever is declared here is called
+** from Lua, from timers or from callbacks of libuv, never from inside a callback of libcurl;
+** what libcurl itself calls are the reports.
 */
 #ifndef SR_HTTP_MULTI_H
 #define SR_HTTP_MULTI_H

@@ -91,6 +91,25 @@ static unsigned may_go_out(lua_State *L, const SrHttpRequest *request) {
   return request->https && !request->unshared ? 6 : 2;
 }
 
+static void read_body(lua_State *L, SrHttpRequest *request) {
+  double length = field_number(L, 1, "body_length");
+  request->body = field_string(L, 1, "body", &request->body_length);
+  request->streamed = field_true(L, 1, "source");
+  request->stream_length = length < 9e18 ? (curl_off_t)length : -1;
+  request->leaves_slowly = request->streamed || request->body_length > SR_HTTP_SENT_AT_ONCE;
+}
+
+static void read_limits(lua_State *L, SrHttpRequest *request) {
+  double max_body = field_number(L, 1, "max_body");
+  request->max_body = max_body < 9e18 ? (curl_off_t)max_body : INT64_MAX;
+  request->limits = (SrHttpLimits){
+      .total = field_number(L, 1, "total"),
+      .connect = field_number(L, 1, "connect"),
+      .read = field_number(L, 1, "read"),
+      .pool = field_number(L, 1, "pool"),
+  };
+}
+
 /* prepare(request): reads the table and puts the result at its index 1. [-1, +0, m] */
 static int l_prepare(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -98,28 +117,18 @@ static int l_prepare(lua_State *L) {
   SrHttpRequest *request = lua_newuserdatauv(L, sizeof *request, 0);
   *request = (SrHttpRequest){0};
   luaL_setmetatable(L, REQUEST_TYPE);
-  double max_body = field_number(L, 1, "max_body"), length = field_number(L, 1, "body_length");
   request->caller = field_string(L, 1, "caller", NULL);
   request->key = field_string(L, 1, "key", NULL);
   request->url = field_string(L, 1, "wire_url", NULL);
   request->parsed = parse_url(request->url);
+  request->https = field_true(L, 1, "https");
   request->method = field_string(L, 1, "method", NULL);
-  request->body = field_string(L, 1, "body", &request->body_length);
   request->proxy = field_string(L, 1, "proxy", NULL);
   request->no_proxy = field_string(L, 1, "no_proxy", NULL);
-  request->limits = (SrHttpLimits){
-      .total = field_number(L, 1, "total"),
-      .connect = field_number(L, 1, "connect"),
-      .read = field_number(L, 1, "read"),
-      .pool = field_number(L, 1, "pool"),
-  };
-  request->max_body = max_body < 9e18 ? (curl_off_t)max_body : INT64_MAX;
-  request->streamed = field_true(L, 1, "source");
-  request->stream_length = length < 9e18 ? (curl_off_t)length : -1;
-  request->https = field_true(L, 1, "https");
+  read_body(L, request);
+  read_limits(L, request);
   read_list(L, 1, "headers", &request->headers);
   if (lua_getfield(L, 1, "extras") == LUA_TTABLE) read_extras(L, 3, &request->extras);
-  request->leaves_slowly = request->streamed || request->body_length > SR_HTTP_SENT_AT_ONCE;
   request->unshared = is_unshared(request);
   request->sends = may_go_out(L, request);
   lua_settop(L, 2);

@@ -69,7 +69,7 @@ static void set_clock(SrHttpTransfer *transfer, double started) {
   transfer->last_byte = now;
 }
 
-/* The body, if all of it is here and nothing has to be decoded: then it is handed out with the head. Else nil. */
+/* Pushes the body if all of it is here and nothing has to be decoded, else nil. */
 static void push_arrived(lua_State *L, SrHttpTransfer *transfer) {
   if (sr_http_is_open(transfer) || sr_http_is_coded(transfer) || transfer->failure.name != NULL) {
     lua_pushnil(L);
@@ -79,7 +79,7 @@ static void push_arrived(lua_State *L, SrHttpTransfer *transfer) {
   sr_buffer_free(&transfer->body);
 }
 
-/* nil and the failure, or what send says of the transfer; head and body are handed out once. */
+/* Pushes what l_send returns. Head and body are handed out once, so the transfer keeps nothing of them. */
 static int push_outcome(lua_State *L, SrHttpTransfer *transfer) {
   if (!sr_http_has_head(transfer)) return sr_http_failure_push(L, &transfer->failure);
   lua_settop(L, TRANSFER);
@@ -107,7 +107,7 @@ static int k_head(lua_State *L, int status, lua_KContext ctx) {
   return push_outcome(L, (SrHttpTransfer *)ctx);
 }
 
-/* The slot is held: the request leaves. */
+/* The slot is held: gives the request to libcurl. */
 static int launch(lua_State *L, SrHttpTransfer *transfer) {
   SrHttpPool *pool = transfer->pool;
   SrHttpMulti *multi = sr_http_pool_multi(pool, transfer->request->unshared);
@@ -148,8 +148,8 @@ static int k_slot(lua_State *L, int status, lua_KContext ctx) {
 }
 
 /*
-** send(pool, request [, upload [, started]]): sends a prepared request, up to the head of its response. A later hop says
-** when the first one began. Returns the transfer, the status, the head, the seconds until it came, whether it sets
+** send(pool, request [, upload [, started]]): sends a prepared request, up to the head of its response. A later hop
+** says when the first one began. Returns the transfer, the status, the head, the seconds until it came, whether it sets
 ** cookies, and the body, or nil where that is still to be read from the transfer; or nil and the failure (see
 ** sr_http_failure_push). Arguments come checked from the Lua side: the place of a mistake is the caller of fetch.
 ** [-4, +6|2, v]

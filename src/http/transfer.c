@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** The life of one transfer, see transfer.h: everything that happens on the loop, in C. What libcurl calls
-** while it goes on stands in hooks.c.
+** The life of one transfer, see transfer.h: everything that happens to it on the loop, in C. Its phases are listed in
+** state.h. What libcurl calls while it goes on stands in hooks.c.
 */
 #include "http/transfer.h"
 
@@ -15,7 +15,7 @@
 #include "http/response.h"
 #include "http/upload.h"
 
-/* What a Content-Length may make us reserve at once. */
+/* A Content-Length makes us reserve no more than this at once. */
 enum { RESERVE_BOUND = 67108864 };
 
 #define owner_of(pointer, member) ((SrHttpTransfer *)((char *)(pointer)-offsetof(SrHttpTransfer, member)))
@@ -37,12 +37,15 @@ bool sr_http_transfer_try_arm(SrHttpTransfer *transfer) {
   return true;
 }
 
-/* The connection has ended without a response: as long as there is something to send libcurl does not tell. */
+/*
+** The connection has ended without a response. libcurl says nothing of that as long as there is something to send, but
+** it has stopped reading.
+*/
 static bool is_abandoned(const SrHttpTransfer *transfer) {
   return transfer->phase == SR_HTTP_SENDING && transfer->not_reading && sr_http_awaits_upload(transfer);
 }
 
-/* What libcurl still waits for when it is told to go on. */
+/* The directions (CURLPAUSE_...) in which libcurl stays paused when it is told to go on. */
 static int pauses(const SrHttpTransfer *transfer) {
   bool starved = transfer->upload != NULL && transfer->upload->starved;
   return (transfer->paused ? CURLPAUSE_RECV : 0) | (starved ? CURLPAUSE_SEND : 0);
@@ -75,7 +78,7 @@ void sr_http_transfer_finish_head(SrHttpTransfer *transfer) {
   sr_http_transfer_look_for_early_end(transfer);
 }
 
-/* Of what had paused, only that which still has to stays so. It may have ended when this returns. */
+/* Lets libcurl go on in each direction that need not pause any more. The transfer may have ended when this returns. */
 static void go_on(SrHttpTransfer *transfer) {
   if (transfer->request->limits.read < HUGE_VAL) {
     sr_http_transfer_touch(transfer);
@@ -97,7 +100,7 @@ static void end_abandoned(SrHttpTransfer *transfer) {
   sr_http_transfer_end(transfer);
 }
 
-/* The response came before all of the request had left: the rest stays here. */
+/* The response came before all of the request had left: the rest of the request is not sent. */
 static void stop_sending(SrHttpTransfer *transfer) {
   if (transfer->upload != NULL) sr_http_upload_stop(transfer->upload);
   transfer->upload = NULL;
@@ -117,12 +120,12 @@ static void on_looked_up(void *owner, bool again) {
   sr_http_transfer_end(transfer);
 }
 
-/* While it connects. It may have ended when this returns. */
+/* Has libcurl try the next address, if it is time for that. The transfer may have ended when this returns. */
 static void nudge(SrHttpTransfer *transfer, double now) {
   if (sr_http_deadline_nudges(transfer, now)) sr_http_multi_nudge(transfer->easy->outlet.multi, transfer->easy->handle);
 }
 
-/* Whether a deadline has passed, or else it goes on. Deadlines move while the timer stands: it is set again. */
+/* Ends the transfer if a deadline has passed. Deadlines move while the timer stands, so otherwise it is set again. */
 static void look_at_deadlines(SrHttpTransfer *transfer, double now) {
   if (sr_http_deadline_passes(transfer, now))
     sr_http_transfer_end(transfer);
@@ -169,11 +172,11 @@ static void watch_upload(const SrHttpTransfer *transfer, SrHttpEasy *easy) {
   }
 }
 
-/* The request begins, or begins again. It may have ended when this returns. */
+/* Hands the request to libcurl, for the first time or again. The transfer may have ended when this returns. */
 static void start(SrHttpTransfer *transfer, SrHttpEasy *easy) {
   transfer->phase = SR_HTTP_CONNECTING;
   if (!sr_http_multi_add(easy->outlet.multi, easy->handle)) {
-    transfer->easy = NULL; /* it is in no multi: nothing to remove */
+    transfer->easy = NULL; /* it is in no multi handle, so there is nothing to remove */
     sr_http_pool_give_easy(transfer->pool, easy);
     sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
   }
@@ -193,7 +196,8 @@ void sr_http_transfer_resume(SrHttpTransfer *transfer) {
       sr_http_is_open(transfer))
     sr_buffer_reserve(&transfer->body, (size_t)(transfer->head.length - transfer->received));
   if (!transfer->paused || transfer->easy == NULL) return;
-  if (!transfer->unbounded && sr_buffer_length(&transfer->body) > 0) return; /* few pauses, so long ones */
+  if (!transfer->unbounded && sr_buffer_length(&transfer->body) > 0)
+    return; /* libcurl pauses until all is read: few long pauses cost less than many */
   transfer->paused = false;
   go_on(transfer);
 }
@@ -203,7 +207,7 @@ void sr_http_transfer_feed(SrHttpTransfer *transfer) {
   if (transfer->easy != NULL) go_on(transfer);
 }
 
-/* Gives the number of connections that were opened for it. */
+/* Counts the connections that were opened for the transfer, and gives their number. */
 static long count_connections(const SrHttpTransfer *transfer, const SrHttpEasy *easy) {
   long opened = 0;
   curl_easy_getinfo(easy->handle, CURLINFO_NUM_CONNECTS, &opened);
@@ -253,7 +257,8 @@ void sr_http_transfer_end(SrHttpTransfer *transfer) {
 
 void sr_http_transfer_fail(SrHttpTransfer *transfer, const char *name, const char *code, const char *message) {
   if (!sr_http_is_open(transfer)) return;
-  if (transfer->lookup != NULL) sr_http_failure_free(&transfer->failure); /* it was not to be final */
+  if (transfer->lookup != NULL)
+    sr_http_failure_free(&transfer->failure); /* the failure that the look-up was to explain */
   sr_http_failure_set(&transfer->failure, name, code, message);
   sr_http_transfer_end(transfer);
 }
@@ -273,7 +278,7 @@ void sr_http_transfer_listens(SrHttpTransfer *transfer, bool listens) {
   if (!sr_http_transfer_try_arm(transfer)) transfer->ends_early = false;
 }
 
-/* True: the failure waits for the response. */
+/* A name was not found: asks the system why. True: the transfer goes on until that has answered. */
 static bool look_up(SrHttpTransfer *transfer) {
   const char *place = transfer->request->key, *name = strstr(place, "://") + 3;
   if (sr_http_has_head(transfer)) return false;
@@ -289,8 +294,9 @@ static bool look_up(SrHttpTransfer *transfer) {
 }
 
 /*
-** libcurl sends again what it could not receive on a connection that had served; not so where HTTP/2 ends between two
-** frames, or by a GOAWAY. A streamed body is sent again by who streams it. True: it is under way once more.
+** libcurl itself sends a request again whose connection had served others and turns out dead, but not where a
+** connection of HTTP/2 ends between two frames, or by a GOAWAY: that is done here. A streamed body is sent again by the
+** Lua code that streams it. True: the request is under way once more.
 */
 static bool send_again(SrHttpTransfer *transfer) {
   SrHttpEasy *easy = transfer->easy;
@@ -306,7 +312,7 @@ static bool send_again(SrHttpTransfer *transfer) {
   return true;
 }
 
-/* What libcurl calls a failure, unless it is none or means something else. */
+/* Records what libcurl calls a failure, unless the response is complete all the same. */
 static void note_failure(SrHttpTransfer *transfer, CURLcode result) {
   if (sr_http_response_survives(transfer, result)) return;
   if (result == CURLE_OPERATION_TIMEDOUT) sr_http_deadline_fail_connecting(transfer);
