@@ -12,18 +12,9 @@
 #include <stdbool.h>
 #include <curl/curl.h>
 
-#include "saros.h"
+#include "http/socket.h"
 
 typedef struct SrHttpMulti SrHttpMulti;
-typedef struct SrHttpSocket SrHttpSocket;
-
-/* Where an easy handle gets its sockets from. */
-typedef struct SrHttpOutlet {
-  SrHttpMulti *multi;
-  SrHttpSocket *socket; /* that its request waited for last; NULL before, and when that is closed */
-  int refusal;          /* the status (libuv's) with which the system refused the latest one; 0 if it did not */
-} SrHttpOutlet;
-
 /* What a multi handle has to say about its transfers. */
 typedef struct SrHttpReports {
   /* libcurl ran out of memory and does not say for whom: none of the transfers can be relied upon. */
@@ -43,8 +34,8 @@ typedef struct SrHttpReports {
 ** A multi handle on `loop` that keeps at most `idle_limit` connections, each for as many requests at a
 ** time as its server takes, or for one only. NULL: no memory.
 */
-SrHttpMulti *sr_http_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, bool multiplexes,
-                               const SrHttpReports *reports, void *owner);
+SrHttpMulti *sr_http_multi_new(uv_loop_t *loop, long idle_limit, bool multiplexes, const SrHttpReports *reports,
+                               void *owner);
 
 /* Closes all connections and frees it. No easy handle may be in it any more. */
 void sr_http_multi_close(SrHttpMulti *multi);
