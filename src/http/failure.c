@@ -2,9 +2,9 @@
 /*
 ** libcurl's result codes as the codes of the contract, see failure.h.
 **
-** Where the system spoke its own name is given (ECONNREFUSED, EHOSTUNREACH); where
-** libcurl lumps things together (RECV_ERROR is a reset, a broken chunk and a TLS
-** end without goodbye) the errno and its text tell them apart.
+** An error of the system keeps its name (ECONNREFUSED, EHOSTUNREACH). Some of libcurl's results stand for several
+** things (RECV_ERROR for a reset, for a broken chunk and for an end of TLS without goodbye): errno and text tell them
+** apart.
 */
 #include "http/failure.h"
 
@@ -34,9 +34,9 @@ static const char *system_code(int status, const char *otherwise) {
 }
 
 /*
-** Of which error the text speaks, as libuv's status; 0 for none. libcurl keeps the errno of a connection
-** attempt that failed before another succeeded, and that of former transfers, and over TLS none at all: the
-** one its text speaks of belongs to this failure.
+** The error of the system that the text names, as libuv's status; 0 for none. Only the text belongs to this failure for
+** certain: libcurl keeps the errno of an attempt to connect that failed before another succeeded, and that of former
+** transfers, and over TLS it has none at all.
 */
 static int transport_error(const char *detail) {
   static const int errors[] = {UV_ECONNRESET,  UV_EPIPE,    UV_ETIMEDOUT,   UV_EHOSTUNREACH,
@@ -48,7 +48,7 @@ static int transport_error(const char *detail) {
   return 0;
 }
 
-/* A server with TLS 1.3 refuses the client's certificate when the client is done with the handshake. */
+/* With TLS 1.3 the client is done with the handshake before the server refuses its certificate, by an alert. */
 static bool is_alert(const char *detail) {
   return strstr(detail, "SSL") != NULL && strstr(detail, " alert ") != NULL;
 }
@@ -83,7 +83,7 @@ static const char *connect_code(int status, const char *detail) {
   return strstr(detail, "proxy scheme") != NULL ? "EPROXY" : system_code(status, "ECONNREFUSED");
 }
 
-/* With SOCKS libcurl speaks of hosts where it means the proxy. */
+/* With SOCKS libcurl says that it could not resolve a host where it means the proxy. */
 static bool is_of_proxy(const SrHttpRequest *request, const char *detail) {
   static const char words[] = "Could not resolve host: ";
   if (request->proxy == NULL || strncmp(detail, words, sizeof words - 1) != 0) return false;
@@ -91,14 +91,14 @@ static bool is_of_proxy(const SrHttpRequest *request, const char *detail) {
          strstr(request->key, detail + sizeof words - 1) == NULL;
 }
 
-/* And of the proxy where it could not look up the host for it. */
+/* And it says that the proxy failed where it could not look up the host for it. */
 static bool is_of_host(CURL *handle) {
   long reason = CURLPX_OK;
   curl_easy_getinfo(handle, CURLINFO_PROXY_ERROR, &reason);
   return reason == CURLPX_RESOLVE_HOST;
 }
 
-/* A line longer than libcurl allows is for it a line that it has no memory for; over HTTP/2, a head or trailers. */
+/* libcurl calls a line that is too long one that it has no memory for; over HTTP/2, a head or trailers. */
 static bool is_large_head(CURL *handle, CURLcode result, const char *detail, bool has_head) {
   static const char of_callback[] = "mem_recv() returned -902", of_frames[] = "mem_recv() returned -905";
   curl_off_t begun = 0;
@@ -111,7 +111,7 @@ static bool is_large_head(CURL *handle, CURLcode result, const char *detail, boo
   return begun > 0;
 }
 
-/* nghttp2 resets the stream for a malformed head, too; where there is a head, its body does not keep to that. */
+/* nghttp2 resets the stream for a malformed head, too. If the head was well, the body is not what that says. */
 static const char *stream_code(const char *detail, bool has_head) {
   if (has_head) return "ETRUNCATED";
   return strstr(detail, "PROTOCOL_ERROR") != NULL ? "EPROTO" : "ECONNRESET";
@@ -142,9 +142,9 @@ static const char *plain_code(CURLcode result, int status, const char *detail, b
 }
 
 /*
-** Whether the connection had served before; libcurl has begun another one if it meant to send again. A server that
-** goes away (GOAWAY) before it has looked at a request says so on any connection. A stream that is reset says
-** nothing of its connection.
+** Whether the connection had served others before. If libcurl meant to send the request again it has opened another
+** one. A server that goes away (GOAWAY) before it has looked at a request may do so on any connection. A stream that
+** is reset says nothing of its connection.
 */
 static bool was_stale(CURL *handle, CURLcode result) {
   long opened = 0;
@@ -154,7 +154,7 @@ static bool was_stale(CURL *handle, CURLcode result) {
   return opened == 0 || result == CURLE_SEND_FAIL_REWIND || result == CURLE_ABORTED_BY_CALLBACK;
 }
 
-/* The errno of the transfer, as libuv's status. What the system said when it refused a socket is told apart. */
+/* What the system said, as libuv's status: when it refused a socket, or else by errno. */
 static int status_of(const SrHttpEasy *easy, CURLcode result) {
   long number = 0;
   if (result == CURLE_COULDNT_CONNECT && easy->outlet.refusal != 0) return easy->outlet.refusal;
@@ -162,7 +162,7 @@ static int status_of(const SrHttpEasy *easy, CURLcode result) {
   return uv_translate_sys_error((int)number);
 }
 
-/* The code of the failure, before what only its text tells. */
+/* The code of the failure, but for a tunnel that was refused and a head that is too large. */
 static const char *code_of(const SrHttpEasy *easy, const SrHttpRequest *request, CURLcode result, bool has_head) {
   const char *code = tls_code(result);
   if (code == NULL) code = plain_code(result, status_of(easy, result), easy->detail, has_head);

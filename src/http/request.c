@@ -45,7 +45,7 @@ static void read_list(lua_State *L, int table, const char *name, struct curl_sli
   lua_pop(L, 1);
 }
 
-/* What libcurl cannot take apart it is given as text, and says why. */
+/* NULL for a URL that libcurl cannot take apart: it is given the text then, and says what is wrong. */
 static CURLU *parse_url(const char *url) {
   CURLU *parsed = curl_url();
   if (parsed == NULL || curl_url_set(parsed, CURLUPART_URL, url, CURLU_PATH_AS_IS) == CURLUE_OK) return parsed;
@@ -74,17 +74,19 @@ static void read_extras(lua_State *L, int table, SrHttpExtras *extras) {
 }
 
 /*
-** libcurl 7.88 loses data of streams on one HTTP/2 connection: what another one has received when an
-** upload of unknown length ends, and a response that comes with a reset, as one does before the end of its
-** request. It also takes a busy connection of HTTP/1.1 for one that carries many, if the host has such, too.
+** Where streams share a connection of HTTP/2, libcurl 7.88 loses what the others have received when an upload of
+** unknown length ends. It also loses a response that comes with a reset, as a response does that comes before the end
+** of its request. And it takes a busy connection of HTTP/1.1 for one that carries many requests, if the host has
+** such, too.
 */
 static bool is_unshared(const SrHttpRequest *request) {
   return request->https && (request->extras.http1 || request->leaves_slowly);
 }
 
 /*
-** Again once, where a connection that had served turns out dead. Of streams that a server refuses because it is going
-** away there can be many, and the next connection may end as soon; libcurl tries five times, too.
+** How often the request may be sent. A request that may be repeated is sent once more if its connection had served
+** others and turns out dead. A server that goes away refuses streams of HTTP/2, and the next connection may end as
+** soon, so there it is five times more, as with libcurl.
 */
 static unsigned may_go_out(lua_State *L, const SrHttpRequest *request) {
   if (!field_true(L, 1, "repeatable")) return 1;

@@ -10,7 +10,7 @@ local connection = {}
 
 local last_id = 0
 
--- The addresses by places as libcurl will ask for them.
+-- The same map with hosts in ASCII, as libcurl will ask for them.
 local function by_ascii(map)
   local result = {}
   for place, address in pairs(map) do
@@ -29,7 +29,7 @@ local function resolve_lines(map)
   return lines
 end
 
--- A name of a host's that nobody asks for by chance, the same for the same addresses.
+-- A name for a host at these addresses, which nobody asks for by chance. Equal addresses have equal names.
 local function alias_of(host, addresses)
   local hash = 0xcbf29ce484222325 -- FNV-1a
   for i = 1, #addresses do
@@ -47,8 +47,8 @@ function connection.without_alias(message)
   return (message:gsub(ALIAS, ""))
 end
 
--- The same as places to connect to. Where there are several addresses, or none, that is an alias of the host,
--- and the second result tells how to resolve it.
+-- The map as places to connect to. For several addresses, or what is none, the place is an alias of the host, and the
+-- second result tells how to resolve that.
 local function connect_lines(map)
   local lines, aliases = {}, {}
   for place, address in pairs(map) do

@@ -107,7 +107,7 @@ local function chosen_body(caller, given)
   return found
 end
 
--- Sets the body or source, from at most one of the options, and the type it says it has.
+-- Sets the body or its source from the option that names one, and the Content-Type that goes with it.
 local function set_body(prepared, given)
   local found = chosen_body(prepared.caller, given)
   if found == "body" and type(given.body) == "string" then
@@ -132,8 +132,8 @@ local function set_body(prepared, given)
   end
 end
 
--- The table with the options that say what the body is: the request's own, or those of its session where
--- the request has none, and no method of which nobody expects one.
+-- The table with the options that say what the body is: the request's own, or else those of its session; these
+-- only if the method is one that has a body.
 local function options_of_body(caller, verb, given, defaults)
   if given and chosen_body(caller, given) then return given end
   local method = verb or given and given.method
@@ -160,12 +160,12 @@ local function choose_proxy(prepared)
   prepared.no_proxy = prepared.proxy and environment.none
 end
 
--- A part of an encoded body could not be decoded, so for one of a range none is asked for.
+-- A part of an encoded body cannot be decoded, so a request for a range asks for a body that is not encoded.
 local accept_any = core.encodings and "Accept-Encoding: " .. core.encodings
 local accept_none = "Accept-Encoding: identity"
 local user_agent = "User-Agent: " .. core.user_agent
 
--- The header lines: those of the map, and what goes without saying.
+-- The header lines: those of the map, and those that every request has.
 local function set_lines(prepared)
   local map, lines = prepared.map, headers.lines(prepared.map)
   local cookie = not map.cookie and cookies.header(prepared.session.cookies, prepared.url, prepared.cookies)
@@ -194,7 +194,7 @@ local function complete(prepared, digest)
   return prepared
 end
 
--- A request with an Authorization header of its own, or that wants none, needs no default.
+-- Whether the request names an Authorization header, be it to remove one: then the session's does not hold.
 local function names_authorization(given)
   for name in pairs(given and given.headers or {}) do
     if name:lower() == "authorization" then return true end
@@ -251,7 +251,7 @@ local function prepare(session, caller, verb, text, given)
   return complete(prepared, set_auth(map, choose_auth(prepared), target))
 end
 
--- What is asked for without options is asked for again: such requests are remembered.
+-- Requests without options are remembered, because programs send the same ones again and again.
 local REMEMBERED_MAX = 256
 local next = next
 

@@ -19,7 +19,7 @@ local PIECE = 32768
 -- A body this small is read to its end, so that the connection can serve the next request.
 local WORTH_READING = 65536
 
--- And if that takes no longer, in seconds: a new connection is not worth more.
+-- It is read for so many seconds at most, because a new connection costs no more than that.
 local WORTH_WAITING = 0.2
 
 ---The end of a `<close>` variable closes it. What reads raises FetchError or TimeoutError where the body breaks off,
@@ -44,7 +44,7 @@ local WORTH_WAITING = 0.2
 ---@field package _reported? integer what on_progress was told last
 local Response = {}
 
--- What is rarely asked for is made when it is.
+-- Fields that are rarely asked for are made when they are.
 local lazy = {
   history = function()
     return {}
@@ -129,7 +129,7 @@ function response.fail(prepared, received, failure)
   }, 0)
 end
 
--- In every request, so not looked up by name.
+-- A local, because it is called in every request.
 local getmetatable = getmetatable
 
 local function check_self(self, method)

@@ -80,7 +80,7 @@ local function outcome(self, prepared, history, feeder, transfer, status, head, 
   return response
 end
 
--- Sends one request, once. `started` is when the first request began of which it is a later part.
+-- Sends one request, once. `started` is when the first hop began, of a later one.
 local function send_once(self, prepared, history, started)
   if prepared.source then return outcome(self, prepared, history, upload.send(self.pool, prepared, started)) end
   return outcome(self, prepared, history, nil, core.send(self.pool, prepared, nil, started))
@@ -91,8 +91,8 @@ local function send(self, prepared, history, started)
   return send_once(self, prepared, history, started)
 end
 
--- Where a redirect leads; of several places, which a server had better not name, to the first. An empty one
--- is none: it would lead to the same place again and again.
+-- Where a redirect leads. If the server names several places the first one counts. An empty place is none, because it
+-- would lead to the same URL again and again.
 local function location_of(response)
   for _, location in ipairs(redirects[response.status] and response.headers:get_all "location" or {}) do
     if location ~= "" then return location end
@@ -100,7 +100,7 @@ local function location_of(response)
   return nil
 end
 
--- From a first response that is a redirect to the last one.
+-- Follows redirects from a first response to the last one.
 local function follow(self, prepared, response)
   local started = async.now() - response.elapsed
   local location = location_of(response)
@@ -114,7 +114,7 @@ local function follow(self, prepared, response)
   return response
 end
 
--- In every request, so not looked up by name.
+-- A local, because it is called in every request.
 local getmetatable = getmetatable
 
 ---Performs a request for a function that its user knows as `caller`.

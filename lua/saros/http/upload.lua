@@ -39,8 +39,8 @@ local function next_piece(iterator)
   return piece
 end
 
--- Gives all the iterator has, or as much as the server wants. A length that was promised is kept: the
--- last piece leaves only when it is known to be the last.
+-- Gives all that the iterator has, or as much as the server wants. If a length was promised the body has to keep to it,
+-- so the last piece is held back until the iterator has ended.
 local function give(self, iterator, prepared)
   local on_progress, length, given = prepared.on_progress, prepared.source.length, 0
   local function wrong(message, ...)
@@ -75,7 +75,7 @@ local function feed(self, prepared)
   self.pipe:fail()
 end
 
--- Cancels the task, if it came to that, and waits for its cleanup.
+-- Cancels the task, unless it goes on beside the response, and waits for its cleanup.
 function metatable.__close(self)
   if self.task and not self.kept then self.task:close() end
 end
@@ -129,7 +129,7 @@ function upload.once(body, length)
   }
 end
 
--- What is sent at once of a body that is there as a whole.
+-- How much of a body that is a string is given at once.
 local PIECE = 65536
 
 ---The source that a string is, for those who want to see its progress.
