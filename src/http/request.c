@@ -10,8 +10,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define REQUEST_TYPE "saros.http.request"
-
 /* The string of a field, anchored by the table; NULL if it is absent. */
 static const char *field_string(lua_State *L, int table, const char *name, size_t *length) {
   const char *value = lua_getfield(L, table, name) == LUA_TSTRING ? lua_tolstring(L, -1, length) : NULL;
@@ -118,7 +116,7 @@ static int l_prepare(lua_State *L) {
   lua_settop(L, 1);
   SrHttpRequest *request = lua_newuserdatauv(L, sizeof *request, 0);
   *request = (SrHttpRequest){0};
-  luaL_setmetatable(L, REQUEST_TYPE);
+  luaL_setmetatable(L, SR_HTTP_REQUEST_TYPE);
   request->caller = field_string(L, 1, "caller", NULL);
   request->key = field_string(L, 1, "key", NULL);
   request->url = field_string(L, 1, "wire_url", NULL);
@@ -138,16 +136,8 @@ static int l_prepare(lua_State *L) {
   return 0;
 }
 
-const SrHttpRequest *sr_http_request_check(lua_State *L, int index) {
-  luaL_checktype(L, index, LUA_TTABLE);
-  lua_rawgeti(L, index, 1);
-  const SrHttpRequest *request = luaL_checkudata(L, -1, REQUEST_TYPE);
-  lua_pop(L, 1);
-  return request;
-}
-
 static int l_gc(lua_State *L) {
-  SrHttpRequest *request = luaL_checkudata(L, 1, REQUEST_TYPE);
+  SrHttpRequest *request = luaL_checkudata(L, 1, SR_HTTP_REQUEST_TYPE);
   curl_url_cleanup(request->parsed);
   request->parsed = NULL;
   curl_slist_free_all(request->headers);
@@ -161,7 +151,7 @@ static int l_gc(lua_State *L) {
 void sr_http_open_request(lua_State *L) {
   static const luaL_Reg functions[] = {{"prepare", l_prepare}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  luaL_newmetatable(L, REQUEST_TYPE);
+  luaL_newmetatable(L, SR_HTTP_REQUEST_TYPE);
   lua_pushcfunction(L, l_gc);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);

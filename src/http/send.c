@@ -147,6 +147,15 @@ static int k_slot(lua_State *L, int status, lua_KContext ctx) {
   return launch(L, transfer);
 }
 
+/* The prepared request, which stands in its table. [-0, +0, v] */
+static const SrHttpRequest *check_request(lua_State *L) {
+  luaL_checktype(L, REQUEST, LUA_TTABLE);
+  lua_rawgeti(L, REQUEST, 1);
+  const SrHttpRequest *request = luaL_checkudata(L, -1, SR_HTTP_REQUEST_TYPE);
+  lua_pop(L, 1);
+  return request;
+}
+
 /*
 ** send(pool, request [, upload [, started]]): sends a prepared request, up to the head of its response. A later hop
 ** says when the first one began. Returns the transfer, the status, the head, the seconds until it came, whether it sets
@@ -156,7 +165,7 @@ static int k_slot(lua_State *L, int status, lua_KContext ctx) {
 */
 static int l_send(lua_State *L) {
   SrHttpPool *pool = luaL_checkudata(L, POOL, SR_HTTP_POOL_TYPE);
-  const SrHttpRequest *request = sr_http_request_check(L, REQUEST);
+  const SrHttpRequest *request = check_request(L);
   SrHttpUpload *upload = lua_isnoneornil(L, UPLOAD) ? NULL : luaL_checkudata(L, UPLOAD, SR_HTTP_UPLOAD_TYPE);
   double started = luaL_optnumber(L, TRANSFER, -1);
   lua_settop(L, UPLOAD);
