@@ -14,7 +14,7 @@
 
 #include "base/platform.h"
 
-/* How many names are tried that turn out taken. */
+/* How many names are tried if they turn out to be taken. */
 enum { ATTEMPTS = 100 };
 
 /* How long the name of a file may be, on all systems. */
@@ -36,7 +36,7 @@ static int push_failure(lua_State *L, int status) {
   return 3;
 }
 
-/* Of a path: where its last name begins. */
+/* Where the last name of a path begins. */
 static size_t name_at(const char *path) {
   size_t at = strlen(path);
   while (at > 0 && path[at - 1] != '/' && path[at - 1] != LUA_DIRSEP[0]) at--;

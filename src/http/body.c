@@ -33,8 +33,8 @@ static int raise_cancelled(lua_State *L, SrHttpTransfer *transfer) {
 }
 
 /*
-** Pushes the first `length` bytes of what has arrived, and then takes them: what has no memory for the string has
-** lost nothing. The collector works in between, and a finalizer may have taken or dropped them: false then.
+** Pushes the first `length` bytes of what has arrived, and only then takes them, so that nothing is lost where there is
+** no memory for the string. Making the string lets finalizers run. False: one of them has taken or dropped the bytes.
 */
 static bool push_bytes(lua_State *L, SrHttpTransfer *transfer, size_t length) {
   unsigned handed = transfer->handed;
@@ -42,7 +42,7 @@ static bool push_bytes(lua_State *L, SrHttpTransfer *transfer, size_t length) {
   if (transfer->handed != handed) return lua_pop(L, 1), false;
   transfer->handed++;
   sr_buffer_take(&transfer->body, length);
-  if (!transfer->open && sr_buffer_length(&transfer->body) == 0) sr_buffer_free(&transfer->body);
+  if (!sr_http_is_open(transfer) && sr_buffer_length(&transfer->body) == 0) sr_buffer_free(&transfer->body);
   return true;
 }
 
@@ -52,14 +52,14 @@ static bool push_bytes(lua_State *L, SrHttpTransfer *transfer, size_t length) {
 /* The end of what has arrived. */
 static int push_end(lua_State *L, const SrHttpTransfer *transfer) {
   if (transfer->failure.name != NULL) return sr_http_failure_push(L, &transfer->failure);
-  if (transfer->open) return 0;
+  if (sr_http_is_open(transfer)) return 0;
   lua_pushnil(L);
   return 1;
 }
 
 static int push_whole(lua_State *L, SrHttpTransfer *transfer) {
   do {
-    if (transfer->open) return 0;
+    if (sr_http_is_open(transfer)) return 0;
     if (transfer->failure.name != NULL) return sr_http_failure_push(L, &transfer->failure);
   } while (!push_bytes(L, transfer, sr_buffer_length(&transfer->body)));
   return 1;
@@ -73,11 +73,11 @@ static int push_plain(lua_State *L, SrHttpTransfer *transfer, size_t limit) {
   }
 }
 
-/* The body cannot be decoded (any further), though it may have arrived well. */
+/* The body cannot be decoded any further, though it may have arrived well. */
 static int push_decode_failure(lua_State *L, SrHttpTransfer *transfer, const char *code, const char *message) {
   transfer->decode_failed = true;
   sr_http_failure_set(&transfer->failure, "FetchError", code, message);
-  if (transfer->open)
+  if (sr_http_is_open(transfer))
     sr_http_transfer_end(transfer);
   else
     transfer->pool->failed++;
@@ -85,7 +85,7 @@ static int push_decode_failure(lua_State *L, SrHttpTransfer *transfer, const cha
   return sr_http_failure_push(L, &transfer->failure);
 }
 
-/* What fits of the piece that makes a body too large; nothing can come behind it but the failure. */
+/* Pushes what still fits of the piece that makes a body too large. The next read gives the failure. */
 static int push_last(lua_State *L, SrHttpTransfer *transfer, const char *bytes, size_t count) {
   count -= (size_t)(transfer->decoded - transfer->request->max_body);
   transfer->decoded = transfer->request->max_body;
@@ -112,7 +112,7 @@ static int push_decoded(lua_State *L, SrHttpTransfer *transfer, size_t limit) {
   }
   if (step == SR_WIRE_STEP_BROKEN)
     return push_decode_failure(L, transfer, "EDECODE", "the body is not what its Content-Encoding says");
-  if (transfer->open || transfer->failure.name != NULL) return push_end(L, transfer);
+  if (sr_http_is_open(transfer) || transfer->failure.name != NULL) return push_end(L, transfer);
   if (transfer->received > 0 && !sr_wire_decoder_ended(transfer->decoder))
     return push_decode_failure(L, transfer, "ETRUNCATED", "the encoded body was cut short");
   return push_end(L, transfer);
@@ -120,15 +120,15 @@ static int push_decoded(lua_State *L, SrHttpTransfer *transfer, size_t limit) {
 
 static int push_piece(lua_State *L, SrHttpTransfer *transfer, size_t limit) {
   for (;;) {
-    int count = transfer->coded ? push_decoded(L, transfer, limit) : push_plain(L, transfer, limit);
+    int count = sr_http_is_coded(transfer) ? push_decoded(L, transfer, limit) : push_plain(L, transfer, limit);
     if (count > 0 || !transfer->paused) return count;
-    sr_http_transfer_resume(transfer); /* all was taken, and decoded to nothing */
+    sr_http_transfer_resume(transfer); /* all that waited was decoded, to nothing */
   }
 }
 
 /* --- reading --------------------------------------------------------------- */
 
-/* Another task may have read between the wake and this turn: then wait again. */
+/* Another task may have read what there was between the wake and this turn: then it waits again. */
 static int k_read(lua_State *L, int status, lua_KContext ctx) {
   SrHttpTransfer *transfer = (SrHttpTransfer *)ctx;
   (void)status;
@@ -146,9 +146,10 @@ static int k_read_all(lua_State *L, int status, lua_KContext ctx) {
   return push_whole(L, (SrHttpTransfer *)ctx);
 }
 
-/* Bytes of a response that has ended are here: without a run they can be read all the same. */
+/* Whether reading may suspend. The bytes of a response that has ended are here and can be read without a run, too. */
 static bool needs_task(const SrHttpTransfer *transfer) {
-  return transfer->open || (transfer->coded && sr_http_saros->loop(transfer->pool->runtime) != NULL);
+  return sr_http_is_open(transfer) ||
+         (sr_http_is_coded(transfer) && sr_http_saros->loop(transfer->pool->runtime) != NULL);
 }
 
 /* Before a read that may have to wait, or to give way. [-0, +0, v] */
@@ -159,7 +160,7 @@ static void check_reader(lua_State *L, SrHttpTransfer *transfer, const char *fun
   lua_error(L);
 }
 
-/* transfer:read(limit or nil, function) gives bytes, nil at the end, or nil and the failure. [-3, +1|7, v] */
+/* transfer:read(limit or nil, function) gives bytes, nil at the end, or nil and the failure. [-3, +1|2, v] */
 static int l_read(lua_State *L) {
   SrHttpTransfer *transfer = check_transfer(L, 1);
   lua_Integer limit = luaL_optinteger(L, 2, PIECE);
@@ -176,16 +177,16 @@ static int l_read(lua_State *L) {
 
 /*
 ** transfer:read_all(raw, function) gives all bytes, or nil and the failure; or false for a coded body,
-** which has to be read piece by piece, unless it is wanted as it came. [-3, +1|7, v]
+** which has to be read piece by piece, unless it is wanted as it came. [-3, +1|2, v]
 */
 static int l_read_all(lua_State *L) {
   SrHttpTransfer *transfer = check_transfer(L, 1);
-  if (transfer->coded && !lua_toboolean(L, 2)) {
+  if (sr_http_is_coded(transfer) && !lua_toboolean(L, 2)) {
     lua_pushboolean(L, 0);
     return 1;
   }
   check_reader(L, transfer, luaL_checkstring(L, 3));
-  if (transfer->open && sr_http_saros->cancelled(L)) return raise_cancelled(L, transfer);
+  if (sr_http_is_open(transfer) && sr_http_saros->cancelled(L)) return raise_cancelled(L, transfer);
   transfer->unbounded = true;
   sr_http_transfer_resume(transfer);
   int count = push_whole(L, transfer);
@@ -197,7 +198,7 @@ static int l_read_all(lua_State *L) {
 
 /* transfer:done() tells whether the response has arrived, or failed. [-1, +1, v] */
 static int l_done(lua_State *L) {
-  lua_pushboolean(L, !check_transfer(L, 1)->open);
+  lua_pushboolean(L, !sr_http_is_open(check_transfer(L, 1)));
   return 1;
 }
 

@@ -6,31 +6,30 @@
 
 #include <math.h>
 
-#include "http/upload.h"
-
 /* A deadline counts as reached when the timer fires this much early. */
 static const double TIMER_SLACK = 0.0005;
 
-/* How often it is seen to that libcurl goes on while it connects. */
+/* How often libcurl is told to go on while it connects. */
 static const double NUDGE_INTERVAL = 0.25;
 
-/* Who has not answered a question by then that was asked before does not answer at all. */
+/* In seconds: the resolver has been asked before, so if it has no answer by then it has none at all. */
 static const double LOOKUP_LIMIT = 1;
 
-/* A timer this late says that Lua code held the loop, not that the server was silent. */
+/* If the timer is this late, Lua code has held the loop; the server need not have been silent. */
 static const double LATE = 0.05;
 
-/* Not so while its task has still to hear of the slot. */
-static bool is_connecting(const SrHttpTransfer *transfer) {
-  return transfer->easy != NULL && !transfer->connected;
-}
-
-/* When it fails. */
+/* When the transfer fails. The read timeout counts only while the server is the slow one. */
 static double limit_of(const SrHttpTransfer *transfer) {
-  if (transfer->slot.state != SR_HTTP_SLOT_HELD) return fmin(transfer->total_at, transfer->pool_at);
-  if (!transfer->connected) return fmin(transfer->total_at, transfer->connect_at);
-  if (transfer->paused || sr_http_upload_is_awaited(transfer)) return transfer->total_at;
-  return fmin(transfer->total_at, transfer->last_byte + transfer->request->limits.read);
+  switch (transfer->phase) {
+  case SR_HTTP_QUEUED:
+    if (transfer->slot.state == SR_HTTP_SLOT_HELD) return transfer->total_at;
+    return fmin(transfer->total_at, transfer->pool_at);
+  case SR_HTTP_CONNECTING:
+  case SR_HTTP_LOOKING_UP: return fmin(transfer->total_at, transfer->connect_at);
+  default:
+    if (transfer->paused || sr_http_awaits_upload(transfer)) return transfer->total_at;
+    return fmin(transfer->total_at, transfer->last_byte + transfer->request->limits.read);
+  }
 }
 
 void sr_http_deadline_begin(SrHttpTransfer *transfer) {
@@ -40,9 +39,10 @@ void sr_http_deadline_begin(SrHttpTransfer *transfer) {
 }
 
 double sr_http_deadline_nearest(const SrHttpTransfer *transfer) {
-  if (transfer->early) return 0;
-  return is_connecting(transfer) || transfer->lookup != NULL ? fmin(limit_of(transfer), transfer->nudge_at)
-                                                             : limit_of(transfer);
+  if (transfer->ends_early) return 0;
+  double limit = limit_of(transfer);
+  bool is_nudged = transfer->phase == SR_HTTP_CONNECTING || transfer->phase == SR_HTTP_LOOKING_UP;
+  return is_nudged ? fmin(limit, transfer->nudge_at) : limit;
 }
 
 void sr_http_deadline_look_up(SrHttpTransfer *transfer) {
@@ -50,16 +50,20 @@ void sr_http_deadline_look_up(SrHttpTransfer *transfer) {
 }
 
 bool sr_http_deadline_nudges(SrHttpTransfer *transfer, double now) {
-  if (!is_connecting(transfer) || transfer->nudge_at > now + TIMER_SLACK) return false;
+  if (transfer->nudge_at > now + TIMER_SLACK) return false;
   transfer->nudge_at = now + NUDGE_INTERVAL;
   return true;
 }
 
-/* Bytes or a connection may have come while Lua code held the loop: they get one look at the sockets. */
+/*
+** Bytes, or the connection, may have come while Lua code held the loop. Then the deadline is moved to the present once,
+** so that the loop looks at the sockets before it counts as passed.
+*/
 static bool grant_grace(SrHttpTransfer *transfer, double now) {
-  double *deadline = transfer->connected ? &transfer->last_byte : &transfer->connect_at;
-  double allowed = transfer->connected ? transfer->request->limits.read : 0;
-  if (transfer->total_at <= now || transfer->slot.state != SR_HTTP_SLOT_HELD) return false;
+  bool connected = transfer->phase > SR_HTTP_LOOKING_UP;
+  double *deadline = connected ? &transfer->last_byte : &transfer->connect_at;
+  double allowed = connected ? transfer->request->limits.read : 0;
+  if (transfer->total_at <= now || transfer->phase == SR_HTTP_QUEUED) return false;
   if (now - (*deadline + allowed) < LATE) return false;
   *deadline = now - allowed;
   return true;
@@ -67,16 +71,17 @@ static bool grant_grace(SrHttpTransfer *transfer, double now) {
 
 bool sr_http_deadline_passes(SrHttpTransfer *transfer, double now) {
   const SrHttpLimits *limits = &transfer->request->limits;
+  SrHttpFailure *failure = &transfer->failure;
   now += TIMER_SLACK;
   if (limit_of(transfer) > now || grant_grace(transfer, now)) return false;
   if (transfer->total_at <= now)
-    sr_http_failure_timeout(&transfer->failure, "total", limits->total);
-  else if (transfer->slot.state != SR_HTTP_SLOT_HELD)
-    sr_http_failure_timeout(&transfer->failure, "pool", limits->pool);
-  else if (!transfer->connected)
-    sr_http_failure_timeout(&transfer->failure, "connect", limits->connect);
+    sr_http_failure_timeout(failure, "total", limits->total);
+  else if (transfer->phase == SR_HTTP_QUEUED)
+    sr_http_failure_timeout(failure, "pool", limits->pool);
+  else if (transfer->phase == SR_HTTP_CONNECTING)
+    sr_http_failure_timeout(failure, "connect", limits->connect);
   else
-    sr_http_failure_timeout(&transfer->failure, "read", limits->read);
+    sr_http_failure_timeout(failure, "read", limits->read);
   return true;
 }
 

@@ -18,7 +18,7 @@ void sr_http_deadline_look_up(SrHttpTransfer *transfer);
 double sr_http_deadline_nearest(const SrHttpTransfer *transfer);
 
 /*
-** Whether it is time to have libcurl go on connecting: it gives up one address of a host after a while, and
+** While it connects: whether it is time to have libcurl go on. It gives up one address of a host after a while, and
 ** then waits for nothing before it tries the next.
 */
 bool sr_http_deadline_nudges(SrHttpTransfer *transfer, double now);

@@ -4,8 +4,8 @@
 **
 ** Invariant: a handle carries the basic options at all times, and beyond them only
 ** what the present request asks for. Rare options (TLS, addresses, digest) have an id;
-** a handle that carries them is reset before a request with others. All else is undone option by
-** option, which is what makes reuse cheap.
+** a handle that carries them is reset before a request with others. All other options are
+** taken back one by one, which is what makes reuse cheap.
 */
 #include "http/easy.h"
 
@@ -20,13 +20,13 @@ enum { RECEIVE_SIZE = 65536 };
 /* How long a name that was looked up is remembered: as long as libcurl does. */
 enum { DNS_SECONDS = 60 };
 
-/* A limit for connecting that is longer than this, in seconds, is none. */
+/* In seconds: a limit for connecting that is longer than this is taken for none. */
 enum { MAX_PATIENCE = 86400 };
 
 /* How much later libcurl's limit for connecting comes than ours, in seconds. */
 static const double PATIENCE_EXTRA = 0.25;
 
-/* Whether all the authorities of the system are in one file. */
+/* Whether one file has all the certificate authorities of the system. */
 static bool has_bundle(void) {
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
   FILE *file = info->age >= CURLVERSION_SEVENTH && info->cainfo != NULL ? fopen(info->cainfo, "r") : NULL;
@@ -43,7 +43,7 @@ static CURLcode set_basics(SrHttpEasy *easy) {
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, easy->detail);
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, easy->hooks->on_head);
   curl_easy_setopt(handle, CURLOPT_HEADERDATA, easy);
-  curl_easy_setopt(handle, CURLOPT_HEADER, 1L); /* on_body, too, is given heads: see sr_wire_head_foresee */
+  curl_easy_setopt(handle, CURLOPT_HEADER, 1L); /* on_body is given heads, too: see foresee in hooks.c */
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, easy->hooks->on_body);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, easy);
   curl_easy_setopt(handle, CURLOPT_READFUNCTION, easy->hooks->on_wanted);
@@ -68,8 +68,8 @@ static CURLcode set_basics(SrHttpEasy *easy) {
 }
 
 /*
-** A handle without a past, where what libcurl remembers of it can do harm: heads are not given to on_body of digest
-** (see set_basics), as they are not to be told from the bodies of its questions.
+** A new handle, for digest authentication, where what libcurl remembers of the former one can do harm. There on_body is
+** not given heads (see set_basics), because it could not tell them from the bodies of responses to the question.
 */
 static bool renew(SrHttpEasy *easy) {
   CURL *handle = curl_easy_init();
@@ -124,7 +124,7 @@ static CURLcode load_extras(SrHttpEasy *easy, const SrHttpExtras *extras) {
   };
   CURL *handle = easy->handle;
   CURLcode result = CURLE_OK;
-  /* An authority of one's own takes the place of the system's, wherever those are. */
+  /* Authorities that the caller names take the place of the system's, be those in a file or a folder. */
   if (extras->texts[SR_HTTP_TEXT_CA_FILE] != NULL) curl_easy_setopt(handle, CURLOPT_CAPATH, NULL);
   if (extras->texts[SR_HTTP_TEXT_CA_PATH] != NULL) curl_easy_setopt(handle, CURLOPT_CAINFO, NULL);
   for (int i = 0; i < SR_HTTP_TEXT_COUNT && result == CURLE_OK; i++)
@@ -165,7 +165,7 @@ static CURLcode load_method(SrHttpEasy *easy, const SrHttpRequest *request) {
 static CURLcode load_proxy(SrHttpEasy *easy, const SrHttpRequest *request) {
   if (request->proxy == NULL && !easy->proxied) return CURLE_OK;
   easy->proxied = request->proxy != NULL;
-  /* Waiting for the address of a SOCKS proxy, libcurl takes that of the host, if it has one. */
+  /* If libcurl remembers the address of the host it takes that for the address of a SOCKS proxy. */
   bool socks = request->proxy != NULL && strncmp(request->proxy, "socks", 5) == 0;
   curl_easy_setopt(easy->handle, CURLOPT_DNS_CACHE_TIMEOUT,
                    socks && request->extras.resolve == NULL ? 0L : (long)DNS_SECONDS);
@@ -177,9 +177,9 @@ static CURLcode load_proxy(SrHttpEasy *easy, const SrHttpRequest *request) {
 }
 
 /*
-** What libcurl is told to resolve so it remembers for all: requests to come would go the same way. To
-** connect elsewhere is for one request, on a connection of its own kind; several addresses have a name for
-** that which nobody else asks for. But not through a proxy, which libcurl would then make a tunnel.
+** What libcurl is told with CURLOPT_RESOLVE it remembers for all requests to come. CURLOPT_CONNECT_TO holds for one
+** request alone, on a connection that only such requests share, but it takes one address: several addresses are given
+** to a name that nobody else asks for. Through a proxy CONNECT_TO would make a tunnel, so RESOLVE has to do there.
 */
 static CURLcode load_addresses(SrHttpEasy *easy, const SrHttpRequest *request) {
   const SrHttpExtras *extras = &request->extras;
@@ -191,8 +191,8 @@ static CURLcode load_addresses(SrHttpEasy *easy, const SrHttpRequest *request) {
 }
 
 /*
-** Connecting is given up by a timer of ours. libcurl has to know of the limit, though, as it tries the next
-** of a host's addresses when half of the time has passed; its own limit comes a little later.
+** A timer of ours ends what does not connect in time. libcurl has to know of the limit all the same, because it tries
+** the next of a host's addresses when half of the time has passed; so it is told one that comes a little later.
 */
 static void load_patience(SrHttpEasy *easy, const SrHttpLimits *limits) {
   double seconds = fmin(limits->connect, limits->total);
@@ -202,7 +202,7 @@ static void load_patience(SrHttpEasy *easy, const SrHttpLimits *limits) {
   curl_easy_setopt(easy->handle, CURLOPT_CONNECTTIMEOUT_MS, patience);
 }
 
-/* The next attempt of a request with digest begins without the former challenge: its server may take it only once. */
+/* A request with digest begins without the challenge of a former one: its server may take an answer only once. */
 static bool has_to_reset(const SrHttpEasy *easy, const SrHttpRequest *request) {
   const SrHttpExtras *extras = &request->extras;
   return extras->id != easy->extras || extras->resolve != NULL || extras->digest || easy->watched || easy->resent;
@@ -228,7 +228,7 @@ CURLcode sr_http_easy_load(SrHttpEasy *easy, const SrHttpRequest *request) {
     easy->headed = true;
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, request->headers);
   }
-  bool waits = request->https && !request->unshared; /* on http all would queue up behind the first */
+  bool waits = request->https && !request->unshared; /* over http libcurl would have all wait for the first */
   if (waits != easy->waits) {
     easy->waits = waits;
     curl_easy_setopt(handle, CURLOPT_PIPEWAIT, (long)waits);

@@ -2,9 +2,9 @@
 /*
 ** libcurl's result codes as the codes of the contract, see failure.h.
 **
-** Where the system spoke its own name is given (ECONNREFUSED, EHOSTUNREACH); where
-** libcurl lumps things together (RECV_ERROR is a reset, a broken chunk and a TLS
-** end without goodbye) the errno and its text tell them apart.
+** An error of the system keeps its name (ECONNREFUSED, EHOSTUNREACH). Some of libcurl's results stand for several
+** things (RECV_ERROR for a reset, for a broken chunk and for an end of TLS without goodbye): errno and text tell them
+** apart.
 */
 #include "http/failure.h"
 
@@ -34,9 +34,9 @@ static const char *system_code(int status, const char *otherwise) {
 }
 
 /*
-** Of which error the text speaks, as libuv's status; 0 for none. libcurl keeps the errno of a connection
-** attempt that failed before another succeeded, and that of former transfers, and over TLS none at all: the
-** one its text speaks of belongs to this failure.
+** The error of the system that the text names, as libuv's status; 0 for none. Only the text belongs to this failure for
+** certain: libcurl keeps the errno of an attempt to connect that failed before another succeeded, and that of former
+** transfers, and over TLS it has none at all.
 */
 static int transport_error(const char *detail) {
   static const int errors[] = {UV_ECONNRESET,  UV_EPIPE,    UV_ETIMEDOUT,   UV_EHOSTUNREACH,
@@ -48,7 +48,7 @@ static int transport_error(const char *detail) {
   return 0;
 }
 
-/* A server with TLS 1.3 refuses the client's certificate when the client is done with the handshake. */
+/* With TLS 1.3 the client is done with the handshake before the server refuses its certificate, by an alert. */
 static bool is_alert(const char *detail) {
   return strstr(detail, "SSL") != NULL && strstr(detail, " alert ") != NULL;
 }
@@ -83,7 +83,7 @@ static const char *connect_code(int status, const char *detail) {
   return strstr(detail, "proxy scheme") != NULL ? "EPROXY" : system_code(status, "ECONNREFUSED");
 }
 
-/* With SOCKS libcurl speaks of hosts where it means the proxy. */
+/* With SOCKS libcurl says that it could not resolve a host where it means the proxy. */
 static bool is_of_proxy(const SrHttpRequest *request, const char *detail) {
   static const char words[] = "Could not resolve host: ";
   if (request->proxy == NULL || strncmp(detail, words, sizeof words - 1) != 0) return false;
@@ -91,14 +91,14 @@ static bool is_of_proxy(const SrHttpRequest *request, const char *detail) {
          strstr(request->key, detail + sizeof words - 1) == NULL;
 }
 
-/* And of the proxy where it could not look up the host for it. */
+/* And it says that the proxy failed where it could not look up the host for it. */
 static bool is_of_host(CURL *handle) {
   long reason = CURLPX_OK;
   curl_easy_getinfo(handle, CURLINFO_PROXY_ERROR, &reason);
   return reason == CURLPX_RESOLVE_HOST;
 }
 
-/* A line longer than libcurl allows is for it a line that it has no memory for; over HTTP/2, a head or trailers. */
+/* libcurl calls a line that is too long one that it has no memory for; over HTTP/2, a head or trailers. */
 static bool is_large_head(CURL *handle, CURLcode result, const char *detail, bool has_head) {
   static const char of_callback[] = "mem_recv() returned -902", of_frames[] = "mem_recv() returned -905";
   curl_off_t begun = 0;
@@ -111,7 +111,7 @@ static bool is_large_head(CURL *handle, CURLcode result, const char *detail, boo
   return begun > 0;
 }
 
-/* nghttp2 resets the stream for a malformed head, too; where there is a head, its body does not keep to that. */
+/* nghttp2 resets the stream for a malformed head, too. If the head was well, the body is not what that says. */
 static const char *stream_code(const char *detail, bool has_head) {
   if (has_head) return "ETRUNCATED";
   return strstr(detail, "PROTOCOL_ERROR") != NULL ? "EPROTO" : "ECONNRESET";
@@ -142,9 +142,9 @@ static const char *plain_code(CURLcode result, int status, const char *detail, b
 }
 
 /*
-** Whether the connection had served before; libcurl has begun another one if it meant to send again. A server that
-** goes away (GOAWAY) before it has looked at a request says so on any connection. A stream that is reset says
-** nothing of its connection.
+** Whether the connection had served others before. If libcurl meant to send the request again it has opened another
+** one. A server that goes away (GOAWAY) before it has looked at a request may do so on any connection. A stream that
+** is reset says nothing of its connection.
 */
 static bool was_stale(CURL *handle, CURLcode result) {
   long opened = 0;
@@ -154,59 +154,82 @@ static bool was_stale(CURL *handle, CURLcode result) {
   return opened == 0 || result == CURLE_SEND_FAIL_REWIND || result == CURLE_ABORTED_BY_CALLBACK;
 }
 
+/* What the system said, as libuv's status: when it refused a socket, or else by errno. */
+static int status_of(const SrHttpEasy *easy, CURLcode result) {
+  long number = 0;
+  if (result == CURLE_COULDNT_CONNECT && easy->outlet.refusal != 0) return easy->outlet.refusal;
+  curl_easy_getinfo(easy->handle, CURLINFO_OS_ERRNO, &number);
+  return uv_translate_sys_error((int)number);
+}
+
+/* The code of the failure, but for a tunnel that was refused and a head that is too large. */
+static const char *code_of(const SrHttpEasy *easy, const SrHttpRequest *request, CURLcode result, bool has_head) {
+  const char *code = tls_code(result);
+  if (code == NULL) code = plain_code(result, status_of(easy, result), easy->detail, has_head);
+  if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(request, easy->detail)) return "EPROXY";
+  if (result == CURLE_PROXY && is_of_host(easy->handle)) return "ENOTFOUND";
+  return code;
+}
+
+/* What to say where libcurl's own text says nothing, or something else. */
+static const char *text_of(const SrHttpEasy *easy, CURLcode result, const char *code, bool has_head) {
+  const char *detail = easy->detail;
+  if (strcmp(code, "ENOMEM") == 0) return "not enough memory";
+  if (result == CURLE_COULDNT_CONNECT && easy->outlet.refusal != 0) return sr_status_text(easy->outlet.refusal);
+  if (result == CURLE_ABORTED_BY_CALLBACK)
+    return has_head ? "the server broke off its response and asks for HTTP/1.1"
+                    : "the connection was closed, and the request must not be sent again";
+  if (detail[0] != '\0') return detail;
+  if (result == CURLE_BAD_FUNCTION_ARGUMENT) return "a malformed header";
+  if (result == CURLE_HTTP2) return "the server closed the connection (GOAWAY)";
+  return curl_easy_strerror(result);
+}
+
 void sr_http_failure_curl(SrHttpFailure *failure, const SrHttpEasy *easy, const SrHttpRequest *request, CURLcode result,
                           bool has_head) {
   CURL *handle = easy->handle;
-  const char *detail = easy->detail;
-  long number = 0, connect_status = 0;
-  curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &number);
-  int status = uv_translate_sys_error((int)number);
-  if (result == CURLE_COULDNT_CONNECT && easy->outlet.refusal != 0) { /* it had no socket to try with */
-    status = easy->outlet.refusal;
-    detail = sr_status_text(status);
-  }
+  long connect_status = 0;
+  const char *code = code_of(easy, request, result, has_head);
   curl_easy_getinfo(handle, CURLINFO_HTTP_CONNECTCODE, &connect_status);
-  const char *code = tls_code(result);
-  if (code == NULL) code = plain_code(result, status, detail, has_head);
-  if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(request, detail)) code = "EPROXY";
-  if (result == CURLE_PROXY && is_of_host(handle)) code = "ENOTFOUND";
   if (connect_status != 0 && connect_status / 100 != 2) {
     code = "EPROXY";
     failure->status = connect_status;
   }
   failure->stale = !has_head && strcmp(code, "ECONNRESET") == 0 && was_stale(handle, result);
-  if (is_large_head(handle, result, detail, has_head)) {
-    code = "ETOOLARGE";
-    detail = "the response headers are too large";
-  }
-  if (strcmp(code, "ENOMEM") == 0) detail = "not enough memory";
-  if (result == CURLE_ABORTED_BY_CALLBACK)
-    detail = has_head ? "the server broke off its response and asks for HTTP/1.1"
-                      : "the connection was closed, and the request must not be sent again";
-  if (result == CURLE_BAD_FUNCTION_ARGUMENT && detail[0] == '\0') detail = "a malformed header";
-  if (result == CURLE_HTTP2 && detail[0] == '\0') detail = "the server closed the connection (GOAWAY)";
-  sr_http_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));
+  if (is_large_head(handle, result, easy->detail, has_head))
+    sr_http_failure_set(failure, "FetchError", "ETOOLARGE", "the response headers are too large");
+  else
+    sr_http_failure_set(failure, "FetchError", code, text_of(easy, result, code, has_head));
 }
 
 bool sr_http_failure_breaks(const SrHttpEasy *easy, CURLcode result) {
   return result == CURLE_RECV_ERROR && strstr(easy->detail, "nghttp2_session_mem_recv()") != NULL;
 }
 
+static void set_text(lua_State *L, const char *name, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
 int sr_http_failure_push(lua_State *L, const SrHttpFailure *failure) {
-  luaL_checkstack(L, 7, NULL);
+  luaL_checkstack(L, 3, NULL);
   lua_pushnil(L);
-  lua_pushstring(L, failure->name);
-  lua_pushstring(L, failure->code);
-  lua_pushstring(L, failure->message != NULL ? failure->message : failure->code);
-  if (failure->phase != NULL)
-    lua_pushstring(L, failure->phase);
-  else if (failure->status != 0)
+  lua_createtable(L, 0, 5);
+  set_text(L, "name", failure->name);
+  set_text(L, "code", failure->code);
+  set_text(L, "message", failure->message != NULL ? failure->message : failure->code);
+  if (failure->phase != NULL) {
+    set_text(L, "phase", failure->phase);
+    lua_pushnumber(L, failure->seconds);
+    lua_setfield(L, -2, "seconds");
+  }
+  if (failure->status != 0) {
     lua_pushinteger(L, failure->status);
-  else
-    lua_pushnil(L);
-  lua_pushnumber(L, failure->seconds);
+    lua_setfield(L, -2, "status");
+  }
   lua_pushboolean(L, failure->stale);
-  return 7;
+  lua_setfield(L, -2, "stale");
+  return 2;
 }
 
 void sr_http_failure_free(SrHttpFailure *failure) {

@@ -30,10 +30,10 @@ void sr_http_failure_timeout(SrHttpFailure *failure, const char *phase, double s
 void sr_http_failure_curl(SrHttpFailure *failure, const SrHttpEasy *easy, const SrHttpRequest *request, CURLcode result,
                           bool has_head);
 
-/* Whether libcurl's verdict is that of nghttp2 on a whole connection, which libcurl 7.88 takes for that of one stream. */
+/* Whether the verdict is nghttp2's on a whole connection; libcurl 7.88 takes it for one on a single stream. */
 bool sr_http_failure_breaks(const SrHttpEasy *easy, CURLcode result);
 
-/* nil, name, code, message, phase or status, seconds, stale [-0, +7, m] */
+/* nil and a table with the fields above, but for those that say nothing [-0, +2, m] */
 int sr_http_failure_push(lua_State *L, const SrHttpFailure *failure);
 
 void sr_http_failure_free(SrHttpFailure *failure);

@@ -15,36 +15,45 @@
 #include "http/transfer.h"
 #include "http/upload.h"
 
-/* So many bytes of body wait for a slow reader, and what libcurl reads at once, before the sender is held back. */
+/* When this many bytes wait for a slow reader, libcurl is paused, which holds back the sender. */
 enum { BODY_BOUND = 65536 };
 
-/* Ends the transfer from within a callback: libcurl reports the refusal as done, and this was the cause. */
+/*
+** Makes a callback end its transfer: it returns what libcurl takes for a refusal, and libcurl then reports the transfer
+** as done. The failure recorded here is its cause. False.
+*/
 static bool refuse(SrHttpTransfer *transfer, const char *code, const char *message) {
   sr_http_failure_set(&transfer->failure, "FetchError", code, message);
   return false;
 }
 
-/* libcurl asks without the body first, and sends it whether it is challenged or not. */
+/*
+** Whether this head answers the question of digest authentication rather than the request. libcurl asks without the
+** body first, and then sends the body, whether it was challenged (401) or not.
+*/
 static bool is_of_question(const SrHttpTransfer *transfer) {
   const SrHttpRequest *request = transfer->request;
-  if (!transfer->digest) return false;
+  if (!transfer->awaits_challenge) return false;
   return transfer->head.status == 401 || (transfer->head.status < 300 && (request->body != NULL || request->streamed));
 }
 
-/* An upload that has nothing to send was not to be hurried; the response, which has begun, is. False: no memory. */
+/*
+** The empty line behind a head. The read timeout was off while the upload starved; now that the response has begun it
+** counts again. False: no memory.
+*/
 static bool end_head(SrHttpTransfer *transfer) {
   if (transfer->head.status < 200) return true;
   if (is_of_question(transfer)) {
-    transfer->digest = false; /* the next response is final */
+    transfer->awaits_challenge = false; /* the next response is final */
     transfer->sends = 0;
     return true;
   }
-  bool was_starved = sr_http_upload_is_awaited(transfer);
+  bool was_starved = sr_http_awaits_upload(transfer);
   sr_http_transfer_finish_head(transfer);
   return !was_starved || sr_http_transfer_try_arm(transfer);
 }
 
-/* The lines of a head that begins take the place of those of the former one; the empty line is none of them. */
+/* Keeps a line for Lua. A status line begins a new head, so the lines before it are dropped. */
 static const SrWireFault *keep_line(SrHttpTransfer *transfer, const char *line, size_t length) {
   static const SrWireFault memory = {"ENOMEM", "not enough memory"};
   if (sr_wire_head_begins(&transfer->head)) sr_buffer_clear(&transfer->lines);
@@ -60,9 +69,9 @@ static const SrWireFault *add_line(SrHttpTransfer *transfer, const char *line, s
 static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   size_t length = size * count;
-  if (!transfer->open) return length;
+  if (!sr_http_is_open(transfer)) return length;
   sr_http_transfer_touch(transfer);
-  bool is_trailer = transfer->head_done;
+  bool is_trailer = sr_http_has_head(transfer);
   const SrWireFault *fault =
       is_trailer ? sr_wire_head_trail(&transfer->head, length) : add_line(transfer, line, length);
   if (fault != NULL) return refuse(transfer, fault->code, fault->message);
@@ -71,15 +80,16 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   return length;
 }
 
-/* Enough waits for the reader, and not all has come. */
+/* Whether libcurl has to pause: enough bytes wait for the reader, and more are to come. */
 static bool is_sated(const SrHttpTransfer *transfer) {
   return !transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND &&
          !sr_http_response_is_whole(transfer);
 }
 
 /*
-** libcurl gives the rest of what it has read and then stops. Told to pause in one direction it would read once more
-** (7.88), so it has to be both: while the request leaves, the next piece is refused instead, and so held back.
+** Pauses libcurl, which still gives the rest of what it has read. libcurl 7.88 reads once more when it is told to pause
+** in one direction only, so it is told to pause in both. While the request still leaves that cannot be: then on_body
+** refuses the next piece instead, which libcurl holds back.
 */
 static void hold(SrHttpTransfer *transfer) {
   if (transfer->paused || !is_sated(transfer) || sr_http_transfer_is_sending(transfer)) return;
@@ -87,9 +97,9 @@ static void hold(SrHttpTransfer *transfer) {
   curl_easy_pause(transfer->easy->handle, CURLPAUSE_ALL);
 }
 
-/* Of a body that becomes too large, too, there is what came before it did. False: it ends here. */
+/* Takes bytes of the body, up to max_body_size: what came before the limit can still be read. False: it ends here. */
 static bool take(SrHttpTransfer *transfer, const char *bytes, size_t length) {
-  curl_off_t room = transfer->coded ? (curl_off_t)length : transfer->request->max_body - transfer->received;
+  curl_off_t room = sr_http_is_coded(transfer) ? (curl_off_t)length : transfer->request->max_body - transfer->received;
   size_t count = (curl_off_t)length > room ? (size_t)room : length;
   if (!sr_buffer_append(&transfer->body, bytes, count)) return refuse(transfer, "ENOMEM", "not enough memory");
   transfer->received += (curl_off_t)count;
@@ -110,7 +120,7 @@ static bool take_chunks(SrHttpTransfer *transfer, const char *bytes, size_t leng
   return true;
 }
 
-/* One block for all that may come before it is read, if that is known. */
+/* If the length is known, one block is made for all that may come before it is read. */
 static void reserve(SrHttpTransfer *transfer, size_t length) {
   curl_off_t expected = transfer->head.length;
   if (transfer->body.data == NULL && expected > (curl_off_t)length)
@@ -132,9 +142,9 @@ static size_t foresee(SrHttpTransfer *transfer, const char *piece, size_t length
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
   SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
   size_t length = size * count;
-  if (!transfer->open) return length; /* it was held back until nobody wanted it */
-  if (!transfer->head_done && !transfer->request->extras.digest) return foresee(transfer, bytes, length);
-  if (!transfer->head_done) sr_http_transfer_finish_head(transfer);
+  if (!sr_http_is_open(transfer)) return length; /* libcurl had held it back, and now nobody wants it */
+  if (!sr_http_has_head(transfer) && !transfer->request->extras.digest) return foresee(transfer, bytes, length);
+  if (!sr_http_has_head(transfer)) sr_http_transfer_finish_head(transfer);
   if (!transfer->paused && is_sated(transfer)) {
     transfer->paused = true;
     return CURL_WRITEFUNC_PAUSE;
@@ -156,16 +166,16 @@ static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
 }
 
 /*
-** libcurl would send any request again on a connection that turned out dead, and by HTTP/1.1 if the server asks for
-** that, even in the midst of a response.
+** Called each time the request is about to be sent. libcurl would send any request again if the connection turned out
+** dead, and by HTTP/1.1 if the server asks for that, even in the midst of a response. Here is decided whether it may.
 */
 static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
   SrHttpEasy *easy = (SrHttpEasy *)ctx;
   SrHttpTransfer *transfer = easy->transfer;
   (void)peer, (void)own, (void)peer_port, (void)own_port;
-  if (transfer->head_done || !sr_http_transfer_may_leave(transfer, easy)) return CURL_PREREQFUNC_ABORT;
+  if (sr_http_has_head(transfer) || !sr_http_may_leave(transfer, easy)) return CURL_PREREQFUNC_ABORT;
   transfer->sends++;
-  transfer->connected = true;
+  transfer->phase = SR_HTTP_SENDING;
   sr_http_transfer_touch(transfer);
   if (transfer->request->limits.read == HUGE_VAL || sr_http_transfer_try_arm(transfer)) return CURL_PREREQFUNC_OK;
   refuse(transfer, "ENOMEM", "not enough memory");
@@ -192,14 +202,14 @@ const SrHttpHooks sr_http_hooks = {
 
 /* --- reports of the multi handle ------------------------------------------- */
 
-/* NULL: libcurl has handles of its own, too. */
+/* NULL where the handle is one that libcurl has made for itself. */
 static SrHttpEasy *easy_of(CURL *handle) {
   SrHttpEasy *easy = NULL;
   curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
   return easy;
 }
 
-/* Each end may bring others about: so from the first one again. */
+/* All transfers that libcurl knows fail. Each end may end others, so the search begins again after it. */
 static void on_failure(void *owner) {
   SrHttpTransfer *transfer = ((SrHttpPool *)owner)->transfers;
   while (transfer != NULL) {
@@ -215,7 +225,7 @@ static void on_failure(void *owner) {
 static SrHttpOutlet *on_listening(CURL *handle, bool listens) {
   SrHttpEasy *easy = easy_of(handle);
   SrHttpTransfer *transfer = easy != NULL ? easy->transfer : NULL;
-  if (transfer != NULL && transfer->open) sr_http_transfer_listens(transfer, listens);
+  if (transfer != NULL && sr_http_is_open(transfer)) sr_http_transfer_listens(transfer, listens);
   return easy != NULL ? &easy->outlet : NULL;
 }
 

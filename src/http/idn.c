@@ -11,7 +11,7 @@
 
 #include <idn2.h>
 
-/* Names that IDNA2008 does not have, of symbols above all, are as IDNA2003 had them: browsers know those, too. */
+/* A name that IDNA2008 does not allow, with symbols above all, is taken as IDNA2003 had it, as browsers do. */
 static int convert(const char *host, char **ascii) {
   int result = idn2_to_ascii_8z(host, ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
   if (result == IDN2_OK || result == IDN2_MALLOC) return result;

@@ -3,8 +3,8 @@
 ** Asking the system's resolver, see lookup.h.
 **
 ** A lookup can take long and cannot be stopped, and a thread of libuv's pool that is busy with one would
-** hold up the end of the run. So it has a thread that nobody joins. Two own the lookup, the loop and the
-** thread; the last to let go frees it.
+** hold up the end of the run. So it has a thread of its own, which nobody joins. The loop and the thread own the
+** lookup together; the last to let go frees it.
 */
 #include "http/lookup.h"
 
@@ -26,7 +26,7 @@ struct SrHttpLookup {
   char name[];
 };
 
-/* The mutex is held; it is not afterwards. */
+/* Called with the mutex held, which is unlocked here. */
 static void let_go(SrHttpLookup *lookup) {
   int owners = --lookup->owners;
   uv_mutex_unlock(&lookup->mutex);

@@ -2,9 +2,9 @@
 /*
 ** One libcurl multi handle on the loop of one run.
 **
-** Only this file pair and easy.c know libcurl's multi interface. Everything
-** here is called from Lua, from timers or from libuv callbacks, never from inside
-** a callback of libcurl.
+** Only this file pair knows libcurl's multi interface. Whatever is declared here is called
+** from Lua, from timers or from callbacks of libuv, never from inside a callback of libcurl;
+** what libcurl itself calls are the reports.
 */
 #ifndef SR_HTTP_MULTI_H
 #define SR_HTTP_MULTI_H
@@ -12,19 +12,9 @@
 #include <stdbool.h>
 #include <curl/curl.h>
 
-#include "saros.h"
+#include "http/socket.h"
 
 typedef struct SrHttpMulti SrHttpMulti;
-typedef struct SrHttpSocket SrHttpSocket;
-
-/* Where an easy handle gets its sockets from. */
-typedef struct SrHttpOutlet {
-  SrHttpMulti *multi;
-  SrHttpSocket *socket; /* that its request waited for last; NULL before, and when that is closed */
-  int refusal;          /* the status (libuv's) with which the system refused the latest one; 0 if it did not */
-  bool single;          /* it has waited for one that had carried a response of HTTP/1.x */
-} SrHttpOutlet;
-
 /* What a multi handle has to say about its transfers. */
 typedef struct SrHttpReports {
   /* libcurl ran out of memory and does not say for whom: none of the transfers can be relied upon. */
@@ -44,8 +34,8 @@ typedef struct SrHttpReports {
 ** A multi handle on `loop` that keeps at most `idle_limit` connections, each for as many requests at a
 ** time as its server takes, or for one only. NULL: no memory.
 */
-SrHttpMulti *sr_http_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, bool multiplexes,
-                               const SrHttpReports *reports, void *owner);
+SrHttpMulti *sr_http_multi_new(uv_loop_t *loop, long idle_limit, bool multiplexes, const SrHttpReports *reports,
+                               void *owner);
 
 /* Closes all connections and frees it. No easy handle may be in it any more. */
 void sr_http_multi_close(SrHttpMulti *multi);

@@ -33,7 +33,7 @@ SrHttpMulti *sr_http_pool_multi(SrHttpPool *pool, bool unshared) {
   if (*multi != NULL) return *multi;
   long idle_limit = pool->slots.limit < INT_MAX ? (long)pool->slots.limit : 1000L;
   uv_loop_t *loop = sr_http_saros->loop(pool->runtime);
-  *multi = sr_http_multi_new(sr_http_saros, loop, idle_limit, !unshared, pool->reports, pool);
+  *multi = sr_http_multi_new(loop, idle_limit, !unshared, pool->reports, pool);
   return *multi;
 }
 

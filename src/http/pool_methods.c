@@ -2,9 +2,9 @@
 /*
 ** Pools as Lua sees them.
 **
-** Order of taking apart, at the end of a run, on close and by the collector alike:
-** transfers (they hold easy handles and slots), then the multi handles with their sockets,
-** then idle easy handles. None of it touches Lua, so the runtime may do it at any moment.
+** A pool is taken apart in one order, at the end of a run, on close and by the collector: first the transfers, which
+** hold easy handles and slots, then the multi handles with their sockets, then the idle easy handles. None of that
+** touches Lua, so the runtime may do it at any moment.
 */
 #include "http/pool_methods.h"
 
@@ -41,7 +41,7 @@ static SrHttpPool *check_pool(lua_State *L) {
   return luaL_checkudata(L, 1, SR_HTTP_POOL_TYPE);
 }
 
-/* No integer (nil, math.huge) is no limit. */
+/* What is no integer (nil, math.huge) stands for no limit. */
 static unsigned field_limit(lua_State *L, const char *name) {
   int is_integer;
   lua_getfield(L, 1, name);

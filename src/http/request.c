@@ -10,8 +10,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define REQUEST_TYPE "saros.http.request"
-
 /* The string of a field, anchored by the table; NULL if it is absent. */
 static const char *field_string(lua_State *L, int table, const char *name, size_t *length) {
   const char *value = lua_getfield(L, table, name) == LUA_TSTRING ? lua_tolstring(L, -1, length) : NULL;
@@ -45,7 +43,7 @@ static void read_list(lua_State *L, int table, const char *name, struct curl_sli
   lua_pop(L, 1);
 }
 
-/* What libcurl cannot take apart it is given as text, and says why. */
+/* NULL for a URL that libcurl cannot take apart: it is given the text then, and says what is wrong. */
 static CURLU *parse_url(const char *url) {
   CURLU *parsed = curl_url();
   if (parsed == NULL || curl_url_set(parsed, CURLUPART_URL, url, CURLU_PATH_AS_IS) == CURLUE_OK) return parsed;
@@ -74,21 +72,42 @@ static void read_extras(lua_State *L, int table, SrHttpExtras *extras) {
 }
 
 /*
-** libcurl 7.88 loses data of streams on one HTTP/2 connection: what another one has received when an
-** upload of unknown length ends, and a response that comes with a reset, as one does before the end of its
-** request. It also takes a busy connection of HTTP/1.1 for one that carries many, if the host has such, too.
+** Where streams share a connection of HTTP/2, libcurl 7.88 loses what the others have received when an upload of
+** unknown length ends. It also loses a response that comes with a reset, as a response does that comes before the end
+** of its request. And it takes a busy connection of HTTP/1.1 for one that carries many requests, if the host has
+** such, too.
 */
 static bool is_unshared(const SrHttpRequest *request) {
-  return request->https && (request->extras.http1 || request->streamed || request->body_length > SR_HTTP_SENT_AT_ONCE);
+  return request->https && (request->extras.http1 || request->leaves_slowly);
 }
 
 /*
-** Again once, where a connection that had served turns out dead. Of streams that a server refuses because it is going
-** away there can be many, and the next connection may end as soon; libcurl tries five times, too.
+** How often the request may be sent. A request that may be repeated is sent once more if its connection had served
+** others and turns out dead. A server that goes away refuses streams of HTTP/2, and the next connection may end as
+** soon, so there it is five times more, as with libcurl.
 */
 static unsigned may_go_out(lua_State *L, const SrHttpRequest *request) {
   if (!field_true(L, 1, "repeatable")) return 1;
   return request->https && !request->unshared ? 6 : 2;
+}
+
+static void read_body(lua_State *L, SrHttpRequest *request) {
+  double length = field_number(L, 1, "body_length");
+  request->body = field_string(L, 1, "body", &request->body_length);
+  request->streamed = field_true(L, 1, "source");
+  request->stream_length = length < 9e18 ? (curl_off_t)length : -1;
+  request->leaves_slowly = request->streamed || request->body_length > SR_HTTP_SENT_AT_ONCE;
+}
+
+static void read_limits(lua_State *L, SrHttpRequest *request) {
+  double max_body = field_number(L, 1, "max_body");
+  request->max_body = max_body < 9e18 ? (curl_off_t)max_body : INT64_MAX;
+  request->limits = (SrHttpLimits){
+      .total = field_number(L, 1, "total"),
+      .connect = field_number(L, 1, "connect"),
+      .read = field_number(L, 1, "read"),
+      .pool = field_number(L, 1, "pool"),
+  };
 }
 
 /* prepare(request): reads the table and puts the result at its index 1. [-1, +0, m] */
@@ -97,26 +116,17 @@ static int l_prepare(lua_State *L) {
   lua_settop(L, 1);
   SrHttpRequest *request = lua_newuserdatauv(L, sizeof *request, 0);
   *request = (SrHttpRequest){0};
-  luaL_setmetatable(L, REQUEST_TYPE);
-  double max_body = field_number(L, 1, "max_body"), length = field_number(L, 1, "body_length");
+  luaL_setmetatable(L, SR_HTTP_REQUEST_TYPE);
   request->caller = field_string(L, 1, "caller", NULL);
   request->key = field_string(L, 1, "key", NULL);
   request->url = field_string(L, 1, "wire_url", NULL);
   request->parsed = parse_url(request->url);
+  request->https = field_true(L, 1, "https");
   request->method = field_string(L, 1, "method", NULL);
-  request->body = field_string(L, 1, "body", &request->body_length);
   request->proxy = field_string(L, 1, "proxy", NULL);
   request->no_proxy = field_string(L, 1, "no_proxy", NULL);
-  request->limits = (SrHttpLimits){
-      .total = field_number(L, 1, "total"),
-      .connect = field_number(L, 1, "connect"),
-      .read = field_number(L, 1, "read"),
-      .pool = field_number(L, 1, "pool"),
-  };
-  request->max_body = max_body < 9e18 ? (curl_off_t)max_body : INT64_MAX;
-  request->streamed = field_true(L, 1, "source");
-  request->stream_length = length < 9e18 ? (curl_off_t)length : -1;
-  request->https = field_true(L, 1, "https");
+  read_body(L, request);
+  read_limits(L, request);
   read_list(L, 1, "headers", &request->headers);
   if (lua_getfield(L, 1, "extras") == LUA_TTABLE) read_extras(L, 3, &request->extras);
   request->unshared = is_unshared(request);
@@ -126,16 +136,8 @@ static int l_prepare(lua_State *L) {
   return 0;
 }
 
-const SrHttpRequest *sr_http_request_check(lua_State *L, int index) {
-  luaL_checktype(L, index, LUA_TTABLE);
-  lua_rawgeti(L, index, 1);
-  const SrHttpRequest *request = luaL_checkudata(L, -1, REQUEST_TYPE);
-  lua_pop(L, 1);
-  return request;
-}
-
 static int l_gc(lua_State *L) {
-  SrHttpRequest *request = luaL_checkudata(L, 1, REQUEST_TYPE);
+  SrHttpRequest *request = luaL_checkudata(L, 1, SR_HTTP_REQUEST_TYPE);
   curl_url_cleanup(request->parsed);
   request->parsed = NULL;
   curl_slist_free_all(request->headers);
@@ -149,7 +151,7 @@ static int l_gc(lua_State *L) {
 void sr_http_open_request(lua_State *L) {
   static const luaL_Reg functions[] = {{"prepare", l_prepare}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  luaL_newmetatable(L, REQUEST_TYPE);
+  luaL_newmetatable(L, SR_HTTP_REQUEST_TYPE);
   lua_pushcfunction(L, l_gc);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);

@@ -12,6 +12,8 @@
 #include <curl/curl.h>
 #include <lua.h>
 
+#define SR_HTTP_REQUEST_TYPE "saros.http.request"
+
 /* Seconds from the beginning of what they limit; HUGE_VAL for no limit. */
 typedef struct SrHttpLimits {
   double total, connect, read, pool;
@@ -61,13 +63,11 @@ typedef struct SrHttpRequest {
   curl_off_t max_body;
   unsigned sends; /* how often it may go out */
   bool https;
-  bool streamed; /* the body comes from an upload */
-  bool unshared; /* wants a connection that nobody else uses at the same time */
+  bool streamed;      /* the body comes from an upload */
+  bool leaves_slowly; /* its response may come before all of it has left */
+  bool unshared;      /* wants a connection that nobody else uses at the same time */
   SrHttpExtras extras;
 } SrHttpRequest;
-
-/* The prepared request of the table at `index`, or an argument error. [-0, +0, v] */
-const SrHttpRequest *sr_http_request_check(lua_State *L, int index);
 
 /* Registers the metatable and adds prepare() to the table on top. [-0, +0, m] */
 void sr_http_open_request(lua_State *L);

@@ -9,9 +9,6 @@
 #include <stdbool.h>
 #include "http/state.h"
 
-/* Whether the response may come before all of the request has left. */
-bool sr_http_response_may_be_early(const SrHttpTransfer *transfer);
-
 /* Whether all of it has come, as far as it told how much that is. */
 bool sr_http_response_is_whole(const SrHttpTransfer *transfer);
 

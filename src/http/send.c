@@ -33,7 +33,7 @@ static SrHttpTransfer *new_transfer(lua_State *L, SrHttpPool *pool, const SrHttp
   transfer->pool = pool;
   transfer->request = request;
   transfer->head.length = -1;
-  transfer->digest = request->extras.digest;
+  transfer->awaits_challenge = request->extras.digest;
   luaL_setmetatable(L, SR_HTTP_TRANSFER_TYPE);
   lua_pushvalue(L, POOL);
   lua_setiuservalue(L, -2, 1);
@@ -47,13 +47,13 @@ static SrHttpTransfer *new_transfer(lua_State *L, SrHttpPool *pool, const SrHttp
 /* The collector ends what nobody has closed. */
 static int l_gc(lua_State *L) {
   SrHttpTransfer *transfer = luaL_checkudata(L, 1, SR_HTTP_TRANSFER_TYPE);
-  if (transfer->open && transfer->resource.name != NULL)
+  if (sr_http_is_open(transfer) && transfer->resource.name != NULL)
     sr_http_saros->collected(L, &transfer->resource, "http response");
   sr_http_transfer_end(transfer);
-  sr_wire_decoder_free(transfer->decoder);
+  if (transfer->decoder != NULL) sr_wire_decoder_free(transfer->decoder);
   sr_buffer_free(&transfer->lines);
   sr_buffer_free(&transfer->body);
-  sr_http_failure_free(&transfer->failure);
+  if (transfer->failure.name != NULL) sr_http_failure_free(&transfer->failure);
   transfer->decoder = NULL;
   return 0;
 }
@@ -69,9 +69,9 @@ static void set_clock(SrHttpTransfer *transfer, double started) {
   transfer->last_byte = now;
 }
 
-/* The body, if all of it is here and nothing has to be decoded: then it is handed out with the head. Else nil. */
+/* Pushes the body if all of it is here and nothing has to be decoded, else nil. */
 static void push_arrived(lua_State *L, SrHttpTransfer *transfer) {
-  if (transfer->open || transfer->coded || transfer->failure.name != NULL) {
+  if (sr_http_is_open(transfer) || sr_http_is_coded(transfer) || transfer->failure.name != NULL) {
     lua_pushnil(L);
     return;
   }
@@ -79,9 +79,9 @@ static void push_arrived(lua_State *L, SrHttpTransfer *transfer) {
   sr_buffer_free(&transfer->body);
 }
 
-/* nil and the failure, or what send says of the transfer; head and body are handed out once. */
+/* Pushes what l_send returns. Head and body are handed out once, so the transfer keeps nothing of them. */
 static int push_outcome(lua_State *L, SrHttpTransfer *transfer) {
-  if (!transfer->head_done) return sr_http_failure_push(L, &transfer->failure);
+  if (!sr_http_has_head(transfer)) return sr_http_failure_push(L, &transfer->failure);
   lua_settop(L, TRANSFER);
   lua_pushinteger(L, transfer->head.status);
   lua_pushlstring(L, sr_buffer_front(&transfer->lines), sr_buffer_length(&transfer->lines));
@@ -89,7 +89,7 @@ static int push_outcome(lua_State *L, SrHttpTransfer *transfer) {
   lua_pushboolean(L, transfer->head.cookies);
   sr_buffer_free(&transfer->lines);
   push_arrived(L, transfer);
-  if (transfer->open) {
+  if (sr_http_is_open(transfer)) {
     transfer->resource.name = "http response";
     sr_http_saros->resource_open(L, &transfer->resource);
   }
@@ -107,7 +107,7 @@ static int k_head(lua_State *L, int status, lua_KContext ctx) {
   return push_outcome(L, (SrHttpTransfer *)ctx);
 }
 
-/* The slot is held: the request leaves. */
+/* The slot is held: gives the request to libcurl. */
 static int launch(lua_State *L, SrHttpTransfer *transfer) {
   SrHttpPool *pool = transfer->pool;
   SrHttpMulti *multi = sr_http_pool_multi(pool, transfer->request->unshared);
@@ -130,7 +130,8 @@ static int launch(lua_State *L, SrHttpTransfer *transfer) {
   }
   sr_http_deadline_begin(transfer);
   sr_http_transfer_launch(transfer, easy);
-  if (transfer->head_done || !transfer->open) return sr_http_saros->ready(L, push_outcome(L, transfer));
+  if (sr_http_has_head(transfer) || !sr_http_is_open(transfer))
+    return sr_http_saros->ready(L, push_outcome(L, transfer));
   return park(L, transfer, SR_HTTP_AWAITS_HEAD, &head_kind, k_head);
 }
 
@@ -138,7 +139,7 @@ static int k_slot(lua_State *L, int status, lua_KContext ctx) {
   SrHttpTransfer *transfer = (SrHttpTransfer *)ctx;
   (void)status;
   if (sr_http_saros->aborted(L)) return sr_http_saros->raise(L);
-  if (!transfer->open) return push_outcome(L, transfer);
+  if (!sr_http_is_open(transfer)) return push_outcome(L, transfer);
   if (sr_http_saros->cancelled(L)) {
     sr_http_transfer_end(transfer);
     return sr_http_saros->raise(L);
@@ -146,16 +147,25 @@ static int k_slot(lua_State *L, int status, lua_KContext ctx) {
   return launch(L, transfer);
 }
 
+/* The prepared request, which stands in its table. [-0, +0, v] */
+static const SrHttpRequest *check_request(lua_State *L) {
+  luaL_checktype(L, REQUEST, LUA_TTABLE);
+  lua_rawgeti(L, REQUEST, 1);
+  const SrHttpRequest *request = luaL_checkudata(L, -1, SR_HTTP_REQUEST_TYPE);
+  lua_pop(L, 1);
+  return request;
+}
+
 /*
-** send(pool, request [, upload [, started]]): sends a prepared request, up to the head of its response. A later hop says
-** when the first one began. Returns the transfer, the status, the head, the seconds until it came, whether it sets
+** send(pool, request [, upload [, started]]): sends a prepared request, up to the head of its response. A later hop
+** says when the first one began. Returns the transfer, the status, the head, the seconds until it came, whether it sets
 ** cookies, and the body, or nil where that is still to be read from the transfer; or nil and the failure (see
 ** sr_http_failure_push). Arguments come checked from the Lua side: the place of a mistake is the caller of fetch.
-** [-4, +6|7, v]
+** [-4, +6|2, v]
 */
 static int l_send(lua_State *L) {
   SrHttpPool *pool = luaL_checkudata(L, POOL, SR_HTTP_POOL_TYPE);
-  const SrHttpRequest *request = sr_http_request_check(L, REQUEST);
+  const SrHttpRequest *request = check_request(L);
   SrHttpUpload *upload = lua_isnoneornil(L, UPLOAD) ? NULL : luaL_checkudata(L, UPLOAD, SR_HTTP_UPLOAD_TYPE);
   double started = luaL_optnumber(L, TRANSFER, -1);
   lua_settop(L, UPLOAD);
@@ -176,7 +186,7 @@ static int l_send(lua_State *L) {
   if (state == SR_HTTP_SLOT_HELD) return launch(L, transfer);
   if (state == SR_HTTP_SLOT_NONE) sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
   sr_http_transfer_arm(transfer);
-  if (!transfer->open) return push_outcome(L, transfer);
+  if (!sr_http_is_open(transfer)) return push_outcome(L, transfer);
   return park(L, transfer, SR_HTTP_AWAITS_SLOT, &slot_kind, k_slot);
 }
 

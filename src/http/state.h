@@ -72,6 +72,18 @@ typedef enum SrHttpAwaited {
   SR_HTTP_AWAITS_END      /* all of them */
 } SrHttpAwaited;
 
+/* How far a transfer has come. */
+typedef enum SrHttpPhase {
+  SR_HTTP_NEW,        /* not begun */
+  SR_HTTP_QUEUED,     /* waits for its slot, or has it and its task has still to hear of that */
+  SR_HTTP_CONNECTING, /* an easy handle carries it, which is not connected */
+  SR_HTTP_LOOKING_UP, /* its name was not found: the system is asked once more */
+  SR_HTTP_SENDING,    /* connected: the request leaves, and the head is awaited */
+  SR_HTTP_RECEIVING,  /* the head of the final response is there, and the body comes */
+  SR_HTTP_FAILED,     /* ended without a head */
+  SR_HTTP_ENDED       /* ended with a head, if not with all of the body */
+} SrHttpPhase;
+
 /*
 ** A transfer: one request and its response, from the pool's line to the last byte.
 **
@@ -90,18 +102,15 @@ struct SrHttpTransfer {
   SrHttpEasy *easy;             /* while under way, else NULL */
   SrHttpLookup *lookup;         /* of a name that was not found, else NULL */
   SrHttpUpload *upload;         /* gives the body while it is wanted, else NULL; anchored by the userdata */
-  SrHttpTransfer *prev, *next;  /* in the pool's list, while `open` */
+  SrHttpTransfer *prev, *next;  /* in the pool's list, while it is open */
+  SrHttpPhase phase;
   SrHttpAwaited awaited;
-  bool open;                            /* waits or runs: sr_http_transfer_end has work to do */
-  bool connected;                       /* and the request is leaving */
-  bool digest;                          /* a 401 is answered by libcurl, once */
-  bool head_done;                       /* the head of the final response is there */
-  bool coded;                           /* the body has to be decoded, by who reads it */
-  bool decode_failed;                   /* decoding it has failed */
-  bool early;                           /* answered, or abandoned, before the request's end: the timer stops that */
+  bool awaits_challenge;                /* a 401 is answered by libcurl, once */
+  bool ends_early;                      /* the timer fires at once, to stop what libcurl would go on sending */
   bool not_reading;                     /* libcurl does not read: it has paused, or the response has ended */
   bool paused;                          /* libcurl reads no more, or holds back: the buffer is full */
   bool unbounded;                       /* the reader wants all: no pausing */
+  bool decode_failed;                   /* decoding the body has failed, or it is of no more use */
   unsigned sends;                       /* how often the request went out */
   unsigned handed;                      /* counts what was taken from `body`, or dropped */
   curl_off_t received;                  /* bytes of the body so far, as they came */
@@ -121,8 +130,28 @@ struct SrHttpTransfer {
 };
 
 /* Whether the request may go out (again). What HTTP/1.x has carried can be no stream that the server refuses. */
-static inline bool sr_http_transfer_may_leave(const SrHttpTransfer *transfer, const SrHttpEasy *easy) {
+static inline bool sr_http_may_leave(const SrHttpTransfer *transfer, const SrHttpEasy *easy) {
   return transfer->sends < (easy->outlet.single && transfer->request->sends > 2 ? 2 : transfer->request->sends);
+}
+
+/* Whether it waits or runs: sr_http_transfer_end has work to do. */
+static inline bool sr_http_is_open(const SrHttpTransfer *transfer) {
+  return transfer->phase > SR_HTTP_NEW && transfer->phase < SR_HTTP_FAILED;
+}
+
+/* Whether the head of the final response has come. */
+static inline bool sr_http_has_head(const SrHttpTransfer *transfer) {
+  return transfer->phase == SR_HTTP_RECEIVING || transfer->phase == SR_HTTP_ENDED;
+}
+
+/* Whether the body has to be decoded, by who reads it. */
+static inline bool sr_http_is_coded(const SrHttpTransfer *transfer) {
+  return sr_wire_codings_any(&transfer->head.codings);
+}
+
+/* Whether the server waits for bytes of the upload that our side has not given yet. */
+static inline bool sr_http_awaits_upload(const SrHttpTransfer *transfer) {
+  return transfer->upload != NULL && transfer->upload->starved && !sr_http_has_head(transfer);
 }
 
 #endif

@@ -26,7 +26,3 @@ void sr_http_upload_stop(SrHttpUpload *upload) {
   sr_buffer_free(&upload->bytes);
   sr_http_saros->wake(&upload->wait);
 }
-
-bool sr_http_upload_is_awaited(const SrHttpTransfer *transfer) {
-  return transfer->upload != NULL && transfer->upload->starved && !transfer->head_done;
-}

@@ -18,7 +18,4 @@ size_t sr_http_upload_take(SrHttpUpload *upload, char *out, size_t size);
 /* The transfer wants no more bytes. */
 void sr_http_upload_stop(SrHttpUpload *upload);
 
-/* Whether the server waits for bytes of the transfer's upload that our side has not given yet. */
-bool sr_http_upload_is_awaited(const SrHttpTransfer *transfer);
-
 #endif

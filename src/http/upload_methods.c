@@ -8,7 +8,7 @@
 #include "http/transfer.h"
 #include "http/upload.h"
 
-/* The cancelled task is the only one that gives: without it the transfer fails by itself or was ended before. */
+/* Nothing is to be done: Lua code ends the transfer when the task that gives its body is cancelled. */
 static int abort_upload(saros_wait *wait) {
   (void)wait;
   return 1;

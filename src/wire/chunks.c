@@ -6,13 +6,13 @@
 
 #include <stdbool.h>
 
-/* A size has no more digits. */
+/* A size has no more digits than this. */
 enum { MAX_DIGITS = 16 };
 
-/* An extension or a trailer is no longer: of trailers libcurl takes no more than 4 KiB. */
+/* The longest line of an extension or a trailer: libcurl takes no trailers of more than 4 KiB. */
 enum { LINE_BOUND = 4000 };
 
-/* And so much is behind the last chunk in all. */
+/* The most that may stand behind the last chunk in all. */
 enum { TRAILERS_BOUND = 262144 };
 
 static int digit_of(char byte) {
@@ -52,7 +52,7 @@ static SrWireChunkPlace end_trailer(SrWireChunks *chunks) {
   return is_last ? SR_WIRE_CHUNK_END : SR_WIRE_CHUNK_TRAILER;
 }
 
-/* The place behind the next byte, which is none of the data. */
+/* Where one is behind the next byte, which is none of the data. */
 static SrWireChunkPlace step(SrWireChunks *chunks, char byte) {
   switch (chunks->place) {
   case SR_WIRE_CHUNK_SIZE: return step_size(chunks, byte);

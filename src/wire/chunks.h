@@ -38,7 +38,7 @@ typedef struct SrWirePiece {
   size_t left;
 } SrWirePiece;
 
-/* Takes bytes off the piece up to the next data, and these. Gives their number, 0 where the piece has none (any more). */
+/* Takes bytes off the piece up to the next data, and the data. Gives their number; 0: the piece is used up. */
 size_t sr_wire_chunks_take(SrWireChunks *chunks, SrWirePiece *piece, const char **data);
 
 #endif

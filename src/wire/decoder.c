@@ -13,7 +13,7 @@
 /* What one stage hands to the next at once. */
 enum { HANDOVER = 16384 };
 
-/* What stages may hand over in one run without anything coming of it. More is an attack on the processor. */
+/* How many bytes stages may hand over in one run that gives nothing. A body that needs more is an attack. */
 enum { IDLE_BOUND = 16777216 };
 
 typedef struct Stage {
@@ -76,7 +76,7 @@ void sr_wire_decoder_free(SrWireDecoder *decoder) {
   free(decoder);
 }
 
-/* One run of a stage on its input. Broken is broken for good. */
+/* One run of a stage on its input. A stage that is broken stays so. */
 static void run_stage(Stage *stage, SrBuffer *input, SrWireSpan *out) {
   SrWireSpan in = {(unsigned char *)sr_buffer_front(input), sr_buffer_length(input)};
   size_t length = in.left;

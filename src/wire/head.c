@@ -30,7 +30,7 @@ static const char *value_of(const char *name, size_t size, const char *line, siz
 
 #define VALUE_OF(name, line, length) value_of(name, sizeof(name) - 1, line, length)
 
-/* Where a body ends is said once, or else a proxy may have believed the other one. */
+/* Of two lengths a proxy before us may have believed the other one, so they have to be equal. False: they are not. */
 static bool add_length(SrWireHead *head, const char *value, size_t size) {
   int64_t length = 0;
   size_t i = 0;
@@ -47,7 +47,7 @@ static bool add_length(SrWireHead *head, const char *value, size_t size) {
   return true;
 }
 
-/* Whether "chunked" is in the list: then libcurl gives chunks, and not for a name that only contains it. */
+/* Whether "chunked" is one of the names in the list. A name that only contains it is another one, for libcurl too. */
 static bool names_chunks(const char *value, size_t size) {
   static const char word[] = "chunked";
   for (size_t start = 0, stop; start < size; start = stop + 1) {
@@ -60,15 +60,15 @@ static bool names_chunks(const char *value, size_t size) {
   return false;
 }
 
-/* A return that ends no line ends one for some readers. */
+/* Whether there is a return that does not end the line. Some readers take it for the end of one. */
 static bool has_bare_return(const char *line, size_t length) {
   const char *found = memchr(line, '\r', length);
   return found != NULL && (found + 2 != line + length || found[1] != '\n');
 }
 
 /*
-** Whether the line adds to what says where the body ends in a way that libcurl does not see: with blanks before its
-** colon, or as the second line of its value.
+** Whether the line says where the body ends in a way that libcurl does not see: with blanks before its colon, or as a
+** folded line behind such a header.
 */
 static bool hides_size(const SrWireHead *head, const char *line, size_t length) {
   const char *rest = NULL;
@@ -105,7 +105,7 @@ const SrWireFault *sr_wire_head_trail(SrWireHead *head, size_t length) {
   return head->trailed > HEAD_BOUND ? &too_large : NULL;
 }
 
-/* Of a switch of protocols, which has no end, nothing more would come that libcurl or we could read. */
+/* A switch of protocols is refused: what comes behind it is no HTTP, and has no end. */
 static const SrWireFault *end(SrWireHead *head) {
   static const SrWireFault status = {"EPROTO", "the response has no valid status line"};
   static const SrWireFault switches = {"EPROTO",

@@ -5,6 +5,7 @@
 -- Invariant: credentials belong to an origin (scheme, host, port). They are part of a request only
 -- while it goes to the origin they were given for, and once dropped they do not come back.
 
+local connection = require "saros.http.connection"
 local cookies = require "saros.http.cookies"
 local core = require "saros.http.core"
 local headers = require "saros.http.headers"
@@ -32,7 +33,8 @@ local request = {}
 ---@field repeatable boolean may be sent again on a new connection
 ---@field resend? boolean    the same of a streamed one, which core knows nothing about
 ---@field extras? table     options of the connection
----@field proxy? string
+---@field proxied_by? string|false the option `proxy`, for every hop
+---@field proxy? string      of this one
 ---@field no_proxy? string
 ---@field total? number     seconds, as are connect, read and pool
 ---@field max_body? number
@@ -82,10 +84,11 @@ local function check_url(caller, text, base)
   return parsed
 end
 
-local function choose_method(caller, verb, given, otherwise, has_body)
-  local method = given and given.method
-  if method and verb then misuse.argument(caller, 2, "option 'method': the name of the function says it") end
-  method = verb or method or otherwise or (has_body and "POST" or "GET")
+local function choose_method(caller, verb, given, merged, has_body)
+  if verb and given and given.method then
+    misuse.argument(caller, 2, "option 'method': the name of the function says it")
+  end
+  local method = verb or merged or (has_body and "POST" or "GET")
   if upper[method:lower()] then method = method:upper() end
   if method == "HEAD" and has_body then misuse.argument(caller, 2, "a HEAD request has no body") end
   return method
@@ -104,7 +107,7 @@ local function chosen_body(caller, given)
   return found
 end
 
--- Sets the body or source, from at most one of the options, and the type it says it has.
+-- Sets the body or its source from the option that names one, and the Content-Type that goes with it.
 local function set_body(prepared, given)
   local found = chosen_body(prepared.caller, given)
   if found == "body" and type(given.body) == "string" then
@@ -129,8 +132,8 @@ local function set_body(prepared, given)
   end
 end
 
--- The table with the options that say what the body is: the request's own, or those of its session where
--- the request has none, and no method of which nobody expects one.
+-- The table with the options that say what the body is: the request's own, or else those of its session; these
+-- only if the method is one that has a body.
 local function options_of_body(caller, verb, given, defaults)
   if given and chosen_body(caller, given) then return given end
   local method = verb or given and given.method
@@ -149,9 +152,7 @@ local function set_auth(map, auth, target)
 end
 
 local function choose_proxy(prepared)
-  local given = prepared.options
-  local proxy = given and given.proxy
-  if proxy == nil then proxy = prepared.session.defaults.proxy end
+  local proxy = prepared.proxied_by
   prepared.proxy, prepared.no_proxy = proxy and url.proxy(proxy) or nil, nil
   if proxy ~= nil or prepared.extras and prepared.extras.unix_socket then return end
   local environment = prepared.session.environment
@@ -159,12 +160,12 @@ local function choose_proxy(prepared)
   prepared.no_proxy = prepared.proxy and environment.none
 end
 
--- A part of an encoded body could not be decoded, so for one of a range none is asked for.
+-- A part of an encoded body cannot be decoded, so a request for a range asks for a body that is not encoded.
 local accept_any = core.encodings and "Accept-Encoding: " .. core.encodings
 local accept_none = "Accept-Encoding: identity"
 local user_agent = "User-Agent: " .. core.user_agent
 
--- The header lines: those of the map, and what goes without saying.
+-- The header lines: those of the map, and those that every request has.
 local function set_lines(prepared)
   local map, lines = prepared.map, headers.lines(prepared.map)
   local cookie = not map.cookie and cookies.header(prepared.session.cookies, prepared.url, prepared.cookies)
@@ -183,7 +184,7 @@ end
 local function complete(prepared, digest)
   local target = prepared.url
   prepared.wire_url, prepared.https, prepared.key = target.wire, target.scheme == "https", target.origin
-  prepared.extras = options.extras(prepared.options, prepared.session.extras, digest)
+  prepared.extras = connection.extras(prepared.options, prepared.session.extras, digest)
   prepared.credentials = digest
   prepared.repeatable = idempotent[prepared.method] and not prepared.source or false
   prepared.resend = prepared.source and prepared.source.repeatable and idempotent[prepared.method]
@@ -193,14 +194,7 @@ local function complete(prepared, digest)
   return prepared
 end
 
-local function first_of(name, given, defaults, otherwise)
-  local value = given and given[name]
-  if value == nil then value = defaults[name] end
-  if value == nil then return otherwise end
-  return value
-end
-
--- A request with an Authorization header of its own, or that wants none, needs no default.
+-- Whether the request names an Authorization header, be it to remove one: then the session's does not hold.
 local function names_authorization(given)
   for name in pairs(given and given.headers or {}) do
     if name:lower() == "authorization" then return true end
@@ -208,41 +202,56 @@ local function names_authorization(given)
   return false
 end
 
-local function prepare(session, caller, verb, text, given)
-  local defaults = session.defaults
-  options.check_fetch(caller, given)
-  local target = check_url(caller, text, defaults.base_url)
-  local query = first_of("query", given, defaults, nil)
-  if query then target = url.add_query(target, query) end
-  local prepared = { caller = caller, session = session, options = given, url = target, map = {} }
+-- The headers by lower-case name: those of the session, and the request's over them.
+local function merged_headers(session, caller, given)
+  local map = {}
   if next(session.headers) ~= nil then
-    headers.merge(caller, prepared.map, session.headers, false, headers.refuse_of_session)
+    headers.merge(caller, map, session.headers, false, headers.refuse_of_session)
   end
   if given and given.headers then
-    headers.merge(caller, prepared.map, given.headers, given.body ~= nil and type(given.body) ~= "string")
+    headers.merge(caller, map, given.headers, given.body ~= nil and type(given.body) ~= "string")
   end
-  set_body(prepared, options_of_body(caller, verb, given, defaults))
-  prepared.method = choose_method(caller, verb, given, defaults.method, (prepared.body or prepared.source) ~= nil)
-  if not prepared.body and not prepared.source and with_body[prepared.method] then prepared.body = "" end
+  return map
+end
 
-  prepared.cookies = given and given.cookies
-  prepared.total = 30
-  options.merge_timeout(prepared, defaults.timeout)
-  if given then options.merge_timeout(prepared, given.timeout) end
-  prepared.redirect = first_of("redirect", given, defaults, "follow")
-  prepared.retries = retry.policy(first_of("retries", given, defaults, nil))
-  prepared.max_redirects = first_of("max_redirects", given, defaults, 20)
-  prepared.on_progress = first_of("on_progress", given, defaults, nil)
-  prepared.max_body = first_of("max_body_size", given, defaults, nil)
+-- What the options say of limits, redirects and the like.
+local function set_rules(prepared, merged)
+  for phase, seconds in next, merged.timeout do
+    prepared[phase] = seconds
+  end
+  prepared.redirect, prepared.max_redirects = merged.redirect, merged.max_redirects
+  prepared.retries = retry.policy(merged.retries)
+  prepared.max_body, prepared.on_progress = merged.max_body_size, merged.on_progress
   if prepared.on_progress and prepared.body and prepared.body ~= "" then
     prepared.source, prepared.body_length, prepared.body = upload.text(prepared.body), #prepared.body, nil
   end
-  local auth = given and given.auth
-  if auth == nil and not target.user and not names_authorization(given) then auth = defaults.auth end
-  return complete(prepared, set_auth(prepared.map, auth, target))
 end
 
--- What is asked for without options is asked for again: such requests are remembered.
+local function choose_auth(prepared)
+  local given = prepared.options
+  local auth = given and given.auth
+  if auth ~= nil or prepared.url.user or names_authorization(given) then return auth end
+  return prepared.session.defaults.auth
+end
+
+local function prepare(session, caller, verb, text, given)
+  options.check_fetch(caller, given)
+  local merged = options.merge(session.merged, given)
+  local target = check_url(caller, text, merged.base_url)
+  if merged.query then target = url.add_query(target, merged.query) end
+  local map = merged_headers(session, caller, given)
+  local prepared = { caller = caller, session = session, options = given, url = target, map = map }
+  set_body(prepared, options_of_body(caller, verb, given, session.defaults))
+  local has_body = (prepared.body or prepared.source) ~= nil
+  prepared.method = choose_method(caller, verb, given, merged.method, has_body)
+  if not has_body and with_body[prepared.method] then prepared.body = "" end
+  prepared.cookies = given and given.cookies
+  prepared.proxied_by = merged.proxy
+  set_rules(prepared, merged)
+  return complete(prepared, set_auth(map, choose_auth(prepared), target))
+end
+
+-- Requests without options are remembered, because programs send the same ones again and again.
 local REMEMBERED_MAX = 256
 local next = next
 

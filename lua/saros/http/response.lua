@@ -4,11 +4,11 @@
 -- Owns the transfer, and with it a slot of the pool until the body has arrived whole.
 
 local async = require "saros"
+local connection = require "saros.http.connection"
 local file = require "saros.http.file"
 local headers = require "saros.http.headers"
 local internal = require "saros.internal"
 local misuse = require "saros.misuse"
-local options = require "saros.http.options"
 local phrases = require "saros.http.status"
 
 local LINE_LIMIT = 1048576
@@ -19,7 +19,7 @@ local PIECE = 32768
 -- A body this small is read to its end, so that the connection can serve the next request.
 local WORTH_READING = 65536
 
--- And if that takes no longer, in seconds: a new connection is not worth more.
+-- It is read for so many seconds at most, because a new connection costs no more than that.
 local WORTH_WAITING = 0.2
 
 ---The end of a `<close>` variable closes it. What reads raises FetchError or TimeoutError where the body breaks off,
@@ -44,7 +44,7 @@ local WORTH_WAITING = 0.2
 ---@field package _reported? integer what on_progress was told last
 local Response = {}
 
--- What is rarely asked for is made when it is.
+-- Fields that are rarely asked for are made when they are.
 local lazy = {
   history = function()
     return {}
@@ -101,27 +101,35 @@ function response.new(prepared, transfer, status, head, elapsed, body, history, 
   return setmetatable(self, metatable)
 end
 
----Raises what saros.http.core reported: name, code, message, phase or proxy status, seconds.
+---@class saros.http.Failure what saros.http.core reports
+---@field name string       of the error: FetchError, TimeoutError or ClosedError
+---@field code string
+---@field message? string   a TimeoutError has one of its own
+---@field phase? string     of a TimeoutError, as is
+---@field seconds? number
+---@field status? integer   EPROXY: the proxy's
+---@field stale? boolean    a connection that had served turned out dead, and there was no response
+
+---Raises a failure.
 ---@param prepared saros.http.Request
 ---@param received? saros.Response
-function response.fail(prepared, received, name, code, message, detail, seconds)
-  local target = prepared.url
-  local fields = { name = name, code = code, url = target.text, host = target.host, port = target.port }
-  fields.response = received
-  if name == "TimeoutError" then
-    fields.phase, fields.seconds = detail, seconds
-    message = ("not done within %g s (%s timeout)"):format(seconds, detail)
-  elseif code == "EPROXY" then
-    fields.status = detail
+---@param failure saros.http.Failure
+function response.fail(prepared, received, failure)
+  local target, message = prepared.url, failure.message
+  if failure.name == "TimeoutError" then
+    message = ("not done within %g s (%s timeout)"):format(failure.seconds, failure.phase)
   end
   local socket = prepared.extras and prepared.extras.unix_socket
   if socket then message = ("%s (through '%s')"):format(message, socket) end
-  if prepared.extras and prepared.extras.aliases then message = options.without_alias(message) end
-  fields.message = ("%s %s: %s"):format(prepared.method, target.text, message)
-  error(async.error(fields), 0)
+  if prepared.extras and prepared.extras.aliases then message = connection.without_alias(message) end
+  error(async.error {
+    name = failure.name, code = failure.code, message = ("%s %s: %s"):format(prepared.method, target.text, message),
+    phase = failure.phase, seconds = failure.seconds, status = failure.code == "EPROXY" and failure.status or nil,
+    url = target.text, host = target.host, port = target.port, response = received,
+  }, 0)
 end
 
--- In every request, so not looked up by name.
+-- A local, because it is called in every request.
 local getmetatable = getmetatable
 
 local function check_self(self, method)
@@ -129,13 +137,13 @@ local function check_self(self, method)
 end
 
 -- The end of the body, or the failure that core reported; also that of the request's own body.
-local function finish(self, name, ...)
+local function finish(self, failure)
   local feeder = self._feeder
   if feeder then
     feeder:join()
     if feeder.failed then error(feeder.err, 0) end
   end
-  if name then response.fail(self._request, self, name, ...) end
+  if failure then response.fail(self._request, self, failure) end
 end
 
 -- Tells the user's function how far the body has come.
@@ -163,9 +171,9 @@ end
 
 -- The next piece of what is still to come; nil at the end.
 local function receive(self, caller, limit)
-  local data, name, code, message, detail, seconds = self._transfer:read(limit, caller)
+  local data, failure = self._transfer:read(limit, caller)
   if not data then
-    finish(self, name, code, message, detail, seconds)
+    finish(self, failure)
     self._ended = true
   end
   return data
@@ -179,7 +187,7 @@ local function read(self, caller, limit)
 end
 
 local function fail_closed(self, message)
-  response.fail(self._request, self, "ClosedError", "ECLOSED", message)
+  response.fail(self._request, self, { name = "ClosedError", code = "ECLOSED", message = message })
 end
 
 local function consume(self)
@@ -203,9 +211,9 @@ local function read_whole(self, caller)
   if prepared.on_progress then return read_pieces(self, caller) end
   local arrived = self._arrived
   if arrived and not prepared.source then return arrived end
-  local data, name, code, message, detail, seconds = self._transfer:read_all(false, caller)
+  local data, failure = self._transfer:read_all(false, caller)
   if data == false then return read_pieces(self, caller) end
-  if not data or prepared.source then finish(self, name, code, message, detail, seconds) end
+  if not data or prepared.source then finish(self, failure) end
   return arrived or data
 end
 
@@ -237,7 +245,8 @@ function Response:json()
   local text = text_of(self, "response:json")
   local ok, value = pcall(require("saros.json").decode, text)
   if ok then return value end
-  return response.fail(self._request, self, "FetchError", "EJSON", value.message or tostring(value))
+  local message = value.message or tostring(value)
+  return response.fail(self._request, self, { name = "FetchError", code = "EJSON", message = message })
 end
 
 ---The bytes that are there, at most `n`, after waiting for the first; nil at the end. As in `io`,

@@ -3,6 +3,7 @@
 
 local async = require "saros" -- first: core asks for the runtime's functions
 local core = require "saros.http.core"
+local connection = require "saros.http.connection"
 local cookies = require "saros.http.cookies"
 local headers = require "saros.http.headers"
 local misuse = require "saros.misuse"
@@ -37,6 +38,7 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---`fetch` with this method.
 ---@field options saros.SessionVerb
 ---@field package defaults table              the options it was made with
+---@field package merged table                with what holds where they say nothing
 ---@field package extras? table       those of them that set up connections, for core
 ---@field package prepared table          of requests without options, by function and URL
 ---@field package environment table    the proxies it names
@@ -52,7 +54,7 @@ local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308
 
 local function refuse_redirect(prepared, response, message)
   response:close()
-  responses.fail(prepared, response, "FetchError", "EREDIRECT", message)
+  responses.fail(prepared, response, { name = "FetchError", code = "EREDIRECT", message = message })
 end
 
 -- The request that follows from a redirect; raises where none may follow.
@@ -68,9 +70,9 @@ local function next_hop(prepared, response, location)
   return following
 end
 
--- Raises a failure as core reported it (its seconds in the place of the body), or wraps the response.
+-- Raises a failure as core reported it (in the place of the status), or makes the response.
 local function outcome(self, prepared, history, feeder, transfer, status, head, elapsed, has_cookies, body)
-  if not transfer then responses.fail(prepared, nil, status, head, elapsed, has_cookies, body) end
+  if not transfer then responses.fail(prepared, nil, status) end
   local response = responses.new(prepared, transfer, status, head, elapsed, body, history, feeder)
   if has_cookies and self.cookies then
     cookies.take(self.cookies, prepared.url, response.headers:get_all "set-cookie")
@@ -78,7 +80,7 @@ local function outcome(self, prepared, history, feeder, transfer, status, head, 
   return response
 end
 
--- Sends one request, once. `started` is when the first request began of which it is a later part.
+-- Sends one request, once. `started` is when the first hop began, of a later one.
 local function send_once(self, prepared, history, started)
   if prepared.source then return outcome(self, prepared, history, upload.send(self.pool, prepared, started)) end
   return outcome(self, prepared, history, nil, core.send(self.pool, prepared, nil, started))
@@ -89,8 +91,8 @@ local function send(self, prepared, history, started)
   return send_once(self, prepared, history, started)
 end
 
--- Where a redirect leads; of several places, which a server had better not name, to the first. An empty one
--- is none: it would lead to the same place again and again.
+-- Where a redirect leads. If the server names several places the first one counts. An empty place is none, because it
+-- would lead to the same URL again and again.
 local function location_of(response)
   for _, location in ipairs(redirects[response.status] and response.headers:get_all "location" or {}) do
     if location ~= "" then return location end
@@ -98,7 +100,7 @@ local function location_of(response)
   return nil
 end
 
--- From a first response that is a redirect to the last one.
+-- Follows redirects from a first response to the last one.
 local function follow(self, prepared, response)
   local started = async.now() - response.elapsed
   local location = location_of(response)
@@ -112,7 +114,7 @@ local function follow(self, prepared, response)
   return response
 end
 
--- In every request, so not looked up by name.
+-- A local, because it is called in every request.
 local getmetatable = getmetatable
 
 ---Performs a request for a function that its user knows as `caller`.
@@ -228,14 +230,15 @@ function session.new(given, explicit)
   if given ~= nil then misuse.check_type("session", 1, given, "options", "table") end
   local defaults = copy(given)
   options.check_session(defaults)
+  local merged = options.of_session(defaults)
   check_base(defaults.base_url)
   headers.merge("session", {}, defaults.headers or {})
   local jar = explicit and defaults.cookies ~= false and cookies.new(defaults.base_url, defaults.cookies)
   return setmetatable({
     cookies = jar, headers = copy(defaults.headers), defaults = defaults, prepared = {},
-    extras = options.extras(defaults), environment = read_environment(),
+    merged = merged, extras = connection.extras(defaults), environment = read_environment(),
     pool = core.pool {
-      limit = defaults.limit or 100, limit_per_host = defaults.limit_per_host,
+      limit = merged.limit, limit_per_host = defaults.limit_per_host,
       keepalive = defaults.keepalive == false and 0 or defaults.keepalive, session = explicit,
     },
   }, metatable)

@@ -39,12 +39,12 @@ local function next_piece(iterator)
   return piece
 end
 
--- Gives all the iterator has, or as much as the server wants. A length that was promised is kept: the
--- last piece leaves only when it is known to be the last.
+-- Gives all that the iterator has, or as much as the server wants. If a length was promised the body has to keep to it,
+-- so the last piece is held back until the iterator has ended.
 local function give(self, iterator, prepared)
   local on_progress, length, given = prepared.on_progress, prepared.source.length, 0
   local function wrong(message, ...)
-    response.fail(prepared, nil, "FetchError", "EINVAL", message:format(...))
+    response.fail(prepared, nil, { name = "FetchError", code = "EINVAL", message = message:format(...) })
   end
   local piece = next_piece(iterator)
   while piece do
@@ -75,7 +75,7 @@ local function feed(self, prepared)
   self.pipe:fail()
 end
 
--- Cancels the task, if it came to that, and waits for its cleanup.
+-- Cancels the task, unless it goes on beside the response, and waits for its cleanup.
 function metatable.__close(self)
   if self.task and not self.kept then self.task:close() end
 end
@@ -103,15 +103,15 @@ function upload.send(pool, prepared, started, again)
   self.task = async.spawn(feed, self, prepared):set_name("http upload")
   async.sleep(0) -- it begins; if it could not, the request would wait for it
   if self.task:done() then self.task:await() end
-  local function conclude(transfer, name, code, message, detail, seconds, stale)
+  local function conclude(transfer, outcome, ...) -- the status, or a failure
     if self.failed then
       if transfer then transfer:close() end
       error(self.err, 0)
     end
-    local repeats = not transfer and stale and prepared.resend and not again
+    local repeats = not transfer and outcome.stale and prepared.resend and not again
     if repeats then return upload.send(pool, prepared, started, true) end
     self.kept = transfer ~= nil and not transfer:done()
-    return self, transfer, name, code, message, detail, seconds
+    return self, transfer, outcome, ...
   end
   return conclude(core.send(pool, prepared, self.pipe, started))
 end
@@ -129,7 +129,7 @@ function upload.once(body, length)
   }
 end
 
--- What is sent at once of a body that is there as a whole.
+-- How much of a body that is a string is given at once.
 local PIECE = 65536
 
 ---The source that a string is, for those who want to see its progress.
