@@ -274,7 +274,6 @@ local exceptions = {
   ["saros.Net: listen"] = "waits where a name has to be looked up",
   ["saros.Net: udp"] = "the same",
   ["saros.Net: serve"] = "asks for a port first",
-  ["saros.UDP: connect"] = "waits where a name has to be looked up",
   ["saros.Stream: pipe_to"] = "needs another stream",
 }
 

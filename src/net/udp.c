@@ -118,7 +118,10 @@ static void stop(Udp *udp) {
 
 static void queue(Udp *udp, const char *bytes, size_t size, const struct sockaddr *from) {
   Datagram *datagram = (Datagram *)malloc(sizeof *datagram + size);
-  if (datagram == NULL) return; /* datagrams get lost */
+  if (datagram == NULL) { /* datagrams get lost, but not without a word */
+    udp->failure = UV_ENOMEM;
+    return;
+  }
   memset(datagram, 0, sizeof *datagram);
   memcpy(&datagram->address, from,
          from->sa_family == AF_INET6 ? sizeof datagram->address.v6 : sizeof datagram->address.v4);
