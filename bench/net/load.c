@@ -7,8 +7,9 @@
 **     load tls CONNECTIONS SIZE MESSAGES SERVER ARGUMENTS...     the same over TLS (any certificate will do)
 **     load idle CONNECTIONS SIZE MESSAGES SERVER ARGUMENTS...    one message each, then all wait
 **
-** The server prints its port and serves until it is killed. Prints seconds=... bytes=... (of the server: its memory
-** without what files share; for idle, what the connections have added to it).
+** The server prints its port and serves until it is ended. Prints seconds=... bytes=... cpu=...: bytes are the memory of
+** the server without what files share (for idle, what the connections have added to it), cpu its seconds of processor
+** time, which say more than the others where the machine has something else to do.
 */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -73,6 +74,14 @@ static double server_bytes(void) {
     if (sscanf(line, "RssAnon: %lf", &kib) == 1) bytes = kib * 1024;
   fclose(status);
   return bytes;
+}
+
+/* What of the processor it has used, once it has ended. */
+static double server_seconds(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_CHILDREN, &usage);
+  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 /* ---- connections ---- */
@@ -202,8 +211,9 @@ int main(int argc, char **argv) {
   if (!is_idle) run(connections, count, messages);
   double seconds = now() - started;
   if (is_idle) usleep(200000);
-  printf("seconds=%.9f bytes=%.0f\n", seconds, server_bytes() - before);
-  kill(server, SIGKILL);
+  double bytes = server_bytes() - before;
+  kill(server, SIGTERM);
   waitpid(server, NULL, 0);
+  printf("seconds=%.9f bytes=%.0f cpu=%.3f\n", seconds, bytes, server_seconds());
   return 0;
 }
