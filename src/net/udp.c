@@ -9,10 +9,8 @@
 #include "io/failure.h"
 #include "net/net.h"
 
-enum {
-  MOST_QUEUED = 256,   /* datagrams */
-  MOST_BYTES = 1048576 /* and the bytes in them */
-};
+/* So many datagrams wait at most, and so many bytes in them. */
+enum { MOST_QUEUED = 256, MOST_BYTES = 1048576 };
 
 typedef struct Datagram {
   struct Datagram *next;
