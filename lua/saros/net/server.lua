@@ -39,6 +39,7 @@ end
 ---@return saros.Stream
 function Server:accept()
   check_self(self, "accept")
+  internal.checkpoint "server:accept"
   local permit <close> = self._turn:acquire()
   return self._listener:accept()
 end
@@ -139,6 +140,7 @@ function Server:serve(handler)
   if type(handler) ~= "function" then
     misuse.argument("server:serve", 1, "function expected, got " .. type(handler))
   end
+  internal.checkpoint "server:serve"
   local _serving <close> = setmetatable({ server = self }, Serving)
   while await_room(self) do
     local stream = next_connection(self)
@@ -171,6 +173,7 @@ function Server:shutdown(seconds)
   check_self(self, "shutdown")
   local handshakes = self._listener.tasks and self._listener:tasks() or {}
   self:close()
+  internal.checkpoint "server:shutdown"
   local tasks = running(self)
   for _, task in ipairs(handshakes) do tasks[#tasks + 1] = task end
   local _, pending = async.wait(tasks, { timeout = seconds })
