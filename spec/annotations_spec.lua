@@ -69,7 +69,11 @@ local live = {
     return group
   end,
 
-  ["saros.Future"] = function() return async.future() end,
+  ["saros.Future"] = function() -- settled, so that `fail` is not reported
+    local future = async.future()
+    future:set()
+    return future
+  end,
   ["saros.Permit"] = {
     function() return async.semaphore(1):acquire() end,
     function(close)

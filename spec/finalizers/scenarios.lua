@@ -74,6 +74,16 @@ scenario("results", function()
   failed:traceback()
 end)
 
+scenario("futures", function()
+  for _, method in ipairs{"set", "fail", "cancel"} do
+    local future = async.future()
+    for _ = 1, 2 do pcall(future.on_done, future, function() end) end
+    future[method](future, {})
+    pcall(future.on_done, future, function() end)
+    pcall(future.result, future)
+  end
+end)
+
 scenario("cancelled", function()
   local task = async.spawn(function()
     local scope <close> = async.timeout(5)

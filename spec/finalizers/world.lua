@@ -141,7 +141,7 @@ function world.open()
   })
   override(async.queue(), {put = put, try_put = put, get = get, try_get = get, __call = get,
     drain = drain, close = close_queue})
-  override(async.future(), {set = settle, fail = settle})
+  override(async.future(), {set = settle, fail = settle, cancel = settle})
   async.run(function()
     override(async.current_task(), {
       on_done = function(on_done, task, fn)

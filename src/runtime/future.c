@@ -24,10 +24,10 @@ static uint32_t push_kept_results(lua_State *L, int first) {
   return (uint32_t)count;
 }
 
-uint32_t sr_push_outcome(lua_State *L, const SrFuture *future, int index, int first, SrStatus status) {
+uint32_t sr_push_outcome(lua_State *L, int index, int first, SrStatus status) {
   if (status == SR_DONE) return push_kept_results(L, first);
   lua_pushvalue(L, first);
-  if (status == SR_FAILED && future->head.cls == &sr_task_class) sr_push_failure_box(L, index);
+  if (status == SR_FAILED) sr_push_failure_box(L, index);
   return 0;
 }
 
@@ -45,7 +45,7 @@ void sr_settle(lua_State *L, SrFuture *future, SrStatus status) {
 void sr_push_failure(lua_State *L, int index) {
   SrFuture *future = (SrFuture *)lua_touserdata(L, index);
   lua_getiuservalue(L, index, 1);
-  if (future->status == SR_FAILED && future->head.cls == &sr_task_class) sr_open_failure_box(L);
+  if (future->status == SR_FAILED) sr_open_failure_box(L);
 }
 
 int sr_push_first(lua_State *L, int index) {

@@ -22,7 +22,7 @@ typedef enum SrState {
 
 /*
 ** What can be awaited. User value 1 holds its result; a table of results if there are more;
-** the error of a future; the failure box of a failed task; the CancelledError of a cancelled one.
+** the failure box if it failed; the CancelledError if it was cancelled.
 ** Of a task that has not ended: the function to run, later the coroutine that runs it.
 */
 struct SrFuture {
@@ -32,7 +32,7 @@ struct SrFuture {
   uint8_t status;     /* SrStatus */
   uint8_t state;      /* of a task: SrState */
   uint8_t outcome;    /* of a task: how its last wait ended, an SrOutcome */
-  bool has_callbacks; /* of a task: the anchor holds functions given to on_done, under its address */
+  bool has_callbacks; /* functions were given to on_done: the anchor holds those of a task, under its address */
 };
 
 struct SrTask {
@@ -104,7 +104,7 @@ void sr_kill(lua_State *L, SrTask *t);
 ** the top of L, or the error is the value at `first`; the handle is at `index`. Returns the number of results. Nothing
 ** has changed yet, so raising does no harm; but finalizers have run. [-0, +1, m]
 */
-uint32_t sr_push_outcome(lua_State *L, const SrFuture *future, int index, int first, SrStatus status);
+uint32_t sr_push_outcome(lua_State *L, int index, int first, SrStatus status);
 /* Keeps what that has pushed, in the handle at `index`. It is not settled yet. [-1, +0, -] */
 void sr_keep_outcome(lua_State *L, SrFuture *future, int index, uint32_t count);
 /* Settles it, and wakes who watches it. [-0, +0, -] */
