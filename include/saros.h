@@ -116,7 +116,10 @@ typedef struct saros_api {
   int (*cancelled)(lua_State *L);
   /* Lets the others have a turn, then raises the cancellation. To be returned: `return saros->raise(L);` [-0, +0, v] */
   int (*raise)(lua_State *L);
-  /* Suspends the calling task until wake or abort, then continues in k. To be returned. [-0, +0, v] */
+  /*
+  ** Suspends the calling task until wake or abort, then continues in k. If it was cancelled since `cancelled` was asked
+  ** (whatever allocates lets finalizers run) `abort` is called at once. To be returned. [-0, +0, v]
+  */
   int (*park)(lua_State *L, saros_wait *wait, const saros_kind *kind, lua_KFunction k, lua_KContext ctx);
   /* Completes a wait, from any libuv callback. Does nothing if nobody waits (any more). */
   void (*wake)(saros_wait *wait);

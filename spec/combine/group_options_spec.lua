@@ -138,7 +138,7 @@ describe("a task group with a limit", function()
       local group
       async.spawn(async.shield, function()
         group = async.task_group {limit = 1}
-        local inner <close> = group
+        local _ <close> = group
         group:spawn(function() async.sleep(1) end)
         async.sleep(math.huge)
       end)
@@ -234,7 +234,7 @@ describe("task_group", function()
       local group <close> = async.task_group(options)
       assert.matches("0 tasks running", tostring(group))
     end
-    local other <close> = async.task_group(nil)
+    local _ <close> = async.task_group(nil)
     assert.equal(2, async.task_group(function() return 2 end))
   end)
 

@@ -162,9 +162,9 @@ describe("task group, explored:", function()
 
     return function()
       async.task_group({limit = 2}, function(group)
-        local function spawn(count)
+        local function spawn(times)
           return function()
-            for _ = 1, count do
+            for _ = 1, times do
               group:spawn(work)
               spawned = spawned + 1
             end

@@ -104,6 +104,15 @@ describe("an HTTP proxy", function()
     assert.truthy(head:find("Authorization: mine", 1, true))
   end))
 
+  it("refuses a tunnel by any other answer to CONNECT", inside(function()
+    for _, status in ipairs { 101, 302, 404, 500 } do
+      rogue:before_tunnel({ "send", ("HTTP/1.1 %d Other\r\n\r\n"):format(status) }, { "close" })
+      local options = { proxy = proxy(), ca_file = rogue.ports.ca }
+      local err = error_of(http.get, rogue:at("tls", "/head", "https"), options)
+      assert.same({ "EPROXY", status }, { err.code, err.status })
+    end
+  end))
+
   it("that never answers CONNECT costs the connect timeout", inside(function()
     local silent = ("http://127.0.0.1:%d"):format(rogue.ports.silent)
     local options = { proxy = silent, timeout = { connect = 0.1, read = 9 } }

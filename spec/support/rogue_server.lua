@@ -28,6 +28,19 @@ function Rogue:script(...)
   return self:at("script", "/?do=" .. escaped)
 end
 
+---The URL of requests over HTTP/2, the next of which take these lists of steps, one each.
+function Rogue:streams(...)
+  local session <close> = http.session()
+  session:post(self:at("script", "/streams"), { body = cjson.encode { ... } }):text()
+  return self:at("h2", "/head", "https")
+end
+
+---Steps that the tunnel takes before its next answer.
+function Rogue:before_tunnel(...)
+  local escaped = cjson.encode({ ... }):gsub("[^%w]", function(char) return ("%%%02X"):format(char:byte()) end)
+  ask(self, "/before-tunnel?do=" .. escaped)
+end
+
 ---The name of an event that nobody else uses.
 function Rogue.event()
   last_event = last_event + 1

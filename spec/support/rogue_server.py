@@ -7,12 +7,14 @@ Prints one line of JSON with its ports and files, and serves until nobody reads 
   silent  accepts and never says a word
   full    a listener whose queue is full: connecting takes for ever; on 127.0.0.2 and ::1 that port is as script
   socks   a SOCKS5 proxy; "guarded": one that wants user "user" and password "secret"
-  tunnel  an HTTP proxy that tunnels
+  tunnel  an HTTP proxy that tunnels, once after the steps that were sent to script ("/before-tunnel")
   mutual  TLS 1.2, for certificates that "ca" has signed only ("client", "client_key"; "stranger" has signed itself)
   alerts  TLS 1.3, for the same; but no more than a handshake
   tls     HTTP as script, over TLS; "old": up to version 1.2
   two     HTTP/2: answers when the body of a request begins, with "early"; cuts that off if the body begins with "cut";
           "leave A B" has it end the connection then, after event A and before event B
+  h2      HTTP/2: each stream whose request has come does what the next of the lists of steps says that were sent to
+          script ("/streams", a body of JSON); there being none, it answers "fine". HTTP/1.1 as script
   six     HTTP as script, on ::1 only; null where there is no IPv6
 
 Nothing here waits for time to pass: steps wait for each other.
@@ -34,7 +36,7 @@ from urllib.parse import parse_qs, urlsplit
 
 LIFETIME = 600
 ADDRESS = "127.0.0.1"
-events, counts, asked = {}, {}, []
+events, counts, asked, streams, before_tunnel = {}, {}, [], [], []
 
 
 def event(name):
@@ -50,9 +52,12 @@ def reset(writer):
 async def step(reader, writer, what, *values):
     """True: the connection ends here."""
     if what == "send":  # a text, so many times
-        for _ in range(values[1] if len(values) > 1 else 1):
-            writer.write(values[0].encode("latin-1"))
+        text, left = values[0].encode("latin-1"), values[1] if len(values) > 1 else 1
+        while left > 0:
+            count = min(left, 65536 // (len(text) + 1) + 1)
+            writer.write(text * count)
             await writer.drain()
+            left -= count
     elif what == "read":  # so many bytes
         await reader.readexactly(values[0])
     elif what == "read_until":
@@ -101,6 +106,13 @@ async def serve_script(reader, writer):
                 report(writer, head)
             elif parts.path == "/peer":
                 report(writer, writer.get_extra_info("peername")[0])
+            elif parts.path == "/streams":
+                length = next(int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length"))
+                streams[:] = json.loads((await reader.readexactly(length)).decode("latin-1"))
+                report(writer, True)
+            elif parts.path == "/before-tunnel":
+                before_tunnel[:] = json.loads(query["do"][0])
+                report(writer, True)
             elif parts.path == "/asked":
                 report(writer, asked)
                 asked.clear()
@@ -197,6 +209,9 @@ async def serve_tunnel(reader, writer):
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         asked.append(head)
+        for part in before_tunnel:
+            await step(reader, writer, *part)
+        before_tunnel.clear()
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await tunnel(reader, writer, int(head.split(" ", 2)[1].rsplit(":", 1)[1]))
     except (ConnectionError, asyncio.IncompleteReadError, OSError):
@@ -250,6 +265,91 @@ async def serve_two(reader, writer):
     except (ConnectionError, asyncio.IncompleteReadError):
         pass
     finally:
+        writer.close()
+
+
+def field(text):
+    """A string of HPACK, as it is."""
+    text = text.encode("latin-1")
+    if len(text) < 127:
+        return bytes([len(text)]) + text
+    rest, left = b"", len(text) - 127
+    while left >= 128:
+        rest, left = rest + bytes([left % 128 + 128]), left // 128
+    return b"\x7f" + rest + bytes([left]) + text
+
+
+def header_frames(stream, fields, end):
+    """Fields are [name, value]; HEADERS and CONTINUATIONs of a size that everybody takes."""
+    block = b"".join(b"\0" + field(name) + field(value) for name, value in fields)
+    pieces = [block[at:at + 16384] for at in range(0, len(block), 16384)] or [b""]
+    return b"".join(
+        frame(9 if i else 1, (0 if i else end) | (4 if i == len(pieces) - 1 else 0), stream, piece)
+        for i, piece in enumerate(pieces))
+
+
+async def step_of_stream(reader, writer, stream, what, *values):
+    """As `step`, on an HTTP/2 stream."""
+    if what == "head":  # status, fields
+        fields = [[":status", str(values[0])]] + (values[1] if len(values) > 1 else [])
+        writer.write(header_frames(stream, fields, 0))
+    elif what == "trailers":  # fields
+        writer.write(header_frames(stream, values[0], 1))
+    elif what == "data":  # a text, so many times
+        text = values[0].encode("latin-1") * (values[1] if len(values) > 1 else 1)
+        for at in range(0, len(text), 16384):
+            writer.write(frame(0, 0, stream, text[at:at + 16384]))
+    elif what == "end":
+        writer.write(frame(0, 1, stream))
+    elif what == "reset":  # code
+        writer.write(frame(3, 0, stream, struct.pack("!I", values[0])))
+    elif what == "goaway":  # the last stream, how far before this one; code
+        writer.write(frame(7, 0, 0, struct.pack("!II", max(stream - values[0], 0), values[1])))
+    elif what == "frame":  # kind, flags, payload, all of it wrong
+        writer.write(frame(values[0], values[1], stream, values[2].encode("latin-1")))
+    else:
+        return await step(reader, writer, what, *values)
+    await writer.drain()
+    return False
+
+
+async def serve_stream(reader, writer, stream, steps):
+    try:
+        for values in steps:
+            if await step_of_stream(reader, writer, stream, *values):
+                writer.close()
+                return
+    except ConnectionError:
+        pass
+
+
+async def serve_h2(reader, writer):
+    if writer.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+        await serve_script(reader, writer)
+        return
+    fine = [["head", 200], ["data", "fine"], ["end"]]
+    tasks = []
+    try:
+        await reader.readexactly(24)
+        writer.write(frame(4, 0, 0))
+        while True:
+            head = await reader.readexactly(9)
+            payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
+            kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
+            if kind == 4 and not flags:
+                writer.write(frame(4, 1, 0))
+            elif kind == 6 and not flags:
+                writer.write(frame(6, 1, 0, payload))
+            elif kind == 0 and payload:
+                writer.write(frame(8, 0, 0, struct.pack("!I", len(payload))))
+            if kind in (0, 1) and flags & 1:
+                steps = streams.pop(0) if streams else fine
+                tasks.append(asyncio.create_task(serve_stream(reader, writer, stream, steps)))
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass
+    finally:
+        for task in tasks:
+            task.cancel()
         writer.close()
 
 
@@ -336,7 +436,8 @@ async def main():
     for name, handler, context in (
             ("script", serve_script, None), ("silent", serve_silent, None), ("socks", socks(False), None),
             ("guarded", socks(True), None), ("tunnel", serve_tunnel, None), ("mutual", serve_script, mutual),
-            ("tls", serve_script, certificates.context()), ("old", serve_script, old), ("two", serve_two, two)):
+            ("tls", serve_script, certificates.context()), ("old", serve_script, old), ("two", serve_two, two),
+            ("h2", serve_h2, two)):
         server = await asyncio.start_server(handler, ADDRESS, 0, ssl=context)
         places[name] = server.sockets[0].getsockname()[1]
     await asyncio.start_server(serve_script, "127.0.0.2", places["full"])

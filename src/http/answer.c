@@ -11,7 +11,7 @@ int sr_answer_may_be_early(const SrTransfer *transfer) {
 int sr_answer_is_whole(const SrTransfer *transfer) {
   const SrHead *head = &transfer->head;
   if (!transfer->head_done) return 0;
-  if (head->chunked && transfer->chunks.place == SR_CHUNK_END && !transfer->paused) return 1;
+  if (head->chunked && transfer->chunks.place == SR_CHUNK_END) return 1;
   return head->status == 204 || head->status == 304 || (head->length >= 0 && transfer->received >= head->length);
 }
 

@@ -85,6 +85,17 @@ static int push_undone(lua_State *L, SrTransfer *transfer, const char *code, con
   return sr_failure_push(L, &transfer->failure);
 }
 
+/* What fits of the piece that makes a body too large; nothing can come behind it but the failure. */
+static int push_last(lua_State *L, SrTransfer *transfer, const char *bytes, size_t count) {
+  count -= (size_t)(transfer->decoded - transfer->plan->max_body);
+  transfer->decoded = transfer->plan->max_body;
+  int results = push_undone(L, transfer, "ETOOLARGE", "the body is larger than max_body_size");
+  if (count == 0) return results;
+  lua_pop(L, results);
+  lua_pushlstring(L, bytes, count);
+  return 1;
+}
+
 static int push_decoded(lua_State *L, SrTransfer *transfer, size_t limit) {
   char bytes[PIECE];
   size_t count;
@@ -94,8 +105,7 @@ static int push_decoded(lua_State *L, SrTransfer *transfer, size_t limit) {
   SrStep step =
       sr_decoder_run(transfer->decoder, &transfer->body, bytes, limit < sizeof bytes ? limit : sizeof bytes, &count);
   transfer->decoded += (curl_off_t)count;
-  if (transfer->decoded > transfer->plan->max_body)
-    return push_undone(L, transfer, "ETOOLARGE", "the body is larger than max_body_size");
+  if (transfer->decoded > transfer->plan->max_body) return push_last(L, transfer, bytes, count);
   if (count > 0) {
     lua_pushlstring(L, bytes, count);
     return 1;

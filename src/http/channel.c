@@ -43,6 +43,7 @@ static CURLcode set_basics(SrChannel *channel) {
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, channel->detail);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, channel->hooks->on_head);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, channel);
+  curl_easy_setopt(easy, CURLOPT_HEADER, 1L); /* on_body, too, is given heads: see sr_head_foresee */
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, channel->hooks->on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, channel);
   curl_easy_setopt(easy, CURLOPT_READFUNCTION, channel->hooks->on_wanted);
@@ -51,11 +52,10 @@ static CURLcode set_basics(SrChannel *channel) {
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, channel);
   curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, channel->hooks->on_progress);
   curl_easy_setopt(easy, CURLOPT_XFERINFODATA, channel);
-  curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, channel->hooks->on_traffic);
-  curl_easy_setopt(easy, CURLOPT_DEBUGDATA, channel);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_SIZE);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* we do it, see decoder.h */
+  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);  /* we do it, see decoder.h */
+  curl_easy_setopt(easy, CURLOPT_HTTP_TRANSFER_DECODING, 0L); /* and that, see chunks.h */
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* the URL comes normalised */
   if (channel->max_idle >= 0) curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, channel->max_idle);
@@ -67,9 +67,24 @@ static CURLcode set_basics(SrChannel *channel) {
   return result;
 }
 
+/*
+** A handle without a past, where what libcurl remembers of it can do harm: heads are not given to on_body of digest
+** (see set_basics), as they are not to be told from the bodies of its questions.
+*/
+static int renew(SrChannel *channel) {
+  CURL *easy = curl_easy_init();
+  if (easy == NULL) return 0;
+  curl_easy_cleanup(channel->easy);
+  channel->easy = easy;
+  return 1;
+}
+
 /* The next equip sets the sockets' owner again. */
-static CURLcode reset(SrChannel *channel) {
-  curl_easy_reset(channel->easy);
+static CURLcode reset(SrChannel *channel, int digest) {
+  if (!digest)
+    curl_easy_reset(channel->easy);
+  else if (!renew(channel))
+    return CURLE_OUT_OF_MEMORY;
   channel->outlet.multi = NULL;
   channel->extras = 0;
   channel->patience = 0;
@@ -119,7 +134,10 @@ static CURLcode load_extras(SrChannel *channel, const SrExtras *extras) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
   }
   if (extras->tls_min != 0) curl_easy_setopt(easy, CURLOPT_SSLVERSION, extras->tls_min);
-  if (extras->digest) curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_DIGEST);
+  if (extras->digest) {
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_DIGEST);
+    curl_easy_setopt(easy, CURLOPT_HEADER, 0L);
+  }
   if (extras->http1) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   return result;
 }
@@ -191,14 +209,14 @@ static int has_to_reset(const SrChannel *channel, const SrPlan *plan) {
 }
 
 CURLcode sr_channel_load(SrChannel *channel, const SrPlan *plan) {
-  CURL *easy = channel->easy;
   CURLcode result = CURLE_OK;
   if (has_to_reset(channel, plan)) {
-    result = reset(channel);
+    result = reset(channel, plan->extras.digest);
     if (result == CURLE_OK) result = load_extras(channel, &plan->extras);
     if (result == CURLE_OK && plan->extras.resolve != NULL) result = load_addresses(channel, plan);
     channel->extras = plan->extras.id;
   }
+  CURL *easy = channel->easy;
   channel->detail[0] = '\0';
   load_patience(channel, &plan->limits);
   channel->outlet.refusal = 0;

@@ -17,11 +17,10 @@ typedef struct SrChannel SrChannel;
 /* The callbacks of every channel; their context is the SrChannel. */
 typedef struct SrHooks {
   curl_write_callback on_head;        /* a line of the head, or a trailer */
-  curl_write_callback on_body;        /* a piece of the body */
+  curl_write_callback on_body;        /* a piece of the body, or of a line of the head before on_head has it */
   curl_read_callback on_wanted;       /* a piece of a streamed body is to be sent */
   curl_prereq_callback on_connected;  /* connected, about to send */
   curl_xferinfo_callback on_progress; /* only while a read timeout watches an upload */
-  curl_debug_callback on_traffic;     /* only while a body is sent: bytes as they come */
 } SrHooks;
 
 /* What the method options on the handle are, so that only a change costs calls. */
@@ -41,7 +40,7 @@ struct SrChannel {
   unsigned char headed;   /* header lines of the present plan are set */
   unsigned char resolves; /* and its addresses */
   unsigned char waits;    /* for a connection that may carry many */
-  unsigned char watched;  /* on_progress or on_traffic is called */
+  unsigned char watched;  /* on_progress is called */
   unsigned char resent;   /* libcurl has sent a request again; it does so five times only until it is reset */
   char detail[CURL_ERROR_SIZE];
 };

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** Counting chunks, see chunks.h. libcurl, which has the same bytes, refuses what is malformed.
+** Taking chunks apart, see chunks.h.
 */
 #include "http/chunks.h"
+
+/* A size has no more digits. */
+#define MAX_DIGITS 16
+
+/* An extension or a trailer is no longer: of trailers libcurl takes no more than 4 KiB. */
+#define LINE_BOUND 4000
+
+/* And so much is behind the last chunk in all. */
+#define TRAILERS_BOUND 262144
 
 static int digit_of(char byte) {
   if (byte >= '0' && byte <= '9') return byte - '0';
@@ -10,46 +19,73 @@ static int digit_of(char byte) {
   return -1;
 }
 
-static void end_size(SrChunks *chunks) {
-  chunks->place = chunks->left > 0 ? SR_CHUNK_DATA : SR_CHUNK_TRAILER;
+static SrChunkPlace behind_size(SrChunks *chunks) {
+  chunks->digits = 0;
+  chunks->line = chunks->trailers = 0;
+  return chunks->left > 0 ? SR_CHUNK_DATA : SR_CHUNK_TRAILER;
 }
 
-static void step(SrChunks *chunks, char byte) {
+static SrChunkPlace step_size(SrChunks *chunks, char byte) {
   int digit = digit_of(byte);
+  if (digit >= 0) {
+    if (chunks->digits++ == 0) chunks->left = 0;
+    if (chunks->digits > MAX_DIGITS) return SR_CHUNK_BROKEN;
+    chunks->left = chunks->left << 4 | (uint64_t)digit;
+    return SR_CHUNK_SIZE;
+  }
+  if (chunks->digits == 0 || chunks->left > INT64_MAX) return SR_CHUNK_BROKEN;
+  if (byte == '\n') return behind_size(chunks);
+  if (byte == '\r') return SR_CHUNK_SIZE_END;
+  return byte == ';' || byte == ' ' || byte == '\t' ? SR_CHUNK_EXTENSION : SR_CHUNK_BROKEN;
+}
+
+static SrChunkPlace step_line(SrChunks *chunks, SrChunkPlace place) {
+  return ++chunks->line > LINE_BOUND || ++chunks->trailers > TRAILERS_BOUND ? SR_CHUNK_LARGE : place;
+}
+
+/* An empty line is the last one. */
+static SrChunkPlace end_trailer(SrChunks *chunks) {
+  int is_last = chunks->line == 0;
+  chunks->line = 0;
+  return is_last ? SR_CHUNK_END : SR_CHUNK_TRAILER;
+}
+
+/* The place behind the next byte, which is none of the data. */
+static SrChunkPlace step(SrChunks *chunks, char byte) {
   switch (chunks->place) {
-  case SR_CHUNK_SIZE:
-    if (byte == '\n')
-      end_size(chunks);
-    else if (digit >= 0)
-      chunks->left = chunks->left << 4 | (uint64_t)digit;
-    else
-      chunks->place = SR_CHUNK_EXTENSION;
-    break;
+  case SR_CHUNK_SIZE: return step_size(chunks, byte);
   case SR_CHUNK_EXTENSION:
-    if (byte == '\n') end_size(chunks);
-    break;
+    if (byte == '\n') return behind_size(chunks);
+    return byte == '\r' ? SR_CHUNK_SIZE_END : step_line(chunks, SR_CHUNK_EXTENSION);
+  case SR_CHUNK_SIZE_END: return byte == '\n' ? behind_size(chunks) : SR_CHUNK_BROKEN;
   case SR_CHUNK_DATA_END:
-    if (byte == '\n') chunks->place = SR_CHUNK_SIZE;
-    break;
+    if (byte == '\n') return SR_CHUNK_SIZE;
+    return byte == '\r' ? SR_CHUNK_DATA_END : SR_CHUNK_BROKEN;
   case SR_CHUNK_TRAILER:
-    if (byte != '\r') chunks->place = byte == '\n' ? SR_CHUNK_END : SR_CHUNK_TRAILER_LINE;
-    break;
-  case SR_CHUNK_TRAILER_LINE:
-    if (byte == '\n') chunks->place = SR_CHUNK_TRAILER;
-    break;
-  default: break;
+    if (byte == '\n') return end_trailer(chunks);
+    return byte == '\r' ? SR_CHUNK_TRAILER_END : step_line(chunks, SR_CHUNK_TRAILER);
+  case SR_CHUNK_TRAILER_END: return byte == '\n' ? end_trailer(chunks) : SR_CHUNK_BROKEN;
+  default: return chunks->place;
   }
 }
 
-void sr_chunks_scan(SrChunks *chunks, const char *bytes, size_t length) {
-  for (size_t i = 0; i < length && chunks->place != SR_CHUNK_END; i++) {
-    if (chunks->place != SR_CHUNK_DATA) {
-      step(chunks, bytes[i]);
-      continue;
-    }
-    uint64_t count = length - i < chunks->left ? length - i : chunks->left;
-    chunks->left -= count;
-    i += (size_t)count - 1;
-    if (chunks->left == 0) chunks->place = SR_CHUNK_DATA_END;
+static size_t take_data(SrChunks *chunks, SrPiece *piece, const char **data) {
+  size_t count = piece->left < chunks->left ? piece->left : (size_t)chunks->left;
+  *data = piece->bytes;
+  piece->bytes += count;
+  piece->left -= count;
+  chunks->left -= count;
+  if (chunks->left == 0) chunks->place = SR_CHUNK_DATA_END;
+  return count;
+}
+
+size_t sr_chunks_take(SrChunks *chunks, SrPiece *piece, const char **data) {
+  while (piece->left > 0) {
+    if (chunks->place == SR_CHUNK_DATA) return take_data(chunks, piece, data);
+    if (chunks->place >= SR_CHUNK_END) piece->left = 0; /* what follows is none of the body */
+    if (piece->left == 0) return 0;
+    chunks->place = step(chunks, *piece->bytes++);
+    piece->left--;
   }
+  return 0;
 }

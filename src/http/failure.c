@@ -97,13 +97,23 @@ static int is_of_host(CURL *easy) {
   return reason == CURLPX_RESOLVE_HOST;
 }
 
-/* A line longer than libcurl allows is for it a line that it has no memory for. */
+/* A line longer than libcurl allows is for it a line that it has no memory for; over HTTP/2, a head or trailers. */
 static int is_large_head(CURL *easy, CURLcode result, const char *detail, int has_head) {
+  static const char of_callback[] = "mem_recv() returned -902", of_frames[] = "mem_recv() returned -905";
   curl_off_t begun = 0;
   if (result == CURLE_RECV_ERROR && strncmp(detail, "Too large response headers", 26) == 0) return 1;
+  if (result == CURLE_RECV_ERROR && (strstr(detail, of_callback) != NULL || strstr(detail, of_frames) != NULL))
+    return 1;
+  if (result == CURLE_RECV_ERROR && strcmp(detail, "CONNECT response too large") == 0) return 1;
   if (result != CURLE_OUT_OF_MEMORY || has_head) return 0;
   curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &begun);
   return begun > 0;
+}
+
+/* nghttp2 resets the stream for a malformed head, too; where there is a head, its body does not keep to that. */
+static const char *stream_code(const char *detail, int has_head) {
+  if (has_head) return "ETRUNCATED";
+  return strstr(detail, "PROTOCOL_ERROR") != NULL ? "EPROTO" : "ECONNRESET";
 }
 
 static const char *plain_code(CURLcode result, int status, const char *detail, int has_head) {
@@ -117,10 +127,11 @@ static const char *plain_code(CURLcode result, int status, const char *detail, i
   case CURLE_SEND_ERROR:
   case CURLE_RECV_ERROR: return transport_code(detail, has_head);
   case CURLE_GOT_NOTHING:
-  case CURLE_SEND_FAIL_REWIND:
-  case CURLE_ABORTED_BY_CALLBACK: return "ECONNRESET";
+  case CURLE_SEND_FAIL_REWIND: return "ECONNRESET";
+  case CURLE_ABORTED_BY_CALLBACK:
+  case CURLE_HTTP2:
   case CURLE_PARTIAL_FILE: return has_head ? "ETRUNCATED" : "ECONNRESET";
-  case CURLE_HTTP2_STREAM: return has_head ? "ETRUNCATED" : "ECONNRESET";
+  case CURLE_HTTP2_STREAM: return stream_code(detail, has_head);
   case CURLE_BAD_CONTENT_ENCODING: return "EDECODE";
   case CURLE_SETOPT_OPTION_SYNTAX:
   case CURLE_URL_MALFORMAT: return "EINVAL";
@@ -129,9 +140,15 @@ static const char *plain_code(CURLcode result, int status, const char *detail, i
   }
 }
 
-/* Whether the connection had served before; libcurl has begun another one if it meant to send again. */
-static unsigned char was_reused(CURL *easy, CURLcode result) {
+/*
+** Whether the connection had served before; libcurl has begun another one if it meant to send again. A server that
+** goes away (GOAWAY) before it has looked at a request says so on any connection. A stream that is reset says
+** nothing of its connection.
+*/
+static unsigned char was_stale(CURL *easy, CURLcode result) {
   long opened = 0;
+  if (result == CURLE_HTTP2) return 1;
+  if (result == CURLE_HTTP2_STREAM) return 0;
   curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &opened);
   return opened == 0 || result == CURLE_SEND_FAIL_REWIND || result == CURLE_ABORTED_BY_CALLBACK;
 }
@@ -155,14 +172,22 @@ void sr_failure_curl(SrFailure *failure, const SrChannel *channel, const SrPlan 
     code = "EPROXY";
     failure->status = connect_status;
   }
-  failure->stale = !has_head && strcmp(code, "ECONNRESET") == 0 && was_reused(easy, result);
+  failure->stale = !has_head && strcmp(code, "ECONNRESET") == 0 && was_stale(easy, result);
   if (is_large_head(easy, result, detail, has_head)) {
     code = "ETOOLARGE";
     detail = "the response headers are too large";
   }
   if (strcmp(code, "ENOMEM") == 0) detail = "not enough memory";
-  if (result == CURLE_ABORTED_BY_CALLBACK) detail = "the connection was closed, and the request must not be sent again";
+  if (result == CURLE_ABORTED_BY_CALLBACK)
+    detail = has_head ? "the server broke off its answer and asks for HTTP/1.1"
+                      : "the connection was closed, and the request must not be sent again";
+  if (result == CURLE_BAD_FUNCTION_ARGUMENT && detail[0] == '\0') detail = "a malformed header";
+  if (result == CURLE_HTTP2 && detail[0] == '\0') detail = "the server closed the connection (GOAWAY)";
   sr_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));
+}
+
+int sr_failure_breaks(const SrChannel *channel, CURLcode result) {
+  return result == CURLE_RECV_ERROR && strstr(channel->detail, "nghttp2_session_mem_recv()") != NULL;
 }
 
 int sr_failure_push(lua_State *L, const SrFailure *failure) {

@@ -28,6 +28,9 @@ void sr_failure_timeout(SrFailure *failure, const char *phase, double seconds);
 /* Records libcurl's verdict on the transfer of a plan on a channel; `has_head`: the answer had begun. */
 void sr_failure_curl(SrFailure *failure, const SrChannel *channel, const SrPlan *plan, CURLcode result, int has_head);
 
+/* Whether libcurl's verdict is that of nghttp2 on a whole connection, which libcurl 7.88 takes for that of one stream. */
+int sr_failure_breaks(const SrChannel *channel, CURLcode result);
+
 /* nil, name, code, message, phase or status, seconds, stale [-0, +7, m] */
 int sr_failure_push(lua_State *L, const SrFailure *failure);
 

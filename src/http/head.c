@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** Reading heads, see head.h. libcurl has seen to their form; the lengths it takes for granted are
-** checked here.
+** Reading heads, see head.h. libcurl has seen to a part of their form. What it takes for granted is checked here:
+** lengths, and whatever a later reader could take for something else than libcurl did.
 */
 #include "http/head.h"
 
@@ -19,12 +19,12 @@ static void start(SrHead *head, const char *line, size_t length) {
     head->status = head->status * 10 + (blank[i] - '0');
   head->length = -1;
   head->codings = (SrCodings){0};
-  head->ended = head->cookies = head->chunked = 0;
+  head->ended = head->cookies = head->chunked = head->fields = 0;
   head->framed = length > 5 && line[5] != '1'; /* HTTP/2 */
   sr_buffer_clear(&head->lines);
 }
 
-/* The value of the line if its name (lower case, with its colon) is this one, else NULL. */
+/* What follows this name (lower case), which with its colon is the value, if the line begins with it, else NULL. */
 static const char *value_of(const char *name, size_t size, const char *line, size_t length) {
   return length >= size && strncasecmp(line, name, size) == 0 ? line + size : NULL;
 }
@@ -48,49 +48,99 @@ static int add_length(SrHead *head, const char *value, size_t size) {
   return 1;
 }
 
+/* Whether "chunked" is in the list: then libcurl gives chunks, and not for a name that only contains it. */
 static unsigned char names_chunks(const char *value, size_t size) {
   static const char word[] = "chunked";
-  for (size_t i = 0; i + sizeof word - 1 <= size; i++)
-    if (strncasecmp(value + i, word, sizeof word - 1) == 0) return 1;
+  for (size_t start = 0, stop; start < size; start = stop + 1) {
+    while (start < size && strchr(" \t", value[start]) != NULL) start++;
+    for (stop = start; stop < size && value[stop] != ',';) stop++;
+    size_t length = stop - start;
+    while (length > 0 && strchr(" \t\r\n", value[start + length - 1]) != NULL) length--;
+    if (length == sizeof word - 1 && strncasecmp(value + start, word, length) == 0) return 1;
+  }
   return 0;
+}
+
+/* A return that ends no line ends one for some readers. */
+static int has_bare_return(const char *line, size_t length) {
+  const char *found = memchr(line, '\r', length);
+  return found != NULL && (found + 2 != line + length || found[1] != '\n');
+}
+
+/*
+** Whether the line adds to what says where the body ends in a way that libcurl does not see: with blanks before its
+** colon, or as the second line of its value.
+*/
+static int hides_size(const SrHead *head, const char *line, size_t length) {
+  const char *rest = NULL;
+  char first = (char)(line[0] | 32);
+  if (line[0] == ' ' || line[0] == '\t') return head->sizing;
+  if (first == 'c') rest = VALUE_OF("content-length", line, length);
+  if (first == 't') rest = VALUE_OF("transfer-encoding", line, length);
+  return rest != NULL && rest < line + length && (*rest == ' ' || *rest == '\t');
 }
 
 /* Looks at the few headers that matter here. False: contradictory lengths. */
 static int look_at(SrHead *head, const char *line, size_t length) {
   const char *value;
   char first = (char)(line[0] | 32);
+  head->sizing = 0;
+  head->fields = 1;
   if (first == 's' && VALUE_OF("set-cookie:", line, length) != NULL) head->cookies = 1;
   if (first == 't' && (value = VALUE_OF("transfer-encoding:", line, length)) != NULL) {
-    head->framed = 1;
+    head->framed = head->sizing = 1;
     head->chunked |= names_chunks(value, length - (size_t)(value - line));
   }
   if (first != 'c') return 1;
   if ((value = VALUE_OF("content-encoding:", line, length)) != NULL)
     sr_codings_add(&head->codings, value, length - (size_t)(value - line));
-  if ((value = VALUE_OF("content-length:", line, length)) != NULL)
-    return add_length(head, value, length - (size_t)(value - line));
-  return 1;
+  if ((value = VALUE_OF("content-length:", line, length)) == NULL) return 1;
+  head->sizing = 1;
+  return add_length(head, value, length - (size_t)(value - line));
 }
 
 static const SrHeadFault too_large = {"ETOOLARGE", "the response headers are too large"};
+
+const SrHeadFault *sr_head_foresee(SrHead *head, const char *piece, size_t length) {
+  static const SrHeadFault folded = {"EPROTO", "a folded line before all headers"};
+  int begins = !head->within;
+  if (length == 0) return NULL;
+  head->within = piece[length - 1] != '\n';
+  return begins && !head->fields && (piece[0] == ' ' || piece[0] == '\t') ? &folded : NULL;
+}
 
 const SrHeadFault *sr_head_trail(SrHead *head, size_t length) {
   head->trailed += length;
   return head->trailed > HEAD_BOUND ? &too_large : NULL;
 }
 
+/* Of a switch of protocols, which has no end, nothing more would come that libcurl or we could read. */
+static const SrHeadFault *end(SrHead *head) {
+  static const SrHeadFault status = {"EPROTO", "the answer has no valid status line"};
+  static const SrHeadFault switches = {"EPROTO",
+                                       "the server switches to another protocol (101), which is not supported"};
+  head->ended = 1;
+  if (head->chunked) head->length = -1; /* the chunks say where it ends, whatever else was said */
+  if (head->status == 101) return &switches;
+  return head->status >= 100 ? NULL : &status;
+}
+
 const SrHeadFault *sr_head_add(SrHead *head, const char *line, size_t length) {
   static const SrHeadFault lengths = {"EPROTO", "contradictory Content-Length"};
-  static const SrHeadFault status = {"EPROTO", "the answer has no valid status line"};
+  static const SrHeadFault returns = {"EPROTO", "a bare CR in the headers"};
+  static const SrHeadFault hidden = {"EPROTO", "a malformed Content-Length or Transfer-Encoding"};
   static const SrHeadFault memory = {"ENOMEM", "not enough memory"};
-  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) start(head, line, length);
   if (length == 0) return NULL;
-  if (line[0] == '\r' || line[0] == '\n') {
-    head->ended = 1;
-    if (head->chunked) head->length = -1; /* the chunks say where it ends, whatever else was said */
-    return head->status >= 100 ? NULL : &status;
-  }
-  if (!look_at(head, line, length)) return &lengths;
-  if (sr_buffer_length(&head->lines) + length > HEAD_BOUND) return &too_large;
+  if (has_bare_return(line, length)) return &returns;
+  head->total += length;
+  if (head->total > HEAD_BOUND) return &too_large;
+  if ((head->status == 0 || head->ended) && length >= 5 && memcmp(line, "HTTP/", 5) == 0)
+    start(head, line, length);
+  else if (line[0] == '\r' || line[0] == '\n')
+    return end(head);
+  else if (hides_size(head, line, length))
+    return &hidden;
+  else if (!look_at(head, line, length))
+    return &lengths;
   return sr_buffer_append(&head->lines, line, length) ? NULL : &memory;
 }

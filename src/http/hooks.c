@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** What libcurl calls for a transfer: they store and wake, and call nothing of libcurl. The body is
-** buffered up to a bound; beyond it libcurl is paused, and unpaused by the reader.
+** What libcurl calls for a transfer: they store and wake, and call nothing of libcurl but what it allows there.
+** The body is buffered; beyond a bound libcurl is paused, and unpaused by the reader. All that it has read by then
+** is taken: what libcurl holds back itself is lost when the transfer fails. That is why chunks are taken apart
+** here, too.
 */
 #include "http/transfer.h"
 
@@ -9,7 +11,7 @@
 
 #include "http/answer.h"
 
-/* Bytes of body that wait for a slow reader before the sender is held back. */
+/* So many bytes of body wait for a slow reader, and what libcurl reads at once, before the sender is held back. */
 #define BODY_BOUND 65536
 
 /* Ends the transfer from within a callback: libcurl reports the refusal as done, and this was the cause. */
@@ -60,23 +62,72 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   return length;
 }
 
+/* Enough waits for the reader, and not all has come. */
+static int is_sated(const SrTransfer *transfer) {
+  return !transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND && !sr_answer_is_whole(transfer);
+}
+
+/*
+** libcurl gives the rest of what it has read and then stops. Told to pause in one direction it would read once more
+** (7.88), so it has to be both: while the request leaves, the next piece is refused instead, and so held back.
+*/
+static void hold(SrTransfer *transfer) {
+  if (transfer->paused || !is_sated(transfer) || sr_transfer_is_sending(transfer)) return;
+  transfer->paused = 1;
+  curl_easy_pause(transfer->channel->easy, CURLPAUSE_ALL);
+}
+
+/* Of a body that becomes too large, too, there is what came before it did. False: it ends here. */
+static int take(SrTransfer *transfer, const char *bytes, size_t length) {
+  curl_off_t room = transfer->coded ? (curl_off_t)length : transfer->plan->max_body - transfer->received;
+  size_t count = (curl_off_t)length > room ? (size_t)room : length;
+  if (!sr_buffer_append(&transfer->body, bytes, count)) return (int)refuse(transfer, "ENOMEM", "not enough memory");
+  transfer->received += (curl_off_t)count;
+  if (count < length) return (int)refuse(transfer, "ETOOLARGE", "the body is larger than max_body_size");
+  return 1;
+}
+
+static int take_chunks(SrTransfer *transfer, const char *bytes, size_t length) {
+  SrPiece piece = {bytes, length};
+  while (piece.left > 0) {
+    const char *data;
+    size_t count = sr_chunks_take(&transfer->chunks, &piece, &data);
+    if (transfer->chunks.place == SR_CHUNK_BROKEN) return (int)refuse(transfer, "EPROTO", "a malformed chunk");
+    if (transfer->chunks.place == SR_CHUNK_LARGE)
+      return (int)refuse(transfer, "ETOOLARGE", "the extensions or trailers of the chunks are too large");
+    if (count > 0 && !take(transfer, data, count)) return 0;
+  }
+  return 1;
+}
+
+/* One block for all that may come before it is read, if that is known. */
+static void reserve(SrTransfer *transfer, size_t length) {
+  curl_off_t expected = transfer->head.length;
+  if (transfer->body.data == NULL && expected > (curl_off_t)length)
+    sr_buffer_reserve(&transfer->body, expected < BODY_BOUND ? (size_t)expected : BODY_BOUND);
+}
+
+/* Lines of a head come here first, and then to on_head. */
+static size_t foresee(SrTransfer *transfer, const char *piece, size_t length) {
+  const SrHeadFault *fault = sr_head_foresee(&transfer->head, piece, length);
+  return fault == NULL ? length : refuse(transfer, fault->code, fault->message);
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
   SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
   size_t length = size * count;
   if (!transfer->open) return length; /* it was held back until nobody wanted it */
+  if (!transfer->head_done && !transfer->plan->extras.digest) return foresee(transfer, bytes, length);
   if (!transfer->head_done) sr_transfer_finish_head(transfer);
-  if (!transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND) {
+  if (!transfer->paused && is_sated(transfer)) {
     transfer->paused = 1;
     return CURL_WRITEFUNC_PAUSE;
   }
   sr_transfer_touch(transfer);
-  if (transfer->body.data == NULL && transfer->head.length > (curl_off_t)length)
-    sr_buffer_reserve(&transfer->body, transfer->head.length < BODY_BOUND ? (size_t)transfer->head.length : BODY_BOUND);
-  if (!transfer->coded && (curl_off_t)length > transfer->plan->max_body - transfer->received)
-    return refuse(transfer, "ETOOLARGE", "the body is larger than max_body_size");
-  if (!sr_buffer_append(&transfer->body, bytes, length)) return refuse(transfer, "ENOMEM", "not enough memory");
-  transfer->received += (curl_off_t)length;
-  sr_transfer_wake(transfer, SR_AWAITS_DATA);
+  reserve(transfer, length);
+  if (!(transfer->head.chunked ? take_chunks : take)(transfer, bytes, length)) return 0;
+  hold(transfer);
+  if (sr_buffer_length(&transfer->body) > 0) sr_transfer_wake(transfer, SR_AWAITS_DATA);
   sr_transfer_look_for_early_end(transfer);
   return length;
 }
@@ -88,11 +139,14 @@ static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
   return sr_upload_take(transfer->upload, out, size * count);
 }
 
-/* libcurl would send any request again on a connection that turned out dead. */
+/*
+** libcurl would send any request again on a connection that turned out dead, and by HTTP/1.1 if the server asks for
+** that, even in the midst of an answer.
+*/
 static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
   SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
   (void)peer, (void)own, (void)peer_port, (void)own_port;
-  if (transfer->sends++ >= transfer->plan->sends) return CURL_PREREQFUNC_ABORT;
+  if (transfer->head_done || transfer->sends++ >= transfer->plan->sends) return CURL_PREREQFUNC_ABORT;
   transfer->connected = 1;
   sr_transfer_touch(transfer);
   if (transfer->plan->limits.read == HUGE_VAL || sr_transfer_try_arm(transfer)) return CURL_PREREQFUNC_OK;
@@ -110,14 +164,4 @@ static int on_progress(void *ctx, curl_off_t to_come, curl_off_t received, curl_
   return 0;
 }
 
-static int on_traffic(CURL *easy, curl_infotype type, char *bytes, size_t length, void *ctx) {
-  SrTransfer *transfer = ((SrChannel *)ctx)->transfer;
-  (void)easy;
-  if (type == CURLINFO_DATA_IN && transfer != NULL && transfer->head_done && transfer->head.chunked) {
-    sr_chunks_scan(&transfer->chunks, bytes, length);
-    sr_transfer_look_for_early_end(transfer);
-  }
-  return 0;
-}
-
-const SrHooks sr_transfer_hooks = {on_head, on_body, on_wanted, on_connected, on_progress, on_traffic};
+const SrHooks sr_transfer_hooks = {on_head, on_body, on_wanted, on_connected, on_progress};

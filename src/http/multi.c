@@ -399,9 +399,15 @@ int sr_multi_remove(SrOutlet *outlet, CURL *easy, int paused, int answered) {
   return clean;
 }
 
-void sr_multi_unpause(SrMulti *multi, CURL *easy, int still) {
-  curl_easy_pause(easy, still);
+CURLcode sr_multi_unpause(SrMulti *multi, CURL *easy, int still) {
+  CURLcode result = curl_easy_pause(easy, still);
   settle(multi);
+  return result;
+}
+
+void sr_multi_break(CURL *easy) {
+  curl_socket_t fd = CURL_SOCKET_BAD;
+  if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD) sr_socket_end(fd);
 }
 
 /* Only a change makes libcurl look at it. */

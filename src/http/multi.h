@@ -61,8 +61,14 @@ int sr_multi_add(SrMulti *multi, CURL *easy);
 */
 int sr_multi_remove(SrOutlet *outlet, CURL *easy, int paused, int answered);
 
-/* Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this returns. */
-void sr_multi_unpause(SrMulti *multi, CURL *easy, int still);
+/*
+** Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this
+** returns. Whatever else than CURLE_OK comes out, the transfer has failed, and libcurl tells only here.
+*/
+CURLcode sr_multi_unpause(SrMulti *multi, CURL *easy, int still);
+
+/* Ends the connection that `easy`, which is done, has had: libcurl would use it again. */
+void sr_multi_break(CURL *easy);
 
 /* Has a transfer that is not connected go on, though it waits for nothing. It may have ended when this returns. */
 void sr_multi_nudge(SrMulti *multi, CURL *easy);

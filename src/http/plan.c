@@ -82,6 +82,15 @@ static unsigned char is_alone(const SrPlan *plan) {
   return plan->https && (plan->extras.http1 || plan->streamed || plan->body_length > SR_SENT_AT_ONCE);
 }
 
+/*
+** Again once, where a connection that had served turns out dead. Of streams that a server refuses because it is going
+** away there can be many, and the next connection may end as soon; libcurl tries five times, too.
+*/
+static unsigned may_go_out(lua_State *L, const SrPlan *plan) {
+  if (!field_true(L, 1, "repeatable")) return 1;
+  return plan->https && !plan->alone ? 6 : 2;
+}
+
 int sr_plan_compile(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -100,13 +109,13 @@ int sr_plan_compile(lua_State *L) {
   plan->limits = (SrLimits){field_number(L, 1, "total"), field_number(L, 1, "connect"), field_number(L, 1, "read"),
                             field_number(L, 1, "pool")};
   plan->max_body = max_body < 9e18 ? (curl_off_t)max_body : INT64_MAX;
-  plan->sends = field_true(L, 1, "repeatable") ? 2 : 1;
   plan->streamed = field_true(L, 1, "source");
   plan->stream_length = length < 9e18 ? (curl_off_t)length : -1;
   plan->https = field_true(L, 1, "https");
   read_list(L, 1, "headers", &plan->headers);
   if (lua_getfield(L, 1, "extras") == LUA_TTABLE) read_extras(L, 3, &plan->extras);
   plan->alone = is_alone(plan);
+  plan->sends = may_go_out(L, plan);
   lua_settop(L, 2);
   lua_rawseti(L, 1, 1);
   return 0;

@@ -45,6 +45,14 @@ static int pauses(const SrTransfer *transfer) {
   return (transfer->paused ? CURLPAUSE_RECV : 0) | (starved ? CURLPAUSE_SEND : 0);
 }
 
+int sr_transfer_is_sending(const SrTransfer *transfer) {
+  curl_off_t sent = 0;
+  if (transfer->plan->streamed) return transfer->upload != NULL && !transfer->upload->ended;
+  if (!sr_answer_may_be_early(transfer)) return 0;
+  curl_easy_getinfo(transfer->channel->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+  return sent < (curl_off_t)transfer->plan->body_length;
+}
+
 void sr_transfer_touch(SrTransfer *transfer) {
   if (transfer->plan->limits.read < HUGE_VAL) transfer->last_byte = sr_saros->now(transfer->pool->runtime);
 }
@@ -63,8 +71,14 @@ static void go_on(SrTransfer *transfer) {
     sr_transfer_arm(transfer);
     if (!transfer->open) return;
   }
-  sr_multi_unpause(transfer->channel->outlet.multi, transfer->channel->easy, pauses(transfer));
-  if (transfer->open && transfer->head_done) sr_transfer_look_for_early_end(transfer);
+  CURLcode result = sr_multi_unpause(transfer->channel->outlet.multi, transfer->channel->easy, pauses(transfer));
+  if (!transfer->open) return;
+  if (result != CURLE_OK) {
+    sr_failure_curl(&transfer->failure, transfer->channel, transfer->plan, result, transfer->head_done);
+    sr_transfer_end(transfer);
+    return;
+  }
+  if (transfer->head_done) sr_transfer_look_for_early_end(transfer);
 }
 
 static void end_deserted(SrTransfer *transfer) {
@@ -136,21 +150,14 @@ void sr_transfer_begin(SrTransfer *transfer, SrPool *pool) {
 }
 
 static void watch_upload(const SrTransfer *transfer, SrChannel *channel) {
-  if (sr_answer_may_be_early(transfer)) {
-    channel->watched = 1;
-    curl_easy_setopt(channel->easy, CURLOPT_VERBOSE, 1L);
-  }
   if (transfer->plan->limits.read < HUGE_VAL && channel->shape == SR_SHAPE_OTHER) {
     channel->watched = 1;
     curl_easy_setopt(channel->easy, CURLOPT_NOPROGRESS, 0L);
   }
 }
 
-void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
-  transfer->channel = channel;
-  channel->transfer = transfer;
-  transfer->pool->requests++;
-  watch_upload(transfer, channel);
+/* The channel begins, or begins again. It may have ended when this returns. */
+static void start(SrTransfer *transfer, SrChannel *channel) {
   if (!sr_multi_add(channel->outlet.multi, channel->easy)) {
     transfer->channel = NULL; /* it is in no multi: nothing to remove */
     sr_pool_give_channel(transfer->pool, channel);
@@ -159,11 +166,19 @@ void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
   if (transfer->open) sr_transfer_arm(transfer);
 }
 
+void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
+  transfer->channel = channel;
+  channel->transfer = transfer;
+  transfer->pool->requests++;
+  watch_upload(transfer, channel);
+  start(transfer, channel);
+}
+
 void sr_transfer_resume(SrTransfer *transfer) {
   if (transfer->unbounded && transfer->head.length > 0 && transfer->head.length <= RESERVE_BOUND && transfer->open)
     sr_buffer_reserve(&transfer->body, (size_t)(transfer->head.length - transfer->received));
   if (!transfer->paused || transfer->channel == NULL) return;
-  if (!transfer->unbounded && sr_buffer_length(&transfer->body) > 0) return; /* each pause costs a copy, so few */
+  if (!transfer->unbounded && sr_buffer_length(&transfer->body) > 0) return; /* few pauses, so long ones */
   transfer->paused = 0;
   go_on(transfer);
 }
@@ -173,15 +188,20 @@ void sr_transfer_feed(SrTransfer *transfer) {
   if (transfer->channel != NULL) go_on(transfer);
 }
 
+/* Gives the number of connections that were opened for the channel. */
+static long count_connections(const SrTransfer *transfer, const SrChannel *channel) {
+  long opened = 0;
+  curl_easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &opened);
+  transfer->pool->connections += (unsigned long long)opened;
+  return opened;
+}
+
 static void give_channel_back(SrTransfer *transfer) {
   SrChannel *channel = transfer->channel;
   SrPool *pool = transfer->pool;
-  long opened = 0;
   if (channel == NULL) return;
   transfer->channel = NULL;
-  curl_easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &opened);
-  pool->connections += (unsigned long long)opened;
-  if (opened == 0 && transfer->connected) pool->reused++;
+  if (count_connections(transfer, channel) == 0 && transfer->connected) pool->reused++;
   if (transfer->sends > 1) channel->resent = 1;
   if (sr_multi_remove(&channel->outlet, channel->easy, transfer->paused, transfer->head_done))
     sr_pool_give_channel(pool, channel);
@@ -283,6 +303,24 @@ static int look_up(SrTransfer *transfer) {
   return 1;
 }
 
+/*
+** libcurl sends again what it could not receive on a connection that had served; not so where HTTP/2 ends between two
+** frames, or by a GOAWAY. A streamed body is sent again by who streams it. True: it is under way once more.
+*/
+static int send_again(SrTransfer *transfer) {
+  SrChannel *channel = transfer->channel;
+  if (!transfer->failure.stale || transfer->head.status != 0 || transfer->plan->streamed) return 0;
+  if (transfer->sends >= transfer->plan->sends) return 0;
+  sr_failure_free(&transfer->failure);
+  count_connections(transfer, channel);
+  transfer->connected = transfer->deaf = transfer->early = 0;
+  channel->detail[0] = '\0';
+  sr_multi_remove(&channel->outlet, channel->easy, 0, 0);
+  sr_deadline_begin(transfer);
+  start(transfer, channel);
+  return 1;
+}
+
 static void on_done(CURL *easy, CURLcode result) {
   SrChannel *channel = channel_of(easy);
   SrTransfer *transfer = channel != NULL ? channel->transfer : NULL;
@@ -290,11 +328,12 @@ static void on_done(CURL *easy, CURLcode result) {
   if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) sr_transfer_finish_head(transfer);
   if (sr_answer_survives(transfer, result)) result = CURLE_OK;
   if (result == CURLE_OPERATION_TIMEDOUT) sr_deadline_fail_connecting(transfer);
+  if (sr_failure_breaks(transfer->channel, result)) sr_multi_break(easy);
   if (result != CURLE_OK)
     sr_failure_curl(&transfer->failure, transfer->channel, transfer->plan, result, transfer->head_done);
   else if (!transfer->head_done)
     sr_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
-  if (!look_up(transfer)) sr_transfer_end(transfer);
+  if (!send_again(transfer) && !look_up(transfer)) sr_transfer_end(transfer);
 }
 
 const SrReports sr_transfer_reports = {on_failure, on_done, on_listening, is_pausing};

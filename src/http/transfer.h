@@ -47,7 +47,7 @@ typedef struct SrTransfer {
   unsigned char undone;                 /* decoding it has failed */
   unsigned char early;                  /* answered, or deserted, before the request's end: the timer stops that */
   unsigned char deaf;                   /* libcurl does not read: it has paused, or the answer has ended */
-  unsigned char paused;                 /* libcurl holds back: the buffer is full */
+  unsigned char paused;                 /* libcurl reads no more, or holds back: the buffer is full */
   unsigned char unbounded;              /* the reader wants all: no pausing */
   unsigned sends;                       /* how often the request went out */
   unsigned handed;                      /* counts what was taken from `body`, or dropped */
@@ -59,7 +59,7 @@ typedef struct SrTransfer {
   double started, head_at;              /* when the exchange began, when the head was there */
   double last_byte;                     /* when the latest byte came or left; kept for limits.read only */
   SrHead head;
-  SrChunks chunks;    /* of the answer; counted only while the request may be sent */
+  SrChunks chunks;    /* of a chunked answer */
   SrBuffer body;      /* bytes nobody has read yet */
   SrDecoder *decoder; /* NULL until the first read of a coded body */
   SrFailure failure;
@@ -103,6 +103,9 @@ void sr_transfer_fail(SrTransfer *transfer, const char *name, const char *code, 
 int sr_transfer_abort(saros_wait *wait);
 
 /* For hooks, which are called from inside libcurl and may not end a transfer. */
+
+/* Whether some of the request is still to leave. */
+int sr_transfer_is_sending(const SrTransfer *transfer);
 
 /* The task goes on if it waits for this. */
 void sr_transfer_wake(SrTransfer *transfer, SrAwaited awaited);

@@ -147,7 +147,7 @@ static void on_sample(lua_State *L, lua_Debug *ar) {
     return;
   }
   int64_t elapsed = (int64_t)uv_hrtime() - rt->step_started;
-  if (rt->current == NULL || elapsed < rt->slow || rt->step_warned) return;
+  if (sr_current_task(rt) == NULL || elapsed < rt->slow || rt->step_warned) return;
   if (rt->step_slow > 0 && elapsed < rt->step_slow + ENDLESS) return;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   if (rt->step_slow == 0) {

@@ -93,6 +93,14 @@ static inline SrRuntime *sr_rt(lua_State *L) {
 /* The runtime, from anywhere. */
 SrRuntime *sr_find_runtime(lua_State *L);
 
+/*
+** The task whose code runs, or NULL. One that has ended has none any more, but finalizers may still run on its
+** coroutine while its block hears of that.
+*/
+static inline SrTask *sr_current_task(const SrRuntime *rt) {
+  return rt->current != NULL && rt->current->future.state != SR_ENDED ? rt->current : NULL;
+}
+
 /* The calling task; raises, naming the function and the reason, where nobody can wait. [-0, +0, v] */
 static inline SrTask *sr_check_wait_in(lua_State *L, SrRuntime *rt, const char *function) {
   SrTask *t = rt->current;

@@ -112,7 +112,7 @@ int sr_l_spawn(lua_State *L) {
 }
 
 int sr_l_current_task(lua_State *L) {
-  SrTask *t = sr_rt(L)->current;
+  SrTask *t = sr_current_task(sr_rt(L));
   if (t == NULL)
     lua_pushnil(L);
   else

@@ -208,7 +208,7 @@ static void push_stack_of(lua_State *L, SrTask *t, int level) {
 }
 
 void sr_push_here(lua_State *L) {
-  SrTask *t = sr_find_runtime(L)->current;
+  SrTask *t = sr_current_task(sr_find_runtime(L));
   if (t != NULL && t->co == L)
     push_stack_of(L, t, 0);
   else

@@ -31,7 +31,7 @@ int sr_describe(lua_State *L, const SrObject *object, const SrWaiter *first, con
 
 static const char *place_problem(lua_State *L, const SrRuntime *rt) {
   if (!rt->is_running) return "here: no loop is running (call it inside async.run)";
-  if (rt->current == NULL) return "here: no task is running (this is a reporter or a finalizer)";
+  if (sr_current_task(rt) == NULL) return "here: no task is running (this is a reporter or a finalizer)";
   if (rt->current->co != L) return "inside a coroutine of your own (spawn a task instead)";
   return "across a C function (table.sort, string.gsub, require, a finalizer, ...)";
 }

@@ -28,7 +28,8 @@ static void spawn_callback(lua_State *L, SrRuntime *rt, int index) {
   lua_pushvalue(L, index);
   lua_pushvalue(L, 1);
   SrTask *called = sr_spawn(L, rt, &rt->root, lua_gettop(L) - 1, 1);
-  if (rt->is_closing && rt->current != NULL) called->raised = rt->current->raised + 1;
+  const SrTask *caller = sr_current_task(rt);
+  if (rt->is_closing && caller != NULL) called->raised = caller->raised + 1;
 }
 
 /* (future, list of functions) */

@@ -202,7 +202,7 @@ static int l_acquire(lua_State *L) {
 }
 
 static SrTask *check_current(lua_State *L, const char *function) {
-  SrTask *t = sr_rt(L)->current;
+  SrTask *t = sr_current_task(sr_rt(L));
   if (t == NULL) luaL_error(L, "%s: only a task can hold a lock (call it inside async.run)", function);
   return t;
 }

@@ -51,7 +51,7 @@ local options = {}
 ---@field cookies? table<string, string|number>  sent with this request
 ---@field max_body_size? integer  bytes of the decoded body
 ---@field on_progress? fun(received: integer, total: integer?, sent: integer, to_send: integer?)  bytes
----@field proxy? string|false  an http, https or socks5 URL; nil: of the environment: http_proxy, https_proxy, all_proxy, no_proxy
+---@field proxy? string|false  an http, https or socks5 URL; else http_proxy, https_proxy, all_proxy, no_proxy
 ---@field verify? boolean  certificates; true unless said otherwise
 ---@field ca_file? string
 ---@field ca_path? string

@@ -186,7 +186,7 @@ function async.tree() end
 function async.on_error(fn) end
 
 ---Warnings on standard error: of a task that holds the loop up, of cancellations that are swallowed,
----of waits in a `__close` that a cancellation makes fail, of scopes without `<close>`, of things the collector had to close. Also `SAROS_DEBUG=1` in the
----environment.
+---of waits in a `__close` that a cancellation makes fail, of scopes without `<close>`, of things the
+---collector had to close. Also `SAROS_DEBUG=1` in the environment.
 ---@param on boolean|{slow?: number}  `slow`: seconds a task may hold the loop, 0.1 unless said otherwise
 function async.debug(on) end

@@ -201,6 +201,15 @@ describe("HTTP/2 with nginx", function()
     assert.same({ server.big, server.big }, { size_of(old), size_of(new) })
   end))
 
+  it("loses no request to a connection that serves but so many, when more are under way", inside(function()
+    local session <close> = session_of()
+    local texts = async.map(numbers(200), function()
+      return session:get(server.some2 .. "/hello.txt"):text()
+    end, { limit = 30 })
+    for i = 2, 200 do assert.equal(texts[1], texts[i]) end
+    assert.equal(200, session:stats().requests)
+  end))
+
   it("goes on elsewhere when the server says goodbye", inside(function()
     local session <close> = session_of()
     local seen = {}
