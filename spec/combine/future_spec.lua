@@ -300,7 +300,7 @@ describe("future", function()
       local looks = {
         function(future) pcall(future.await, future) end,
         function(future)
-          while not future:done() do async.sleep(0) end
+          while not future:done() do async.sleep(1) end
           pcall(future.result, future)
         end,
         function(future) async.gather({future}, {return_errors = true}) end,
