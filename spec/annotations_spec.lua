@@ -79,7 +79,11 @@ local live = {
     return group
   end,
 
-  ["saros.Future"] = function() return async.future() end,
+  ["saros.Future"] = function() -- settled, so that `fail` is not reported
+    local future = async.future()
+    future:set()
+    return future
+  end,
   ["saros.Permit"] = {
     function() return async.semaphore(1):acquire() end,
     function(close)
@@ -157,6 +161,12 @@ local written = {
     end,
   },
   ["saros.ListenOptions"] = { function(options) async.net.listen("127.0.0.1", 0, options):close() end },
+  ["saros.GroupOptions"] = {
+    function(options)
+      local group <close> = async.task_group(options)
+      group:cancel()
+    end,
+  },
   ["saros.MapOptions"] = { function(options) async.map({}, none, options) end },
   ["saros.Part"] = { function(part) async.fetch(server.url, { multipart = { part } }) end },
   ["saros.PipeOptions"] = {

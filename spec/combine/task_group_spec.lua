@@ -705,7 +705,7 @@ describe("task_group", function()
 
   it("refuses what is no function", function()
     support.refuses(1, "task_group", async.task_group, 5)
-    support.refuses(1, "task_group", async.task_group, {})
+    support.refuses(1, "task_group", async.task_group, "function")
   end)
 
   it("needs a task", outside(function()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
+local ledger = require "spec.support.ledger"
 local explored = require("spec.support.explorer").explored
 
 describe("future, explored:", function()
@@ -54,7 +55,7 @@ describe("future, explored:", function()
 
   it("raises the error in all who await it", explored(function(probe)
     local future = async.future()
-    local reason, raised = {}, 0
+    local reason, raised = ledger.planned(), 0 -- nobody looks at it if all are cancelled
 
     local function await()
       local ok, err = pcall(future.await, future)
@@ -68,7 +69,58 @@ describe("future, explored:", function()
     end, function(ended)
       if future:done() then assert.is_true(raised >= 3 - ended.hits) else assert.equal(0, raised) end
     end
+  end, {allows = {"Planned"}}))
+
+  it("calls back once for each on_done, whoever settles it, and in whatever way", explored(function(probe)
+    local future = async.future()
+    local called, registered, had_effect = 0, 0, 0
+
+    local function register()
+      future:on_done(function(given)
+        assert(given == future and given:done())
+        called = called + 1
+      end)
+      registered = registered + 1
+      async.sleep(0)
+      future:on_done(function() called = called + 1 end)
+      registered = registered + 1
+    end
+
+    local function settle(method)
+      return function()
+        async.sleep(0)
+        if future[method](future, "value") then had_effect = had_effect + 1 end
+      end
+    end
+
+    return function()
+      probe:together {register, settle "set", settle "cancel", register}
+      async.shield(function() async.sleep(1) end)
+    end, function()
+      assert.equal(future:done() and registered or 0, called)
+      assert.equal(future:done() and 1 or 0, had_effect)
+    end
   end))
+
+  it("cancelled is an ordinary error for those who await it", explored(function(probe)
+    local future = async.future()
+    local raised, cancelled = 0, false
+
+    local function await()
+      local ok, err = async.pcall(future.await, future)
+      assert.is_true(not ok and err.reason == "enough" and err.task == nil)
+      raised = raised + 1
+    end
+
+    return function()
+      probe:together({await, await, await, function()
+        async.sleep(0)
+        cancelled = future:cancel "enough"
+      end}, 10)
+    end, function(ended)
+      if cancelled then assert.is_true(raised >= 3 - ended.hits) else assert.equal(0, raised) end
+    end
+  end, {allows = {"CancelledError"}}))
 
   it("is left alone by those who give up", explored(function(probe)
     local future = async.future()

@@ -149,4 +149,60 @@ describe("task group, explored:", function()
       if ended.hits == 0 then assert.same({1, true, n = 2}, ended.results) end
     end
   end))
+
+  it("with a limit never runs more, and starts each of its tasks once or not at all", explored(function(probe)
+    local running, spawned, began = 0, 0, 0
+
+    local function work()
+      running, began = running + 1, began + 1
+      assert(running <= 2 or async.cancelled(), "more run than the limit allows")
+      local _ <close> = probe:closes(function() running = running - 1 end)
+      async.sleep(1)
+    end
+
+    return function()
+      async.task_group({limit = 2}, function(group)
+        local function spawn(times)
+          return function()
+            for _ = 1, times do
+              group:spawn(work)
+              spawned = spawned + 1
+            end
+          end
+        end
+        probe:together({probe:body(spawn(2)), probe:body(spawn(2)), spawn(1)}, 10)
+      end)
+    end, function(ended)
+      assert.is_true(began <= spawned)
+      if not ended.is_injected then assert.same({5, 5}, {spawned, began}) end
+    end
+  end))
+
+  it("start gives what the task says, or its error; nothing is left running", explored(function(probe)
+    local workers = oracle.workers(probe)
+
+    local function service(started)
+      async.sleep(1)
+      started "ready"
+      async.sleep(1)
+    end
+
+    local function broken()
+      async.sleep(1)
+      error(oracle.planned(), 0)
+    end
+
+    return function()
+      workers:left_by(async.task_group, {limit = 3}, function(group)
+        local function start(fn, expected)
+          return function()
+            local ok, got = async.pcall(group.start, group, workers:body {work = fn})
+            assert(ok and got == expected or not ok and async.is_error(got), got)
+            assert(ok or expected == nil or probe.is_injecting, got)
+          end
+        end
+        probe:together {start(service, "ready"), start(broken), start(service, "ready")}
+      end)
+    end
+  end, {allows = {"CancelledError", "Planned"}}))
 end)

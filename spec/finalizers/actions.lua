@@ -46,6 +46,12 @@ end)
 
 action("set futures", function() each(world.futures, "set", 1, 2) end)
 action("fail futures", function() each(world.futures, "fail", "by a finalizer") end)
+action("cancel futures", function() each(world.futures, "cancel", "by a finalizer") end)
+
+action("call back from futures", function()
+  for _, future in ipairs(world.futures) do pcall(future.on_done, future, nothing) end
+end)
+
 action("set events", function() each(world.events, "set") end)
 action("clear events", function() each(world.events, "clear") end, true)
 action("notify", function() each(world.conditions, "notify_all") end)

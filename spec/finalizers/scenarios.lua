@@ -61,6 +61,16 @@ scenario("results", function()
   failed:traceback()
 end)
 
+scenario("futures", function()
+  for _, method in ipairs{"set", "fail", "cancel"} do
+    local future = async.future()
+    for _ = 1, 2 do pcall(future.on_done, future, function() end) end
+    future[method](future, {})
+    pcall(future.on_done, future, function() end)
+    pcall(future.result, future)
+  end
+end)
+
 scenario("cancelled", function()
   local task = async.spawn(function()
     local scope <close> = async.timeout(5)
@@ -402,6 +412,30 @@ scenario("wait_for", function()
   try(async.wait_for, async.spawn(after(5)), 1)
   try(async.wait_for, async.future(), 1)
   try(async.shield, after(1), 3)
+end)
+
+scenario("group_with_limit", function()
+  try(function()
+    local scope <close> = async.timeout(9)
+    async.task_group({limit = 1, cancel_on_error = false}, function(group)
+      async.spawn(pcall, group.spawn, group, after(1))
+      for i = 1, 3 do pcall(group.spawn, group, i == 2 and failing(1, "oops") or after(1)) end
+    end)
+  end)
+end)
+
+scenario("group_start", function()
+  try(function()
+    local scope <close> = async.timeout(9)
+    local group <close> = async.task_group{limit = 2}
+    pcall(group.start, group, function(started, ...)
+      async.sleep(1)
+      started(...)
+      async.sleep(1)
+    end, 1, 2)
+    pcall(group.start, group, failing(1, "oops"))
+    pcall(group.start, group, after(1))
+  end)
 end)
 
 scenario("group", function()

@@ -141,7 +141,7 @@ function world.open()
   })
   override(async.queue(), {put = put, try_put = put, get = get, try_get = get, __call = get,
     drain = drain, close = close_queue})
-  override(async.future(), {set = settle, fail = settle})
+  override(async.future(), {set = settle, fail = settle, cancel = settle})
   async.run(function()
     override(async.current_task(), {
       on_done = function(on_done, task, fn)
@@ -167,9 +167,10 @@ function world.open()
     queue = maker "queues", lifo_queue = maker "queues", priority_queue = maker "queues",
     gather = combinator, race = combinator, any = combinator, wait = combinator, map = combinator,
     as_completed = combinator, select = select_from,
-    task_group = function(make, fn)
-      if fn == nil then return note("groups", make()) end
-      return make(function(group) return fn(note("groups", group)) end)
+    task_group = function(make, options, fn)
+      if type(options) == "function" then options, fn = {}, options end
+      if fn == nil then return note("groups", make(options)) end
+      return make(options or {}, function(group) return fn(note("groups", group)) end)
     end,
   }
 end

@@ -7,40 +7,22 @@
 */
 #include <string.h>
 
-#include "combine/combine.h"
+#include "combine/group_start.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"
 #include "runtime/forgotten.h"
 #include "runtime/trace.h"
 
-typedef struct Block {
-  SrBlock block;      /* the anchor keeps what was_seen under the address of its `running` */
-  uint32_t failed;    /* errors in the list, which the anchor keeps under this address */
-  bool lost;          /* an error could not be kept, for want of memory */
-  bool has_error;     /* the block is left with an error: nil is as good as any */
-  bool is_left;       /* its errors are being raised */
-  bool was_cancelled; /* from outside, when it was left */
-  uint8_t outcome;    /* how the wait for its tasks ended: SrOutcome */
-} Block;
-
-_Static_assert(sizeof(Block) <= SR_BLOCK_SIZE, "a group must fit in a block");
-
-typedef struct Group {
-  SrObject head;
-  SrBlock *block; /* alive as long as its serial is this one */
-  uint64_t serial;
-} Group;
+_Static_assert(sizeof(SrGroup) <= SR_BLOCK_SIZE, "a group must fit in a block");
 
 /* The frame of what leaves a group; the function form has its handler and its results above. */
 enum { GROUP_SELF = 1, GROUP_ERROR, GROUP_FRAME = GROUP_ERROR, GROUP_HANDLER };
 
-static const SrClass group_class = {.name = "task group"};
-
 /* --- errors ----------------------------------------------------------------- */
 
 /* Whether the value on top, an error or the task where it arose, has been seen before. [-1, +0, m] */
-static bool was_seen(lua_State *L, Block *group) {
+static bool was_seen(lua_State *L, SrGroup *group) {
   int type = lua_type(L, -1);
   if (type != LUA_TTABLE && type != LUA_TUSERDATA) return lua_pop(L, 1), false;
   sr_anchor_table(L, &group->block.running);
@@ -55,10 +37,10 @@ static bool was_seen(lua_State *L, Block *group) {
 }
 
 /*
-** Takes the error and, on top, the task where it arose (or nil). Brings the group down. An error that
+** Takes the error and, on top, the task where it arose (or nil). An error that
 ** passed from task to task, or to the block, is listed once. [-2, +0, m]
 */
-static void add_error(lua_State *L, Block *group) {
+static void add_error(lua_State *L, SrGroup *group) {
   bool seen = was_seen(L, group);
   lua_pushvalue(L, -1);
   seen = was_seen(L, group) || seen;
@@ -71,33 +53,29 @@ static void add_error(lua_State *L, Block *group) {
     group->failed++;
     lua_pop(L, 1);
   }
-  sr_scope_cancel(&group->block.scope);
 }
 
-static void wake_if_over(const SrBlock *block) {
-  SrTask *t = block->task;
-  if (block->running == 0 && t->future.state == SR_PARKED && t->object == block) sr_wake(t);
-}
-
+/* The failure of a task that is being started is told to who starts it. */
 static void on_child_ended(SrBlock *block, lua_State *L, SrTask *child, uint32_t index) {
-  (void)index;
-  if (child->future.status == SR_FAILED) {
+  SrGroup *group = (SrGroup *)(void *)block;
+  if (child->future.status == SR_FAILED && index != SR_GROUP_STARTING) {
     sr_push_failure(L, 1);
     sr_push_failure_source(L, 1);
-    add_error(L, (Block *)(void *)block);
+    add_error(L, group);
+    if (!group->collects) sr_scope_cancel(&block->scope);
   }
-  wake_if_over(block);
+  sr_group_go_on(group);
 }
 
 static void on_child_lost(SrBlock *block) {
-  ((Block *)(void *)block)->lost = true;
+  ((SrGroup *)(void *)block)->lost = true;
   sr_scope_cancel(&block->scope);
-  wake_if_over(block);
+  sr_group_go_on((SrGroup *)(void *)block);
 }
 
 /* Nobody else will tell the errors of a group that was forgotten. */
 static int l_report_errors(lua_State *L) {
-  const Block *group = (const Block *)lua_touserdata(L, 1);
+  const SrGroup *group = (const SrGroup *)lua_touserdata(L, 1);
   sr_push_task(L, group->block.task);
   lua_pushnil(L);
   sr_anchor_get(L, &group->failed);
@@ -113,8 +91,10 @@ static int l_report_errors(lua_State *L) {
 }
 
 static void dispose(lua_State *L, SrBlock *block) {
-  const Block *group = (const Block *)(const void *)block;
+  SrGroup *group = (SrGroup *)(void *)block;
+  SrTask *t;
   if (L == NULL) return;
+  while ((t = sr_take_waiting(&group->spawners)) != NULL) sr_wake(t); /* to find that it has been left */
   if (!group->is_left && (group->failed > 0 || group->lost)) {
     lua_pushlightuserdata(L, block);
     sr_protected(L, l_report_errors, 1, 0);
@@ -129,43 +109,16 @@ static const SrBlockOps group_ops = {"task group", on_child_ended, on_child_lost
 
 /* --- check, new ------------------------------------------------------------- */
 
-static Group *push_group(lua_State *L, SrTask *t) {
-  Group *group = (Group *)sr_new_object(L, &group_class, sizeof(Group), 0);
-  group->block = sr_block_open(L, t, SR_SCOPE_GROUP, &group_ops, sizeof(Block));
-  group->serial = group->block->serial;
-  return group;
-}
-
-static Group *check_group(lua_State *L, const char *function) {
-  return (Group *)sr_check_self(L, &group_class, function);
-}
-
-/* Its block, NULL once that has been left. */
-static Block *block_of(const SrRuntime *rt, const Group *group) {
-  return (Block *)(void *)sr_block_alive(rt, group->block, group->serial);
-}
-
-static Block *alive(lua_State *L, const char *function) {
-  return block_of(sr_rt(L), check_group(L, function));
-}
-
-/* group:spawn(fn, ...): a task of the group, which a finalizer may close until the task has been made */
-static int l_spawn(lua_State *L) {
-  Group *self = check_group(L, "group:spawn");
-  sr_check_function(L, "group:spawn", 2, 1);
-  SrTask *t = sr_push_new_task(L, 2, sr_pack_args(L, 2));
-  Block *group = block_of(sr_rt(L), self);
-  if (group == NULL) {
-    sr_push_error(L, "ClosedError", "ECLOSED", "group:spawn: the group has been left");
-    return lua_error(L);
-  }
-  sr_start_task(L, sr_rt(L), t, &group->block.scope);
-  return 1;
+static SrGroupHandle *push_group(lua_State *L, SrTask *t) {
+  SrGroupHandle *handle = (SrGroupHandle *)sr_new_object(L, &sr_group_class, sizeof(SrGroupHandle), 0);
+  handle->block = sr_block_open(L, t, SR_SCOPE_GROUP, &group_ops, sizeof(SrGroup));
+  handle->serial = handle->block->serial;
+  return handle;
 }
 
 /* group:cancel([reason]): cancels all of it, the block included; whether that was news */
 static int l_cancel(lua_State *L) {
-  Block *group = alive(L, "group:cancel");
+  SrGroup *group = sr_group_alive(L, "group:cancel");
   lua_pushboolean(L, group != NULL && sr_scope_cancel_reason(L, &group->block.scope, 2));
   return 1;
 }
@@ -181,7 +134,7 @@ static bool is_interrupt(lua_State *L, int index) {
 }
 
 /* Whether the error with which the block is left is one, not the cancellation that brings it down. */
-static bool counts(lua_State *L, const Block *group, const SrTask *t) {
+static bool counts(lua_State *L, const SrGroup *group, const SrTask *t) {
   uint64_t serial;
   if (!group->has_error) return false;
   if (!sr_is_own_cancel(L, GROUP_ERROR, t, &serial)) return true;
@@ -189,7 +142,7 @@ static bool counts(lua_State *L, const Block *group, const SrTask *t) {
 }
 
 /* Raises the GroupError over the list on top. Ctrl-C is in it too, and that there was no memory. */
-static int raise_group_error(lua_State *L, SrTask *t, const Block *group, SrOutcome outcome) {
+static int raise_group_error(lua_State *L, SrTask *t, const SrGroup *group, SrOutcome outcome) {
   uint32_t count = group->failed;
   t->future.outcome = (uint8_t)outcome;
   if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) {
@@ -209,68 +162,91 @@ static int raise_group_error(lua_State *L, SrTask *t, const Block *group, SrOutc
   return lua_error(L);
 }
 
-/* The block has no error of its own. */
-static int return_results(lua_State *L, SrTask *t, const Block *group, SrOutcome outcome) {
-  if (group->was_cancelled || outcome == SR_BY_CANCEL) return sr_throw_pending(L, t);
-  int top = lua_gettop(L);
-  return top > GROUP_FRAME ? top - GROUP_HANDLER : 0;
+/* What comes of a group that has been left. */
+typedef enum Verdict {
+  GIVE_RESULTS,      /* those of the function; a block just goes on */
+  LET_PASS,          /* the error with which the block is left goes on by itself */
+  RAISE_ERROR,       /* the same for a function, whose error was caught */
+  SWALLOW,           /* the group's own cancellation has come out; one of a scope around it is raised instead */
+  RAISE_ALL,         /* the GroupError */
+  RAISE_MEMORY,      /* some error could not be kept */
+  RAISE_OUTCOME,     /* Ctrl-C or a deadlock came while its tasks were waited for */
+  RAISE_CANCELLATION /* of a scope around it */
+} Verdict;
+
+/* The group is closed. */
+static Verdict judge(lua_State *L, const SrTask *t, const SrGroup *group, bool is_function) {
+  uint64_t cause;
+  SrOutcome outcome = (SrOutcome)group->outcome;
+  if (group->failed > 0) return RAISE_ALL;
+  if (group->lost) return RAISE_MEMORY;
+  if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) return RAISE_OUTCOME;
+  if (!group->has_error) return group->was_cancelled || outcome == SR_BY_CANCEL ? RAISE_CANCELLATION : GIVE_RESULTS;
+  if (sr_is_own_cancel(L, GROUP_ERROR, t, &cause) && cause == group->block.serial) return SWALLOW;
+  return is_function ? RAISE_ERROR : LET_PASS;
+}
+
+/* Returns or raises what a closed group comes to. If errors were kept their list is on top. [-0, +n, v] */
+static int conclude(lua_State *L, SrTask *t, const SrGroup *group, bool is_function) {
+  switch (judge(L, t, group, is_function)) {
+  case GIVE_RESULTS: return is_function ? lua_gettop(L) - GROUP_HANDLER : 0;
+  case LET_PASS: return 0;
+  case SWALLOW: sr_throw_outer(L, t); return 0;
+  case RAISE_ERROR: lua_pushvalue(L, GROUP_ERROR); return lua_error(L);
+  case RAISE_ALL: return raise_group_error(L, t, group, (SrOutcome)group->outcome);
+  case RAISE_MEMORY: sr_push_memory_error(L); return lua_error(L);
+  case RAISE_OUTCOME: t->future.outcome = group->outcome; return sr_throw(L, t);
+  case RAISE_CANCELLATION: return sr_throw_pending(L, t);
+  }
+  return 0;
 }
 
 static const SrKind leave_kind;
 
-/* Every task of the group has ended. */
+/* Every task of the group has ended, unless some were spawned since. */
 static int k_left(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  Block group = *(Block *)ctx;
-  SrTask *t = group.block.task;
+  SrGroup *group = (SrGroup *)ctx;
+  SrTask *t = group->block.task;
   sr_was_woken(L, t);
-  SrOutcome outcome = (SrOutcome)t->future.outcome;
-  if (outcome != SR_WOKEN) ((Block *)ctx)->outcome = group.outcome = (uint8_t)outcome;
-  if (group.block.running > 0) return sr_park_in(L, t, &leave_kind, (Block *)ctx, k_left, ctx); /* spawned since */
-  outcome = (SrOutcome)group.outcome;
-  uint64_t cause;
+  if (t->future.outcome != SR_WOKEN) group->outcome = t->future.outcome;
+  if (group->block.running > 0) return sr_park_in(L, t, &leave_kind, group, k_left, ctx);
   bool is_function = lua_gettop(L) > GROUP_FRAME;
-  if (group.failed > 0) sr_anchor_get(L, &((Block *)ctx)->failed);
-  ((Block *)ctx)->is_left = true;
-  sr_block_close(L, &((Block *)ctx)->block);
-  if (group.failed > 0) return raise_group_error(L, t, &group, outcome);
-  if (group.lost) return t->future.outcome = SR_WOKEN, sr_push_memory_error(L), lua_error(L);
-  t->future.outcome = (uint8_t)outcome;
-  if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) return sr_throw(L, t);
+  group->is_left = true;
+  SrGroup left = *group;
+  if (left.failed > 0) sr_anchor_get(L, &group->failed);
+  sr_block_close(L, &group->block);
   t->future.outcome = SR_WOKEN;
-  if (!group.has_error) return return_results(L, t, &group, outcome);
-  bool is_mine = sr_is_own_cancel(L, GROUP_ERROR, t, &cause) && cause == group.block.serial;
-  if (is_mine) sr_throw_outer(L, t);
-  if (is_mine || !is_function) return 0; /* as a block: the error goes on by itself */
-  lua_pushvalue(L, GROUP_ERROR);
-  return lua_error(L);
+  return conclude(L, t, &left, is_function);
 }
 
 static bool abort_leave(SrTask *t) {
-  Block *group = (Block *)t->object;
+  SrGroup *group = (SrGroup *)t->object;
   sr_scope_cancel(&group->block.scope);
   return group->block.running == 0;
 }
 
 static const SrKind leave_kind = {.name = "the tasks of its group", .abort = abort_leave, .joins = true};
 
-/* Takes the group, the error with which its block is left, and where that arose. */
+/* Takes the group, the error with which its block is left, and where that arose. It brings the group down. */
 static int l_add_error(lua_State *L) {
-  add_error(L, (Block *)lua_touserdata(L, 1));
+  SrGroup *group = (SrGroup *)lua_touserdata(L, 1);
+  add_error(L, group);
+  sr_scope_cancel(&group->block.scope);
   return 0;
 }
 
-static int leave(lua_State *L, Block *group);
+static int leave(lua_State *L, SrGroup *group);
 
 static int k_forgotten_joined(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  Block *group = (Block *)ctx;
+  SrGroup *group = (SrGroup *)ctx;
   sr_forgotten_joined(L, group->block.task);
   return leave(L, group);
 }
 
 /* The error of the block, if it has one, is at GROUP_ERROR. */
-static int leave(lua_State *L, Block *group) {
+static int leave(lua_State *L, SrGroup *group) {
   SrTask *t = group->block.task;
   lua_KContext ctx = (lua_KContext)group;
   group->block.framed = true; /* from here on no finalizer can leave the block around it */
@@ -302,7 +278,7 @@ static int leave(lua_State *L, Block *group) {
 
 /* group:close(), __close(group, err): waits for all of it */
 static int l_close(lua_State *L) {
-  Block *group = alive(L, "group:close");
+  SrGroup *group = sr_group_alive(L, "group:close");
   if (group == NULL) return 0;
   SrTask *t = sr_check_wait(L, "group:close");
   if (group->block.task != t) return luaL_error(L, "group:close: it belongs to another task");
@@ -315,7 +291,7 @@ static int l_close(lua_State *L) {
 /* --- task_group ------------------------------------------------------------- */
 
 static int k_body(lua_State *L, int status, lua_KContext ctx) {
-  Block *group = (Block *)ctx;
+  SrGroup *group = (SrGroup *)ctx;
   group->has_error = status != LUA_OK && status != LUA_YIELD;
   if (group->has_error) {
     lua_replace(L, GROUP_ERROR);
@@ -324,14 +300,40 @@ static int k_body(lua_State *L, int status, lua_KContext ctx) {
   return leave(L, group);
 }
 
-/* task_group([fn]): with a function, its results once every task of the group has ended. Waits then. */
+/* Takes the options, if there are any, from the front of the arguments: task_group([options,] [fn]). */
+static void take_options(lua_State *L, SrGroup *options) {
+  static const char *const known[] = {"limit", "cancel_on_error", NULL};
+  if (!lua_istable(L, 1)) return;
+  sr_check_options(L, "task_group", 1, 1, known);
+  if (lua_getfield(L, 1, "limit") != LUA_TNIL) {
+    lua_Integer limit = sr_check_integer(L, "task_group", -1, 1, 1);
+    options->limit = limit < UINT32_MAX ? (uint32_t)limit : 0;
+  }
+  if (lua_getfield(L, 1, "cancel_on_error") != LUA_TNIL) options->collects = !lua_toboolean(L, -1);
+  lua_pop(L, 2);
+  lua_remove(L, 1);
+}
+
+/* Opens a group with these options and pushes its handle. [-0, +1, m] */
+static SrGroup *open_group(lua_State *L, SrTask *t, const SrGroup *options) {
+  SrGroup *group = (SrGroup *)(void *)push_group(L, t)->block;
+  group->limit = options->limit;
+  group->collects = options->collects;
+  return group;
+}
+
+/* task_group([options] [, fn]): with a function, its results once every task of the group has ended. Waits then. */
 static int l_task_group(lua_State *L) {
-  if (!lua_isnoneornil(L, 1)) sr_check_function(L, "task_group", 1, 1);
+  SrGroup options = {.limit = 0};
+  int number = lua_istable(L, 1) ? 2 : 1;
+  take_options(L, &options);
+  if (!lua_isnoneornil(L, 1)) sr_check_function(L, "task_group", 1, number);
   SrTask *t = sr_check_wait(L, "task_group");
   lua_settop(L, 1);
-  if (lua_isnil(L, 1)) return push_group(L, t), 1;
-  lua_KContext ctx = (lua_KContext)push_group(L, t)->block;
-  ((SrBlock *)ctx)->framed = true;
+  SrGroup *group = open_group(L, t, &options);
+  if (lua_isnil(L, 1)) return 1;
+  lua_KContext ctx = (lua_KContext)group;
+  group->block.framed = true;
   lua_insert(L, GROUP_SELF);
   lua_pushnil(L);
   lua_insert(L, GROUP_ERROR);
@@ -343,7 +345,7 @@ static int l_task_group(lua_State *L) {
 
 /* tostring(group): task group (3 tasks running, 1 failed) */
 static int l_tostring(lua_State *L) {
-  const Block *group = alive(L, "tostring");
+  const SrGroup *group = sr_group_alive(L, "tostring");
   if (group == NULL) return lua_pushliteral(L, "task group (closed)"), 1;
   unsigned running = (unsigned)group->block.running;
   lua_pushfstring(L, "task group (%d %s running, %d failed%s)", (int)running, running == 1 ? "task" : "tasks",
@@ -353,9 +355,11 @@ static int l_tostring(lua_State *L) {
 
 void sr_open_group(lua_State *L) {
   static const luaL_Reg functions[] = {{"task_group", l_task_group}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"spawn", l_spawn}, {"cancel", l_cancel}, {"close", l_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"spawn", sr_l_group_spawn}, {"start", sr_l_group_start}, {"cancel", l_cancel}, {"close", l_close}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
-  sr_push_class(L, &group_class, methods, meta);
+  sr_push_class(L, &sr_group_class, methods, meta);
   lua_pop(L, 1);
+  sr_open_group_start(L);
 }

@@ -166,7 +166,7 @@ static int l_tostring(lua_State *L) {
 
 /* deadline(): the nearest one above the caller, passed or not, on the clock of now(); math.huge without one */
 static int l_deadline(lua_State *L) {
-  const SrTask *t = sr_rt(L)->current;
+  const SrTask *t = sr_current_task(sr_rt(L));
   int64_t deadline = t == NULL ? INT64_MAX : sr_scope_deadline(t->current);
   lua_pushnumber(L, deadline == INT64_MAX ? HUGE_VAL : (lua_Number)deadline / 1e9);
   return 1;
@@ -174,7 +174,7 @@ static int l_deadline(lua_State *L) {
 
 /* cancelled(): whether the scope of the caller is: its next await will raise */
 static int l_cancelled(lua_State *L) {
-  const SrTask *t = sr_rt(L)->current;
+  const SrTask *t = sr_current_task(sr_rt(L));
   lua_pushboolean(L, t != NULL && t->current->cause != NULL);
   return 1;
 }

@@ -18,7 +18,7 @@ typedef struct SrFailure {
 enum {
   BOX_ERROR = 1,
   BOX_ORIGIN, /* of that error, or nil */
-  BOX_TASK,   /* the one that failed */
+  BOX_TASK,   /* the one that failed; it may be a future */
   BOX_VALUES = BOX_TASK
 };
 
@@ -30,10 +30,21 @@ static const char reporter_key;
 
 /* --- reporting -------------------------------------------------------------- */
 
+/* Pushes what a report calls the task, or future, at `index`. [-0, +1, m] */
+static void push_title(lua_State *L, int index) {
+  if (sr_test_task(L, index) == NULL) {
+    lua_pushliteral(L, "a future");
+    return;
+  }
+  sr_push_name_of(L, index);
+  lua_pushfstring(L, "task '%s'", lua_tostring(L, -1));
+  lua_remove(L, -2);
+}
+
 static void print_report(lua_State *L, int error, int task, int trace, const char *what) {
-  sr_push_name_of(L, task);
+  push_title(L, task);
   sr_push_text(L, error);
-  fprintf(stderr, "saros: task '%s'%s: %s\n", lua_tostring(L, -2), what, lua_tostring(L, -1));
+  fprintf(stderr, "saros: %s%s: %s\n", lua_tostring(L, -2), what, lua_tostring(L, -1));
   sr_push_trace_text(L, trace);
   if (lua_isstring(L, -1)) fprintf(stderr, "%s\n", lua_tostring(L, -1));
   fflush(stderr);
@@ -111,7 +122,7 @@ void sr_report_failures(lua_State *L, SrRuntime *rt) {
 /* --- boxes ------------------------------------------------------------------ */
 
 void sr_push_failure_box(lua_State *L, int index) {
-  SrTask *t = sr_test_task(L, index);
+  SrRuntime *rt = sr_find_runtime(L);
   SrFailure *box = (SrFailure *)sr_new_object(L, &box_class, sizeof(SrFailure), BOX_VALUES);
   lua_insert(L, -3);
   lua_setiuservalue(L, -3, BOX_ORIGIN);
@@ -120,9 +131,9 @@ void sr_push_failure_box(lua_State *L, int index) {
   lua_setiuservalue(L, -2, BOX_TASK);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_failures_key);
   lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, ++t->rt->failures);
+  lua_rawseti(L, -2, ++rt->failures);
   lua_pop(L, 1);
-  box->number = t->rt->failures;
+  box->number = rt->failures;
 }
 
 void sr_open_failure_box(lua_State *L) {

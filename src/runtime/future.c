@@ -7,6 +7,7 @@
 #include "runtime/handle.h"
 #include "runtime/origin.h"
 #include "runtime/park.h"
+#include "runtime/stack.h"
 #include "runtime/trace.h"
 #include "runtime/tree.h"
 #include "runtime/wait.h"
@@ -30,11 +31,24 @@ static uint32_t push_kept_results(lua_State *L, int first) {
   return (uint32_t)count;
 }
 
-uint32_t sr_push_outcome(lua_State *L, const SrFuture *future, int index, int first, SrStatus status) {
+/* Pushes the origin of the error on top: that of a task, or where a future is made to fail. [-0, +1, m] */
+static void push_origin(lua_State *L, int index) {
+  SrTask *t = sr_test_task(L, index);
+  if (t != NULL) {
+    sr_take_origin(L, t);
+    return;
+  }
+  int error = lua_gettop(L);
+  sr_push_here(L);
+  lua_pushnil(L);
+  sr_push_origin(L, error, false);
+}
+
+uint32_t sr_push_outcome(lua_State *L, int index, int first, SrStatus status) {
   if (status == SR_DONE) return push_kept_results(L, first);
   lua_pushvalue(L, first);
-  if (status == SR_FAILED && future->head.cls == &sr_task_class) {
-    sr_take_origin(L, (SrTask *)lua_touserdata(L, index));
+  if (status == SR_FAILED) {
+    push_origin(L, index);
     sr_push_failure_box(L, index);
   }
   return 0;
@@ -54,7 +68,7 @@ void sr_settle(lua_State *L, SrFuture *future, SrStatus status) {
 void sr_push_failure(lua_State *L, int index) {
   SrFuture *future = (SrFuture *)lua_touserdata(L, index);
   lua_getiuservalue(L, index, 1);
-  if (future->status == SR_FAILED && future->head.cls == &sr_task_class) sr_open_failure_box(L);
+  if (future->status == SR_FAILED) sr_open_failure_box(L);
 }
 
 int sr_push_first(lua_State *L, int index) {

@@ -14,7 +14,7 @@
 ** the top of L, or the error is the value at `first`; the handle is at `index`. Returns the number of results. Nothing
 ** has changed yet, so raising does no harm; but finalizers have run. [-0, +1, m]
 */
-uint32_t sr_push_outcome(lua_State *L, const SrFuture *future, int index, int first, SrStatus status);
+uint32_t sr_push_outcome(lua_State *L, int index, int first, SrStatus status);
 /* Keeps what that has pushed, in the handle at `index`. It is not settled yet. [-1, +0, -] */
 void sr_keep_outcome(lua_State *L, SrFuture *future, int index, uint32_t count);
 /* Settles it, and wakes who watches it. [-0, +0, -] */

@@ -224,7 +224,7 @@ typedef enum SrState {
 
 /*
 ** What can be awaited. User value 1 holds its result; a table of results if there are more;
-** the error of a future; the failure box of a failed task; the CancelledError of a cancelled one.
+** the failure box if it failed; the CancelledError if it was cancelled.
 ** Of a task that has not ended: the function to run, later the coroutine that runs it.
 */
 struct SrFuture {
@@ -237,7 +237,7 @@ struct SrFuture {
   uint8_t status;     /* SrStatus */
   uint8_t state;      /* of a task: SrState */
   uint8_t outcome;    /* of a task: how its last wait ended, an SrOutcome */
-  bool has_callbacks; /* of a task: the anchor holds functions given to on_done, under its address */
+  bool has_callbacks; /* functions were given to on_done: the anchor holds those of a task, under its address */
 };
 
 struct SrTask {

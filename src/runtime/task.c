@@ -159,7 +159,7 @@ void sr_end_task(lua_State *L, SrTask *t, int first, bool ok) {
   SrStatus status = ok ? SR_DONE : failure_status(L, t, first);
   sr_debug_end(L, t, status);
   if (t->scope.source > SR_LASTING_SOURCES) sr_keep_place(L, 1);
-  sr_keep_outcome(L, &t->future, 1, sr_push_outcome(L, &t->future, 1, first, status));
+  sr_keep_outcome(L, &t->future, 1, sr_push_outcome(L, 1, first, status));
   settle_task(L, t, lua_upvalueindex(SR_UP_LIVE), status);
   SrBlock *owner = t->owner;
   if (owner == NULL) return;

@@ -140,6 +140,10 @@ function Timeout:remaining() end
 ---made it.
 function Timeout:close() end
 
+---@class saros.GroupOptions
+---@field limit? integer           how many of its tasks run at once; any number unless said otherwise
+---@field cancel_on_error? boolean  whether a task that fails brings the others down; true unless said otherwise
+
 ---Tasks that do not outlive a block: `local group <close> = async.task_group()`. Leaving the block
 ---waits for all of them. If one fails, or the block does, the others and the block are cancelled and
 ---joined, and a GroupError with every error is raised. Only inside a task.
@@ -148,20 +152,35 @@ function Timeout:close() end
 ---then ends it without an error.
 ---
 ---One made without `<close>` is cancelled and joined when what is around it is left, which raises an error.
+---
+---With `limit` so many of its tasks run at once, and `spawn` waits for its turn. With `cancel_on_error = false` the
+---others go on when one fails; an error of the block itself still cancels.
+---@param options? saros.GroupOptions
 ---@return saros.TaskGroup
 ---@overload async fun(fn: async fun(group: saros.TaskGroup): ...): ...
-function async.task_group() end
+---@overload async fun(options: saros.GroupOptions, fn: async fun(group: saros.TaskGroup): ...): ...
+function async.task_group(options) end
 
 ---A block that owns tasks, to be held in a `<close>` variable.
 ---@class saros.TaskGroup
 local TaskGroup = {}
 
 ---Starts `fn(...)` as a task of the group, in a later turn. In a group that is going down it starts
----cancelled; ClosedError once the group was left.
+---cancelled; ClosedError once the group was left. In a group with a limit it waits for a place, and raises
+---CancelledError if the group goes down meanwhile.
 ---@param fn async fun(...: any): ...
 ---@param ... any  for `fn`
 ---@return saros.Task
 function TaskGroup:spawn(fn, ...) end
+
+---Runs `fn(started, ...)` as a task of the group, waits until it calls `started(...)` and returns what that was
+---given. An error before that is raised here and is no failure of the group; if the wait is cancelled the task is
+---cancelled and joined.
+---@async
+---@param fn async fun(started: fun(...: any), ...: any)
+---@param ... any  for `fn`
+---@return any ...
+function TaskGroup:start(fn, ...) end
 
 ---Cancels all of the group, its block too, which is no failure.
 ---@param reason? any  found in the errors as `reason`

@@ -193,7 +193,7 @@ function async.tree() end
 
 ---Sets who is told of failures that nobody looked at, and of locks that a task left held. The default writes
 ---to standard error.
----@param fn? fun(err: any, task: saros.Task)  cannot wait; nil restores the default
+---@param fn? fun(err: any, task: saros.Task|saros.Future)  cannot wait; nil restores the default
 function async.on_error(fn) end
 
 ---Warnings on standard error: of a task that holds the loop up, of cancellations that are swallowed,

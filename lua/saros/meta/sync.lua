@@ -19,7 +19,7 @@ local Future = {}
 ---@return boolean effect  false if it was settled already
 function Future:set(...) end
 
----Settles it with an error.
+---Settles it with an error. If nobody ever looks at that it is reported (see `on_error`).
 ---@param err any  nil too, but it must be given
 ---@return boolean effect  false if it was settled already
 function Future:fail(err) end
@@ -32,6 +32,20 @@ function Future:await() end
 ---Whether it is settled.
 ---@return boolean
 function Future:done() end
+
+---What `await` gives, without waiting. Raises a string while it is pending.
+---@return any ...
+function Future:result() end
+
+---Settles it with a CancelledError, which is an ordinary error for those who await it.
+---@param reason? any  found in the error as `reason`
+---@return boolean effect  false if it was settled already
+function Future:cancel(reason) end
+
+---Calls `fn(future)` in a later turn once it is settled, as a task of its own. That does not look at a failure.
+---@param fn async fun(future: saros.Future)
+---@return saros.Future self
+function Future:on_done(fn) end
 
 -- Semaphores, locks -------------------------------------------------------------------------------
 

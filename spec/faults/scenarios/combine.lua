@@ -237,6 +237,44 @@ scenario("shield", function()
   check.fails(limited, "CancelledError")
 end)
 
+scenario("group_with_limit", function()
+  local ended = 0
+  async.task_group({limit = 2}, function(group)
+    for _ = 1, 5 do
+      group:spawn(function()
+        async.sleep(1)
+        ended = ended + 1
+      end)
+    end
+  end)
+  assert(ended == 5)
+  local err = check.raises("", async.task_group, {limit = 1, cancel_on_error = false}, function(group)
+    for _ = 1, 3 do group:spawn(failing(1, "oops")) end
+  end)
+  if async.is_error(err, "GroupError") then
+    for i = 1, #err.errors do check.is(err.errors[i], "oops") end
+    assert(#err.errors == 3)
+  else
+    check.is(err, "GroupError")
+  end
+end)
+
+scenario("group_start", function()
+  async.task_group(function(group)
+    local a, b, c = group:start(function(started, ...)
+      async.sleep(1)
+      started(...)
+      async.sleep(1)
+    end, 1, nil, 3)
+    assert(a == 1 and b == nil and c == 3)
+    check.raises("oops", group.start, group, failing(1, "oops"))
+    local task = async.spawn(group.start, group, after(9))
+    testing.settle()
+    task:cancel()
+    check.fails(task, "CancelledError")
+  end)
+end)
+
 scenario("group", function()
   local sum = 0
   do

@@ -130,6 +130,13 @@ scenario("future", function()
   assert(a == 1 and b == nil and c == 3)
   async.spawn(other.fail, other, "oops")
   check.raises("oops", other.await, other)
+  local cancelled, called = async.future(), 0
+  cancelled:on_done(function() called = called + 1 end)
+  cancelled:on_done(function() called = called + 1 end)
+  assert(cancelled:cancel "enough")
+  check.raises("CancelledError", cancelled.await, cancelled)
+  testing.settle()
+  assert(called == 2)
 end)
 
 scenario("queue", function(log)
