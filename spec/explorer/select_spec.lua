@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("select, explored:", function()
@@ -47,7 +47,7 @@ describe("select, explored:", function()
 
   it("permits go to those who asked first, be it for one thing or for several", explored(function(probe)
     local semaphore, event = async.semaphore(1), async.event()
-    local permits = ledger.permits(1)
+    local permits = oracle.permits(1)
 
     local function select_permit()
       local _, permit = async.select {event, semaphore}

@@ -3,6 +3,8 @@
 -- midst of them, so they may fail in any way, but for an error from `broken`.
 local async = require "saros"
 local testing = require "saros.testing"
+local bodies = require "spec.support.bodies"
+local after, failing = bodies.after, bodies.failing
 
 local scenarios = {}
 
@@ -28,21 +30,6 @@ local function scenario(name, fn)
       if not ok then error(err, 0) end -- what it started may wait for it for ever
       check_ended()
     end)
-  end
-end
-
-local function after(seconds, ...)
-  local values = table.pack(...)
-  return function()
-    async.sleep(seconds)
-    return table.unpack(values, 1, values.n)
-  end
-end
-
-local function failing(seconds, err)
-  return function()
-    async.sleep(seconds)
-    error(err, 0)
   end
 end
 
@@ -279,6 +266,37 @@ scenario("map", function()
   end):error()
   async.sleep(9)
   if running ~= 0 or starts_late then broken "map has returned, and runs on" end
+end)
+
+-- The same with an iterator, which the caller waits in, and with deadlines and cleanup.
+scenario("map_over", function()
+  local running, asked = 0, 0
+  try(function()
+    async.map(function()
+      local _ <close> = async.defer(async.sleep, 1)
+      async.sleep(1)
+      asked = asked + 1
+      return asked <= 3 and asked or nil
+    end, function(i)
+      running = running + 1
+      local _ <close> = setmetatable({}, {__close = function() running = running - 1 end})
+      async.sleep(i)
+    end, {limit = 2, on_progress = function() end})
+  end):error()
+  async.sleep(20)
+  if running ~= 0 then broken "map has returned, and runs on" end
+end)
+
+scenario("task_local", function()
+  local value = async.task_local(1)
+  value:set(2)
+  local task = async.spawn(function()
+    async.sleep(1)
+    value:set {}
+  end)
+  task:on_done(function() value:get() end)
+  value:with(3, try, function() async.move_on_after(1, async.sleep, 2) end)
+  if value:get() ~= 2 then broken "a task local is not what was set" end
 end)
 
 scenario("as_completed", function()

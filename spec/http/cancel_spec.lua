@@ -24,8 +24,8 @@ end
 describe("a cancelled request", function()
   local phases = {
     ["before it starts"] = { "/echo", nil },
-    ["while it connects or waits for the answer"] = { "/hang", 0.001 },
-    ["while it waits for the answer"] = { "/hang", 0.02 },
+    ["while it connects or waits for the response"] = { "/hang", 0.001 },
+    ["while it waits for the response"] = { "/hang", 0.02 },
     ["within the body"] = { "/hang-in-body", 0.02 },
     ["while the body comes bit by bit"] = { "/drip?count=1000", 0.02 },
   }

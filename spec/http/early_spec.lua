@@ -54,7 +54,7 @@ local function answer(status, framing)
   return HEAD:format(status) .. framings[framing]
 end
 
-describe("an answer before the end of the upload", function()
+describe("a response before the end of the upload", function()
   for framing in pairs(framings) do
     for _, status in ipairs { 200, 307, 413, 500 } do
       local last = framing == "the connection's end" and "close" or "hang"
@@ -62,7 +62,7 @@ describe("an answer before the end of the upload", function()
 
       it(name .. "is returned and read whole while the body is sent", inside(function()
         local session <close> = http.session()
-        local read = rogue.event() -- a reset must not overtake the answer
+        local read = rogue.event() -- a reset must not overtake the response
         local url = rogue:script({ "read_until", "x" }, { "send", answer(status, framing) }, { "wait", read }, { last })
         local body, state = endless()
         local response = session:post(url, { body = body, redirect = "manual" })
@@ -76,7 +76,7 @@ describe("an answer before the end of the upload", function()
 
       it(name .. "is returned and read whole while the body waits, which is closed", inside(function()
         local session <close> = http.session()
-        local read = rogue.event() -- a reset must not overtake the answer
+        local read = rogue.event() -- a reset must not overtake the response
         local url = rogue:script({ "read", 5 }, { "send", answer(status, framing) }, { "wait", read }, { last })
         local body, state = waiting()
         local response = session:post(url, { body = body, redirect = "manual" })
@@ -90,7 +90,7 @@ describe("an answer before the end of the upload", function()
 
       it(name .. "is returned and read whole though all of a large body was to be sent", inside(function()
         local session <close> = http.session()
-        local read = rogue.event() -- a reset must not overtake the answer
+        local read = rogue.event() -- a reset must not overtake the response
         local url = rogue:script({ "read", 1000 }, { "send", answer(status, framing) }, { "wait", read }, { last })
         local response = session:post(url, { body = ("x"):rep(20000000), redirect = "manual", timeout = 10 })
         assert.equal(status, response.status)
@@ -113,7 +113,7 @@ describe("an answer before the end of the upload", function()
     end
   end
 
-  it("which is good leaves the upload going on as long as the answer does", inside(function()
+  it("which is good leaves the upload going on as long as the response does", inside(function()
     local session <close> = http.session()
     local done = async.event()
     local body = function()
@@ -139,7 +139,7 @@ describe("an answer before the end of the upload", function()
     assert.equal(1, session:stats().idle)
   end))
 
-  it("which refuses stops the upload, though the answer goes on", inside(function()
+  it("which refuses stops the upload, though the response goes on", inside(function()
     local stopped = rogue.event()
     local url = rogue:script({ "read_until", "x" }, { "send", HEAD:format(413) .. "Content-Length: 9\r\n\r\nearly" },
       { "wait", stopped }, { "send", "late" }, { "hang" })
@@ -255,7 +255,7 @@ describe("an early answer on HTTP/2", function()
   end))
 end)
 
-describe("a reset behind the answer to a request without a body", function()
+describe("a reset behind the response to a request without a body", function()
   it("cuts off what only the end of the connection can end", inside(function()
     local sent = rogue.event()
     local response = http.get(rogue:script({ "send", HEAD:format(200) .. "\r\nearly" }, { "wait", sent }, { "reset" }))

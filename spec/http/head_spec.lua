@@ -18,7 +18,7 @@ local function url_of(scheme, steps)
   return (url:gsub("^http://[^/]*", rogue:at("tls", "", "https")))
 end
 
--- Calls body(response) with the answer to these steps, after which the server is silent.
+-- Calls body(response) with the response to these steps, after which the server is silent.
 local function answer(body, scheme, ...)
   local session <close> = http.session { ca_file = rogue.ports.ca, timeout = 10, redirect = "manual" }
   local steps = { ... }
@@ -65,7 +65,7 @@ for scheme in pairs { http = true, https = true } do
       ["a blank before the other colon"] = OK .. "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
       ["a switch of protocols and silence"] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
       ["a switch of protocols and bytes"] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nx",
-      ["a switch of protocols and an answer"] = "HTTP/1.1 101 Switching Protocols\r\n\r\n" .. OK .. REST,
+      ["a switch of protocols and a response"] = "HTTP/1.1 101 Switching Protocols\r\n\r\n" .. OK .. REST,
     }
     for what, text in pairs(broken) do
       it("is refused with " .. what, inside(function()

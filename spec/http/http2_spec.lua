@@ -87,7 +87,7 @@ describe("a request over HTTP/2", function()
     end
   end
 
-  it("is sent again once if a connection that had served ends before the answer", inside(function()
+  it("is sent again once if a connection that had served ends before the response", inside(function()
     local session <close> = session_of()
     warm(session)
     assert.equal("fine", session:get(rogue:streams { { "close" } }):text())

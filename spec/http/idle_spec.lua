@@ -22,10 +22,10 @@ local answers = {
 
 -- What a server may do to a connection that idles.
 local doings = {
-  ["an answer"] = { { "send", EVIL } },
+  ["a response"] = { { "send", EVIL } },
   ["a single byte"] = { { "send", "x" } },
   ["a lot of them"] = { { "send", EVIL:rep(100) } },
-  ["an answer and its end"] = { { "send", EVIL }, { "close" } },
+  ["a response and its end"] = { { "send", EVIL }, { "close" } },
   ["its end"] = { { "close" } },
   ["a reset"] = { { "reset" } },
 }
@@ -170,7 +170,7 @@ for _, scheme in ipairs { "http", "https" } do
 
     it("is retired alone, whatever the others do", inside(function()
       local session <close> = session_of()
-      local events = idle_connections(session, scheme, 3, doings["an answer"])
+      local events = idle_connections(session, scheme, 3, doings["a response"])
       assert.equal(3, session:stats().idle)
       for i, pair in ipairs(events) do
         rogue:set(pair[1])

@@ -21,7 +21,7 @@ local function at(host, path)
   return ("http://%s:%d%s"):format(host, server.port, path or "/echo")
 end
 
--- The URL of an answer whose head has these lines, byte for byte.
+-- The URL of a response whose head has these lines, byte for byte.
 local function answer_of(...)
   local head = table.concat({ "HTTP/1.1 302 Found", "Content-Length: 0", ... }, "\r\n") .. "\r\n\r\n"
   head = head:gsub("[\x80-\xff]", function(byte) return utf8.char(byte:byte()) end)

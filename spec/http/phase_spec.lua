@@ -11,7 +11,7 @@ local ports = rogue.ports
 local OK = "HTTP/1.1 200 OK\r\n"
 local CHUNKED = OK .. "Transfer-Encoding: chunked\r\n\r\n"
 
--- The URL of an answer that begins so, and then does not go on.
+-- The URL of a response that begins so, and then does not go on.
 local function begun(text)
   return rogue:script({ "send", text }, { "hang" })
 end
@@ -125,7 +125,7 @@ describe("a read timeout", function()
   end))
 end)
 
-describe("an answer that is too much", function()
+describe("a response that is too much", function()
   it("in headers ends before it is large, however they come", inside(function()
     local many = ("x"):rep(1000)
     local endless = {

@@ -61,11 +61,11 @@ describe("a redirect", function()
     assert.equal(200, http.get(server.url .. "/echo", { redirect = "error" }).status)
   end))
 
-  it("without a Location is an answer like others", inside(function()
+  it("without a Location is a response like others", inside(function()
     assert.equal("moved", http.get(server.url .. "/redirect/302"):text())
   end))
 
-  it("with an empty Location is an answer like others, whatever was to become of redirects", inside(function()
+  it("with an empty Location is a response like others, whatever was to become of redirects", inside(function()
     for _, location in ipairs { "", " ", "\t \t" } do
       for _, status in ipairs { 301, 302, 303, 307, 308 } do
         for _, mode in ipairs { "follow", "manual", "error" } do

@@ -192,7 +192,7 @@ describe("on_progress", function()
     assert.equal("200000", length)
   end))
 
-  it("still knows how much there was to send when the answer comes before all of it is sent", inside(function()
+  it("still knows how much there was to send when the response comes before all of it is sent", inside(function()
     local calls, on_progress = recorder()
     local body = ("x"):rep(20000000) -- more than the system buffers
     http.post(server.url .. "/early?wait=0.2", { body = body, on_progress = on_progress }):text()

@@ -36,7 +36,7 @@ watch.poll(60000)
 end
 
 describe("a timeout", function()
-  it("of all limits the wait for an answer", inside(function()
+  it("of all limits the wait for a response", inside(function()
     local before = async.now()
     local err = timeout_of(http.get, server.url .. "/hang", { timeout = 0.1 })
     local took = async.now() - before

@@ -234,7 +234,7 @@ describe("a streamed upload", function()
     assert.truthy(others_end())
   end))
 
-  it("is under the read timeout when its answer has begun", inside(function()
+  it("is under the read timeout when its response has begun", inside(function()
     local answer, waits = rogue.event(), async.event()
     local asked = 0
     local function body()

@@ -221,6 +221,8 @@ end
 local function spawn(parent, fn, ...)
   local arguments = table.pack(...)
   local task = setmetatable({waiters = {}}, Task)
+  local maker = parent.kind == "join" and parent.task or current
+  task.values = maker and maker.values or {}
   task.home = open_scope("task", parent, task)
   task.co = coroutine.create(function()
     end_task(task, pcall(fn, table.unpack(arguments, 1, arguments.n)))
@@ -266,12 +268,149 @@ function model.shield(fn, seconds)
   local is_cancelled = current.scope.cause ~= nil
   local scope = open_scope("shield", current.scope, current)
   scope.seconds = seconds
-  if is_cancelled then set_deadline(scope, seconds) end
+  if is_cancelled and seconds then set_deadline(scope, seconds) end
   local ok, err = pcall(fn)
   close_scope(scope)
   if ok then return end
   if own_cancel(err) == scope.serial then throw_outer() end
   error(err, 0)
+end
+
+function model.move_on_after(seconds, fn)
+  check_cancelled()
+  local inner
+  local ok, err = pcall(function()
+    local scope <close> = model.timeout(seconds)
+    local ok, err = pcall(fn)
+    inner = err
+    if not ok then error(err, 0) end
+  end)
+  if not ok and (err == inner or not model.is_error(err, "TimeoutError")) then error(err, 0) end
+  return ok
+end
+
+function model.defer(fn)
+  return setmetatable({}, {__close = function(_, err)
+    model.shield(function() fn(err) end)
+  end})
+end
+
+-- ---- task locals -----------------------------------------------------------------------------------
+
+function model.task_local(default)
+  local value = {}
+  function value:get()
+    local entry = current.values[self]
+    if entry == nil then return default end
+    return entry
+  end
+  function value:set(entry)
+    local copy = {}
+    for key, other in pairs(current.values) do copy[key] = other end
+    copy[self] = entry
+    current.values = copy
+  end
+  return value
+end
+
+-- ---- map -------------------------------------------------------------------------------------------
+
+local Join = {}
+Join.__index = Join
+
+local function is_over(join)
+  return join.running == 0 and (join.is_decided or join.started == join.total)
+end
+
+local function decide(join)
+  join.is_decided = true
+  cancel_scope(join.scope)
+end
+
+--- `items` has those that have not begun, in order.
+local function start_items(join)
+  while not join.is_decided and join.started < join.total and join.running < join.limit do
+    join.started, join.running = join.started + 1, join.running + 1
+    local index = join.started
+    spawn(join.scope, join.fn, join.items and join.items[index] or index, index)
+  end
+end
+
+local function new_join(fn, limit, total)
+  local join = setmetatable({fn = fn, limit = limit, total = total, started = 0, running = 0, host = current}, Join)
+  join.scope = open_scope("join", current.scope, current)
+  function join.scope.child_ended(child)
+    join.running = join.running - 1
+    if child.ending ~= "done" and not join.is_decided then
+      join.failure = {child.error}
+      decide(join)
+    end
+    start_items(join)
+    local has_room = join.wants_room and not join.is_decided
+    if join.waits and (has_room or is_over(join)) then wake(join.host) end
+  end
+  return join
+end
+
+--- Returns false if it was aborted.
+local function wait_for_items(join)
+  join.waits = true
+  local was_woken = park(function()
+    decide(join)
+    return is_over(join)
+  end, true)
+  join.waits = false
+  return was_woken
+end
+
+local function leave_join(join, was_woken)
+  close_scope(join.scope)
+  if not was_woken or join.was_cancelled then throw() end
+  if join.failure then error(join.failure[1], 0) end
+end
+
+--- Asks while there is room. Returns whether what runs is still to be waited for; nil if the wait was aborted.
+local function ask(join, next_item)
+  while not join.is_decided do
+    local ok, item = pcall(next_item)
+    if not ok then
+      if own_cancel(item) and join.scope.parent.cause then join.was_cancelled = true end
+      if not join.is_decided then join.failure = {item} end
+      decide(join)
+    elseif item == nil then
+      return true
+    elseif not join.is_decided then
+      join.total = join.total + 1
+      join.items[join.total] = item
+      start_items(join)
+      join.wants_room = join.running >= join.limit
+      if join.wants_room and not wait_for_items(join) then return nil end
+      join.wants_room = false
+    end
+  end
+  return true
+end
+
+function model.map(source, fn, options)
+  local is_count = type(source) == "number"
+  if not is_count then check_cancelled() end
+  local was_cancelled = current.scope.cause ~= nil
+  local join = new_join(fn, options.limit, is_count and source or 0)
+  local was_woken = true
+  if is_count then
+    join.was_cancelled = was_cancelled
+    if was_cancelled then decide(join) end
+    start_items(join)
+  else
+    join.items = {}
+    was_woken = ask(join, source) ~= nil
+  end
+  if was_cancelled then
+    give_turn()
+  elseif was_woken and not is_over(join) then
+    was_woken = wait_for_items(join)
+  end
+  leave_join(join, was_woken)
 end
 
 -- ---- groups ---------------------------------------------------------------------------------------

@@ -16,9 +16,11 @@ local KINDS = {
   "sleep", "sleep", "sleep", "acquire", "acquire", "try", "put", "put", "get", "get", "try_put", "try_get",
   "timeout", "timeout", "shield", "group", "group", "group", "catch", "catch", "fail", "cancel", "await",
   "set", "clear", "wait", "select", "select", "acquire_all", "drain",
+  "move_on", "defer", "map", "map_over", "set_local",
 }
 local HAVE_BODY = {
   acquire = true, acquire_all = true, try = true, timeout = true, shield = true, group = true, catch = true,
+  move_on = true, defer = true, map = true, map_over = true,
 }
 
 local make_body
@@ -218,13 +220,59 @@ function ACTS.shield(run, act, known)
   run:note("leaves a shield")
 end
 
+function ACTS.move_on(run, act, known)
+  local in_time = run.api.move_on_after(act.seconds, function() run:perform(act.body, known) end)
+  run:note("moves on: %s", in_time)
+end
+
+function ACTS.defer(run, act, known)
+  local _ <close> = run.api.defer(function(err)
+    run.api.sleep(act.seconds)
+    run:note("cleaned up after %s", err and describe(run, err))
+  end)
+  run:perform(act.body, known)
+end
+
+function ACTS.set_local(run, act)
+  run.value:set(act.any)
+end
+
+--- What is run for each item of a map.
+local function item_body(run, act, known)
+  local older = table.move(known, 1, #known, 1, {})
+  return function(item, index)
+    run.tasks = run.tasks + 1
+    run.numbers[run.api.current_task()] = run.tasks
+    run:note("begins item %s, %s, with %s", item, index, run.value:get())
+    run:perform(act.body, older)
+    run:note("ends item %s", item)
+  end
+end
+
+function ACTS.map(run, act, known)
+  run.api.map(act.any % 4, item_body(run, act, known), {limit = act.number})
+  run:note("mapped")
+end
+
+function ACTS.map_over(run, act, known)
+  local asked = 0
+  run.api.map(function()
+    run.api.sleep(act.seconds)
+    asked = asked + 1
+    run:note("asked %d", asked)
+    if asked > act.any % 4 then return nil end
+    return asked * 10
+  end, item_body(run, act, known), {limit = act.number})
+  run:note("mapped over")
+end
+
 --- A task knows those that were spawned before it in its group, so that no two wait for each other.
 function Run:spawn(group, body, known)
   local older = table.move(known, 1, #known, 1, {})
   self.tasks = self.tasks + 1
   local number = self.tasks
   local task = group:spawn(function()
-    self:note("begins")
+    self:note("begins with %s", self.value:get())
     self:perform(body, older)
     self:note("ends")
   end)
@@ -277,6 +325,7 @@ function programs.run(program, api, run)
     semaphores = {api.semaphore(1), api.semaphore(2)},
     queues = {api.queue(1), api.queue()},
     event = api.event(),
+    value = api.task_local "nothing",
   }, Run)
   run(function()
     this.numbers[api.current_task()] = 1

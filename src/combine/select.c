@@ -11,7 +11,6 @@
 */
 #include "combine/combine.h"
 #include "runtime/error.h"
-#include "runtime/selectable.h"
 
 typedef struct Select Select;
 
@@ -82,6 +81,12 @@ static int l_collect(lua_State *L) {
 
 static const SrClass select_class = {.name = "select"};
 
+/* Tasks and futures stand so far down that they cannot know of it themselves. */
+static const SrSelectable *selectable_of(const SrObject *object) {
+  bool is_future = object->cls == &sr_task_class || object->cls == &sr_future_class;
+  return is_future ? &sr_future_selectable : object->cls->selectable;
+}
+
 /* How the value at `index` is selected from, or NULL. */
 static const SrSelectable *test_selectable(lua_State *L, int index) {
   if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) < sizeof(SrObject)) return NULL;
@@ -90,7 +95,7 @@ static const SrSelectable *test_selectable(lua_State *L, int index) {
   sr_push_meta(L, object->cls); /* nil if the userdata is none of ours */
   bool is_ours = lua_rawequal(L, -1, -2);
   lua_pop(L, 2);
-  return is_ours ? object->cls->selectable : NULL;
+  return is_ours ? selectable_of(object) : NULL;
 }
 
 static void check_item(lua_State *L, lua_Integer number) {
@@ -125,7 +130,7 @@ static void prepare(lua_State *L, Select *select, uint32_t total) {
     Arm *arm = &select->arms[i];
     push_object(L, i);
     arm->object = lua_touserdata(L, SELECT_OBJECT);
-    arm->how = ((const SrObject *)arm->object)->cls->selectable;
+    arm->how = selectable_of((const SrObject *)arm->object);
     arm->select = select;
     arm->waiter.kind = &arm_kind;
     if (arm->how->prepare == NULL) continue;

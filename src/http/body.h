@@ -7,7 +7,7 @@
 
 #include <lua.h>
 
-/* Registers the metatable of transfers. [-0, +0, m] */
-void sr_body_open(lua_State *L);
+/* Adds what reads and closes to the metatable of transfers. [-0, +0, m] */
+void sr_http_open_body(lua_State *L);
 
 #endif

@@ -2,9 +2,9 @@
 /*
 ** libcurl's result codes as the codes of the contract, see failure.h.
 **
-** Where the system spoke its own name is given (ECONNREFUSED, EHOSTUNREACH); where
-** libcurl lumps things together (RECV_ERROR is a reset, a broken chunk and a TLS
-** end without goodbye) the errno and its text tell them apart.
+** An error of the system keeps its name (ECONNREFUSED, EHOSTUNREACH). Some of libcurl's results stand for several
+** things (RECV_ERROR for a reset, for a broken chunk and for an end of TLS without goodbye): errno and text tell them
+** apart.
 */
 #include "http/failure.h"
 
@@ -14,16 +14,16 @@
 
 #include "base/platform.h"
 
-void sr_failure_set(SrFailure *failure, const char *name, const char *code, const char *message) {
+void sr_http_failure_set(SrHttpFailure *failure, const char *name, const char *code, const char *message) {
   if (failure->name != NULL) return;
   failure->name = name;
   failure->code = code;
   failure->message = strdup(message);
 }
 
-void sr_failure_timeout(SrFailure *failure, const char *phase, double seconds) {
+void sr_http_failure_timeout(SrHttpFailure *failure, const char *phase, double seconds) {
   if (failure->name != NULL) return;
-  sr_failure_set(failure, "TimeoutError", "ETIMEDOUT", "");
+  sr_http_failure_set(failure, "TimeoutError", "ETIMEDOUT", "");
   failure->phase = phase;
   failure->seconds = seconds;
 }
@@ -34,9 +34,9 @@ static const char *system_code(int status, const char *otherwise) {
 }
 
 /*
-** Of which error the text speaks, as libuv's status; 0 for none. libcurl keeps the errno of a connection
-** attempt that failed before another succeeded, and that of former transfers, and over TLS none at all: the
-** one its text speaks of belongs to this failure.
+** The error of the system that the text names, as libuv's status; 0 for none. Only the text belongs to this failure for
+** certain: libcurl keeps the errno of an attempt to connect that failed before another succeeded, and that of former
+** transfers, and over TLS it has none at all.
 */
 static int transport_error(const char *detail) {
   static const int errors[] = {UV_ECONNRESET,  UV_EPIPE,    UV_ETIMEDOUT,   UV_EHOSTUNREACH,
@@ -48,12 +48,12 @@ static int transport_error(const char *detail) {
   return 0;
 }
 
-/* A server with TLS 1.3 refuses the client's certificate when the client is done with the handshake. */
-static int is_alert(const char *detail) {
+/* With TLS 1.3 the client is done with the handshake before the server refuses its certificate, by an alert. */
+static bool is_alert(const char *detail) {
   return strstr(detail, "SSL") != NULL && strstr(detail, " alert ") != NULL;
 }
 
-static const char *transport_code(const char *detail, int has_head) {
+static const char *transport_code(const char *detail, bool has_head) {
   if (is_alert(detail)) return "ETLS";
   int status = transport_error(detail);
   if (status != 0) return status == UV_EPIPE ? "ECONNRESET" : uv_err_name(status);
@@ -83,40 +83,41 @@ static const char *connect_code(int status, const char *detail) {
   return strstr(detail, "proxy scheme") != NULL ? "EPROXY" : system_code(status, "ECONNREFUSED");
 }
 
-/* With SOCKS libcurl speaks of hosts where it means the proxy. */
-static int is_of_proxy(const SrPlan *plan, const char *detail) {
+/* With SOCKS libcurl says that it could not resolve a host where it means the proxy. */
+static bool is_of_proxy(const SrHttpRequest *request, const char *detail) {
   static const char words[] = "Could not resolve host: ";
-  if (plan->proxy == NULL || strncmp(detail, words, sizeof words - 1) != 0) return 0;
-  return strstr(plan->proxy, detail + sizeof words - 1) != NULL && strstr(plan->key, detail + sizeof words - 1) == NULL;
+  if (request->proxy == NULL || strncmp(detail, words, sizeof words - 1) != 0) return false;
+  return strstr(request->proxy, detail + sizeof words - 1) != NULL &&
+         strstr(request->key, detail + sizeof words - 1) == NULL;
 }
 
-/* And of the proxy where it could not look up the host for it. */
-static int is_of_host(CURL *easy) {
+/* And it says that the proxy failed where it could not look up the host for it. */
+static bool is_of_host(CURL *handle) {
   long reason = CURLPX_OK;
-  curl_easy_getinfo(easy, CURLINFO_PROXY_ERROR, &reason);
+  curl_easy_getinfo(handle, CURLINFO_PROXY_ERROR, &reason);
   return reason == CURLPX_RESOLVE_HOST;
 }
 
-/* A line longer than libcurl allows is for it a line that it has no memory for; over HTTP/2, a head or trailers. */
-static int is_large_head(CURL *easy, CURLcode result, const char *detail, int has_head) {
+/* libcurl calls a line that is too long one that it has no memory for; over HTTP/2, a head or trailers. */
+static bool is_large_head(CURL *handle, CURLcode result, const char *detail, bool has_head) {
   static const char of_callback[] = "mem_recv() returned -902", of_frames[] = "mem_recv() returned -905";
   curl_off_t begun = 0;
-  if (result == CURLE_RECV_ERROR && strncmp(detail, "Too large response headers", 26) == 0) return 1;
+  if (result == CURLE_RECV_ERROR && strncmp(detail, "Too large response headers", 26) == 0) return true;
   if (result == CURLE_RECV_ERROR && (strstr(detail, of_callback) != NULL || strstr(detail, of_frames) != NULL))
-    return 1;
-  if (result == CURLE_RECV_ERROR && strcmp(detail, "CONNECT response too large") == 0) return 1;
-  if (result != CURLE_OUT_OF_MEMORY || has_head) return 0;
-  curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &begun);
+    return true;
+  if (result == CURLE_RECV_ERROR && strcmp(detail, "CONNECT response too large") == 0) return true;
+  if (result != CURLE_OUT_OF_MEMORY || has_head) return false;
+  curl_easy_getinfo(handle, CURLINFO_STARTTRANSFER_TIME_T, &begun);
   return begun > 0;
 }
 
-/* nghttp2 resets the stream for a malformed head, too; where there is a head, its body does not keep to that. */
-static const char *stream_code(const char *detail, int has_head) {
+/* nghttp2 resets the stream for a malformed head, too. If the head was well, the body is not what that says. */
+static const char *stream_code(const char *detail, bool has_head) {
   if (has_head) return "ETRUNCATED";
   return strstr(detail, "PROTOCOL_ERROR") != NULL ? "EPROTO" : "ECONNRESET";
 }
 
-static const char *plain_code(CURLcode result, int status, const char *detail, int has_head) {
+static const char *plain_code(CURLcode result, int status, const char *detail, bool has_head) {
   switch (result) {
   case CURLE_COULDNT_RESOLVE_HOST: return strstr(detail, "path too long") != NULL ? "ENAMETOOLONG" : "ENOTFOUND";
   case CURLE_COULDNT_RESOLVE_PROXY:
@@ -141,73 +142,97 @@ static const char *plain_code(CURLcode result, int status, const char *detail, i
 }
 
 /*
-** Whether the connection had served before; libcurl has begun another one if it meant to send again. A server that
-** goes away (GOAWAY) before it has looked at a request says so on any connection. A stream that is reset says
-** nothing of its connection.
+** Whether the connection had served others before. If libcurl meant to send the request again it has opened another
+** one. A server that goes away (GOAWAY) before it has looked at a request may do so on any connection. A stream that
+** is reset says nothing of its connection.
 */
-static unsigned char was_stale(CURL *easy, CURLcode result) {
+static bool was_stale(CURL *handle, CURLcode result) {
   long opened = 0;
-  if (result == CURLE_HTTP2) return 1;
-  if (result == CURLE_HTTP2_STREAM) return 0;
-  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &opened);
+  if (result == CURLE_HTTP2) return true;
+  if (result == CURLE_HTTP2_STREAM) return false;
+  curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &opened);
   return opened == 0 || result == CURLE_SEND_FAIL_REWIND || result == CURLE_ABORTED_BY_CALLBACK;
 }
 
-void sr_failure_curl(SrFailure *failure, const SrChannel *channel, const SrPlan *plan, CURLcode result, int has_head) {
-  CURL *easy = channel->easy;
-  const char *detail = channel->detail;
-  long number = 0, connect_status = 0;
-  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
-  int status = uv_translate_sys_error((int)number);
-  if (result == CURLE_COULDNT_CONNECT && channel->outlet.refusal != 0) { /* it had no socket to try with */
-    status = channel->outlet.refusal;
-    detail = sr_status_text(status);
-  }
-  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+/* What the system said, as libuv's status: when it refused a socket, or else by errno. */
+static int status_of(const SrHttpEasy *easy, CURLcode result) {
+  long number = 0;
+  if (result == CURLE_COULDNT_CONNECT && easy->outlet.refusal != 0) return easy->outlet.refusal;
+  curl_easy_getinfo(easy->handle, CURLINFO_OS_ERRNO, &number);
+  return uv_translate_sys_error((int)number);
+}
+
+/* The code of the failure, but for a tunnel that was refused and a head that is too large. */
+static const char *code_of(const SrHttpEasy *easy, const SrHttpRequest *request, CURLcode result, bool has_head) {
   const char *code = tls_code(result);
-  if (code == NULL) code = plain_code(result, status, detail, has_head);
-  if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(plan, detail)) code = "EPROXY";
-  if (result == CURLE_PROXY && is_of_host(easy)) code = "ENOTFOUND";
+  if (code == NULL) code = plain_code(result, status_of(easy, result), easy->detail, has_head);
+  if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(request, easy->detail)) return "EPROXY";
+  if (result == CURLE_PROXY && is_of_host(easy->handle)) return "ENOTFOUND";
+  return code;
+}
+
+/* What to say where libcurl's own text says nothing, or something else. */
+static const char *text_of(const SrHttpEasy *easy, CURLcode result, const char *code, bool has_head) {
+  const char *detail = easy->detail;
+  if (strcmp(code, "ENOMEM") == 0) return "not enough memory";
+  if (result == CURLE_COULDNT_CONNECT && easy->outlet.refusal != 0) return sr_status_text(easy->outlet.refusal);
+  if (result == CURLE_ABORTED_BY_CALLBACK)
+    return has_head ? "the server broke off its response and asks for HTTP/1.1"
+                    : "the connection was closed, and the request must not be sent again";
+  if (detail[0] != '\0') return detail;
+  if (result == CURLE_BAD_FUNCTION_ARGUMENT) return "a malformed header";
+  if (result == CURLE_HTTP2) return "the server closed the connection (GOAWAY)";
+  return curl_easy_strerror(result);
+}
+
+void sr_http_failure_curl(SrHttpFailure *failure, const SrHttpEasy *easy, const SrHttpRequest *request, CURLcode result,
+                          bool has_head) {
+  CURL *handle = easy->handle;
+  long connect_status = 0;
+  const char *code = code_of(easy, request, result, has_head);
+  curl_easy_getinfo(handle, CURLINFO_HTTP_CONNECTCODE, &connect_status);
   if (connect_status != 0 && connect_status / 100 != 2) {
     code = "EPROXY";
     failure->status = connect_status;
   }
-  failure->stale = !has_head && strcmp(code, "ECONNRESET") == 0 && was_stale(easy, result);
-  if (is_large_head(easy, result, detail, has_head)) {
-    code = "ETOOLARGE";
-    detail = "the response headers are too large";
-  }
-  if (strcmp(code, "ENOMEM") == 0) detail = "not enough memory";
-  if (result == CURLE_ABORTED_BY_CALLBACK)
-    detail = has_head ? "the server broke off its answer and asks for HTTP/1.1"
-                      : "the connection was closed, and the request must not be sent again";
-  if (result == CURLE_BAD_FUNCTION_ARGUMENT && detail[0] == '\0') detail = "a malformed header";
-  if (result == CURLE_HTTP2 && detail[0] == '\0') detail = "the server closed the connection (GOAWAY)";
-  sr_failure_set(failure, "FetchError", code, detail[0] != '\0' ? detail : curl_easy_strerror(result));
-}
-
-int sr_failure_breaks(const SrChannel *channel, CURLcode result) {
-  return result == CURLE_RECV_ERROR && strstr(channel->detail, "nghttp2_session_mem_recv()") != NULL;
-}
-
-int sr_failure_push(lua_State *L, const SrFailure *failure) {
-  luaL_checkstack(L, 7, NULL);
-  lua_pushnil(L);
-  lua_pushstring(L, failure->name);
-  lua_pushstring(L, failure->code);
-  lua_pushstring(L, failure->message != NULL ? failure->message : failure->code);
-  if (failure->phase != NULL)
-    lua_pushstring(L, failure->phase);
-  else if (failure->status != 0)
-    lua_pushinteger(L, failure->status);
+  failure->stale = !has_head && strcmp(code, "ECONNRESET") == 0 && was_stale(handle, result);
+  if (is_large_head(handle, result, easy->detail, has_head))
+    sr_http_failure_set(failure, "FetchError", "ETOOLARGE", "the response headers are too large");
   else
-    lua_pushnil(L);
-  lua_pushnumber(L, failure->seconds);
-  lua_pushboolean(L, failure->stale);
-  return 7;
+    sr_http_failure_set(failure, "FetchError", code, text_of(easy, result, code, has_head));
 }
 
-void sr_failure_free(SrFailure *failure) {
+bool sr_http_failure_breaks(const SrHttpEasy *easy, CURLcode result) {
+  return result == CURLE_RECV_ERROR && strstr(easy->detail, "nghttp2_session_mem_recv()") != NULL;
+}
+
+static void set_text(lua_State *L, const char *name, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+int sr_http_failure_push(lua_State *L, const SrHttpFailure *failure) {
+  luaL_checkstack(L, 3, NULL);
+  lua_pushnil(L);
+  lua_createtable(L, 0, 5);
+  set_text(L, "name", failure->name);
+  set_text(L, "code", failure->code);
+  set_text(L, "message", failure->message != NULL ? failure->message : failure->code);
+  if (failure->phase != NULL) {
+    set_text(L, "phase", failure->phase);
+    lua_pushnumber(L, failure->seconds);
+    lua_setfield(L, -2, "seconds");
+  }
+  if (failure->status != 0) {
+    lua_pushinteger(L, failure->status);
+    lua_setfield(L, -2, "status");
+  }
+  lua_pushboolean(L, failure->stale);
+  lua_setfield(L, -2, "stale");
+  return 2;
+}
+
+void sr_http_failure_free(SrHttpFailure *failure) {
   free(failure->message);
-  *failure = (SrFailure){0};
+  *failure = (SrHttpFailure){0};
 }

@@ -10,7 +10,7 @@
 
 #include <lua.h>
 
-/* to_ascii(host): the host, which is UTF-8, as browsers ask for it ("xn--..."); or nil and why not. [-1, +1|2, v] */
-int sr_idn_to_ascii(lua_State *L);
+/* Adds to_ascii() to the table on top. [-0, +0, m] */
+void sr_http_open_idn(lua_State *L);
 
 #endif

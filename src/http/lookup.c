@@ -3,8 +3,8 @@
 ** Asking the system's resolver, see lookup.h.
 **
 ** A lookup can take long and cannot be stopped, and a thread of libuv's pool that is busy with one would
-** hold up the end of the run. So it has a thread that nobody joins. Two own the lookup, the loop and the
-** thread; the last to let go frees it.
+** hold up the end of the run. So it has a thread of its own, which nobody joins. The loop and the thread own the
+** lookup together; the last to let go frees it.
 */
 #include "http/lookup.h"
 
@@ -13,21 +13,21 @@
 #include <string.h>
 
 #include "base/platform.h"
-#include "http/pool.h"
+#include "http/api.h"
 
-struct SrLookup {
-  uv_async_t async;      /* the thread calls the loop */
-  uv_mutex_t mutex;      /* of what follows */
-  int owners;            /* loop and thread */
-  unsigned char dropped; /* the async is closing: not to be called */
-  unsigned char again;   /* the answer */
-  void (*on_answer)(void *owner, int again);
+struct SrHttpLookup {
+  uv_async_t async; /* the thread calls the loop */
+  uv_mutex_t mutex; /* of what follows */
+  int owners;       /* loop and thread */
+  bool dropped;     /* the async is closing: not to be called */
+  bool again;       /* the answer */
+  void (*on_answer)(void *owner, bool again);
   void *owner;
   char name[];
 };
 
-/* The mutex is held; it is not afterwards. */
-static void let_go(SrLookup *lookup) {
+/* Called with the mutex held, which is unlocked here. */
+static void let_go(SrHttpLookup *lookup) {
   int owners = --lookup->owners;
   uv_mutex_unlock(&lookup->mutex);
   if (owners > 0) return;
@@ -36,7 +36,7 @@ static void let_go(SrLookup *lookup) {
 }
 
 static void ask(void *arg) {
-  SrLookup *lookup = arg;
+  SrHttpLookup *lookup = arg;
   struct addrinfo *found = NULL;
   const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
   int result = getaddrinfo(lookup->name, NULL, &hints, &found);
@@ -48,19 +48,19 @@ static void ask(void *arg) {
 }
 
 static void on_called(uv_async_t *async) {
-  SrLookup *lookup = async->data;
+  SrHttpLookup *lookup = async->data;
   lookup->on_answer(lookup->owner, lookup->again);
 }
 
 static void on_closed(uv_handle_t *async) {
-  SrLookup *lookup = async->data;
+  SrHttpLookup *lookup = async->data;
   uv_mutex_lock(&lookup->mutex);
   let_go(lookup);
 }
 
-SrLookup *sr_lookup_start(uv_loop_t *loop, const char *name, size_t length, void (*on_answer)(void *owner, int again),
-                          void *owner) {
-  SrLookup *lookup = calloc(1, sizeof *lookup + length + 1);
+SrHttpLookup *sr_http_lookup_start(uv_loop_t *loop, const char *name, size_t length,
+                                   void (*on_answer)(void *owner, bool again), void *owner) {
+  SrHttpLookup *lookup = calloc(1, sizeof *lookup + length + 1);
   if (lookup == NULL) return NULL;
   memcpy(lookup->name, name, length);
   lookup->on_answer = on_answer;
@@ -78,23 +78,24 @@ SrLookup *sr_lookup_start(uv_loop_t *loop, const char *name, size_t length, void
   lookup->async.data = lookup;
   if (sr_thread_start(ask, lookup)) return lookup;
   lookup->owners = 1;
-  sr_lookup_drop(lookup);
+  sr_http_lookup_drop(lookup);
   return NULL;
 }
 
-void sr_lookup_drop(SrLookup *lookup) {
+void sr_http_lookup_drop(SrHttpLookup *lookup) {
   uv_mutex_lock(&lookup->mutex);
-  lookup->dropped = 1;
+  lookup->dropped = true;
   uv_mutex_unlock(&lookup->mutex);
-  sr_saros->close((uv_handle_t *)&lookup->async, on_closed);
+  sr_http_saros->close((uv_handle_t *)&lookup->async, on_closed);
 }
 
-int sr_lookup_is_address(lua_State *L) {
+/* is_address(text): whether it is an IPv4 or IPv6 address, the latter with or without brackets. [-1, +1, v] */
+static int l_is_address(lua_State *L) {
   unsigned char bytes[sizeof(struct in6_addr)];
   char inner[INET6_ADDRSTRLEN];
   size_t length;
   const char *text = luaL_checklstring(L, 1, &length);
-  int is_address = uv_inet_pton(AF_INET, text, bytes) == 0;
+  bool is_address = uv_inet_pton(AF_INET, text, bytes) == 0;
   if (!is_address && length > 2 && text[0] == '[' && text[length - 1] == ']') {
     text++;
     length -= 2;
@@ -106,4 +107,9 @@ int sr_lookup_is_address(lua_State *L) {
   }
   lua_pushboolean(L, is_address);
   return 1;
+}
+
+void sr_http_open_lookup(lua_State *L) {
+  static const luaL_Reg functions[] = {{"is_address", l_is_address}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
 }

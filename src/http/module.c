@@ -4,33 +4,40 @@
 ** the table of functions behind saros.h, as any other C module would.
 */
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/resident.h"
+#include "http/api.h"
 #include "http/body.h"
-#include "http/codec.h"
-#include "http/exchange.h"
-#include "http/file.h"
+#include "http/easy.h"
+#include "wire/codec.h"
+#include "http/send.h"
+#include "fs/file.h"
 #include "http/idn.h"
 #include "http/lookup.h"
-#include "http/plan.h"
-#include "http/pool.h"
+#include "http/request.h"
+#include "http/pool_methods.h"
 #include "http/suffix.h"
-#include "http/upload.h"
+#include "http/upload_methods.h"
 
 #if LIBCURL_VERSION_NUM < 0x075700
 #error "libcurl 7.87 or later is needed: before, a cancelled name lookup blocks the loop (CURLOPT_QUICK_EXIT)"
 #endif
 
 /* What may be free at the end of the heap before glibc gives it back, see below: twice this. */
-#define LARGE_BLOCK 1048576
+enum { LARGE_BLOCK = 1048576 };
 
 /*
 ** glibc gives the end of its heap back whenever 128 KiB are free there. That is in nearly every turn
-** where many answers end at once, or a body comes in pieces, and the next turn pays for it in page
-** faults. It waits for more once it has seen a large block come and go, as it has in most programs.
+** where many responses end at once, or a body comes in pieces, and the next turn pays for it in page
+** faults. It waits for more once it has seen a large block come and go, as it has in most programs. A host that
+** brings a loop of its own has its own mind about its heap, too, so there it is left alone.
 */
-static void settle_heap(void) {
+static void settle_heap(lua_State *L) {
+  bool is_hosted = lua_getfield(L, LUA_REGISTRYINDEX, SAROS_LOOP_KEY) != LUA_TNIL;
+  lua_pop(L, 1);
+  if (is_hosted) return;
   void *volatile block = malloc(LARGE_BLOCK); /* volatile: or the compiler leaves both calls out */
   free(block);
 }
@@ -39,32 +46,23 @@ SAROS_EXPORT int luaopen_saros_http_core(lua_State *L);
 
 /* [-0, +1, v] */
 int luaopen_saros_http_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"pool", sr_pool_new},
-                                       {"compile", sr_plan_compile},
-                                       {"send", sr_exchange_send},
-                                       {"upload", sr_upload_new},
-                                       {"open", sr_file_open},
-                                       {"create", sr_file_create},
-                                       {"target", sr_file_target},
-                                       {"rename", sr_file_rename},
-                                       {"remove", sr_file_remove},
-                                       {"error_name", sr_file_error_name},
-                                       {"is_public_suffix", sr_suffix_is_public},
-                                       {"is_address", sr_lookup_is_address},
-                                       {"to_ascii", sr_idn_to_ascii},
-                                       {NULL, NULL}};
   sr_stay_loaded();
-  sr_saros = saros_open(L);
+  sr_http_saros = saros_open(L);
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl could not be initialised");
-  settle_heap();
-  sr_plan_open(L);
-  sr_pool_open(L);
-  sr_body_open(L);
-  sr_upload_open(L);
-  luaL_newlib(L, functions);
-  lua_pushstring(L, sr_codec_names());
+  settle_heap(L);
+  lua_newtable(L);
+  sr_http_open_request(L);
+  sr_http_open_pool(L);
+  sr_http_open_upload(L);
+  sr_http_open_send(L);
+  sr_http_open_body(L);
+  sr_http_open_lookup(L);
+  sr_http_open_suffix(L);
+  sr_http_open_idn(L);
+  sr_fs_open_file(L);
+  lua_pushstring(L, sr_wire_codec_names());
   lua_setfield(L, -2, "encodings");
-  lua_pushliteral(L, SR_USER_AGENT);
+  lua_pushliteral(L, SR_HTTP_USER_AGENT);
   lua_setfield(L, -2, "user_agent");
   return 1;
 }

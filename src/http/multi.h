@@ -2,78 +2,70 @@
 /*
 ** One libcurl multi handle on the loop of one run.
 **
-** Only this file pair and channel.c know libcurl's multi interface. Everything
-** here is called from Lua, from timers or from libuv callbacks, never from inside
-** a callback of libcurl.
+** Only this file pair knows libcurl's multi interface. Whatever is declared here is called
+** from Lua, from timers or from callbacks of libuv, never from inside a callback of libcurl;
+** what libcurl itself calls are the reports.
 */
 #ifndef SR_HTTP_MULTI_H
 #define SR_HTTP_MULTI_H
 
+#include <stdbool.h>
 #include <curl/curl.h>
 
-#include "saros.h"
+#include "http/socket.h"
 
-typedef struct SrMulti SrMulti;
-typedef struct SrSocket SrSocket;
-
-/* Where an easy handle gets its sockets from. */
-typedef struct SrOutlet {
-  SrMulti *multi;
-  SrSocket *socket; /* that its request waited for last; NULL before, and when that is closed */
-  int refusal;      /* the status (libuv's) with which the system refused the latest one; 0 if it did not */
-} SrOutlet;
-
+typedef struct SrHttpMulti SrHttpMulti;
 /* What a multi handle has to say about its transfers. */
-typedef struct SrReports {
+typedef struct SrHttpReports {
   /* libcurl ran out of memory and does not say for whom: none of the transfers can be relied upon. */
   void (*on_failure)(void *owner);
   /* It has ended with `result`; its handle is still to be removed. */
-  void (*on_done)(CURL *easy, CURLcode result);
+  void (*on_done)(CURL *handle, CURLcode result);
   /*
   ** Whether its socket is read; called from inside libcurl, when that may have changed. Gives its outlet, NULL
   ** if it has none.
   */
-  SrOutlet *(*on_listening)(CURL *easy, int listens);
+  SrHttpOutlet *(*on_listening)(CURL *handle, bool listens);
   /* Whether a transfer has been paused. */
-  int (*is_pausing)(void *owner);
-} SrReports;
+  bool (*is_pausing)(void *owner);
+} SrHttpReports;
 
 /*
 ** A multi handle on `loop` that keeps at most `idle_limit` connections, each for as many requests at a
 ** time as its server takes, or for one only. NULL: no memory.
 */
-SrMulti *sr_multi_new(const saros_api *saros, uv_loop_t *loop, long idle_limit, int multiplexes,
-                      const SrReports *reports, void *owner);
+SrHttpMulti *sr_http_multi_new(uv_loop_t *loop, long idle_limit, bool multiplexes, const SrHttpReports *reports,
+                               void *owner);
 
 /* Closes all connections and frees it. No easy handle may be in it any more. */
-void sr_multi_close(SrMulti *multi);
+void sr_http_multi_close(SrHttpMulti *multi);
 
-/* Makes the sockets of `easy` those of the outlet's multi, once for each. */
-void sr_multi_equip(SrOutlet *outlet, CURL *easy);
+/* Makes the sockets of `handle` those of the outlet's multi, once for each. */
+void sr_http_multi_equip(SrHttpOutlet *outlet, CURL *handle);
 
-/* Starts the transfer of `easy` at once. It may have ended when this returns. False: no memory. */
-int sr_multi_add(SrMulti *multi, CURL *easy);
+/* Starts the transfer of `handle` at once. It may have ended when this returns. False: no memory. */
+bool sr_http_multi_add(SrHttpMulti *multi, CURL *handle);
 
 /*
-** Takes `easy`, with its outlet, out; a transfer in flight is cut off, whatever phase it is in, without
-** waiting. `answered`: there was a head, so the connection may be kept. What libcurl held back of a `paused`
+** Takes `handle`, with its outlet, out; a transfer in flight is cut off, whatever phase it is in, without
+** waiting. `has_head`: a response has begun, so the connection may be kept. What libcurl held back of a `paused`
 ** one is written before. False: it could not be, and would come up in the next transfer of the handle.
 */
-int sr_multi_remove(SrOutlet *outlet, CURL *easy, int paused, int answered);
+bool sr_http_multi_remove(SrHttpOutlet *outlet, CURL *handle, bool paused, bool has_head);
 
 /*
 ** Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this
 ** returns. Whatever else than CURLE_OK comes out, the transfer has failed, and libcurl tells only here.
 */
-CURLcode sr_multi_unpause(SrMulti *multi, CURL *easy, int still);
+CURLcode sr_http_multi_unpause(SrHttpMulti *multi, CURL *handle, int still);
 
-/* Ends the connection that `easy`, which is done, has had: libcurl would use it again. */
-void sr_multi_break(CURL *easy);
+/* Ends the connection that `handle`, which is done, has had: libcurl would use it again. */
+void sr_http_multi_break(CURL *handle);
 
 /* Has a transfer that is not connected go on, though it waits for nothing. It may have ended when this returns. */
-void sr_multi_nudge(SrMulti *multi, CURL *easy);
+void sr_http_multi_nudge(SrHttpMulti *multi, CURL *handle);
 
 /* Connections open and used by no request. */
-long sr_multi_idle(const SrMulti *multi);
+long sr_http_multi_idle(const SrHttpMulti *multi);
 
 #endif

@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct SrHost {
-  SrHost *next;      /* of its chain */
+struct SrHttpHost {
+  SrHttpHost *next;  /* of its chain */
   unsigned admitted; /* slots that have the host's leave */
   unsigned users;    /* slots that point here */
-  SrLine line;       /* those who wait for its leave */
+  SrHttpLine line;   /* those who wait for its leave */
   char key[];
 };
 
-static void insert_after(SrLine *line, SrSlot *before, SrSlot *slot) {
+static void insert_after(SrHttpLine *line, SrHttpSlot *before, SrHttpSlot *slot) {
   slot->prev = before;
   slot->next = before != NULL ? before->next : line->first;
   if (slot->next != NULL)
@@ -33,13 +33,13 @@ static void insert_after(SrLine *line, SrSlot *before, SrSlot *slot) {
     line->first = slot;
 }
 
-static void insert_in_order(SrLine *line, SrSlot *slot) {
-  SrSlot *before = line->last;
+static void insert_in_order(SrHttpLine *line, SrHttpSlot *slot) {
+  SrHttpSlot *before = line->last;
   while (before != NULL && before->order > slot->order) before = before->prev;
   insert_after(line, before, slot);
 }
 
-static void leave(SrLine *line, SrSlot *slot) {
+static void leave(SrHttpLine *line, SrHttpSlot *slot) {
   if (slot->prev != NULL)
     slot->prev->next = slot->next;
   else
@@ -51,22 +51,22 @@ static void leave(SrLine *line, SrSlot *slot) {
   slot->prev = slot->next = NULL;
 }
 
-static SrHost **chain_of(SrSlots *slots, const char *key) {
+static SrHttpHost **chain_of(SrHttpSlots *slots, const char *key) {
   unsigned hash = 2166136261u; /* FNV-1a */
   for (const char *c = key; *c != '\0'; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
-  return &slots->hosts[hash % SR_HOST_CHAINS];
+  return &slots->hosts[hash % SR_HTTP_HOST_CHAINS];
 }
 
-static SrHost *use_host(SrSlots *slots, const char *key) {
-  SrHost **chain = chain_of(slots, key);
-  for (SrHost *host = *chain; host != NULL; host = host->next) {
+static SrHttpHost *use_host(SrHttpSlots *slots, const char *key) {
+  SrHttpHost **chain = chain_of(slots, key);
+  for (SrHttpHost *host = *chain; host != NULL; host = host->next) {
     if (strcmp(host->key, key) == 0) {
       host->users++;
       return host;
     }
   }
   size_t size = strlen(key) + 1;
-  SrHost *host = calloc(1, sizeof *host + size);
+  SrHttpHost *host = calloc(1, sizeof *host + size);
   if (host == NULL) return NULL;
   memcpy(host->key, key, size);
   host->users = 1;
@@ -75,75 +75,75 @@ static SrHost *use_host(SrSlots *slots, const char *key) {
   return host;
 }
 
-static void drop_host(SrSlots *slots, SrHost *host) {
+static void drop_host(SrHttpSlots *slots, SrHttpHost *host) {
   if (--host->users > 0) return;
-  SrHost **place = chain_of(slots, host->key);
+  SrHttpHost **place = chain_of(slots, host->key);
   while (*place != host) place = &(*place)->next;
   *place = host->next;
   free(host);
 }
 
-/* The slot has its host's leave. 1: it is held, 0: the pool is full. */
-static int enter_pool(SrSlots *slots, SrSlot *slot) {
+/* The slot has its host's leave: it is held, or waits as the pool is full. */
+static SrHttpSlotState enter_pool(SrHttpSlots *slots, SrHttpSlot *slot) {
   if (slots->held < slots->limit && slots->line.first == NULL) {
-    slot->state = SR_SLOT_HELD;
+    slot->state = SR_HTTP_SLOT_HELD;
     slots->held++;
-    return 1;
+    return slot->state;
   }
-  slot->state = SR_SLOT_WAITS_POOL;
+  slot->state = SR_HTTP_SLOT_WAITS_POOL;
   slots->waiting++;
   insert_in_order(&slots->line, slot);
-  return 0;
+  return slot->state;
 }
 
-int sr_slot_take(SrSlots *slots, SrSlot *slot, const char *key) {
+SrHttpSlotState sr_http_slot_take(SrHttpSlots *slots, SrHttpSlot *slot, const char *key) {
   slot->order = slots->arrivals++;
-  if (slots->host_limit == SR_UNLIMITED) return enter_pool(slots, slot);
+  if (slots->host_limit == SR_HTTP_UNLIMITED) return enter_pool(slots, slot);
   slot->host = use_host(slots, key);
-  if (slot->host == NULL) return -1;
+  if (slot->host == NULL) return SR_HTTP_SLOT_NONE;
   if (slot->host->admitted < slots->host_limit && slot->host->line.first == NULL) {
     slot->host->admitted++;
     return enter_pool(slots, slot);
   }
-  slot->state = SR_SLOT_WAITS_HOST;
+  slot->state = SR_HTTP_SLOT_WAITS_HOST;
   slots->waiting++;
   insert_after(&slot->host->line, slot->host->line.last, slot);
-  return 0;
+  return slot->state;
 }
 
 /* The host's leave has become free: its next one moves on to the pool's line. */
-static void pass_leave(SrSlots *slots, SrHost *host) {
-  SrSlot *slot = host->line.first;
+static void pass_leave(SrHttpSlots *slots, SrHttpHost *host) {
+  SrHttpSlot *slot = host->line.first;
   host->admitted--;
   if (slot == NULL) return;
   leave(&host->line, slot);
   host->admitted++;
-  slot->state = SR_SLOT_WAITS_POOL;
+  slot->state = SR_HTTP_SLOT_WAITS_POOL;
   insert_in_order(&slots->line, slot);
 }
 
-static void pass_places(SrSlots *slots) {
+static void pass_places(SrHttpSlots *slots) {
   while (slots->held < slots->limit && slots->line.first != NULL) {
-    SrSlot *slot = slots->line.first;
+    SrHttpSlot *slot = slots->line.first;
     leave(&slots->line, slot);
     slots->waiting--;
     slots->held++;
-    slot->state = SR_SLOT_HELD;
+    slot->state = SR_HTTP_SLOT_HELD;
     slots->on_grant(slot);
   }
 }
 
-void sr_slot_release(SrSlots *slots, SrSlot *slot) {
-  SrSlotState state = slot->state;
-  SrHost *host = slot->host;
-  slot->state = SR_SLOT_NONE;
+void sr_http_slot_release(SrHttpSlots *slots, SrHttpSlot *slot) {
+  SrHttpSlotState state = slot->state;
+  SrHttpHost *host = slot->host;
+  slot->state = SR_HTTP_SLOT_NONE;
   slot->host = NULL;
-  if (state == SR_SLOT_WAITS_HOST) leave(&host->line, slot);
-  if (state == SR_SLOT_WAITS_POOL) leave(&slots->line, slot);
-  if (state == SR_SLOT_WAITS_HOST || state == SR_SLOT_WAITS_POOL) slots->waiting--;
-  if (state == SR_SLOT_HELD) slots->held--;
+  if (state == SR_HTTP_SLOT_WAITS_HOST) leave(&host->line, slot);
+  if (state == SR_HTTP_SLOT_WAITS_POOL) leave(&slots->line, slot);
+  if (state == SR_HTTP_SLOT_WAITS_HOST || state == SR_HTTP_SLOT_WAITS_POOL) slots->waiting--;
+  if (state == SR_HTTP_SLOT_HELD) slots->held--;
   if (host != NULL) {
-    if (state != SR_SLOT_WAITS_HOST) pass_leave(slots, host);
+    if (state != SR_HTTP_SLOT_WAITS_HOST) pass_leave(slots, host);
     drop_host(slots, host);
   }
   pass_places(slots);

@@ -8,46 +8,46 @@
 
 #include <limits.h>
 
-#define SR_UNLIMITED UINT_MAX
+#define SR_HTTP_UNLIMITED UINT_MAX
 
-typedef struct SrSlot SrSlot;
-typedef struct SrHost SrHost;
+typedef struct SrHttpSlot SrHttpSlot;
+typedef struct SrHttpHost SrHttpHost;
 
-typedef enum SrSlotState {
-  SR_SLOT_NONE,       /* neither held nor waited for */
-  SR_SLOT_WAITS_HOST, /* in its host's line */
-  SR_SLOT_WAITS_POOL, /* has its host's leave, stands in the pool's line */
-  SR_SLOT_HELD
-} SrSlotState;
+typedef enum SrHttpSlotState {
+  SR_HTTP_SLOT_NONE,       /* neither held nor waited for */
+  SR_HTTP_SLOT_WAITS_HOST, /* in its host's line */
+  SR_HTTP_SLOT_WAITS_POOL, /* has its host's leave, stands in the pool's line */
+  SR_HTTP_SLOT_HELD
+} SrHttpSlotState;
 
 /* One request's place, in its owner's memory. Zeroed before use. */
-struct SrSlot {
-  SrSlotState state;
+struct SrHttpSlot {
+  SrHttpSlotState state;
   unsigned long long order; /* of arrival: nobody overtakes */
-  SrHost *host;             /* NULL where hosts have no limit */
-  SrSlot *prev, *next;      /* in the line it waits in */
+  SrHttpHost *host;         /* NULL where hosts have no limit */
+  SrHttpSlot *prev, *next;  /* in the line it waits in */
 };
 
 /* A line of waiting slots, first come first. */
-typedef struct SrLine {
-  SrSlot *first, *last;
-} SrLine;
+typedef struct SrHttpLine {
+  SrHttpSlot *first, *last;
+} SrHttpLine;
 
-#define SR_HOST_CHAINS 64
+enum { SR_HTTP_HOST_CHAINS = 64 };
 
-typedef struct SrSlots {
-  unsigned limit, host_limit;     /* SR_UNLIMITED for none */
-  unsigned held, waiting;         /* slots in each state */
-  unsigned long long arrivals;    /* the order of the next slot */
-  SrLine line;                    /* those who have their host's leave */
-  SrHost *hosts[SR_HOST_CHAINS];  /* hosts with slots held or waited for */
-  void (*on_grant)(SrSlot *slot); /* the slot that waited is held now */
-} SrSlots;
+typedef struct SrHttpSlots {
+  unsigned limit, host_limit;             /* SR_HTTP_UNLIMITED for none */
+  unsigned held, waiting;                 /* slots in each state */
+  unsigned long long arrivals;            /* the order of the next slot */
+  SrHttpLine line;                        /* those who have their host's leave */
+  SrHttpHost *hosts[SR_HTTP_HOST_CHAINS]; /* hosts with slots held or waited for */
+  void (*on_grant)(SrHttpSlot *slot);     /* the slot that waited is held now */
+} SrHttpSlots;
 
-/* Takes a slot for the host named `key`. 1: held; 0: it waits for on_grant; -1: no memory. */
-int sr_slot_take(SrSlots *slots, SrSlot *slot, const char *key);
+/* Takes a slot for the host named `key`: its state then. It is held, or waits for on_grant; NONE: no memory. */
+SrHttpSlotState sr_http_slot_take(SrHttpSlots *slots, SrHttpSlot *slot, const char *key);
 
 /* Gives it back, or leaves the line; whoever is next is granted it at once. Harmless when not held. */
-void sr_slot_release(SrSlots *slots, SrSlot *slot);
+void sr_http_slot_release(SrHttpSlots *slots, SrHttpSlot *slot);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <lua.h>
 
-/* is_public_suffix(domain): whether anybody can register a name below it. [-1, +1, v] */
-int sr_suffix_is_public(lua_State *L);
+/* Adds is_public_suffix() to the table on top. [-0, +0, m] */
+void sr_http_open_suffix(lua_State *L);
 
 #endif

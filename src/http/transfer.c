@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** The life of one transfer, see transfer.h: everything that happens on the loop, in C. What libcurl calls
-** while it goes on stands in hooks.c.
+** The life of one transfer, see transfer.h: everything that happens to it on the loop, in C. Its phases are listed in
+** state.h. What libcurl calls while it goes on stands in hooks.c.
 */
 #include "http/transfer.h"
 
@@ -10,206 +10,226 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "http/answer.h"
 #include "http/deadline.h"
+#include "http/pool.h"
+#include "http/response.h"
+#include "http/upload.h"
 
-/* What a Content-Length may make us reserve at once. */
-#define RESERVE_BOUND 67108864
+/* A Content-Length makes us reserve no more than this at once. */
+enum { RESERVE_BOUND = 67108864 };
 
-#define owner_of(pointer, member) ((SrTransfer *)((char *)(pointer)-offsetof(SrTransfer, member)))
+#define owner_of(pointer, member) ((SrHttpTransfer *)((char *)(pointer)-offsetof(SrHttpTransfer, member)))
 
-void sr_transfer_wake(SrTransfer *transfer, SrAwaited awaited) {
-  if (transfer->awaited != awaited || awaited == SR_AWAITS_NOTHING) return;
-  transfer->awaited = SR_AWAITS_NOTHING;
-  sr_saros->wake(&transfer->wait);
+void sr_http_transfer_wake(SrHttpTransfer *transfer, SrHttpAwaited awaited) {
+  if (transfer->awaited != awaited || awaited == SR_HTTP_AWAITS_NOTHING) return;
+  transfer->awaited = SR_HTTP_AWAITS_NOTHING;
+  sr_http_saros->wake(&transfer->wait);
 }
 
 /* --- the timer ------------------------------------------------------------- */
 
-int sr_transfer_try_arm(SrTransfer *transfer) {
+bool sr_http_transfer_try_arm(SrHttpTransfer *transfer) {
   saros_runtime *runtime = transfer->pool->runtime;
-  double nearest = sr_deadline_nearest(transfer);
-  if (nearest < HUGE_VAL) return sr_saros->timer_start(runtime, &transfer->timer, nearest - sr_saros->now(runtime));
-  sr_saros->timer_stop(runtime, &transfer->timer);
-  return 1;
+  double nearest = sr_http_deadline_nearest(transfer);
+  if (nearest < HUGE_VAL)
+    return sr_http_saros->timer_start(runtime, &transfer->timer, nearest - sr_http_saros->now(runtime));
+  sr_http_saros->timer_stop(runtime, &transfer->timer);
+  return true;
 }
 
-/* The connection has ended without an answer: as long as there is something to send libcurl does not tell. */
-static int is_deserted(const SrTransfer *transfer) {
-  return transfer->connected && transfer->deaf && sr_transfer_is_starved(transfer);
+/*
+** The connection has ended without a response. libcurl says nothing of that as long as there is something to send, but
+** it has stopped reading.
+*/
+static bool is_abandoned(const SrHttpTransfer *transfer) {
+  return transfer->phase == SR_HTTP_SENDING && transfer->not_reading && sr_http_awaits_upload(transfer);
 }
 
-/* What libcurl still waits for when it is told to go on. */
-static int pauses(const SrTransfer *transfer) {
-  int starved = transfer->upload != NULL && transfer->upload->starved;
+/* The directions (CURLPAUSE_...) in which libcurl stays paused when it is told to go on. */
+static int pauses(const SrHttpTransfer *transfer) {
+  bool starved = transfer->upload != NULL && transfer->upload->starved;
   return (transfer->paused ? CURLPAUSE_RECV : 0) | (starved ? CURLPAUSE_SEND : 0);
 }
 
-int sr_transfer_is_sending(const SrTransfer *transfer) {
+bool sr_http_transfer_is_sending(const SrHttpTransfer *transfer) {
   curl_off_t sent = 0;
-  if (transfer->plan->streamed) return transfer->upload != NULL && !transfer->upload->ended;
-  if (!sr_answer_may_be_early(transfer)) return 0;
-  curl_easy_getinfo(transfer->channel->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-  return sent < (curl_off_t)transfer->plan->body_length;
+  if (transfer->request->streamed) return transfer->upload != NULL && !transfer->upload->ended;
+  if (!transfer->request->leaves_slowly) return false;
+  curl_easy_getinfo(transfer->easy->handle, CURLINFO_SIZE_UPLOAD_T, &sent);
+  return sent < (curl_off_t)transfer->request->body_length;
 }
 
-void sr_transfer_touch(SrTransfer *transfer) {
-  if (transfer->plan->limits.read < HUGE_VAL) transfer->last_byte = sr_saros->now(transfer->pool->runtime);
+void sr_http_transfer_touch(SrHttpTransfer *transfer) {
+  if (transfer->request->limits.read < HUGE_VAL) transfer->last_byte = sr_http_saros->now(transfer->pool->runtime);
 }
 
-void sr_transfer_look_for_early_end(SrTransfer *transfer) {
-  int refused = transfer->upload != NULL && transfer->head.status >= 300;
-  if (transfer->early || !sr_answer_may_be_early(transfer) || !(sr_answer_is_over(transfer) || refused)) return;
-  transfer->early = 1;
-  if (!sr_transfer_try_arm(transfer)) transfer->early = 0;
+void sr_http_transfer_look_for_early_end(SrHttpTransfer *transfer) {
+  bool refused = transfer->upload != NULL && transfer->head.status >= 300;
+  if (transfer->ends_early || !transfer->request->leaves_slowly || !(sr_http_response_is_over(transfer) || refused))
+    return;
+  transfer->ends_early = true;
+  if (!sr_http_transfer_try_arm(transfer)) transfer->ends_early = false;
 }
 
-/* Of what had paused, only that which still has to stays so. It may have ended when this returns. */
-static void go_on(SrTransfer *transfer) {
-  if (transfer->plan->limits.read < HUGE_VAL) {
-    sr_transfer_touch(transfer);
-    sr_transfer_arm(transfer);
-    if (!transfer->open) return;
+void sr_http_transfer_finish_head(SrHttpTransfer *transfer) {
+  transfer->phase = SR_HTTP_RECEIVING;
+  transfer->head_at = sr_http_saros->now(transfer->pool->runtime);
+  sr_http_transfer_wake(transfer, SR_HTTP_AWAITS_HEAD);
+  sr_http_transfer_look_for_early_end(transfer);
+}
+
+/* Lets libcurl go on in each direction that need not pause any more. The transfer may have ended when this returns. */
+static void go_on(SrHttpTransfer *transfer) {
+  if (transfer->request->limits.read < HUGE_VAL) {
+    sr_http_transfer_touch(transfer);
+    sr_http_transfer_arm(transfer);
+    if (!sr_http_is_open(transfer)) return;
   }
-  CURLcode result = sr_multi_unpause(transfer->channel->outlet.multi, transfer->channel->easy, pauses(transfer));
-  if (!transfer->open) return;
+  CURLcode result = sr_http_multi_unpause(transfer->easy->outlet.multi, transfer->easy->handle, pauses(transfer));
+  if (!sr_http_is_open(transfer)) return;
   if (result != CURLE_OK) {
-    sr_failure_curl(&transfer->failure, transfer->channel, transfer->plan, result, transfer->head_done);
-    sr_transfer_end(transfer);
+    sr_http_failure_curl(&transfer->failure, transfer->easy, transfer->request, result, sr_http_has_head(transfer));
+    sr_http_transfer_end(transfer);
     return;
   }
-  if (transfer->head_done) sr_transfer_look_for_early_end(transfer);
+  if (sr_http_has_head(transfer)) sr_http_transfer_look_for_early_end(transfer);
 }
 
-static void end_deserted(SrTransfer *transfer) {
-  sr_failure_curl(&transfer->failure, transfer->channel, transfer->plan, CURLE_GOT_NOTHING, 0);
-  sr_transfer_end(transfer);
+static void end_abandoned(SrHttpTransfer *transfer) {
+  sr_http_failure_curl(&transfer->failure, transfer->easy, transfer->request, CURLE_GOT_NOTHING, false);
+  sr_http_transfer_end(transfer);
 }
 
-/* The answer came before all of the request had left: the rest stays here. */
-static void stop_sending(SrTransfer *transfer) {
-  if (transfer->upload != NULL) sr_upload_stop(transfer->upload);
+/* The response came before all of the request had left: the rest of the request is not sent. */
+static void stop_sending(SrHttpTransfer *transfer) {
+  if (transfer->upload != NULL) sr_http_upload_stop(transfer->upload);
   transfer->upload = NULL;
-  if (!sr_answer_is_over(transfer)) {
+  if (!sr_http_response_is_over(transfer)) {
     go_on(transfer);
-    if (transfer->open) sr_transfer_arm(transfer);
+    if (sr_http_is_open(transfer)) sr_http_transfer_arm(transfer);
     return;
   }
-  if (sr_answer_is_cut(transfer))
-    sr_failure_set(&transfer->failure, "FetchError", "ETRUNCATED", "the body was cut short");
-  sr_transfer_end(transfer);
+  if (sr_http_response_is_cut(transfer))
+    sr_http_failure_set(&transfer->failure, "FetchError", "ETRUNCATED", "the body was cut short");
+  sr_http_transfer_end(transfer);
 }
 
-static void on_looked_up(void *owner, int again) {
-  SrTransfer *transfer = owner;
+static void on_looked_up(void *owner, bool again) {
+  SrHttpTransfer *transfer = owner;
   if (again) transfer->failure.code = "EAI_AGAIN";
-  sr_transfer_end(transfer);
+  sr_http_transfer_end(transfer);
 }
 
-/* Deadlines move while the timer stands: what fires early is set again. */
-static void on_fire(saros_timer *timer) {
-  SrTransfer *transfer = owner_of(timer, timer);
-  double now = sr_saros->now(transfer->pool->runtime);
-  int early = transfer->early;
-  transfer->early = 0;
-  if (is_deserted(transfer)) {
-    end_deserted(transfer);
-    return;
-  }
-  if (early && transfer->head_done) {
-    stop_sending(transfer);
-    return;
-  }
-  if (transfer->lookup != NULL) {
-    on_looked_up(transfer, 1);
-    return;
-  }
-  if (sr_deadline_nudges(transfer, now)) {
-    sr_multi_nudge(transfer->channel->outlet.multi, transfer->channel->easy);
-    if (!transfer->open) return;
-  }
-  if (sr_deadline_passes(transfer, now))
-    sr_transfer_end(transfer);
+/* Has libcurl try the next address, if it is time for that. The transfer may have ended when this returns. */
+static void nudge(SrHttpTransfer *transfer, double now) {
+  if (sr_http_deadline_nudges(transfer, now)) sr_http_multi_nudge(transfer->easy->outlet.multi, transfer->easy->handle);
+}
+
+/* Ends the transfer if a deadline has passed. Deadlines move while the timer stands, so otherwise it is set again. */
+static void look_at_deadlines(SrHttpTransfer *transfer, double now) {
+  if (sr_http_deadline_passes(transfer, now))
+    sr_http_transfer_end(transfer);
   else
-    sr_transfer_arm(transfer);
+    sr_http_transfer_arm(transfer);
 }
 
-void sr_transfer_arm(SrTransfer *transfer) {
-  if (!sr_transfer_try_arm(transfer)) sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
+static void on_fire(saros_timer *timer) {
+  SrHttpTransfer *transfer = owner_of(timer, timer);
+  double now = sr_http_saros->now(transfer->pool->runtime);
+  bool ends_early = transfer->ends_early;
+  transfer->ends_early = false;
+  if (transfer->phase == SR_HTTP_LOOKING_UP)
+    on_looked_up(transfer, true);
+  else if (is_abandoned(transfer))
+    end_abandoned(transfer);
+  else if (ends_early && transfer->phase == SR_HTTP_RECEIVING)
+    stop_sending(transfer);
+  else {
+    if (transfer->phase == SR_HTTP_CONNECTING) nudge(transfer, now);
+    if (sr_http_is_open(transfer)) look_at_deadlines(transfer, now);
+  }
+}
+
+void sr_http_transfer_arm(SrHttpTransfer *transfer) {
+  if (!sr_http_transfer_try_arm(transfer)) sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
 }
 
 /* --- begin, launch, resume, end -------------------------------------------- */
 
-void sr_transfer_begin(SrTransfer *transfer, SrPool *pool) {
+void sr_http_transfer_begin(SrHttpTransfer *transfer, SrHttpPool *pool) {
   transfer->timer.on_fire = on_fire;
   transfer->pool = pool;
-  transfer->open = 1;
+  transfer->phase = SR_HTTP_QUEUED;
   transfer->next = pool->transfers;
   if (transfer->next != NULL) transfer->next->prev = transfer;
   pool->transfers = transfer;
 }
 
-static void watch_upload(const SrTransfer *transfer, SrChannel *channel) {
-  if (transfer->plan->limits.read < HUGE_VAL && channel->shape == SR_SHAPE_OTHER) {
-    channel->watched = 1;
-    curl_easy_setopt(channel->easy, CURLOPT_NOPROGRESS, 0L);
+static void watch_upload(const SrHttpTransfer *transfer, SrHttpEasy *easy) {
+  if (transfer->request->limits.read < HUGE_VAL && easy->shape == SR_HTTP_SHAPE_OTHER) {
+    easy->watched = true;
+    curl_easy_setopt(easy->handle, CURLOPT_NOPROGRESS, 0L);
   }
 }
 
-/* The channel begins, or begins again. It may have ended when this returns. */
-static void start(SrTransfer *transfer, SrChannel *channel) {
-  if (!sr_multi_add(channel->outlet.multi, channel->easy)) {
-    transfer->channel = NULL; /* it is in no multi: nothing to remove */
-    sr_pool_give_channel(transfer->pool, channel);
-    sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
+/* Hands the request to libcurl, for the first time or again. The transfer may have ended when this returns. */
+static void start(SrHttpTransfer *transfer, SrHttpEasy *easy) {
+  transfer->phase = SR_HTTP_CONNECTING;
+  if (!sr_http_multi_add(easy->outlet.multi, easy->handle)) {
+    transfer->easy = NULL; /* it is in no multi handle, so there is nothing to remove */
+    sr_http_pool_give_easy(transfer->pool, easy);
+    sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
   }
-  if (transfer->open) sr_transfer_arm(transfer);
+  if (sr_http_is_open(transfer)) sr_http_transfer_arm(transfer);
 }
 
-void sr_transfer_launch(SrTransfer *transfer, SrChannel *channel) {
-  transfer->channel = channel;
-  channel->transfer = transfer;
+void sr_http_transfer_launch(SrHttpTransfer *transfer, SrHttpEasy *easy) {
+  transfer->easy = easy;
+  easy->transfer = transfer;
+  easy->outlet.single = false;
   transfer->pool->requests++;
-  watch_upload(transfer, channel);
-  start(transfer, channel);
+  watch_upload(transfer, easy);
+  start(transfer, easy);
 }
 
-void sr_transfer_resume(SrTransfer *transfer) {
-  if (transfer->unbounded && transfer->head.length > 0 && transfer->head.length <= RESERVE_BOUND && transfer->open)
+void sr_http_transfer_resume(SrHttpTransfer *transfer) {
+  if (transfer->unbounded && transfer->head.length > 0 && transfer->head.length <= RESERVE_BOUND &&
+      sr_http_is_open(transfer))
     sr_buffer_reserve(&transfer->body, (size_t)(transfer->head.length - transfer->received));
-  if (!transfer->paused || transfer->channel == NULL) return;
-  if (!transfer->unbounded && sr_buffer_length(&transfer->body) > 0) return; /* few pauses, so long ones */
-  transfer->paused = 0;
+  if (!transfer->paused || transfer->easy == NULL) return;
+  if (!transfer->unbounded && sr_buffer_length(&transfer->body) > 0)
+    return; /* libcurl pauses until all is read: few long pauses cost less than many */
+  transfer->paused = false;
   go_on(transfer);
 }
 
-void sr_transfer_feed(SrTransfer *transfer) {
-  transfer->upload->starved = 0;
-  if (transfer->channel != NULL) go_on(transfer);
+void sr_http_transfer_feed(SrHttpTransfer *transfer) {
+  transfer->upload->starved = false;
+  if (transfer->easy != NULL) go_on(transfer);
 }
 
-/* Gives the number of connections that were opened for the channel. */
-static long count_connections(const SrTransfer *transfer, const SrChannel *channel) {
+/* Counts the connections that were opened for the transfer, and gives their number. */
+static long count_connections(const SrHttpTransfer *transfer, const SrHttpEasy *easy) {
   long opened = 0;
-  curl_easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &opened);
+  curl_easy_getinfo(easy->handle, CURLINFO_NUM_CONNECTS, &opened);
   transfer->pool->connections += (unsigned long long)opened;
   return opened;
 }
 
-static void give_channel_back(SrTransfer *transfer) {
-  SrChannel *channel = transfer->channel;
-  SrPool *pool = transfer->pool;
-  if (channel == NULL) return;
-  transfer->channel = NULL;
-  if (count_connections(transfer, channel) == 0 && transfer->connected) pool->reused++;
-  if (transfer->sends > 1) channel->resent = 1;
-  if (sr_multi_remove(&channel->outlet, channel->easy, transfer->paused, transfer->head_done))
-    sr_pool_give_channel(pool, channel);
+static void give_easy_back(SrHttpTransfer *transfer, bool was_connected) {
+  SrHttpEasy *easy = transfer->easy;
+  SrHttpPool *pool = transfer->pool;
+  if (easy == NULL) return;
+  transfer->easy = NULL;
+  if (count_connections(transfer, easy) == 0 && was_connected) pool->reused++;
+  if (transfer->sends > 1) easy->resent = true;
+  if (sr_http_multi_remove(&easy->outlet, easy->handle, transfer->paused, sr_http_has_head(transfer)))
+    sr_http_pool_give_easy(pool, easy);
   else
-    sr_channel_free(channel);
+    sr_http_easy_free(easy);
 }
 
-static void leave_pool(SrTransfer *transfer) {
+static void leave_pool(SrHttpTransfer *transfer) {
   if (transfer->prev != NULL)
     transfer->prev->next = transfer->next;
   else
@@ -218,126 +238,98 @@ static void leave_pool(SrTransfer *transfer) {
   transfer->prev = transfer->next = NULL;
 }
 
-void sr_transfer_end(SrTransfer *transfer) {
-  if (!transfer->open) return;
-  transfer->open = 0;
-  sr_saros->timer_stop(transfer->pool->runtime, &transfer->timer);
-  sr_saros->resource_close(&transfer->resource);
+void sr_http_transfer_end(SrHttpTransfer *transfer) {
+  if (!sr_http_is_open(transfer)) return;
+  bool was_connected = transfer->phase > SR_HTTP_LOOKING_UP;
+  transfer->phase = transfer->phase == SR_HTTP_RECEIVING ? SR_HTTP_ENDED : SR_HTTP_FAILED;
+  sr_http_saros->timer_stop(transfer->pool->runtime, &transfer->timer);
+  sr_http_saros->resource_close(&transfer->resource);
   leave_pool(transfer);
-  give_channel_back(transfer);
-  transfer->paused = 0;
-  if (transfer->lookup != NULL) sr_lookup_drop(transfer->lookup);
+  give_easy_back(transfer, was_connected);
+  transfer->paused = false;
+  if (transfer->lookup != NULL) sr_http_lookup_drop(transfer->lookup);
   transfer->lookup = NULL;
-  if (transfer->upload != NULL) sr_upload_stop(transfer->upload);
+  if (transfer->upload != NULL) sr_http_upload_stop(transfer->upload);
   transfer->upload = NULL;
-  sr_slot_release(&transfer->pool->slots, &transfer->slot);
+  sr_http_slot_release(&transfer->pool->slots, &transfer->slot);
   if (transfer->failure.name != NULL) transfer->pool->failed++;
-  sr_transfer_wake(transfer, transfer->awaited);
+  sr_http_transfer_wake(transfer, transfer->awaited);
 }
 
-void sr_transfer_fail(SrTransfer *transfer, const char *name, const char *code, const char *message) {
-  if (!transfer->open) return;
-  if (transfer->lookup != NULL) sr_failure_free(&transfer->failure); /* it was not to be final */
-  sr_failure_set(&transfer->failure, name, code, message);
-  sr_transfer_end(transfer);
+void sr_http_transfer_fail(SrHttpTransfer *transfer, const char *name, const char *code, const char *message) {
+  if (!sr_http_is_open(transfer)) return;
+  if (transfer->lookup != NULL)
+    sr_http_failure_free(&transfer->failure); /* the failure that the look-up was to explain */
+  sr_http_failure_set(&transfer->failure, name, code, message);
+  sr_http_transfer_end(transfer);
 }
 
-int sr_transfer_abort(saros_wait *wait) {
-  SrTransfer *transfer = owner_of(wait, wait);
-  transfer->awaited = SR_AWAITS_NOTHING;
-  sr_transfer_fail(transfer, "ClosedError", "ECLOSED", "the request was cancelled");
+int sr_http_transfer_abort(saros_wait *wait) {
+  SrHttpTransfer *transfer = owner_of(wait, wait);
+  transfer->awaited = SR_HTTP_AWAITS_NOTHING;
+  sr_http_transfer_fail(transfer, "ClosedError", "ECLOSED", "the request was cancelled");
   return 1;
 }
 
-/* NULL: libcurl has handles of its own, too. */
-static SrChannel *channel_of(CURL *easy) {
-  SrChannel *channel = NULL;
-  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &channel);
-  return channel;
+void sr_http_transfer_listens(SrHttpTransfer *transfer, bool listens) {
+  transfer->not_reading = !listens;
+  if (transfer->not_reading && sr_http_has_head(transfer)) sr_http_transfer_look_for_early_end(transfer);
+  if (!is_abandoned(transfer)) return;
+  transfer->ends_early = true;
+  if (!sr_http_transfer_try_arm(transfer)) transfer->ends_early = false;
 }
 
-/* Each end may bring others about: so from the first one again. */
-static void on_failure(void *owner) {
-  SrTransfer *transfer = ((SrPool *)owner)->transfers;
-  while (transfer != NULL) {
-    if (transfer->channel == NULL) {
-      transfer = transfer->next;
-      continue;
-    }
-    sr_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
-    transfer = ((SrPool *)owner)->transfers;
-  }
-}
-
-static void heed_listening(SrTransfer *transfer, int listens) {
-  transfer->deaf = !listens;
-  if (transfer->deaf && transfer->head_done) sr_transfer_look_for_early_end(transfer);
-  if (!is_deserted(transfer)) return;
-  transfer->early = 1;
-  if (!sr_transfer_try_arm(transfer)) transfer->early = 0;
-}
-
-static SrOutlet *on_listening(CURL *easy, int listens) {
-  SrChannel *channel = channel_of(easy);
-  SrTransfer *transfer = channel != NULL ? channel->transfer : NULL;
-  if (transfer != NULL && transfer->open) heed_listening(transfer, listens);
-  return channel != NULL ? &channel->outlet : NULL;
-}
-
-static int is_pausing(void *owner) {
-  const SrTransfer *transfer = ((SrPool *)owner)->transfers;
-  while (transfer != NULL && !transfer->paused) transfer = transfer->next;
-  return transfer != NULL;
-}
-
-/* True: the failure waits for the answer. */
-static int look_up(SrTransfer *transfer) {
-  const char *place = transfer->plan->key, *name = strstr(place, "://") + 3;
-  if (transfer->failure.code == NULL || strcmp(transfer->failure.code, "ENOTFOUND") != 0) return 0;
-  uv_loop_t *loop = sr_saros->loop(transfer->pool->runtime);
-  transfer->lookup = sr_lookup_start(loop, name, (size_t)(strrchr(name, ':') - name), on_looked_up, transfer);
-  if (transfer->lookup == NULL) return 0;
-  give_channel_back(transfer);
-  sr_deadline_look_up(transfer);
-  sr_transfer_arm(transfer);
-  return 1;
+/* A name was not found: asks the system why. True: the transfer goes on until that has answered. */
+static bool look_up(SrHttpTransfer *transfer) {
+  const char *place = transfer->request->key, *name = strstr(place, "://") + 3;
+  if (sr_http_has_head(transfer)) return false;
+  if (transfer->failure.code == NULL || strcmp(transfer->failure.code, "ENOTFOUND") != 0) return false;
+  uv_loop_t *loop = sr_http_saros->loop(transfer->pool->runtime);
+  transfer->lookup = sr_http_lookup_start(loop, name, (size_t)(strrchr(name, ':') - name), on_looked_up, transfer);
+  if (transfer->lookup == NULL) return false;
+  give_easy_back(transfer, transfer->phase == SR_HTTP_SENDING);
+  transfer->phase = SR_HTTP_LOOKING_UP;
+  sr_http_deadline_look_up(transfer);
+  sr_http_transfer_arm(transfer);
+  return true;
 }
 
 /*
-** libcurl sends again what it could not receive on a connection that had served; not so where HTTP/2 ends between two
-** frames, or by a GOAWAY. A streamed body is sent again by who streams it. True: it is under way once more.
+** libcurl itself sends a request again whose connection had served others and turns out dead, but not where a
+** connection of HTTP/2 ends between two frames, or by a GOAWAY: that is done here. A streamed body is sent again by the
+** Lua code that streams it. True: the request is under way once more.
 */
-static int send_again(SrTransfer *transfer) {
-  SrChannel *channel = transfer->channel;
-  if (!transfer->failure.stale || transfer->head.status != 0 || transfer->plan->streamed) return 0;
-  if (transfer->sends >= transfer->plan->sends) return 0;
-  sr_failure_free(&transfer->failure);
-  count_connections(transfer, channel);
-  transfer->connected = transfer->deaf = transfer->early = 0;
-  channel->detail[0] = '\0';
-  sr_multi_remove(&channel->outlet, channel->easy, 0, 0);
-  sr_deadline_begin(transfer);
-  start(transfer, channel);
-  return 1;
+static bool send_again(SrHttpTransfer *transfer) {
+  SrHttpEasy *easy = transfer->easy;
+  if (!transfer->failure.stale || transfer->head.status != 0 || transfer->request->streamed) return false;
+  if (!sr_http_may_leave(transfer, easy)) return false;
+  sr_http_failure_free(&transfer->failure);
+  count_connections(transfer, easy);
+  transfer->not_reading = transfer->ends_early = false;
+  easy->detail[0] = '\0';
+  sr_http_multi_remove(&easy->outlet, easy->handle, false, false);
+  sr_http_deadline_begin(transfer);
+  start(transfer, easy);
+  return true;
 }
 
-static void on_done(CURL *easy, CURLcode result) {
-  SrChannel *channel = channel_of(easy);
-  SrTransfer *transfer = channel != NULL ? channel->transfer : NULL;
-  if (transfer == NULL) return;
-  if (transfer->head.ended && !transfer->head_done && transfer->head.status >= 200) sr_transfer_finish_head(transfer);
-  if (sr_answer_survives(transfer, result)) result = CURLE_OK;
-  if (result == CURLE_OPERATION_TIMEDOUT) sr_deadline_fail_connecting(transfer);
-  if (sr_failure_breaks(transfer->channel, result)) sr_multi_break(easy);
-  if (result != CURLE_OK)
-    sr_failure_curl(&transfer->failure, transfer->channel, transfer->plan, result, transfer->head_done);
-  else if (!transfer->head_done)
-    sr_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
-  if (!send_again(transfer) && !look_up(transfer)) sr_transfer_end(transfer);
+/* Records what libcurl calls a failure, unless the response is complete all the same. */
+static void note_failure(SrHttpTransfer *transfer, CURLcode result) {
+  if (sr_http_response_survives(transfer, result)) return;
+  if (result == CURLE_OPERATION_TIMEDOUT) sr_http_deadline_fail_connecting(transfer);
+  if (sr_http_failure_breaks(transfer->easy, result)) sr_http_multi_break(transfer->easy->handle);
+  sr_http_failure_curl(&transfer->failure, transfer->easy, transfer->request, result, sr_http_has_head(transfer));
 }
 
-const SrReports sr_transfer_reports = {on_failure, on_done, on_listening, is_pausing};
+void sr_http_transfer_finish(SrHttpTransfer *transfer, CURLcode result) {
+  if (transfer->head.ended && !sr_http_has_head(transfer) && transfer->head.status >= 200)
+    sr_http_transfer_finish_head(transfer);
+  if (result != CURLE_OK) note_failure(transfer, result);
+  if (!sr_http_has_head(transfer)) /* the first failure is the cause */
+    sr_http_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
+  if (transfer->failure.name == NULL || (!send_again(transfer) && !look_up(transfer))) sr_http_transfer_end(transfer);
+}
 
-void sr_transfer_granted(SrSlot *slot) {
-  sr_transfer_wake(owner_of(slot, slot), SR_AWAITS_SLOT);
+void sr_http_transfer_granted(SrHttpSlot *slot) {
+  sr_http_transfer_wake(owner_of(slot, slot), SR_HTTP_AWAITS_SLOT);
 }

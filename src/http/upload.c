@@ -1,160 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** Streaming a body up, see upload.h.
-**
-** The task writes until UPLOAD_BOUND bytes wait, then stands still until libcurl has taken some;
-** libcurl takes until none are left, then is paused until the task has written some.
+** Streaming a body up, see upload.h: libcurl takes until no bytes are left, then is paused until the task that gives
+** them has written some.
 */
 #include "http/upload.h"
 
 #include <string.h>
 
-#include "http/transfer.h"
-
-#define UPLOAD_TYPE "saros.http.upload"
-
-/* Bytes that wait to be sent before the body's task has to wait. */
-#define UPLOAD_BOUND 131072
-
-/* The cancelled task is the only one that gives: without it the transfer fails by itself or was ended before. */
-static int abort_upload(saros_wait *wait) {
-  (void)wait;
-  return 1;
-}
-
-static const saros_kind upload_kind = {"http upload", abort_upload};
-
-SrUpload *sr_upload_test(lua_State *L, int index) {
-  return lua_isnoneornil(L, index) ? NULL : luaL_checkudata(L, index, UPLOAD_TYPE);
-}
-
-size_t sr_upload_take(SrUpload *upload, char *out, size_t size) {
+size_t sr_http_upload_take(SrHttpUpload *upload, char *out, size_t size) {
   size_t length = sr_buffer_length(&upload->bytes);
-  upload->wanted = 1;
+  upload->wanted = true;
   if (length > size) length = size;
   if (length > 0) memcpy(out, sr_buffer_front(&upload->bytes), length);
   sr_buffer_take(&upload->bytes, length);
-  if (sr_buffer_length(&upload->bytes) <= UPLOAD_BOUND / 2) sr_saros->wake(&upload->wait);
+  if (sr_buffer_length(&upload->bytes) <= SR_HTTP_UPLOAD_BOUND / 2) sr_http_saros->wake(&upload->wait);
   if (length > 0 || upload->ended) return length;
-  upload->starved = 1;
+  upload->starved = true;
   return CURL_READFUNC_PAUSE;
 }
 
-void sr_upload_stop(SrUpload *upload) {
-  upload->over = 1;
-  upload->starved = 0;
+void sr_http_upload_stop(SrHttpUpload *upload) {
+  upload->over = true;
+  upload->starved = false;
   upload->transfer = NULL;
   sr_buffer_free(&upload->bytes);
-  sr_saros->wake(&upload->wait);
-}
-
-/* --- what the body's task calls -------------------------------------------- */
-
-static SrUpload *check_upload(lua_State *L) {
-  return luaL_checkudata(L, 1, UPLOAD_TYPE);
-}
-
-/* upload:wait() waits until bytes are wanted; false: they never will be (any more). [-1, +1, v] */
-static int k_wait(lua_State *L, int status, lua_KContext ctx) {
-  SrUpload *upload = (SrUpload *)ctx;
-  (void)status;
-  if (sr_saros->aborted(L) || sr_saros->cancelled(L)) return sr_saros->raise(L);
-  if (!upload->wanted && !upload->over) return sr_saros->park(L, &upload->wait, &upload_kind, k_wait, ctx);
-  lua_pushboolean(L, !upload->over);
-  return 1;
-}
-
-static int l_wait(lua_State *L) {
-  SrUpload *upload = check_upload(L);
-  sr_saros->check(L, "upload");
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
-  if (!upload->wanted && !upload->over)
-    return sr_saros->park(L, &upload->wait, &upload_kind, k_wait, (lua_KContext)upload);
-  lua_pushboolean(L, !upload->over);
-  return sr_saros->ready(L, 1);
-}
-
-/* Hands over what there is room for. True: all of the chunk, or nobody wants it. */
-static int hand_over(lua_State *L, SrUpload *upload) {
-  size_t length;
-  const char *chunk = luaL_checklstring(L, 2, &length);
-  while (!upload->over && upload->written < length) {
-    size_t waiting = sr_buffer_length(&upload->bytes), count = length - upload->written;
-    if (waiting >= UPLOAD_BOUND) return 0;
-    if (count > UPLOAD_BOUND - waiting) count = UPLOAD_BOUND - waiting;
-    if (!sr_buffer_append(&upload->bytes, chunk + upload->written, count)) return luaL_error(L, "not enough memory");
-    upload->written += count;
-    if (upload->starved) sr_transfer_feed(upload->transfer);
-  }
-  return 1;
-}
-
-/* upload:write(chunk) waits for room; false: nobody wants it (any more). [-2, +1, v] */
-static int k_write(lua_State *L, int status, lua_KContext ctx) {
-  SrUpload *upload = (SrUpload *)ctx;
-  (void)status;
-  if (sr_saros->aborted(L) || sr_saros->cancelled(L)) return sr_saros->raise(L);
-  if (!hand_over(L, upload)) return sr_saros->park(L, &upload->wait, &upload_kind, k_write, ctx);
-  lua_pushboolean(L, !upload->over);
-  return 1;
-}
-
-static int l_write(lua_State *L) {
-  SrUpload *upload = check_upload(L);
-  sr_saros->check(L, "upload");
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
-  upload->written = 0;
-  if (!hand_over(L, upload)) return sr_saros->park(L, &upload->wait, &upload_kind, k_write, (lua_KContext)upload);
-  lua_pushboolean(L, !upload->over);
-  return sr_saros->ready(L, 1);
-}
-
-/* upload:finish(): that was all. [-1, +0, v] */
-static int l_finish(lua_State *L) {
-  SrUpload *upload = check_upload(L);
-  upload->ended = 1;
-  if (upload->starved) sr_transfer_feed(upload->transfer);
-  return 0;
-}
-
-/* upload:fail(): the body cannot be given, the request cannot be sent. [-1, +0, v] */
-static int l_fail(lua_State *L) {
-  SrUpload *upload = check_upload(L);
-  if (upload->transfer != NULL)
-    sr_transfer_fail(upload->transfer, "FetchError", "ECANCELED", "the body of the request failed");
-  upload->over = 1;
-  return 0;
-}
-
-/* The block that gives the body is left, by an error or well. [-2, +0, v] */
-static int l_close(lua_State *L) {
-  return lua_isnoneornil(L, 2) ? 0 : l_fail(L);
-}
-
-static int l_gc(lua_State *L) {
-  SrUpload *upload = check_upload(L);
-  if (upload->transfer != NULL) upload->transfer->upload = NULL;
-  sr_buffer_free(&upload->bytes);
-  return 0;
-}
-
-int sr_upload_new(lua_State *L) {
-  sr_saros->check(L, luaL_checkstring(L, 1));
-  SrUpload *upload = lua_newuserdatauv(L, sizeof *upload, 0);
-  *upload = (SrUpload){0};
-  luaL_setmetatable(L, UPLOAD_TYPE);
-  return 1;
-}
-
-void sr_upload_open(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"wait", l_wait}, {"write", l_write}, {"finish", l_finish}, {"fail", l_fail}, {NULL, NULL}};
-  luaL_newmetatable(L, UPLOAD_TYPE);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, l_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, l_close);
-  lua_setfield(L, -2, "__close");
-  lua_pop(L, 1);
+  sr_http_saros->wake(&upload->wait);
 }

@@ -1,43 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** An upload: the body of a request that a task gives piece by piece while it is sent.
-**
-** It is a Lua userdata, anchored by its transfer, which in turn is let go of when either ends.
+** What a transfer does with its upload.
 */
 #ifndef SR_HTTP_UPLOAD_H
 #define SR_HTTP_UPLOAD_H
 
-#include <curl/curl.h>
+#include "http/state.h"
 
-#include "base/buffer.h"
-#include "saros.h"
+#define SR_HTTP_UPLOAD_TYPE "saros.http.upload"
 
-struct SrTransfer;
-
-typedef struct SrUpload {
-  saros_wait wait;             /* the task that gives the body */
-  struct SrTransfer *transfer; /* NULL before it begins and when it has no more use for bytes */
-  SrBuffer bytes;              /* given and not yet sent */
-  size_t written;              /* of the chunk that is being written */
-  unsigned char wanted;        /* libcurl has asked for bytes at least once */
-  unsigned char ended;         /* all has been given */
-  unsigned char starved;       /* libcurl is paused until there is more */
-  unsigned char over;          /* nobody wants any more bytes */
-} SrUpload;
-
-/* The upload at `index`, NULL if there is none, or an argument error. [-0, +0, v] */
-SrUpload *sr_upload_test(lua_State *L, int index);
+/* Bytes that wait to be sent before the body's task has to wait. */
+enum { SR_HTTP_UPLOAD_BOUND = 131072 };
 
 /* For libcurl's read callback: fills `out`, or says that it is the end or that there is nothing yet. */
-size_t sr_upload_take(SrUpload *upload, char *out, size_t size);
+size_t sr_http_upload_take(SrHttpUpload *upload, char *out, size_t size);
 
 /* The transfer wants no more bytes. */
-void sr_upload_stop(SrUpload *upload);
-
-/* upload(caller), where that may wait [-1, +1, v] */
-int sr_upload_new(lua_State *L);
-
-/* Registers the metatable. [-0, +0, m] */
-void sr_upload_open(lua_State *L);
+void sr_http_upload_stop(SrHttpUpload *upload);
 
 #endif

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be awaited: results kept, watchers woken, await. See SrFuture in task.h. */
-#include "runtime/error.h"
+/* What can be awaited. See future.h. */
+#include "runtime/future.h"
+
+#include "runtime/cycle.h"
 #include "runtime/failure.h"
-#include "runtime/runtime.h"
+#include "runtime/handle.h"
+#include "runtime/origin.h"
+#include "runtime/park.h"
+#include "runtime/stack.h"
 #include "runtime/trace.h"
+#include "runtime/tree.h"
+#include "runtime/wait.h"
 
 /* --- results ---------------------------------------------------------------- */
 
@@ -24,10 +31,26 @@ static uint32_t push_kept_results(lua_State *L, int first) {
   return (uint32_t)count;
 }
 
+/* Pushes the origin of the error on top: of a task, or the place where a future is made to fail. [-0, +1, m] */
+static void push_origin(lua_State *L, int index) {
+  SrTask *t = sr_test_task(L, index);
+  if (t != NULL) {
+    sr_take_origin(L, t);
+    return;
+  }
+  int error = lua_gettop(L);
+  sr_push_here(L);
+  lua_pushnil(L);
+  sr_push_origin(L, error, false);
+}
+
 uint32_t sr_push_outcome(lua_State *L, int index, int first, SrStatus status) {
   if (status == SR_DONE) return push_kept_results(L, first);
   lua_pushvalue(L, first);
-  if (status == SR_FAILED) sr_push_failure_box(L, index);
+  if (status == SR_FAILED) {
+    push_origin(L, index);
+    sr_push_failure_box(L, index);
+  }
   return 0;
 }
 

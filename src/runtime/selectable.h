@@ -8,7 +8,7 @@
 #ifndef SR_SELECTABLE_H
 #define SR_SELECTABLE_H
 
-#include "runtime/wait.h"
+#include "runtime/state.h"
 
 typedef enum SrTaking {
   SR_NOTHING, /* there is nothing to take now: one has to wait */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Future: the bridge from callback code to tasks. See SrFuture in runtime/task.h. */
+/* Future: the bridge from callback code to tasks. See SrFuture in runtime/state.h. */
 #include "sync/sync.h"
 
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/future.h"
+#include "runtime/locals.h"
+#include "runtime/task.h"
 
 /* The user value with the list of functions given to on_done, until they are called. */
 enum { CALLBACKS = 2 };
-
-const SrClass sr_future_class = {.name = "future", .selectable = &sr_future_selectable};
 
 static SrFuture *check_future(lua_State *L, const char *function) {
   return (SrFuture *)sr_check_self(L, &sr_future_class, function);
@@ -22,14 +23,11 @@ static int l_future(lua_State *L) {
 
 /* --- callbacks -------------------------------------------------------------- */
 
-/* Spawns the function at `index` with the future at 1. At the end of a run who does so again and again must not go on
-   for ever: what its caller has swallowed counts for it. [-0, +0, m] */
+/* Spawns the function at `index` with the future at 1. [-0, +0, m] */
 static void spawn_callback(lua_State *L, SrRuntime *rt, int index) {
   lua_pushvalue(L, index);
   lua_pushvalue(L, 1);
-  SrTask *called = sr_spawn(L, rt, &rt->root, lua_gettop(L) - 1, 1);
-  const SrTask *caller = sr_current_task(rt);
-  if (rt->is_closing && caller != NULL) called->raised = caller->raised + 1;
+  sr_spawn_free(L, rt, sr_current_task(rt), lua_gettop(L) - 1, 1);
 }
 
 /* (future, list of functions) */
@@ -78,11 +76,13 @@ static bool add_callback(lua_State *L, SrFuture *future) {
 /* future:on_done(fn): fn(future) in a later turn, as a task of its own, also if it is settled. Returns the future. */
 static int l_on_done(lua_State *L) {
   SrFuture *future = check_future(L, "future:on_done");
+  SrRuntime *rt = sr_rt(L);
   sr_check_function(L, "future:on_done", 2, 1);
   lua_settop(L, 2);
+  if (future->status == SR_PENDING) sr_locals_bind(L, rt, 2);
   if (future->status != SR_PENDING || !add_callback(L, future)) {
-    if (!sr_rt(L)->is_running) return luaL_error(L, "future:on_done: no loop is running that could call the function");
-    spawn_callback(L, sr_rt(L), 2);
+    if (!rt->is_running) return luaL_error(L, "future:on_done: no loop is running that could call the function");
+    spawn_callback(L, rt, 2);
   }
   lua_settop(L, 1);
   return 1;

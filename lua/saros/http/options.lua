@@ -1,13 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- The options of fetch and session: which there are, and what their values may be. Whatever is
--- wrong is an argument error that names the option, before any I/O.
+-- The options of fetch and session: which there are, what their values may be, and what becomes of those of a session
+-- where a request has some, too. Whatever is wrong is an argument error that names the option, before any I/O.
 
+local backoff = require "saros.backoff"
 local cookies = require "saros.http.cookies"
-local core = require "saros.http.core"
-local misuse = require "saros.http.misuse"
-local url = require "saros.http.url"
-
+local misuse = require "saros.misuse"
 local suggest = require "saros.http.suggest"
+local url = require "saros.http.url"
 
 local options = {}
 
@@ -193,10 +192,6 @@ local function check_resolve(caller, _, value)
   end
 end
 
-local function is_seconds(value)
-  return type(value) == "number" and value == value
-end
-
 -- A test for a list of these.
 local function list_of(is_item)
   return function(value)
@@ -208,25 +203,18 @@ local function list_of(is_item)
   end
 end
 
--- The fields of `retries`: what each may be, in words and as a test. As far as possible as in async.retry.
+-- The fields of `retries`: what each may be, in words and as a test.
 local retry_fields = {
-  attempts = { "a whole number from 1, or math.huge", function(value)
-    return value == math.huge or type(value) == "number" and value >= 1 and math.tointeger(value) ~= nil
-  end },
   statuses = { "a list of integers", list_of(function(item)
     return type(item) == "number" and math.tointeger(item)
   end) },
   methods = { "a list of strings", list_of(function(item)
     return type(item) == "string"
   end) },
-  delay = { "seconds", is_seconds }, max_delay = { "seconds", is_seconds },
-  factor = { "a finite number from 0", function(value)
-    return is_seconds(value) and value >= 0 and value < math.huge
-  end },
-  jitter = { "a fraction from 0 to 1", function(value)
-    return is_seconds(value) and value >= 0 and value <= 1
-  end },
 }
+for name, rule in pairs(backoff.rules) do
+  retry_fields[name] = rule
+end
 
 local function check_retries(caller, name, value)
   if value == false then return end
@@ -273,22 +261,78 @@ local function check_cookies(caller, name, value)
   end
 end
 
--- Every option of fetch; those of a session besides.
-local fetch_checks = {
-  method = check_method, headers = of_type "table", query = check_fields,
-  body = check_body, form = check_fields, json = function() end,
-  timeout = check_timeout, redirect = one_of("follow", "manual", "error"), max_redirects = count_from(0),
-  auth = check_auth, proxy = check_proxy, verify = of_type "boolean", ca_file = text, ca_path = text,
-  cert = text, key = text, tls_min = one_of("1.2", "1.3"), http_version = one_of("1.1", "2"),
-  max_body_size = count_from(0), resolve = check_resolve, local_address = text, unix_socket = text,
-  multipart = check_multipart, retries = check_retries, cookies = check_cookies, on_progress = of_type "function",
-}
-local session_checks = {
-  base_url = of_type "string", limit = count_from(1), limit_per_host = count_from(1),
-  keepalive = function(caller, name, value)
+-- Merging -----------------------------------------------------------------------------------------
+
+local function normal_seconds(value)
+  if value == false or value == math.huge then return nil end
+  return math.max(value, 0)
+end
+
+-- The limits of all phases, those of `timeout` over those in `limits`; a number stands for the total alone, false
+-- takes back every limit.
+local function merge_timeout(limits, timeout)
+  local merged = {}
+  for phase, seconds in next, timeout ~= false and limits or {} do
+    merged[phase] = seconds
+  end
+  if type(timeout) ~= "table" then
+    merged.total = normal_seconds(timeout)
+    return merged
+  end
+  for phase, seconds in next, timeout do
+    merged[phase] = normal_seconds(seconds)
+  end
+  return merged
+end
+
+-- Declarations ------------------------------------------------------------------------------------
+
+-- Every option, by name:
+--   check       raises unless a value may be one
+--   default     what holds where neither the session nor the request says anything
+--   merge       makes one value of the session's and the request's; unless said otherwise the request's holds
+--   apart       it is not merged here: whether the session's holds, too, depends on other things of the request
+--   connects    it sets up a connection, see saros.http.connection
+--   of_session  a request has none
+local declared = {
+  method = { check = check_method },
+  query = { check = check_fields },
+  headers = { check = of_type "table", apart = true },
+  cookies = { check = check_cookies, apart = true },
+  auth = { check = check_auth, apart = true },
+  body = { check = check_body, apart = true },
+  json = { check = function() end, apart = true },
+  form = { check = check_fields, apart = true },
+  multipart = { check = check_multipart, apart = true },
+  timeout = { check = check_timeout, merge = merge_timeout, default = { total = 30 } },
+  redirect = { check = one_of("follow", "manual", "error"), default = "follow" },
+  max_redirects = { check = count_from(0), default = 20 },
+  retries = { check = check_retries },
+  max_body_size = { check = count_from(0) },
+  on_progress = { check = of_type "function" },
+  proxy = { check = check_proxy },
+  verify = { check = of_type "boolean", connects = true },
+  ca_file = { check = text, connects = true },
+  ca_path = { check = text, connects = true },
+  cert = { check = text, connects = true },
+  key = { check = text, connects = true },
+  tls_min = { check = one_of("1.2", "1.3"), connects = true },
+  http_version = { check = one_of("1.1", "2"), connects = true },
+  resolve = { check = check_resolve, connects = true },
+  local_address = { check = text, connects = true },
+  unix_socket = { check = text, connects = true },
+  base_url = { check = of_type "string", of_session = true },
+  limit = { check = count_from(1), default = 100, of_session = true },
+  limit_per_host = { check = count_from(1), of_session = true },
+  keepalive = { check = function(caller, name, value)
     if value ~= true then check_seconds(caller, name, value) end
-  end,
+  end, of_session = true },
 }
+
+local of_request, of_session = {}, {}
+for name, option in pairs(declared) do
+  (option.of_session and of_session or of_request)[name] = option
+end
 
 ---Checks the options of `fetch` and its like.
 ---@param caller string
@@ -297,18 +341,11 @@ function options.check_fetch(caller, given)
   if given == nil then return end
   misuse.check_type(caller, position(caller), given, "options", "table")
   for name, value in pairs(given) do
-    local check = fetch_checks[name]
-    if not check then
-      refuse(caller, "unknown option '%s'%s", tostring(name), suggest.option(name, fetch_checks, session_checks))
+    local option = of_request[name]
+    if not option then
+      refuse(caller, "unknown option '%s'%s", tostring(name), suggest.option(name, of_request, of_session))
     end
-    check(caller, name, value)
-  end
-end
-
-local all_checks = {}
-for _, checks in ipairs { fetch_checks, session_checks } do
-  for name, check in pairs(checks) do
-    all_checks[name] = check
+    option.check(caller, name, value)
   end
 end
 
@@ -316,132 +353,50 @@ end
 ---@param given table
 function options.check_session(given)
   for name, value in pairs(given) do
-    local check = all_checks[name]
-    if not check then
-      refuse("session", "unknown option '%s'%s", tostring(name), suggest.option(name, all_checks))
-    end
-    check("session", name, value)
+    local option = declared[name]
+    if not option then refuse("session", "unknown option '%s'%s", tostring(name), suggest.option(name, declared)) end
+    option.check("session", name, value)
   end
 end
 
--- Merging -----------------------------------------------------------------------------------------
-
-local function normal_seconds(value)
-  if value == false or value == math.huge then return nil end
-  return math.max(value, 0)
+---Whether the option sets up a connection.
+---@param name string
+---@return boolean
+function options.sets_up_connection(name)
+  return declared[name].connects or false
 end
 
----Writes the limits of all phases over those in `limits`; a number stands for the total alone, false
----takes back every limit.
----@param limits table<string, number>
----@param timeout? number|table<string, number|false>|false
-function options.merge_timeout(limits, timeout)
-  if timeout == nil then return end
-  for phase in pairs(timeout == false and phases or {}) do
-    limits[phase] = nil
-  end
-  if type(timeout) ~= "table" then
-    limits.total = normal_seconds(timeout)
-    return
-  end
-  for phase, value in pairs(timeout) do
-    limits[phase] = normal_seconds(value)
-  end
-end
-
--- Options that set up a connection. They reach C as one table with an id of its own, by which a
--- reused handle knows whether it carries them already.
-local is_extra = {
-  verify = true, ca_file = true, ca_path = true, cert = true, key = true, tls_min = true, http_version = true,
-  resolve = true, local_address = true, unix_socket = true,
-}
-local last_id = 0
-
--- The addresses by places as libcurl will ask for them.
-local function by_ascii(map)
-  local result = {}
-  for place, address in pairs(map) do
-    local host, port = place:match("^(.*):(%d+)$")
-    result[url.ascii_host(host) .. ":" .. port] = address
-  end
-  return result
-end
-
-local function resolve_lines(map)
-  local lines = {}
-  for place, address in pairs(map) do
-    lines[#lines + 1] = "+" .. place .. ":" .. address
-  end
-  table.sort(lines)
-  return lines
-end
-
--- A name of a host's that nobody asks for by chance, the same for the same addresses.
-local function alias_of(host, addresses)
-  local hash = 0xcbf29ce484222325 -- FNV-1a
-  for i = 1, #addresses do
-    hash = (hash ~ addresses:byte(i)) * 0x100000001b3
-  end
-  return ("%s.%016x.invalid"):format(host, hash)
-end
-
-local ALIAS = "%." .. ("%x"):rep(16) .. "%.invalid"
-
----What libcurl says of a host, with its own name.
----@param message string
----@return string
-function options.without_alias(message)
-  return (message:gsub(ALIAS, ""))
-end
-
--- The same as places to connect to. Where there are several addresses, or none, that is an alias of the host,
--- and the second result tells how to resolve it.
-local function connect_lines(map)
-  local lines, aliases = {}, {}
-  for place, address in pairs(map) do
-    if not core.is_address(address) then
-      local host, port = place:match("^(.*):(%d+)$")
-      local alias = alias_of(host, address)
-      aliases[#aliases + 1] = ("+%s:%s:%s"):format(alias, port, address)
-      address = alias
-    elseif address:find(":", 1, true) and address:sub(1, 1) ~= "[" then
-      address = "[" .. address .. "]"
-    end
-    lines[#lines + 1] = place .. ":" .. address .. ":"
-  end
-  table.sort(lines)
-  return lines, aliases
-end
-
----The connection options of `given` over those of `defaults`, for saros.http.core.
+---`given` over `inherited`, which stays as it is. Options that are merged elsewhere are left out.
+---@param inherited table
 ---@param given? table
----@param defaults? table   made by this function
----@param digest? table     user and password for digest authentication
----@return table?
-function options.extras(given, defaults, digest)
-  local changed = digest ~= nil
-  for name in next, given or {} do
-    changed = changed or is_extra[name]
+---@return table
+function options.merge(inherited, given)
+  if not given then return inherited end
+  local merged = {}
+  for name, value in next, inherited do
+    merged[name] = value
   end
-  if not changed then return defaults end
-  local extras = {}
-  for name, value in pairs(defaults or {}) do
-    extras[name] = value
+  for name, value in next, given do
+    local option = declared[name]
+    if option.merge then
+      merged[name] = option.merge(merged[name], value)
+    elseif not option.apart then
+      merged[name] = value
+    end
   end
-  for name, value in next, given or {} do
-    if is_extra[name] then extras[name] = value end
-  end
-  if given and given.resolve then
-    local map = by_ascii(given.resolve)
-    extras.resolve = resolve_lines(map)
-    extras.connect_to, extras.aliases = connect_lines(map)
-  end
-  if given and given.local_address then extras.interface = "host!" .. given.local_address end
-  extras.http1, extras.unverified = extras.http_version == "1.1", extras.verify == false
-  if digest then extras.digest, extras.user, extras.password = true, digest.user, digest.password end
-  last_id = last_id + 1
-  extras.id = last_id
-  return extras
+  return merged
+end
+
+local defaults = {}
+for name, option in pairs(declared) do
+  defaults[name] = option.default
+end
+
+---The options of a session, checked, for its requests to be merged with, and the defaults.
+---@param given table
+---@return table
+function options.of_session(given)
+  return options.merge(defaults, given)
 end
 
 return options

@@ -1,14 +1,15 @@
 -- SPDX-License-Identifier: MIT
--- Requests: from a URL and options to the plan that saros.http.core performs, and from one plan to
+-- Requests: from a URL and options to the prepared request that saros.http.core sends, and from one to
 -- the next when a redirect is followed.
 --
--- Invariant: credentials belong to an origin (scheme, host, port). They are part of a plan only
+-- Invariant: credentials belong to an origin (scheme, host, port). They are part of a request only
 -- while it goes to the origin they were given for, and once dropped they do not come back.
 
+local connection = require "saros.http.connection"
 local cookies = require "saros.http.cookies"
 local core = require "saros.http.core"
 local headers = require "saros.http.headers"
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
 local options = require "saros.http.options"
 local retry = require "saros.http.retry"
 local upload = require "saros.http.upload"
@@ -16,7 +17,7 @@ local url = require "saros.http.url"
 
 local request = {}
 
----@class saros.http.Plan what one hop of an exchange sends; read by saros.http.core, never changed
+---@class saros.http.Request what one hop sends; read by saros.http.core, never changed
 ---@field caller string     the function the user called
 ---@field method string
 ---@field url saros.http.URL
@@ -32,7 +33,8 @@ local request = {}
 ---@field repeatable boolean may be sent again on a new connection
 ---@field resend? boolean    the same of a streamed one, which core knows nothing about
 ---@field extras? table     options of the connection
----@field proxy? string
+---@field proxied_by? string|false the option `proxy`, for every hop
+---@field proxy? string      of this one
 ---@field no_proxy? string
 ---@field total? number     seconds, as are connect, read and pool
 ---@field max_body? number
@@ -82,10 +84,11 @@ local function check_url(caller, text, base)
   return parsed
 end
 
-local function choose_method(caller, verb, given, otherwise, has_body)
-  local method = given and given.method
-  if method and verb then misuse.argument(caller, 2, "option 'method': the name of the function says it") end
-  method = verb or method or otherwise or (has_body and "POST" or "GET")
+local function choose_method(caller, verb, given, merged, has_body)
+  if verb and given and given.method then
+    misuse.argument(caller, 2, "option 'method': the name of the function says it")
+  end
+  local method = verb or merged or (has_body and "POST" or "GET")
   if upper[method:lower()] then method = method:upper() end
   if method == "HEAD" and has_body then misuse.argument(caller, 2, "a HEAD request has no body") end
   return method
@@ -104,33 +107,33 @@ local function chosen_body(caller, given)
   return found
 end
 
--- Sets the plan's body or source, from at most one of the options, and the type it says it has.
-local function set_body(plan, given)
-  local found = chosen_body(plan.caller, given)
+-- Sets the body or its source from the option that names one, and the Content-Type that goes with it.
+local function set_body(prepared, given)
+  local found = chosen_body(prepared.caller, given)
   if found == "body" and type(given.body) == "string" then
-    plan.body = given.body
+    prepared.body = given.body
   elseif found == "body" then
-    local length = plan.map["content-length"]
-    plan.map["content-length"] = nil
-    plan.body_length = length and length[1] and math.tointeger(tonumber(length[1]))
-    plan.source = upload.once(given.body, plan.body_length)
+    local length = prepared.map["content-length"]
+    prepared.map["content-length"] = nil
+    prepared.body_length = length and length[1] and math.tointeger(tonumber(length[1]))
+    prepared.source = upload.once(given.body, prepared.body_length)
   elseif found == "json" then
-    plan.body = require("saros.json").encode(given.json)
-    headers.default(plan.map, "Content-Type", "application/json")
+    prepared.body = require("saros.json").encode(given.json)
+    headers.default(prepared.map, "Content-Type", "application/json")
   elseif found == "form" then
-    plan.body = url.encode_fields(given.form, "+")
-    headers.default(plan.map, "Content-Type", "application/x-www-form-urlencoded")
+    prepared.body = url.encode_fields(given.form, "+")
+    headers.default(prepared.map, "Content-Type", "application/x-www-form-urlencoded")
   elseif found == "multipart" then
     local body, content_type = require("saros.http.multipart").encode(given.multipart)
     local is_text = type(body) == "string"
-    plan.body, plan.source = is_text and body or nil, not is_text and body or nil
-    plan.body_length = plan.source and plan.source.length
-    headers.default(plan.map, "Content-Type", content_type)
+    prepared.body, prepared.source = is_text and body or nil, not is_text and body or nil
+    prepared.body_length = prepared.source and prepared.source.length
+    headers.default(prepared.map, "Content-Type", content_type)
   end
 end
 
--- The table with the options that say what the body is: the request's own, or those of its session where
--- the request has none, and no method of which nobody expects one.
+-- The table with the options that say what the body is: the request's own, or else those of its session; these
+-- only if the method is one that has a body.
 local function options_of_body(caller, verb, given, defaults)
   if given and chosen_body(caller, given) then return given end
   local method = verb or given and given.method
@@ -148,59 +151,50 @@ local function set_auth(map, auth, target)
   return nil
 end
 
-local function choose_proxy(plan)
-  local given = plan.options
-  local proxy = given and given.proxy
-  if proxy == nil then proxy = plan.session.defaults.proxy end
-  plan.proxy, plan.no_proxy = proxy and url.proxy(proxy) or nil, nil
-  if proxy ~= nil or plan.extras and plan.extras.unix_socket then return end
-  local environment = plan.session.environment
-  plan.proxy = environment[plan.url.scheme]
-  plan.no_proxy = plan.proxy and environment.none
+local function choose_proxy(prepared)
+  local proxy = prepared.proxied_by
+  prepared.proxy, prepared.no_proxy = proxy and url.proxy(proxy) or nil, nil
+  if proxy ~= nil or prepared.extras and prepared.extras.unix_socket then return end
+  local environment = prepared.session.environment
+  prepared.proxy = environment[prepared.url.scheme]
+  prepared.no_proxy = prepared.proxy and environment.none
 end
 
--- A part of an encoded body could not be decoded, so for one of a range none is asked for.
+-- A part of an encoded body cannot be decoded, so a request for a range asks for a body that is not encoded.
 local accept_any = core.encodings and "Accept-Encoding: " .. core.encodings
 local accept_none = "Accept-Encoding: identity"
 local user_agent = "User-Agent: " .. core.user_agent
 
--- The header lines: those of the map, and what goes without saying.
-local function set_lines(plan)
-  local map, lines = plan.map, headers.lines(plan.map)
-  local cookie = not map.cookie and cookies.header(plan.session.cookies, plan.url, plan.cookies)
+-- The header lines: those of the map, and those that every request has.
+local function set_lines(prepared)
+  local map, lines = prepared.map, headers.lines(prepared.map)
+  local cookie = not map.cookie and cookies.header(prepared.session.cookies, prepared.url, prepared.cookies)
   if cookie then table.insert(lines, "Cookie: " .. cookie) end
   if not map["accept-encoding"] then table.insert(lines, map.range and accept_none or accept_any) end
   if not map["user-agent"] then table.insert(lines, user_agent) end
-  if plan.body or plan.source then
-    local large = plan.source or #plan.body >= EXPECT_THRESHOLD
+  if prepared.body or prepared.source then
+    local large = prepared.source or #prepared.body >= EXPECT_THRESHOLD
     if not map["content-type"] then table.insert(lines, "Content-Type:") end
     if large and not map.expect then table.insert(lines, "Expect:") end
   end
-  plan.headers = lines
+  prepared.headers = lines
 end
 
 -- What follows from method, URL, body, headers and credentials, at the first hop and at every later one.
-local function complete(plan, digest)
-  local target = plan.url
-  plan.wire_url, plan.https, plan.key = target.wire, target.scheme == "https", target.origin
-  plan.extras = options.extras(plan.options, plan.session.extras, digest)
-  plan.credentials = digest
-  plan.repeatable = idempotent[plan.method] and not plan.source or false
-  plan.resend = plan.source and plan.source.repeatable and idempotent[plan.method]
-  set_lines(plan)
-  choose_proxy(plan)
-  core.compile(plan)
-  return plan
+local function complete(prepared, digest)
+  local target = prepared.url
+  prepared.wire_url, prepared.https, prepared.key = target.wire, target.scheme == "https", target.origin
+  prepared.extras = connection.extras(prepared.options, prepared.session.extras, digest)
+  prepared.credentials = digest
+  prepared.repeatable = idempotent[prepared.method] and not prepared.source or false
+  prepared.resend = prepared.source and prepared.source.repeatable and idempotent[prepared.method]
+  set_lines(prepared)
+  choose_proxy(prepared)
+  core.prepare(prepared)
+  return prepared
 end
 
-local function first_of(name, given, defaults, otherwise)
-  local value = given and given[name]
-  if value == nil then value = defaults[name] end
-  if value == nil then return otherwise end
-  return value
-end
-
--- A request with an Authorization header of its own, or that wants none, needs no default.
+-- Whether the request names an Authorization header, be it to remove one: then the session's does not hold.
 local function names_authorization(given)
   for name in pairs(given and given.headers or {}) do
     if name:lower() == "authorization" then return true end
@@ -208,70 +202,85 @@ local function names_authorization(given)
   return false
 end
 
-local function make_plan(session, caller, verb, text, given)
-  local defaults = session.defaults
-  options.check_fetch(caller, given)
-  local target = check_url(caller, text, defaults.base_url)
-  local query = first_of("query", given, defaults, nil)
-  if query then target = url.add_query(target, query) end
-  local plan = { caller = caller, session = session, options = given, url = target, map = {} }
+-- The headers by lower-case name: those of the session, and the request's over them.
+local function merged_headers(session, caller, given)
+  local map = {}
   if next(session.headers) ~= nil then
-    headers.merge(caller, plan.map, session.headers, false, headers.refuse_of_session)
+    headers.merge(caller, map, session.headers, false, headers.refuse_of_session)
   end
   if given and given.headers then
-    headers.merge(caller, plan.map, given.headers, given.body ~= nil and type(given.body) ~= "string")
+    headers.merge(caller, map, given.headers, given.body ~= nil and type(given.body) ~= "string")
   end
-  set_body(plan, options_of_body(caller, verb, given, defaults))
-  plan.method = choose_method(caller, verb, given, defaults.method, (plan.body or plan.source) ~= nil)
-  if not plan.body and not plan.source and with_body[plan.method] then plan.body = "" end
-
-  plan.cookies = given and given.cookies
-  plan.total = 30
-  options.merge_timeout(plan, defaults.timeout)
-  if given then options.merge_timeout(plan, given.timeout) end
-  plan.redirect = first_of("redirect", given, defaults, "follow")
-  plan.retries = retry.policy(first_of("retries", given, defaults, nil))
-  plan.max_redirects = first_of("max_redirects", given, defaults, 20)
-  plan.on_progress = first_of("on_progress", given, defaults, nil)
-  plan.max_body = first_of("max_body_size", given, defaults, nil)
-  if plan.on_progress and plan.body and plan.body ~= "" then
-    plan.source, plan.body_length, plan.body = upload.text(plan.body), #plan.body, nil
-  end
-  local auth = given and given.auth
-  if auth == nil and not target.user and not names_authorization(given) then auth = defaults.auth end
-  return complete(plan, set_auth(plan.map, auth, target))
+  return map
 end
 
--- What is asked for without options is asked for again: such plans are remembered.
+-- What the options say of limits, redirects and the like.
+local function set_rules(prepared, merged)
+  for phase, seconds in next, merged.timeout do
+    prepared[phase] = seconds
+  end
+  prepared.redirect, prepared.max_redirects = merged.redirect, merged.max_redirects
+  prepared.retries = retry.policy(merged.retries)
+  prepared.max_body, prepared.on_progress = merged.max_body_size, merged.on_progress
+  if prepared.on_progress and prepared.body and prepared.body ~= "" then
+    prepared.source, prepared.body_length, prepared.body = upload.text(prepared.body), #prepared.body, nil
+  end
+end
+
+local function choose_auth(prepared)
+  local given = prepared.options
+  local auth = given and given.auth
+  if auth ~= nil or prepared.url.user or names_authorization(given) then return auth end
+  return prepared.session.defaults.auth
+end
+
+local function prepare(session, caller, verb, text, given)
+  options.check_fetch(caller, given)
+  local merged = options.merge(session.merged, given)
+  local target = check_url(caller, text, merged.base_url)
+  if merged.query then target = url.add_query(target, merged.query) end
+  local map = merged_headers(session, caller, given)
+  local prepared = { caller = caller, session = session, options = given, url = target, map = map }
+  set_body(prepared, options_of_body(caller, verb, given, session.defaults))
+  local has_body = (prepared.body or prepared.source) ~= nil
+  prepared.method = choose_method(caller, verb, given, merged.method, has_body)
+  if not has_body and with_body[prepared.method] then prepared.body = "" end
+  prepared.cookies = given and given.cookies
+  prepared.proxied_by = merged.proxy
+  set_rules(prepared, merged)
+  return complete(prepared, set_auth(map, choose_auth(prepared), target))
+end
+
+-- Requests without options are remembered, because programs send the same ones again and again.
 local REMEMBERED_MAX = 256
 local next = next
 
----Makes the plan of a request, or raises an argument error.
+---Prepares a request, or raises an argument error.
 ---@param session saros.Session
 ---@param caller string    the function the user called
 ---@param verb? string     the method, where the function's name says it
 ---@param text string      the URL, or a path for a session with a base_url
 ---@param given? table     the options
----@return saros.http.Plan
-function request.plan(session, caller, verb, text, given)
+---@return saros.http.Request
+function request.prepare(session, caller, verb, text, given)
   local jar, shared = session.cookies, session.headers
   if type(shared) ~= "table" then misuse.raise(caller .. ": the headers of the session are no table") end
   if jar and not cookies.is_jar(jar) then misuse.raise(caller .. ": the cookies of the session are no jar") end
   local is_plain = given == nil and next(shared) == nil and not (jar and jar._count > 0)
   if not is_plain or type(text) ~= "string" then
-    return make_plan(session, caller, verb, text, given)
+    return prepare(session, caller, verb, text, given)
   end
-  local plans = session.plans[caller]
-  local plan = plans and plans[text]
-  if plan then return plan end
-  plan = make_plan(session, caller, verb, text, nil)
-  if plan.source then return plan end
-  if not plans or plans.count == REMEMBERED_MAX then
-    plans = { count = 0 }
-    session.plans[caller] = plans
+  local remembered = session.prepared[caller]
+  local prepared = remembered and remembered[text]
+  if prepared then return prepared end
+  prepared = prepare(session, caller, verb, text, nil)
+  if prepared.source then return prepared end
+  if not remembered or remembered.count == REMEMBERED_MAX then
+    remembered = { count = 0 }
+    session.prepared[caller] = remembered
   end
-  plans[text], plans.count = plan, plans.count + 1
-  return plan
+  remembered[text], remembered.count = prepared, remembered.count + 1
+  return prepared
 end
 
 local function copy(map)
@@ -291,33 +300,34 @@ local function drop(map, names)
   end
 end
 
----The plan of the next hop after a redirect, or nil and why there is none.
----@param plan saros.http.Plan
+---The request of the next hop after a redirect, or nil and why there is none.
+---@param prepared saros.http.Request
 ---@param status integer
 ---@param location string
----@return saros.http.Plan?
+---@return saros.http.Request?
 ---@return string? reason
-function request.redirect(plan, status, location)
-  local target, reason = url.parse(url.join(plan.url, location))
+function request.redirect(prepared, status, location)
+  local target, reason = url.parse(url.join(prepared.url, location))
   if not target then return nil, ("redirected to %q: %s"):format(url.show(location), reason) end
-  target = url.keep_fragment(target, plan.url.fragment)
-  local next_plan = copy(plan)
-  local digest = plan.credentials
-  next_plan.url, next_plan.map = target, copy(plan.map)
-  if target.origin ~= plan.url.origin then
-    drop(next_plan.map, of_origin)
-    digest, next_plan.cookies = nil, nil
+  target = url.keep_fragment(target, prepared.url.fragment)
+  local following = copy(prepared)
+  local digest = prepared.credentials
+  following.url, following.map = target, copy(prepared.map)
+  if target.origin ~= prepared.url.origin then
+    drop(following.map, of_origin)
+    digest, following.cookies = nil, nil
   end
-  local rewrites = status == 303 and plan.method ~= "HEAD" or plan.method == "POST" and (status == 301 or status == 302)
+  local method = prepared.method
+  local rewrites = status == 303 and method ~= "HEAD" or method == "POST" and (status == 301 or status == 302)
   if rewrites then
-    next_plan.method, next_plan.body, next_plan.source, next_plan.body_length = "GET", nil, nil, nil
-    drop(next_plan.map, of_body)
+    following.method, following.body, following.source, following.body_length = "GET", nil, nil, nil
+    drop(following.map, of_body)
   end
-  if next_plan.source and not next_plan.source.repeatable then
+  if following.source and not following.source.repeatable then
     return nil, ("redirected to %q, but the body cannot be sent again"):format(url.show(location))
   end
-  if target.user then digest = set_auth(next_plan.map, nil, target) end
-  return complete(next_plan, digest)
+  if target.user then digest = set_auth(following.map, nil, target) end
+  return complete(following, digest)
 end
 
 return request

@@ -4,11 +4,11 @@
 -- Owns the transfer, and with it a slot of the pool until the body has arrived whole.
 
 local async = require "saros"
+local connection = require "saros.http.connection"
 local file = require "saros.http.file"
 local headers = require "saros.http.headers"
 local internal = require "saros.internal"
-local misuse = require "saros.http.misuse"
-local options = require "saros.http.options"
+local misuse = require "saros.misuse"
 local phrases = require "saros.http.status"
 
 local LINE_LIMIT = 1048576
@@ -19,7 +19,7 @@ local PIECE = 32768
 -- A body this small is read to its end, so that the connection can serve the next request.
 local WORTH_READING = 65536
 
--- And if that takes no longer, in seconds: a new connection is not worth more.
+-- It is read for so many seconds at most, because a new connection costs no more than that.
 local WORTH_WAITING = 0.2
 
 ---The end of a `<close>` variable closes it. What reads raises FetchError or TimeoutError where the body breaks off,
@@ -34,7 +34,7 @@ local WORTH_WAITING = 0.2
 ---@field history saros.Response[]  the redirects before it
 ---@field elapsed number       seconds from the request to the headers
 ---@field package _transfer userdata
----@field package _plan saros.http.Plan
+---@field package _request saros.http.Request
 ---@field package _head string
 ---@field package _feeder? saros.http.Feeder of a streamed request
 ---@field package _arrived string|false what came with the head, or read(0) has found, and nobody has read
@@ -44,13 +44,13 @@ local WORTH_WAITING = 0.2
 ---@field package _reported? integer what on_progress was told last
 local Response = {}
 
--- What is rarely asked for is made when it is.
+-- Fields that are rarely asked for are made when they are.
 local lazy = {
   history = function()
     return {}
   end,
   url = function(self)
-    return self._plan.url.text
+    return self._request.url.text
   end,
   headers = function(self)
     return headers.parse(self._head)
@@ -82,7 +82,7 @@ end
 
 local response = {}
 
----@param plan saros.http.Plan
+---@param prepared saros.http.Request
 ---@param transfer userdata
 ---@param status integer
 ---@param head string
@@ -91,37 +91,45 @@ local response = {}
 ---@param history? saros.Response[]
 ---@param feeder? saros.http.Feeder
 ---@return saros.Response
-function response.new(plan, transfer, status, head, elapsed, body, history, feeder)
+function response.new(prepared, transfer, status, head, elapsed, body, history, feeder)
   local self = { -- eight fields: with a ninth Lua would make room for sixteen
     status = status, ok = status >= 200 and status <= 299, elapsed = elapsed,
-    _transfer = transfer, _plan = plan, _head = head, _arrived = body or false, _body = false,
+    _transfer = transfer, _request = prepared, _head = head, _arrived = body or false, _body = false,
   }
   if history then self.history = history end
   if feeder then self._feeder = feeder end
   return setmetatable(self, metatable)
 end
 
----Raises what saros.http.core reported: name, code, message, phase or proxy status, seconds.
----@param plan saros.http.Plan
----@param answer? saros.Response
-function response.fail(plan, answer, name, code, message, detail, seconds)
-  local target = plan.url
-  local fields = { name = name, code = code, url = target.text, host = target.host, port = target.port }
-  fields.response = answer
-  if name == "TimeoutError" then
-    fields.phase, fields.seconds = detail, seconds
-    message = ("not done within %g s (%s timeout)"):format(seconds, detail)
-  elseif code == "EPROXY" then
-    fields.status = detail
+---@class saros.http.Failure what saros.http.core reports
+---@field name string       of the error: FetchError, TimeoutError or ClosedError
+---@field code string
+---@field message? string   a TimeoutError has one of its own
+---@field phase? string     of a TimeoutError, as is
+---@field seconds? number
+---@field status? integer   EPROXY: the proxy's
+---@field stale? boolean    a connection that had served turned out dead, and there was no response
+
+---Raises a failure.
+---@param prepared saros.http.Request
+---@param received? saros.Response
+---@param failure saros.http.Failure
+function response.fail(prepared, received, failure)
+  local target, message = prepared.url, failure.message
+  if failure.name == "TimeoutError" then
+    message = ("not done within %g s (%s timeout)"):format(failure.seconds, failure.phase)
   end
-  local socket = plan.extras and plan.extras.unix_socket
+  local socket = prepared.extras and prepared.extras.unix_socket
   if socket then message = ("%s (through '%s')"):format(message, socket) end
-  if plan.extras and plan.extras.aliases then message = options.without_alias(message) end
-  fields.message = ("%s %s: %s"):format(plan.method, target.text, message)
-  error(async.error(fields), 0)
+  if prepared.extras and prepared.extras.aliases then message = connection.without_alias(message) end
+  error(async.error {
+    name = failure.name, code = failure.code, message = ("%s %s: %s"):format(prepared.method, target.text, message),
+    phase = failure.phase, seconds = failure.seconds, status = failure.code == "EPROXY" and failure.status or nil,
+    url = target.text, host = target.host, port = target.port, response = received,
+  }, 0)
 end
 
--- In every request, so not looked up by name.
+-- A local, because it is called in every request.
 local getmetatable = getmetatable
 
 local function check_self(self, method)
@@ -129,13 +137,13 @@ local function check_self(self, method)
 end
 
 -- The end of the body, or the failure that core reported; also that of the request's own body.
-local function finish(self, name, ...)
+local function finish(self, failure)
   local feeder = self._feeder
   if feeder then
     feeder:join()
     if feeder.failed then error(feeder.err, 0) end
   end
-  if name then response.fail(self._plan, self, name, ...) end
+  if failure then response.fail(self._request, self, failure) end
 end
 
 -- Tells the user's function how far the body has come.
@@ -144,7 +152,7 @@ local function report(self)
   local sent = self._feeder and self._feeder.sent or 0
   if received == self._reported then return end
   self._reported = received
-  self._plan.on_progress(received, total, sent, self._plan.body_length or sent)
+  self._request.on_progress(received, total, sent, self._request.body_length or sent)
 end
 
 local function has_arrived(self)
@@ -163,9 +171,9 @@ end
 
 -- The next piece of what is still to come; nil at the end.
 local function receive(self, caller, limit)
-  local data, name, code, message, detail, seconds = self._transfer:read(limit, caller)
+  local data, failure = self._transfer:read(limit, caller)
   if not data then
-    finish(self, name, code, message, detail, seconds)
+    finish(self, failure)
     self._ended = true
   end
   return data
@@ -174,12 +182,12 @@ end
 -- Gives a piece of the body, for a function that its user knows as `caller`; nil at the end.
 local function read(self, caller, limit)
   local data = take_arrived(self, limit or PIECE) or receive(self, caller, limit)
-  if self._plan.on_progress then report(self) end
+  if self._request.on_progress then report(self) end
   return data
 end
 
 local function fail_closed(self, message)
-  response.fail(self._plan, self, "ClosedError", "ECLOSED", message)
+  response.fail(self._request, self, { name = "ClosedError", code = "ECLOSED", message = message })
 end
 
 local function consume(self)
@@ -199,13 +207,13 @@ local function read_pieces(self, caller)
 end
 
 local function read_whole(self, caller)
-  local plan = self._plan
-  if plan.on_progress then return read_pieces(self, caller) end
+  local prepared = self._request
+  if prepared.on_progress then return read_pieces(self, caller) end
   local arrived = self._arrived
-  if arrived and not plan.source then return arrived end
-  local data, name, code, message, detail, seconds = self._transfer:read_all(false, caller)
+  if arrived and not prepared.source then return arrived end
+  local data, failure = self._transfer:read_all(false, caller)
   if data == false then return read_pieces(self, caller) end
-  if not data or plan.source then finish(self, name, code, message, detail, seconds) end
+  if not data or prepared.source then finish(self, failure) end
   return arrived or data
 end
 
@@ -237,7 +245,8 @@ function Response:json()
   local text = text_of(self, "response:json")
   local ok, value = pcall(require("saros.json").decode, text)
   if ok then return value end
-  return response.fail(self._plan, self, "FetchError", "EJSON", value.message or tostring(value))
+  local message = value.message or tostring(value)
+  return response.fail(self._request, self, { name = "FetchError", code = "EJSON", message = message })
 end
 
 ---The bytes that are there, at most `n`, after waiting for the first; nil at the end. As in `io`,
@@ -344,7 +353,7 @@ function Response:raise_for_status()
   if self.status < 400 then return self end
   return error(async.error {
     name = "HTTPError", code = "EHTTP", status = self.status, response = self, url = self.url,
-    message = ("%s %s: %d %s"):format(self._plan.method, self.url, self.status, self.reason),
+    message = ("%s %s: %d %s"):format(self._request.method, self.url, self.status, self.reason),
   }, 0)
 end
 
@@ -363,7 +372,7 @@ function Response:discard()
   local transfer = self._transfer
   local length = transfer:length()
   if not transfer:done() and length and length <= WORTH_READING then
-    async.pcall(async.wait_for, function() transfer:read_all(true, self._plan.caller) end, WORTH_WAITING)
+    async.pcall(async.wait_for, function() transfer:read_all(true, self._request.caller) end, WORTH_WAITING)
   end
   self:close()
 end

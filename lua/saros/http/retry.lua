@@ -1,15 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- Retries: sending a request again that may be sent again, after a connection failure or an answer
+-- Retries: sending a request again that may be sent again, after a connection failure or a response
 -- that asks for patience.
 
 local async = require "saros"
+local backoff = require "saros.backoff"
 local date = require "saros.http.date"
 
 local retry = {}
 
 ---@class saros.http.Policy
 ---@field attempts integer            in all
----@field statuses table<integer, boolean> answers that are not taken for one
+---@field statuses table<integer, boolean> responses that are not taken for one
 ---@field methods table<string, boolean>
 ---@field delay number                seconds before the second attempt
 ---@field factor number               how each delay grows from the one before
@@ -19,7 +20,7 @@ local retry = {}
 ---Methods of requests that may be sent twice.
 retry.idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
 
--- Failures of the connection, before there was an answer.
+-- Failures of the connection, before there was a response.
 local transient = {
   ECONNREFUSED = true, ECONNRESET = true, ECONNABORTED = true, ENOTFOUND = true, EAI_AGAIN = true, EHOSTUNREACH = true,
   EHOSTDOWN = true, ENETUNREACH = true, ENETDOWN = true, ETIMEDOUT = true, ENOENT = true,
@@ -39,16 +40,20 @@ end
 function retry.policy(given)
   if not given or given == 0 then return nil end
   local fields = type(given) == "table" and given or { attempts = given + 1, statuses = {} }
-  return {
-    attempts = fields.attempts or 3, statuses = set_of(fields.statuses or { 429, 502, 503, 504 }),
-    methods = fields.methods and set_of(fields.methods) or retry.idempotent, delay = math.max(fields.delay or 0.1, 0),
-    factor = fields.factor or 2, max_delay = math.max(fields.max_delay or 30, 0), jitter = fields.jitter or 0,
+  local policy = {
+    statuses = set_of(fields.statuses or { 429, 502, 503, 504 }),
+    methods = fields.methods and set_of(fields.methods) or retry.idempotent, delay = fields.delay or 0.1,
   }
+  for name, value in pairs(backoff.defaults) do
+    policy[name] = policy[name] or fields[name] or value
+  end
+  policy.max_delay = math.max(policy.max_delay, 0)
+  return policy
 end
 
--- What the answer says about when to come back, in seconds.
-local function retry_after(answer)
-  local value = answer.headers:get_all("retry-after")[1]
+-- What the response says about when to come back, in seconds.
+local function retry_after(response)
+  local value = response.headers:get_all("retry-after")[1]
   if not value then return nil end
   local seconds = tonumber(value:match "^%d+$")
   local moment = not seconds and date.parse(value)
@@ -62,33 +67,32 @@ local function is_connection_failure(err)
 end
 
 -- The seconds until the next attempt; nil if there is to be none.
-local function pause(policy, attempt, ok, outcome)
+local function pause(policy, next_pause, ok, outcome)
   if ok and not policy.statuses[outcome.status] or not ok and not is_connection_failure(outcome) then return nil end
-  local seconds = math.min(policy.delay * policy.factor ^ (attempt - 1), policy.max_delay)
-  seconds = seconds * (1 - policy.jitter * math.random())
+  local seconds = next_pause()
   local asked = ok and retry_after(outcome)
   if asked and asked > policy.max_delay then return nil end -- coming sooner would be of no use
   return asked and math.max(asked, seconds) or seconds
 end
 
----Sends a request by `send(session, plan, history, started)`, again where its policy allows.
+---Sends a request by `send(session, prepared, history, started)`, again where its policy allows.
 ---@async
 ---@param send function
 ---@param session saros.Session
----@param plan saros.http.Plan
+---@param prepared saros.http.Request
 ---@param history? saros.Response[]  the redirects before it
----@param started? number  when the exchange began: the total timeout is one for all attempts
+---@param started? number  when the first request began: the total timeout is one for all attempts
 ---@return saros.Response
-function retry.send(send, session, plan, history, started)
-  local policy = plan.retries
-  local repeatable = policy.methods[plan.method] and not (plan.source and not plan.source.repeatable)
+function retry.send(send, session, prepared, history, started)
+  local policy = prepared.retries
+  local repeatable = policy.methods[prepared.method] and not (prepared.source and not prepared.source.repeatable)
   started = started or async.now()
-  local attempt = 0
+  local attempt, next_pause = 0, backoff.pauses(policy)
   while true do
     attempt = attempt + 1
-    local ok, outcome = async.pcall(send, session, plan, history, started)
-    local seconds = repeatable and attempt < policy.attempts and pause(policy, attempt, ok, outcome)
-    if seconds and plan.total and async.now() + seconds - started >= plan.total then seconds = nil end
+    local ok, outcome = async.pcall(send, session, prepared, history, started)
+    local seconds = repeatable and attempt < policy.attempts and pause(policy, next_pause, ok, outcome)
+    if seconds and prepared.total and async.now() + seconds - started >= prepared.total then seconds = nil end
     if not seconds then
       if not ok then error(outcome, 0) end
       return outcome

@@ -3,12 +3,13 @@
 
 local async = require "saros" -- first: core asks for the runtime's functions
 local core = require "saros.http.core"
+local connection = require "saros.http.connection"
 local cookies = require "saros.http.cookies"
 local headers = require "saros.http.headers"
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
 local options = require "saros.http.options"
 local request = require "saros.http.request"
-local response = require "saros.http.response"
+local responses = require "saros.http.response"
 local retry = require "saros.http.retry"
 local upload = require "saros.http.upload"
 local url = require "saros.http.url"
@@ -37,8 +38,9 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---`fetch` with this method.
 ---@field options saros.SessionVerb
 ---@field package defaults table              the options it was made with
+---@field package merged table                with what holds where they say nothing
 ---@field package extras? table       those of them that set up connections, for core
----@field package plans table          of requests without options, by function and URL
+---@field package prepared table          of requests without options, by function and URL
 ---@field package environment table    the proxies it names
 ---@field package pool userdata
 ---@field package closing? saros.Future set by close, for requests that pause between two attempts
@@ -50,69 +52,69 @@ local metatable = { __name = "Session", __index = Session }
 
 local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
-local function refuse_redirect(plan, answer, message)
-  answer:close()
-  response.fail(plan, answer, "FetchError", "EREDIRECT", message)
+local function refuse_redirect(prepared, response, message)
+  response:close()
+  responses.fail(prepared, response, { name = "FetchError", code = "EREDIRECT", message = message })
 end
 
--- The plan that follows from a redirect; raises where none may follow.
-local function next_hop(plan, answer, location)
-  if plan.redirect == "error" then
-    refuse_redirect(plan, answer, ("redirected to %q"):format(url.show(location)))
-  elseif #answer.history >= plan.max_redirects then
-    refuse_redirect(plan, answer, ("more than %d redirects"):format(plan.max_redirects))
+-- The request that follows from a redirect; raises where none may follow.
+local function next_hop(prepared, response, location)
+  if prepared.redirect == "error" then
+    refuse_redirect(prepared, response, ("redirected to %q"):format(url.show(location)))
+  elseif #response.history >= prepared.max_redirects then
+    refuse_redirect(prepared, response, ("more than %d redirects"):format(prepared.max_redirects))
   end
-  local following, reason = request.redirect(plan, answer.status, location)
-  if not following then refuse_redirect(plan, answer, reason) end
-  answer:discard()
+  local following, reason = request.redirect(prepared, response.status, location)
+  if not following then refuse_redirect(prepared, response, reason) end
+  response:discard()
   return following
 end
 
--- Raises a failure as core reported it (its seconds in the place of the body), or wraps the answer.
-local function outcome(self, plan, history, feeder, transfer, status, head, elapsed, has_cookies, body)
-  if not transfer then response.fail(plan, nil, status, head, elapsed, has_cookies, body) end
-  local answer = response.new(plan, transfer, status, head, elapsed, body, history, feeder)
+-- Raises a failure as core reported it (in the place of the status), or makes the response.
+local function outcome(self, prepared, history, feeder, transfer, status, head, elapsed, has_cookies, body)
+  if not transfer then responses.fail(prepared, nil, status) end
+  local response = responses.new(prepared, transfer, status, head, elapsed, body, history, feeder)
   if has_cookies and self.cookies then
-    cookies.take(self.cookies, plan.url, answer.headers:get_all "set-cookie")
+    cookies.take(self.cookies, prepared.url, response.headers:get_all "set-cookie")
   end
-  return answer
+  return response
 end
 
--- Sends one request, once. `started` is when the exchange began of which it is a later part.
-local function send_once(self, plan, history, started)
-  if plan.source then return outcome(self, plan, history, upload.send(self.pool, plan, started)) end
-  return outcome(self, plan, history, nil, core.send(self.pool, plan, nil, started))
+-- Sends one request, once. `started` is when the first hop began, of a later one.
+local function send_once(self, prepared, history, started)
+  if prepared.source then return outcome(self, prepared, history, upload.send(self.pool, prepared, started)) end
+  return outcome(self, prepared, history, nil, core.send(self.pool, prepared, nil, started))
 end
 
-local function send(self, plan, history, started)
-  if plan.retries then return retry.send(send_once, self, plan, history, started) end
-  return send_once(self, plan, history, started)
+local function send(self, prepared, history, started)
+  if prepared.retries then return retry.send(send_once, self, prepared, history, started) end
+  return send_once(self, prepared, history, started)
 end
 
--- Where a redirect leads; of several places, which a server had better not name, to the first. An empty one
--- is none: it would lead to the same place again and again.
-local function location_of(answer)
-  for _, location in ipairs(redirects[answer.status] and answer.headers:get_all "location" or {}) do
+-- Where a redirect leads. If the server names several places the first one counts. An empty place is none, because it
+-- would lead to the same URL again and again.
+local function location_of(response)
+  for _, location in ipairs(redirects[response.status] and response.headers:get_all "location" or {}) do
     if location ~= "" then return location end
   end
   return nil
 end
 
--- From a first answer that is a redirect to the last one.
-local function follow(self, plan, answer)
-  local started = async.now() - answer.elapsed
-  local location = location_of(answer)
+-- Follows redirects from a first response to the last one.
+local function follow(self, prepared, response)
+  local started = async.now() - response.elapsed
+  local location = location_of(response)
   while location do
-    plan = next_hop(plan, answer, location)
-    local history = table.move(answer.history, 1, #answer.history, 1, {})
-    history[#history + 1] = answer
-    answer = send(self, plan, history, started)
-    location = location_of(answer)
+    prepared = next_hop(prepared, response, location)
+    local history = table.move(response.history, 1, #response.history, 1, {})
+    history[#history + 1] = response
+    response = send(self, prepared, history, started)
+    location = location_of(response)
   end
-  return answer
+  return response
 end
 
--- In every request, so not looked up by name.
+-- A local, because it is called in every request.
 local getmetatable = getmetatable
 
 ---Performs a request for a function that its user knows as `caller`.
@@ -125,15 +127,15 @@ local getmetatable = getmetatable
 ---@return saros.Response
 function session.perform(self, caller, method, target, given)
   if getmetatable(self) ~= metatable then misuse.self(caller, self) end
-  local plan = request.plan(self, caller, method, target, given)
-  local answer
-  if plan.source or plan.retries then
-    answer = send(self, plan)
+  local prepared = request.prepare(self, caller, method, target, given)
+  local response
+  if prepared.source or prepared.retries then
+    response = send(self, prepared)
   else -- most are like that, and it is the shortest way
-    answer = outcome(self, plan, nil, nil, core.send(self.pool, plan))
+    response = outcome(self, prepared, nil, nil, core.send(self.pool, prepared))
   end
-  if redirects[answer.status] and plan.redirect ~= "manual" then return follow(self, plan, answer) end
-  return answer
+  if redirects[response.status] and prepared.redirect ~= "manual" then return follow(self, prepared, response) end
+  return response
 end
 
 local function check_self(self, method)
@@ -228,14 +230,15 @@ function session.new(given, explicit)
   if given ~= nil then misuse.check_type("session", 1, given, "options", "table") end
   local defaults = copy(given)
   options.check_session(defaults)
+  local merged = options.of_session(defaults)
   check_base(defaults.base_url)
   headers.merge("session", {}, defaults.headers or {})
   local jar = explicit and defaults.cookies ~= false and cookies.new(defaults.base_url, defaults.cookies)
   return setmetatable({
-    cookies = jar, headers = copy(defaults.headers), defaults = defaults, plans = {},
-    extras = options.extras(defaults), environment = read_environment(),
+    cookies = jar, headers = copy(defaults.headers), defaults = defaults, prepared = {},
+    merged = merged, extras = connection.extras(defaults), environment = read_environment(),
     pool = core.pool {
-      limit = defaults.limit or 100, limit_per_host = defaults.limit_per_host,
+      limit = merged.limit, limit_per_host = defaults.limit_per_host,
       keepalive = defaults.keepalive == false and 0 or defaults.keepalive, session = explicit,
     },
   }, metatable)

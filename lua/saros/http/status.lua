@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The standard phrases of status codes (RFC 9110 and its like), for answers that bring none.
+-- The standard phrases of status codes (RFC 9110 and its like), for responses that bring none.
 
 return {
   [200] = "OK", [201] = "Created", [202] = "Accepted", [203] = "Non-Authoritative Information",

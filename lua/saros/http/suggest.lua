@@ -40,9 +40,6 @@ local foreign = {
   keepalivetimeout = "keepalive", idletimeout = "keepalive",
 }
 
--- Options of a session alone.
-local of_session = { base_url = true, limit = true, limit_per_host = true, keepalive = true }
-
 local function quote(names)
   local quoted = {}
   for i, name in ipairs(type(names) == "table" and names or { names }) do
@@ -58,7 +55,7 @@ end
 ---@return string
 function suggest.option(name, known, elsewhere)
   if type(name) ~= "string" then return "" end
-  if of_session[name] then return " (it is one of async.session)" end
+  if elsewhere and elsewhere[name] then return " (it is one of async.session)" end
   local meant = foreign[name:lower():gsub("[_-]", "")]
   if meant == "response:chunks" then return " (every response streams: response:chunks())" end
   local first = type(meant) == "table" and meant[1] or meant

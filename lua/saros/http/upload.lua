@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Uploads: a task beside the request gives its body, piece by piece, as fast as it can be sent.
 --
--- Invariant: the task does not outlive what it is for. It ends with `send`, or, if the answer came
+-- Invariant: the task does not outlive what it is for. It ends with `send`, or, if the response came
 -- before the end of the body, with the response.
 
 local async = require "saros"
@@ -39,12 +39,12 @@ local function next_piece(iterator)
   return piece
 end
 
--- Gives all the iterator has, or as much as the server wants. A length that was promised is kept: the
--- last piece leaves only when it is known to be the last.
-local function give(self, iterator, plan)
-  local on_progress, length, given = plan.on_progress, plan.source.length, 0
+-- Gives all that the iterator has, or as much as the server wants. If a length was promised the body has to keep to it,
+-- so the last piece is held back until the iterator has ended.
+local function give(self, iterator, prepared)
+  local on_progress, length, given = prepared.on_progress, prepared.source.length, 0
   local function wrong(message, ...)
-    response.fail(plan, nil, "FetchError", "EINVAL", message:format(...))
+    response.fail(prepared, nil, { name = "FetchError", code = "EINVAL", message = message:format(...) })
   end
   local piece = next_piece(iterator)
   while piece do
@@ -62,20 +62,20 @@ local function give(self, iterator, plan)
   self.pipe:finish()
 end
 
-local function feed(self, plan)
+local function feed(self, prepared)
   local _pipe <close> = self.pipe -- fails if this does
   if not self.pipe:wait() then return end
   local ok, err = async.pcall(function()
-    local iterator, held = plan.source.open()
+    local iterator, held = prepared.source.open()
     local _held <close> = held
-    give(self, iterator, plan)
+    give(self, iterator, prepared)
   end)
   if ok then return end
   self.failed, self.err = true, err
   self.pipe:fail()
 end
 
--- Cancels the task, if it came to that, and waits for its cleanup.
+-- Cancels the task, unless it goes on beside the response, and waits for its cleanup.
 function metatable.__close(self)
   if self.task and not self.kept then self.task:close() end
 end
@@ -95,24 +95,25 @@ end
 ---libcurl sends a body that it has as a whole again (on a connection that turned out dead), so do we.
 ---@async
 ---@param pool userdata
----@param plan saros.http.Plan
+---@param prepared saros.http.Request
 ---@param started? number
 ---@param again? boolean  it is sent for the second time
-function upload.send(pool, plan, started, again)
-  local self <close> = setmetatable({ pipe = core.upload(plan.caller) }, metatable)
-  self.task = async.spawn(feed, self, plan):set_name("http upload")
+function upload.send(pool, prepared, started, again)
+  local self <close> = setmetatable({ pipe = core.upload(prepared.caller) }, metatable)
+  self.task = async.spawn(feed, self, prepared):set_name("http upload")
   async.sleep(0) -- it begins; if it could not, the request would wait for it
   if self.task:done() then self.task:await() end
-  local function conclude(transfer, name, code, message, detail, seconds, stale)
+  local function conclude(transfer, outcome, ...) -- the status, or a failure
     if self.failed then
       if transfer then transfer:close() end
       error(self.err, 0)
     end
-    if not transfer and stale and plan.resend and not again then return upload.send(pool, plan, started, true) end
+    local repeats = not transfer and outcome.stale and prepared.resend and not again
+    if repeats then return upload.send(pool, prepared, started, true) end
     self.kept = transfer ~= nil and not transfer:done()
-    return self, transfer, name, code, message, detail, seconds
+    return self, transfer, outcome, ...
   end
-  return conclude(core.send(pool, plan, self.pipe, started))
+  return conclude(core.send(pool, prepared, self.pipe, started))
 end
 
 ---The source that a body given as a function or an iterator is. It cannot be asked twice.
@@ -128,7 +129,7 @@ function upload.once(body, length)
   }
 end
 
--- What is sent at once of a body that is there as a whole.
+-- How much of a body that is a string is given at once.
 local PIECE = 65536
 
 ---The source that a string is, for those who want to see its progress.

@@ -31,13 +31,17 @@ function async.gather(list, options) end
 ---@class saros.MapOptions
 ---@field limit? integer          at most so many at a time, from 1
 ---@field return_errors? boolean  as for `gather`
----@field on_progress? async fun(finished: integer, total: integer)
+---@field on_progress? async fun(finished: integer, total: integer?)  total is nil for an iterator
 
 ---Calls `fn(item, index)` for every item of the list, each in a task of its own, and returns the
 ---first result of each, in order. Errors as with `gather`.
+---
+---Instead of a list a number n, for the items 1 to n; or an iterator: a function that is called without arguments
+---until it gives nil, or a queue. It is called in the calling task, where it may wait, and only when there is room for
+---one more; an error of it ends the map.
 ---@async
 ---@generic T
----@param list T[]
+---@param list T[]|integer|(async fun(): T?)|saros.Queue
 ---@param fn async fun(item: T, index: integer): any
 ---@param options? saros.MapOptions
 ---@return saros.List results

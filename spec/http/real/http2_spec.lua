@@ -173,7 +173,7 @@ describe("HTTP/2 with nginx", function()
     for i = 1, 12 do assert.equal(i % 2 == 0 and server.big or 2000000, sizes[i]) end
   end))
 
-  it("brings every answer that comes before the end of its request", inside(function()
+  it("brings every response that comes before the end of its request", inside(function()
     local session <close> = session_of { limit = 20, base_url = url }
     async.map(numbers(120), function(i)
       local left = 3

@@ -243,7 +243,7 @@ describe("httpbin lets in", function()
     end
   end
 
-  it("nobody by a Digest that is beyond the client, which is an answer and no failure", inside(function()
+  it("nobody by a Digest that is beyond the client, which is a response and no failure", inside(function()
     local options = { auth = { user = "user", password = "secret", digest = true } }
     assert.equal(401, http.get(at "/digest-auth/auth/user/secret/SHA-512", options).status)
   end))

@@ -62,7 +62,7 @@ describe("tinyproxy", function()
     assert.equal(200, through(server.tls .. "/facts", { proxy = proxy.known }).status)
   end))
 
-  it("asks who has not, as an answer to http and as a failure of a tunnel", inside(function()
+  it("asks who has not, as a response to http and as a failure of a tunnel", inside(function()
     for _, address in ipairs { proxy.locked, proxy.wrong } do
       local status = through(server.plain .. "/facts", { proxy = address }).status
       assert.truthy(status == 407 or status == 401)
@@ -72,7 +72,7 @@ describe("tinyproxy", function()
     end
   end))
 
-  it("denies a host, as an answer to http and as a failure of a tunnel", inside(function()
+  it("denies a host, as a response to http and as a failure of a tunnel", inside(function()
     local response = through("http://denied.invalid/")
     assert.equal(403, response.status)
     assert.truthy(response:text():find("403 Filtered", 1, true))
@@ -123,7 +123,7 @@ local environments = {
   ["all hosts exempted"] = { { http_proxy = proxy.open, https_proxy = proxy.open, no_proxy = "*" }, false, false },
 }
 
--- Prints whether the answer to http came through the proxy, and whether the name that it denies was reached by https.
+-- Prints whether the response to http came through the proxy, and whether the name that it denies was reached by https.
 local SOURCE = [[
   local http = require "saros.http"
   async.run(function()

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Sockets of libcurl on a libuv loop, see socket.h.
+**
+** Invariants, each of which is there because of something that libcurl 7.88 does:
+**   - libuv aborts when a descriptor is closed under a poll. The sockets of
+**     connections are ours (OPENSOCKET, CLOSESOCKET): their poll ends just before
+**     they do. Sockets that never got connected and the resolver's socket pair are
+**     closed behind our back: their poll ends at POLL_REMOVE, which comes within
+**     the same call, or when their number turns up again.
+**   - The poll of a connection stays started until it closes. What libcurl has
+**     stopped waiting for is taken out only when it really happens: between two
+**     requests on one connection nothing reaches epoll.
+**   - A poll is referenced only while libcurl waits for its socket, so idle
+**     connections keep no run alive.
+**   - libcurl takes a connection that has something to read for one that is alive, and takes what
+**     came while no request was under way for the response to the next one. So whatever comes over
+**     an idle connection of HTTP/1.1 (bytes, its end, a goodbye of TLS) retires it: it is shut
+**     down, which libcurl sees before it would use it again. The loop tells of what came. A
+**     request also looks itself, at the connections that the loop may not have polled since.
+**     Over HTTP/2 much may come, which libcurl reads before it sends; only the end, after a
+**     goodbye of TLS, escapes it there.
+*/
+#include "http/socket.h"
+
+#include <stdlib.h>
+
+#include "base/platform.h"
+#include "http/api.h"
+
+/* The lists of sockets at the start, a power of two. */
+enum { FIRST_LISTS = 64 };
+
+/* When the loop polled this long ago, in nanoseconds, all idle connections are looked at before one is used. */
+enum { POLL_AGE = 1000000 };
+
+struct SrHttpSocket {
+  uv_poll_t poll;         /* data: this; freed when it has closed */
+  SrHttpSockets *sockets; /* not to be used once the poll is closing */
+  curl_socket_t fd;
+  struct SrHttpSocket *next;          /* in its list */
+  SrHttpOutlet *user;                 /* of the request that waited for it last, NULL when that has ended */
+  struct SrHttpSocket *newer, *older; /* among the idle ones, while `idle` */
+  uint64_t turn;                      /* while `idle`: that of all sockets when it became idle */
+  bool ours;                          /* opened by on_open */
+  bool live;                          /* a connection: CLOSESOCKET will tell of its end */
+  unsigned char wants;                /* the events libcurl waits for, 0 while nobody reads or writes */
+  unsigned char polls;                /* the events the poll is started with, 0 when stopped */
+  bool single;                        /* it has carried a response of HTTP/1.x: while idle nothing may come */
+  bool multiplexed;                   /* one of HTTP/2: while idle the end may not come */
+  bool idle;                          /* one of these two, and no request uses it but for some that may pause */
+  bool retired;                       /* something came that may not: it is shut down, and libcurl will close it */
+};
+
+/*
+** Descriptors are small numbers on Unix, and multiples of four on Windows: this spreads either without two in
+** one place, as long as they are close together.
+*/
+static SrHttpSocket **list_of(const SrHttpSockets *sockets, curl_socket_t fd) {
+  size_t number = (size_t)fd;
+  return &sockets->lists[(number ^ (number >> 2)) & sockets->mask];
+}
+
+SrHttpSocket *sr_http_socket_find(const SrHttpSockets *sockets, curl_socket_t fd) {
+  SrHttpSocket *sock = *list_of(sockets, fd);
+  while (sock != NULL && sock->fd != fd) sock = sock->next;
+  return sock;
+}
+
+static void link_socket(SrHttpSockets *sockets, SrHttpSocket *sock) {
+  SrHttpSocket **list = list_of(sockets, sock->fd);
+  sock->next = *list;
+  *list = sock;
+}
+
+/* One list for each socket. Without memory for more of them they become longer. */
+static void make_room(SrHttpSockets *sockets) {
+  size_t mask = sockets->mask;
+  if (sockets->count <= mask) return;
+  SrHttpSocket **former = sockets->lists, **lists = calloc(2 * (mask + 1), sizeof *lists);
+  if (lists == NULL) return;
+  sockets->lists = lists;
+  sockets->mask = 2 * mask + 1;
+  for (size_t i = 0; i <= mask; i++) {
+    for (SrHttpSocket *sock = former[i], *next; sock != NULL; sock = next) {
+      next = sock->next;
+      link_socket(sockets, sock);
+    }
+  }
+  free(former);
+}
+
+SrHttpSocket *sr_http_socket_add(SrHttpSockets *sockets, curl_socket_t fd, bool ours) {
+  SrHttpSocket *sock = sr_http_socket_find(sockets, fd);
+  if (sock != NULL) sr_http_socket_close(sock); /* the number is used again */
+  sock = calloc(1, sizeof *sock);
+  if (sock == NULL) return NULL;
+  if (uv_poll_init_socket(sockets->loop, &sock->poll, fd) != 0) {
+    free(sock);
+    return NULL;
+  }
+  sock->poll.data = sock;
+  sock->sockets = sockets;
+  sock->fd = fd;
+  sock->ours = ours;
+  uv_unref((uv_handle_t *)&sock->poll);
+  sockets->count++;
+  make_room(sockets);
+  link_socket(sockets, sock);
+  return sock;
+}
+
+static void on_socket_closed(uv_handle_t *handle) {
+  free(handle->data);
+}
+
+/* A request uses it again, or it ends. */
+static void leave_idle(SrHttpSocket *sock) {
+  if (!sock->idle) return;
+  sock->idle = false;
+  if (sock->newer != NULL)
+    sock->newer->older = sock->older;
+  else
+    sock->sockets->newest = sock->older;
+  if (sock->older != NULL) sock->older->newer = sock->newer;
+  sock->newer = sock->older = NULL;
+}
+
+static void set_user(SrHttpSocket *sock, SrHttpOutlet *user) {
+  if (sock->user != NULL) sock->user->socket = NULL;
+  if (user != NULL && user->socket != NULL) user->socket->user = NULL;
+  if (user != NULL) user->socket = sock;
+  if (user != NULL && sock->single) user->single = true;
+  sock->user = user;
+}
+
+void sr_http_socket_close(SrHttpSocket *sock) {
+  leave_idle(sock);
+  set_user(sock, NULL);
+  SrHttpSocket **link = list_of(sock->sockets, sock->fd);
+  while (*link != sock) link = &(*link)->next;
+  *link = sock->next;
+  sock->sockets->count--;
+  sr_http_saros->close((uv_handle_t *)&sock->poll, on_socket_closed);
+}
+
+static void set_polls(SrHttpSocket *sock, unsigned char events);
+
+/*
+** Whether something came over an idle connection that makes it useless. A connection of HTTP/2 may be that of requests
+** which pause, and then what came before its end is theirs: while any request pauses the end does not count.
+*/
+static bool is_spoilt(const SrHttpSocket *sock) {
+  SrHttpSockets *sockets = sock->sockets;
+  if (sock->single) return !sr_socket_is_quiet(sock->fd);
+  if (!sr_socket_has_ended(sock->fd)) return false;
+  if (!sockets->is_pausing(sockets->owner)) return true;
+  sockets->polled_at = 0; /* so that it is looked at again */
+  return false;
+}
+
+/* Shuts it down. libcurl finds that out when it looks for a connection to use, and closes it. */
+static void retire(SrHttpSocket *sock) {
+  leave_idle(sock);
+  sock->retired = true;
+  set_polls(sock, 0);
+  sr_socket_end(sock->fd);
+}
+
+/* An event that no request waits for. An idle connection is watched on, unless what came makes it useless. */
+static void on_uncalled(SrHttpSocket *sock, bool ended) {
+  if (sock->idle && is_spoilt(sock))
+    retire(sock);
+  else if (sock->idle && !ended)
+    set_polls(sock, sock->single ? UV_READABLE : UV_DISCONNECT);
+  else
+    set_polls(sock, sock->wants);
+}
+
+/* Counts it among the idle ones, if no request uses it. A connection that libcurl does not keep is closed already. */
+static void begin_idling(SrHttpSocket *sock) {
+  SrHttpSockets *sockets = sock->sockets;
+  if (sock->wants != 0 || sock->user != NULL || sock->idle || sock->retired) return;
+  if (!sock->live || !(sock->single || sock->multiplexed)) return;
+  sock->idle = true;
+  sock->turn = sockets->turn;
+  sock->older = sockets->newest;
+  if (sock->older != NULL) sock->older->newer = sock;
+  sockets->newest = sock;
+  if (!(sock->polls & UV_READABLE)) set_polls(sock, sock->single ? UV_READABLE : UV_DISCONNECT);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events) {
+  SrHttpSocket *sock = poll->data;
+  SrHttpSockets *sockets = sock->sockets;
+  int flags = 0;
+  if (status < 0) { /* libuv has stopped it; bytes may wait before the error, so libcurl is to read and see */
+    events = UV_READABLE | UV_WRITABLE | UV_DISCONNECT;
+    set_polls(sock, sock->wants);
+  }
+  if ((events & sock->wants) == 0) {
+    on_uncalled(sock, (events & UV_DISCONNECT) != 0);
+    return;
+  }
+  events &= sock->wants;
+  if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
+  if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
+  sockets->on_event(sockets->owner, sock->fd, flags);
+}
+
+static void set_polls(SrHttpSocket *sock, unsigned char events) {
+  sock->polls = events;
+  if (events == 0)
+    uv_poll_stop(&sock->poll);
+  else
+    uv_poll_start(&sock->poll, events, on_poll);
+}
+
+static void set_wants(SrHttpSocket *sock, unsigned char events) {
+  sock->wants = events;
+  if (sock->ours && (events & UV_READABLE)) sock->live = true; /* a socket that connects waits to write */
+  if (events != 0) leave_idle(sock);
+  if ((sock->polls & events) != events) set_polls(sock, events);
+  if (events != 0)
+    uv_ref((uv_handle_t *)&sock->poll);
+  else
+    uv_unref((uv_handle_t *)&sock->poll);
+  if (events == 0 && sock->multiplexed) begin_idling(sock);
+}
+
+void sr_http_socket_wait(SrHttpSocket *sock, unsigned char events, SrHttpOutlet *user) {
+  set_wants(sock, events);
+  if (events != 0 && user != NULL && sock->user != user) set_user(sock, user);
+}
+
+void sr_http_socket_forget(SrHttpSocket *sock) {
+  if (sock->live)
+    set_wants(sock, 0);
+  else
+    sr_http_socket_close(sock);
+}
+
+void sr_http_socket_release(SrHttpSocket *sock, bool single, bool multiplexed) {
+  set_user(sock, NULL);
+  if (single) sock->single = true;
+  if (multiplexed) sock->multiplexed = true;
+  begin_idling(sock);
+}
+
+/* --- all of them ----------------------------------------------------------- */
+
+bool sr_http_sockets_open(SrHttpSockets *sockets) {
+  sockets->mask = FIRST_LISTS - 1;
+  sockets->lists = calloc(FIRST_LISTS, sizeof *sockets->lists);
+  return sockets->lists != NULL;
+}
+
+void sr_http_sockets_polled(SrHttpSockets *sockets) {
+  sockets->turn++;
+  sockets->polled_at = uv_hrtime();
+}
+
+void sr_http_sockets_look(SrHttpSockets *sockets) {
+  uint64_t now = uv_hrtime();
+  bool all = now - sockets->polled_at >= POLL_AGE;
+  if (all) sockets->polled_at = now;
+  for (SrHttpSocket *sock = sockets->newest, *older; sock != NULL; sock = older) {
+    older = sock->older;
+    if (!all && sock->turn != sockets->turn) return;
+    if (is_spoilt(sock)) retire(sock);
+  }
+}
+
+long sr_http_sockets_idle(const SrHttpSockets *sockets) {
+  long count = 0;
+  for (size_t i = 0; i <= sockets->mask; i++)
+    for (const SrHttpSocket *sock = sockets->lists[i]; sock != NULL; sock = sock->next)
+      if (sock->live && sock->wants == 0 && sock->user == NULL && !sock->retired) count++;
+  return count;
+}
+
+void sr_http_sockets_close(SrHttpSockets *sockets) {
+  for (size_t i = 0; i <= sockets->mask; i++)
+    while (sockets->lists[i] != NULL) sr_http_socket_close(sockets->lists[i]);
+}
+
+void sr_http_sockets_free(SrHttpSockets *sockets) {
+  free(sockets->lists);
+}
