@@ -79,9 +79,12 @@ local live = {
     return group
   end,
 
-  ["saros.Future"] = function() -- settled, so that `fail` is not reported
+  ["saros.Future"] = function(close)
     local future = async.future()
-    future:set()
+    close({ close = function()
+      pcall(future.result, future) -- so that a failure is not reported
+      async.sleep(0) -- lets callbacks end
+    end })
     return future
   end,
   ["saros.Permit"] = {

@@ -76,12 +76,13 @@ static bool add_callback(lua_State *L, SrFuture *future) {
 static int l_on_done(lua_State *L) {
   SrFuture *future = check_future(L, "future:on_done");
   sr_check_function(L, "future:on_done", 2, 1);
+  SrRuntime *rt = sr_rt(L);
   lua_settop(L, 2);
   lua_pushvalue(L, 2);
-  sr_locals_bind(L, sr_rt(L), 2); /* finalizers run */
+  if (future->status == SR_PENDING) sr_locals_bind(L, rt, 2); /* finalizers run */
   if (future->status != SR_PENDING || !add_callback(L, future)) {
-    if (!sr_rt(L)->is_running) return luaL_error(L, "future:on_done: no loop is running that could call the function");
-    spawn_callback(L, sr_rt(L), 3);
+    if (!rt->is_running) return luaL_error(L, "future:on_done: no loop is running that could call the function");
+    spawn_callback(L, rt, 3);
   }
   lua_settop(L, 1);
   return 1;
