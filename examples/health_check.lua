@@ -43,11 +43,7 @@ local function check(url)
 end
 
 local function check_all(urls)
-  local semaphore = async.semaphore(AT_ONCE)
-  return async.map(urls, function(url)
-    local permit <close> = semaphore:acquire()
-    return check(url)
-  end)
+  return async.map(urls, check, {limit = AT_ONCE})
 end
 
 local function main(urls)

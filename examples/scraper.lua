@@ -51,19 +51,15 @@ local function crawl(start)
     end
   end
 
-  local function work()
-    for url in queue:items() do
-      local ok, err = async.pcall(visit, url)
-      if not ok then broken[#broken + 1] = {url = url, why = async.is_error(err) and err.status or tostring(err)} end
-      queue:task_done()
-    end
+  local function work(url)
+    local ok, err = async.pcall(visit, url)
+    if not ok then broken[#broken + 1] = {url = url, why = async.is_error(err) and err.status or tostring(err)} end
+    queue:task_done()
   end
 
   add(start)
   async.task_group(function(group)
-    for _ = 1, WORKERS do
-      group:spawn(work)
-    end
+    group:spawn(async.map, queue, work, {limit = WORKERS})
     queue:join() -- until every page that was found has been visited
     queue:close()
   end)

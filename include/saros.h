@@ -4,7 +4,7 @@
 **
 ** Two kinds of C code use it. A host that owns a uv_loop_t hands it over with
 ** saros_use_loop before Lua requires "saros". A C module makes an awaitable of
-** any callback:
+** any callback, and it makes, is given and uses streams (below, struct saros_stream_api):
 **
 **   static int l_read(lua_State *L) {
 **     saros->check(L, "read");                       -- raises where nobody can wait
@@ -34,6 +34,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stddef.h>
 #include <uv.h>
 
 #ifdef __cplusplus
@@ -47,11 +48,12 @@ extern "C" {
 #define SAROS_EXPORT __attribute__((visibility("default")))
 #endif
 
-/* The version of struct saros_api; saros_open refuses any other. */
-#define SAROS_API_VERSION 1
+/* The version of struct saros_api and struct saros_stream_api; saros_open refuses any other. */
+#define SAROS_API_VERSION 2
 
-/* Registry keys: the table of functions, and the host's loop. */
+/* Registry keys: the tables of functions, and the host's loop. */
 #define SAROS_API_KEY "saros.api"
+#define SAROS_STREAMS_KEY "saros.streams"
 #define SAROS_LOOP_KEY "saros.loop"
 
 /* One per Lua state. */
@@ -157,6 +159,170 @@ typedef struct saros_api {
   void (*collected)(lua_State *L, const saros_resource *resource, const char *name);
 } saros_api;
 
+/* --- streams ----------------------------------------------------------------- */
+
+/*
+** A stream is one thing with two faces: the userdata that Lua programs read and write, and this one. It
+** belongs to Lua: a C module that keeps one keeps a reference to its value. All functions are called on the
+** loop's thread. What a stream stands on is a transport: a socket, or TLS stacked on a socket.
+*/
+typedef struct saros_stream saros_stream;
+typedef struct saros_transport saros_transport;
+
+/* The end of a stream beside libuv's: the peer vanished without the goodbye that its protocol asks for. */
+#define SAROS_ETRUNCATED (-20001)
+/* A failure that only the transport can tell, by push_error. */
+#define SAROS_ETRANSPORT (-20002)
+
+/* What a write that may not wait leaves waiting before `is_full` says so, in bytes; see write. */
+#define SAROS_HIGH_WATER 65536
+
+/*
+** Who is told what happens on a transport: a stream, or another transport that is stacked on it. Called from
+** libuv's callbacks or from the transport's own functions: C only, no Lua. Any of them may close the transport.
+*/
+typedef struct saros_sink {
+  /* Where the next bytes are to be put, at least one; a room of length 0 leaves it to the transport. May be NULL. */
+  void (*on_room)(void *owner, uv_buf_t *room);
+  /* Bytes have come, maybe in that room; they are valid until the call returns. */
+  void (*on_read)(void *owner, const char *bytes, size_t count);
+  /* Nothing comes any more: UV_EOF, or why. Once. */
+  void (*on_end)(void *owner, int status);
+  /* Fewer bytes wait to be sent than before: more can be written. Negative: writing has failed. */
+  void (*on_drain)(void *owner, int status);
+  /* The write side is shut down, or that failed. */
+  void (*on_shutdown)(void *owner, int status);
+  /* The run has ended and has taken the transport away: it must not be touched any more. */
+  void (*on_closed)(void *owner);
+} saros_sink;
+
+/* What a transport can do. `transport` is the head of the implementation's own struct. */
+typedef struct saros_transport_class {
+  const char *name; /* "tcp", "unix", "tls" */
+  /* Bytes are wanted: on_read and on_end may be called from now on, the first time from within. 0 or a status. */
+  int (*start)(saros_transport *transport);
+  /* No bytes are wanted now; neither on_read nor on_end is called until the next start. */
+  void (*stop)(saros_transport *transport);
+  /*
+  ** Sends bytes. Returns how many of them, from the first on, are sent or copied; the rest is to be offered
+  ** again after on_drain. Negative: a status, nothing was taken. It takes them all if nothing is pending
+  ** and they are at most SAROS_HIGH_WATER. It calls nothing of its sink: that comes later, from the loop.
+  */
+  ptrdiff_t (*write)(saros_transport *transport, const uv_buf_t *bufs, unsigned count);
+  /* How many bytes were taken and have not left. */
+  size_t (*pending)(const saros_transport *transport);
+  /* Ends the write side behind what is pending; on_shutdown tells. 0 or a status. */
+  int (*shutdown)(saros_transport *transport);
+  /*
+  ** Lets go of the transport: it is not touched any more, its sink hears nothing more, and it frees itself,
+  ** after it has sent what is pending; if `at_once`, without that, and as a reset where there is such a thing.
+  */
+  void (*close)(saros_transport *transport, int at_once);
+  /* Whether a task waits for it: only then it keeps the run from ending in a DeadlockError. */
+  void (*hold)(saros_transport *transport, int is_awaited);
+  /* The handle at the bottom, for its addresses and its descriptor. */
+  uv_handle_t *(*handle)(saros_transport *transport);
+  /* The resource of the handle at the bottom: open as long as the transport is. */
+  saros_resource *(*resource)(saros_transport *transport);
+  /* Pushes the Error object for a status of its own and returns 1, or returns 0. May be NULL. [-0, +0|1, m] */
+  int (*push_error)(saros_transport *transport, lua_State *L, int status);
+  /* Pushes what tls_info returns. May be NULL: nil. [-0, +1, m] */
+  void (*push_info)(saros_transport *transport, lua_State *L);
+} saros_transport_class;
+
+struct saros_transport {
+  const saros_transport_class *cls;
+  const saros_sink *sink; /* set by who opens it or stacks something on it; NULL: nobody hears */
+  void *owner;            /* what its functions are called with */
+};
+
+/* Something happened that a watcher wants to know, a sum of these. */
+enum {
+  SAROS_READABLE = 1, /* bytes arrived, or the end */
+  SAROS_WRITABLE = 2, /* less than SAROS_HIGH_WATER waits to be sent, or writing has failed */
+  SAROS_CLOSED = 4    /* the stream was closed, by whomever */
+};
+
+typedef struct saros_stream_api {
+  int version;
+
+  /* --- making them --- */
+
+  /* Pushes a stream over a transport, which it owns from now on, also if this raises. [-0, +1, m] */
+  saros_stream *(*open)(lua_State *L, saros_transport *transport);
+  /*
+  ** Makes a transport of a connected handle of the present loop, which it owns then; `release` frees the
+  ** memory of the handle once it is closed. The resource is opened with the place of the caller's Lua code.
+  ** NULL: no memory, the handle is untouched. Only during a run. [-0, +0, m]
+  */
+  saros_transport *(*adopt)(lua_State *L, uv_stream_t *handle, void (*release)(uv_stream_t *handle));
+  /* The same for the descriptor of a connected socket or pipe. NULL: see status, the descriptor is closed. */
+  saros_transport *(*adopt_fd)(lua_State *L, uv_file fd, int *status);
+  /* The stream at a stack index, NULL if there is none. It stays valid as long as that value lives. [-0, +0, -] */
+  saros_stream *(*test)(lua_State *L, int index);
+
+  /* --- reading --- */
+
+  /* The bytes that have arrived, at `*count` of them; valid until the next call of anything. */
+  const char *(*peek)(saros_stream *stream, size_t *count);
+  /* Takes bytes off the front, no more than there are. */
+  void (*consume)(saros_stream *stream, size_t count);
+  /* Copies into the caller's own memory and takes; returns the number of bytes, maybe 0. */
+  size_t (*read)(saros_stream *stream, char *into, size_t room);
+  /* Why nothing follows the bytes that have arrived: UV_EOF, SAROS_ETRUNCATED, ...; 0 as long as more may come. */
+  int (*end)(const saros_stream *stream);
+  /* Whether a task waits for bytes. */
+  int (*is_read)(const saros_stream *stream);
+  /*
+  ** Parks the task until more than `have` bytes are there, or the end, or the stream is closed. As park: check and
+  ** cancelled come before; to be returned. BusyError is raised if another task reads. The value of the stream has to
+  ** be on the task's stack. A stream reads ahead, a bounded number of bytes, from its first read on. [-0, +0, v]
+  */
+  int (*wait_readable)(lua_State *L, saros_stream *stream, size_t have, lua_KFunction k, lua_KContext ctx);
+
+  /* --- writing --- */
+
+  /*
+  ** Sends the bytes of all `bufs` as one message, behind those that wait: at once as far as the system takes
+  ** them, the rest is copied. 0, or why it cannot: UV_EPIPE, UV_ECANCELED if closed, ... Never waits: whoever goes
+  ** on writing while is_full uses up memory.
+  */
+  int (*write)(saros_stream *stream, const uv_buf_t *bufs, unsigned count);
+  /* Whether SAROS_HIGH_WATER or more bytes wait to be sent. */
+  int (*is_full)(const saros_stream *stream);
+  /* Parks the task until all that was written before is sent, or less than SAROS_HIGH_WATER waits. [-0, +0, v] */
+  int (*wait_writable)(lua_State *L, saros_stream *stream, lua_KFunction k, lua_KContext ctx);
+  /* Why nothing can be written any more, 0 if it can. */
+  int (*write_status)(const saros_stream *stream);
+  /* Ends the write side behind what waits. */
+  int (*shutdown)(saros_stream *stream);
+
+  /* --- both --- */
+
+  /*
+  ** Has on_event(owner, events) called from the loop, C only; NULL: nobody. As long as somebody watches for
+  ** SAROS_READABLE the stream reads, up to its bounded read-ahead, and keeps the run from ending in a DeadlockError.
+  */
+  void (*watch)(saros_stream *stream, int events, void (*on_event)(void *owner, int events), void *owner);
+  /* Closes it behind what waits to be sent; `at_once`: drops that and resets. Idempotent. Wakes who waits. */
+  void (*close)(saros_stream *stream, int at_once);
+  int (*is_closed)(const saros_stream *stream);
+  /* Pushes the Error object for a status, with the names of the peer. [-0, +1, m] */
+  void (*push_error)(lua_State *L, saros_stream *stream, const char *function, int status);
+
+  /* --- transports --- */
+
+  /* What the stream stands on; NULL once it is closed. */
+  saros_transport *(*transport)(saros_stream *stream);
+  /*
+  ** Puts another transport in the place of the stream's, which `above` stands on and owns from now on; its sink and
+  ** owner have been set by the caller. Bytes that had been read ahead go to `sink->on_read` of the one below.
+  */
+  void (*stack)(saros_stream *stream, saros_transport *above);
+} saros_stream_api;
+
+/* --- opening ----------------------------------------------------------------- */
+
 /* The table of functions; raises if "saros" has not been required in this state. [-0, +0, v] */
 static inline const saros_api *saros_open(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, SAROS_API_KEY);
@@ -166,6 +332,24 @@ static inline const saros_api *saros_open(lua_State *L) {
   if (api->version != SAROS_API_VERSION)
     luaL_error(L, "saros speaks version %d of its C API, this module was built for %d", api->version,
                SAROS_API_VERSION);
+  return api;
+}
+
+/* The functions of streams; loads them at first use. [-0, +0, v] */
+static inline const saros_stream_api *saros_open_streams(lua_State *L) {
+  saros_open(L);
+  if (lua_getfield(L, LUA_REGISTRYINDEX, SAROS_STREAMS_KEY) == LUA_TNIL) {
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_getfield(L, -1, LUA_GNAME);
+    lua_getfield(L, -1, "require");
+    lua_pushliteral(L, "saros.net");
+    lua_call(L, 1, 0);
+    lua_pop(L, 3);
+    lua_getfield(L, LUA_REGISTRYINDEX, SAROS_STREAMS_KEY);
+  }
+  const saros_stream_api *api = (const saros_stream_api *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (api == NULL || api->version != SAROS_API_VERSION) luaL_error(L, "saros gives no streams of this version");
   return api;
 }
 

@@ -5,6 +5,7 @@ local async = require "saros"
 local busted = require "saros.busted"
 local annotations = require "spec.support.annotations"
 local server = require "spec.support.http_server"()
+local tls = require "spec.support.tls"
 
 local function none() end
 
@@ -34,6 +35,13 @@ local function jar(close)
   return session.cookies
 end
 
+local function tls_info(close)
+  local client, far = tls.pair()
+  close(client)
+  close(far)
+  return client:tls_info()
+end
+
 -- Every class, and how to get what is one (or a list of ways). A new room adds its own here; `close` takes what is to
 -- be closed in the end.
 local live = {
@@ -58,6 +66,8 @@ local live = {
     return task
   end,
   ["saros.List"] = function() return async.gather { none } end,
+  ["saros.Deferred"] = function() return async.defer(none) end,
+  ["saros.TaskLocal"] = function() return async.task_local(1) end,
   ["saros.Timeout"] = function(close)
     local timeout = async.timeout(math.huge)
     close(timeout)
@@ -90,6 +100,24 @@ local live = {
   },
   ["saros.RateLimiter"] = function() return async.rate_limiter(1, 1) end,
 
+  ["saros.Net"] = function() return async.net end,
+  ["saros.Stream"] = function(close)
+    local one, other = async.net.pair()
+    close(one)
+    close(other)
+    return one
+  end,
+  ["saros.Server"] = function(close)
+    local listening = async.net.listen("127.0.0.1", 0)
+    close(listening)
+    return listening
+  end,
+  ["saros.UDP"] = function(close)
+    local socket = async.net.udp("127.0.0.1", 0)
+    close(socket)
+    return socket
+  end,
+
   ["saros.Session"] = function(close)
     local session = async.session()
     close(session)
@@ -102,6 +130,9 @@ local live = {
     function(close) return jar(close):all()[1] end,
     function(close) return jar(close):all()[2] end,
   },
+
+  ["saros.TLSInfo"] = tls_info,
+  ["saros.Certificate"] = function(close) return tls_info(close).peer_certificate end,
 }
 
 -- Tables that programs write, the values of options: how to hand one over.
@@ -113,15 +144,38 @@ local written = {
       session.cookies:set("a", "1", attributes)
     end,
   },
+  ["saros.ConnectOptions"] = { function(options) async.net.connect("127.0.0.1", 1, options):close() end },
   ["saros.FetchOptions"] = {
     function(options) async.fetch(server.url, options) end,
     function(options) async.session(options):close() end,
   },
+  ["saros.LineOptions"] = {
+    function(options)
+      local one, other = async.net.pair()
+      local held <close>, _ = one, other:close()
+      one:read_line(options)
+    end,
+  },
+  ["saros.ListenOptions"] = { function(options) async.net.listen("127.0.0.1", 0, options):close() end },
   ["saros.MapOptions"] = { function(options) async.map({}, none, options) end },
   ["saros.Part"] = { function(part) async.fetch(server.url, { multipart = { part } }) end },
+  ["saros.PipeOptions"] = {
+    function(options)
+      local one, other = async.net.pair()
+      local held <close>, _ = one, other:close()
+      one:pipe_to(one, options)
+    end,
+  },
   ["saros.Retries"] = { function(retries) async.fetch(server.url, { retries = retries }) end },
   ["saros.RetryOptions"] = { function(options) async.retry(none, options) end },
   ["saros.SessionOptions"] = { function(options) async.session(options):close() end },
+  ["saros.TLSOptions"] = {
+    function(options)
+      local client, far = async.net.pair()
+      local _held <close> = tls.closing(client, far)
+      client:start_tls(options)
+    end,
+  },
   ["saros.Timeouts"] = { function(timeout) async.fetch(server.url, { timeout = timeout }) end },
   ["saros.WaitOptions"] = { function(options) async.wait({}, options) end },
 }
@@ -134,7 +188,7 @@ end
 
 -- Classes of the modules behind a room, which are no business of a program.
 local function is_internal(class)
-  return class:find "^saros%.http%." ~= nil
+  return class:find "^saros%.http%." ~= nil or class:find "^saros%.net%." ~= nil
 end
 
 local function files()
@@ -194,9 +248,10 @@ end
 local samples = {
   { "^async fun%(", none }, { "^fun%(", none }, { "^function", none }, { "^saros%.Awaitable%[%]", { none } },
   { "^saros%.Awaitable", none }, { "^%(saros%.Task|saros%.Future%)%[%]", { async.future() } }, { "^T%[%]", { 1 } },
+  { "^saros%.Selectable%[%]", { async.event() } },
   { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
-  target = server.url .. "/echo", path = os.tmpname(),
+  target = server.url .. "/echo", path = os.tmpname(), address = "127.0.0.1",
 }
 
 local function sample(parameter)
@@ -212,9 +267,12 @@ local function refuses_coroutine(object, fn, member)
   local required, has_self = annotations.required(declared, member)
   local arguments = { has_self and object or nil }
   for _, parameter in ipairs(required) do arguments[#arguments + 1] = sample(parameter) end
-  local ok, result = coroutine.wrap(function() return pcall(fn, table.unpack(arguments)) end)()
-  local meta = getmetatable(result)
-  if ok and type(meta) == "table" and meta.__close and result ~= async.current_task() then result:close() end
+  local results = table.pack(coroutine.wrap(function() return pcall(fn, table.unpack(arguments)) end)())
+  local ok, result = results[1], results[2]
+  for i = 2, ok and results.n or 1 do
+    local meta = getmetatable(results[i])
+    if type(meta) == "table" and meta.__close and results[i] ~= async.current_task() then meta.__close(results[i]) end
+  end
   return not ok and type(result) == "string" and result:find "cannot wait inside a coroutine" ~= nil
 end
 
@@ -224,7 +282,15 @@ local exceptions = {
   ["saros: task_group"] = "the same; with a function it waits",
   ["saros: as_completed"] = "the same: its loop waits",
   ["saros: pcall"] = "waits if the function does",
+  ["saros: catch"] = "the same",
+  ["saros.Deferred: close"] = "the same, and calls it where it cannot wait",
+  ["saros.TaskLocal: with"] = "waits if the function does",
   ["saros.Response: discard"] = "calls pcall",
+  ["saros.Net: listen"] = "waits where a name has to be looked up",
+  ["saros.Net: udp"] = "the same",
+  ["saros.Net: serve"] = "asks for a port first",
+  ["saros.Stream: pipe_to"] = "needs another stream",
+  ["saros.Stream: start_tls"] = "needs the name of a server",
 }
 
 describe("the annotations", function()

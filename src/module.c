@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* saros.core: the registration tables and the order of init, nothing else. */
-#include "combine/combine.h"
 #include "base/resident.h"
+#include "combine/combine.h"
 #include "runtime/debug.h"
-#include "runtime/error.h"
+#include "runtime/entry.h"
+#include "runtime/error_methods.h"
 #include "runtime/failure.h"
-#include "runtime/loop.h"
-#include "runtime/trace.h"
+#include "runtime/locals.h"
+#include "runtime/place.h"
+#include "runtime/runtime.h"
+#include "runtime/task_methods.h"
+#include "runtime/testing.h"
 #include "sync/sync.h"
 
 static const luaL_Reg runtime_functions[] = {
@@ -19,6 +23,7 @@ static const luaL_Reg runtime_functions[] = {
     {"is_error", sr_l_is_error},
     {"error", sr_l_error},
     {"pcall", sr_l_pcall},
+    {"catch", sr_l_catch},
     {"tree", sr_l_tree},
     {"on_error", sr_l_on_error},
     {"debug", sr_l_debug},
@@ -33,7 +38,11 @@ static const luaL_Reg internal_functions[] = {
     {"nearest", sr_l_nearest},
     {"misuse", sr_l_misuse},
     {"place", sr_l_place},
+    {"group_message", sr_l_group_message},
+    {"locals", sr_l_locals},
+    {"set_locals", sr_l_set_locals},
     {"collected", sr_l_collected},
+    {"report", sr_l_report},
     {"wait_in_generator", sr_l_wait_in_generator},
     {"schedule", sr_l_schedule},
     {"test_run", sr_l_test_run},
@@ -51,6 +60,8 @@ static int l_init(lua_State *L) {
   sr_open_task(L);
   sr_open_failure(L);
   sr_open_gather(L);
+  sr_open_map(L);
+  sr_open_first(L);
   sr_open_select(L);
   sr_open_timeout(L);
   sr_open_group(L);

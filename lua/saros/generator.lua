@@ -3,6 +3,7 @@
 
 local async = require "saros"
 local internal = require "saros.internal"
+local misuse = require "saros.misuse"
 
 ---@class saros
 local generator = {}
@@ -67,7 +68,7 @@ local function request(self, fn)
   end
   self.task = async.spawn(fn, function(...)
     if async.current_task() ~= self.task then
-      internal.misuse "yield: called by another task than the generator's own"
+      misuse.raise "yield: called by another task than the generator's own"
     end
     hand_over(self, ...)
   end)
@@ -86,10 +87,7 @@ end
 ---@param fn async fun(yield: async fun(...: any))
 ---@return async fun(): ... next
 function generator.generator(fn)
-  if type(fn) ~= "function" then
-    local got = internal.given() == 0 and "no value" or type(fn)
-    internal.misuse(("bad argument #1 to 'generator' (function expected, got %s)"):format(got))
-  end
+  misuse.check_function("generator", 1, fn)
   local handle = setmetatable({ state = { finished = false, place = internal.place() } }, Handle)
 
   ---@async

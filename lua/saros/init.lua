@@ -20,12 +20,19 @@ if type(path) == "string" and path:find "init%.lua$" then
   internal.home("@" .. path:gsub("init%.lua$", ""))
 end
 
+-- Those that are modules of their own; of the others their module gives a field.
+local namespaces = { json = true, net = true }
+
 -- By name, the module that gives it.
 local lazy = {
   as_completed = "saros.as_completed",
+  defer = "saros.defer",
   generator = "saros.generator",
   json = "saros.json",
+  move_on_after = "saros.move_on_after",
+  net = "saros.net",
   retry = "saros.retry",
+  task_local = "saros.task_local",
   ticker = "saros.ticker",
 }
 for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do
@@ -41,12 +48,13 @@ setmetatable(async, {
     local module_name = lazy[name]
     if not module_name then return nil end
     local module = require(module_name)
-    local value = name == "json" and module or module[name]
+    local value = namespaces[name] and module or module[name]
     rawset(async, name, value)
     return value
   end,
 })
 
+require "saros.group_error"
 require "saros.with"
 
 return async

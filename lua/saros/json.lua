@@ -9,6 +9,7 @@
 local async = require "saros"
 local cjson = require("cjson").new()
 local internal = require "saros.internal"
+local misuse = require "saros.misuse"
 
 cjson.decode_invalid_numbers(false)
 
@@ -24,18 +25,13 @@ local array_mark = { __name = "JSON array" }
 -- What was an empty array when it was read. It says no more: who puts fields in may make an object of it.
 local empty_mark = { __name = "JSON array", __jsontype = "array" }
 
-local function refuse(caller, expected, value)
-  local got = internal.given() == 0 and "no value" or type(value)
-  internal.misuse(("bad argument #1 to '%s' (%s expected, got %s)"):format(caller, expected, got))
-end
-
 ---Marks a table as an array, so that it is written as one even when it is empty.
 ---@generic T: table
 ---@param t T
 ---@return T t itself
 function json.array(t)
   if type(t) ~= "table" then
-    refuse("array", "table", t)
+    misuse.type("array", 1, "table", t)
   end
   return setmetatable(t, array_mark)
 end
@@ -179,7 +175,7 @@ end
 ---@return any
 function json.decode(text)
   if type(text) ~= "string" then
-    refuse("decode", "string", text)
+    misuse.type("decode", 1, "string", text)
   end
   if text:byte() == 0xEF and text:sub(1, 3) == "\u{FEFF}" then text = text:sub(4) end
   local ok, value, is_marked = read(text)

@@ -2,7 +2,9 @@
 -- Calling something again until it succeeds, with pauses that grow.
 
 local async = require "saros"
+local backoff = require "saros.backoff"
 local internal = require "saros.internal"
+local misuse = require "saros.misuse"
 
 ---@class saros
 local retry = {}
@@ -15,66 +17,30 @@ local retry = {}
 ---@field jitter? number     from 0 to 1: each delay is shortened by a random part, at most this fraction
 ---@field when? async fun(err: any, attempt: integer): boolean  whether to try again after this error
 
-local function is_seconds(value)
-  return value == value
+-- What else a name of an option may stand for.
+local elsewhere = { retry_if = "when", predicate = "when", on = "when" }
+
+local known = { when = { "function", function(value) return type(value) == "function" end } }
+for name, rule in pairs(backoff.rules) do
+  known[name] = rule
 end
-
--- Every option: its type, what it is if it is not given, and for numbers what it has to be.
-local known = {
-  attempts = {
-    type = "number",
-    default = 3,
-    expected = "a whole number from 1, or math.huge",
-    accepts = function(value)
-      return value >= 1 and (value == math.huge or math.tointeger(value) ~= nil)
-    end,
-  },
-  delay = { type = "number", default = 0.5, expected = "seconds", accepts = is_seconds },
-  max_delay = { type = "number", default = 30, expected = "seconds", accepts = is_seconds },
-  factor = {
-    type = "number",
-    default = 2,
-    expected = "a finite number from 0",
-    accepts = function(value)
-      return value >= 0 and value < math.huge
-    end,
-  },
-  jitter = {
-    type = "number",
-    default = 0,
-    expected = "a fraction from 0 to 1",
-    accepts = function(value)
-      return value >= 0 and value <= 1
-    end,
-  },
-  when = { type = "function" },
-}
-
--- What others call them.
-local elsewhere = {
-  tries = "attempts", max_tries = "attempts", retries = "attempts", max_attempts = "attempts", max_retries = "attempts",
-  times = "attempts", backoff = "factor", multiplier = "factor", wait = "delay", interval = "delay",
-  retry_if = "when", predicate = "when", on = "when",
-}
 
 -- What is wrong with an option, or nil.
 local function complaint(name, value)
-  local option = known[name]
-  if not option then
-    local meant = type(name) == "string" and (elsewhere[name] or internal.nearest(name, known))
+  local rule = known[name]
+  if not rule then
+    local meant = type(name) == "string" and (elsewhere[name] or backoff.meant(name) or internal.nearest(name, known))
     return ("unknown option '%s'%s"):format(tostring(name), meant and (" (did you mean '%s'?)"):format(meant) or "")
-  elseif type(value) ~= option.type then
-    return ("option '%s': %s expected, got %s"):format(name, option.type, type(value))
-  elseif option.accepts and not option.accepts(value) then
-    return ("option '%s': %s expected, got %s"):format(name, option.expected, value)
+  elseif not rule[2](value) then
+    return ("option '%s': %s expected, got %s"):format(name, rule[1], misuse.kind(value))
   end
 end
 
 -- A table with all options; or nil and what is wrong with them.
 local function read(options)
   local result = {}
-  for name, option in pairs(known) do
-    result[name] = option.default
+  for name, value in pairs(backoff.defaults) do
+    result[name] = value
   end
   if type(options) ~= "table" and options ~= nil then return nil, ("table expected, got %s"):format(type(options)) end
   for name, value in pairs(options or {}) do
@@ -105,20 +71,16 @@ end
 ---@param options? saros.RetryOptions
 ---@return any ...
 function retry.retry(fn, options)
-  if type(fn) ~= "function" then
-    local got = internal.given() == 0 and "no value" or type(fn)
-    internal.misuse(("bad argument #1 to 'retry' (function expected, got %s)"):format(got))
-  end
+  misuse.check_function("retry", 1, fn)
   local o, message = read(options)
-  if not o then internal.misuse(("bad argument #2 to 'retry' (%s)"):format(message)) end
+  if not o then misuse.argument("retry", 2, message) end
   internal.checkpoint "retry"
-  local pause = math.max(0, math.min(o.delay, o.max_delay))
+  local next_pause = backoff.pauses(o)
   for attempt = 1, o.attempts - 1 do
     local results = table.pack(pcall(fn))
     if results[1] then return table.unpack(results, 2, results.n) end
     if is_final(results[2], attempt, o.when) then error(results[2], 0) end
-    async.sleep(pause * (1 - o.jitter * math.random()))
-    pause = math.min(pause * o.factor, o.max_delay)
+    async.sleep(next_pause())
   end
   return fn() -- outside of pcall, its error keeps its traceback
 end

@@ -3,16 +3,16 @@
 
 local async = require "saros"
 local internal = require "saros.internal"
+local misuse = require "saros.misuse"
 
 ---@class saros
 local ticker = {}
 
 local function check(interval)
   if type(interval) ~= "number" then
-    local got = internal.given() == 0 and "no value" or type(interval)
-    internal.misuse(("bad argument #1 to 'ticker' (number expected, got %s)"):format(got))
+    misuse.type("ticker", 1, "number", interval)
   elseif interval <= 0 or interval ~= interval then
-    internal.misuse(("bad argument #1 to 'ticker' (seconds above zero expected, got %s)"):format(interval))
+    misuse.argument("ticker", 1, ("seconds above zero expected, got %s"):format(interval))
   end
 end
 

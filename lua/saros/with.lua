@@ -3,6 +3,7 @@
 
 local async = require("saros.core")[1] -- "saros" itself is being loaded
 local internal = require "saros.internal"
+local misuse = require "saros.misuse"
 
 ---@alias saros.With async fun(self: any, fn: (async fun(...: any): ...), ...: any): ...
 
@@ -28,13 +29,8 @@ local function add_with(object, name)
 
   ---@async
   local function with(self, fn, ...)
-    if getmetatable(self) ~= class then
-      local message = "calling '%s' on bad self (%s expected, got %s; call it with a colon)"
-      internal.misuse(message:format(method, class.__name, type(self)))
-    elseif type(fn) ~= "function" then
-      local got = internal.given() < 2 and "no value" or type(fn)
-      internal.misuse(("bad argument #1 to '%s' (function expected, got %s)"):format(method, got))
-    end
+    if getmetatable(self) ~= class then misuse.self(method, self) end
+    misuse.check_function(method, 1, fn)
     local permit <close> = self:acquire()
     return fn(...)
   end

@@ -37,7 +37,7 @@ describe("instead of a list", function()
     {"a length that is none", function() return {one, n = "1"} end, "with the key 'n'"},
     {"a callable table", function() return setmetatable({one}, {__call = one}) end, "list expected, got table"},
     {"a proxy", function() return setmetatable({}, {__len = one}) end, "a table with __len or __pairs"},
-    {"a queue", function() return async.queue() end, "expected, got queue"},
+    {"a lock", function() return async.lock() end, "expected, got lock"},
     {"a string", function() return "abc" end, "expected, got string"},
   }
   for name, take in pairs(takers) do

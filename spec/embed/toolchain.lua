@@ -76,15 +76,17 @@ function Workshop:write(name, text)
   return self:path(name)
 end
 
---- Compiles a source to a module or a program in the folder; the compiler has to be silent.
-function Workshop:compile(source, target)
+--- Compiles a source to a module or a program in the folder; the compiler has to be silent. `packages` are those of
+--- pkg-config that it needs beside Lua and libuv.
+function Workshop:compile(source, target, packages)
+  packages = packages and "libuv " .. packages or "libuv"
   local is_module = target:find("%.so$") ~= nil
   local command = table.concat({
     SANITIZERS and "gcc" or "cc", "-O1", WARNINGS, SANITIZERS or "",
     is_module and "-shared -fPIC -Wl,-z,nodelete" or "-rdynamic",
-    "-I", quote(root .. "/include"), '$(pkg-config --cflags "$lua" libuv)',
+    "-I", quote(root .. "/include"), ('$(pkg-config --cflags "$lua" %s)'):format(packages),
     "-o", quote(self:path(target)), quote(source),
-    is_module and "$(pkg-config --libs libuv)" or '$(pkg-config --libs "$lua" libuv)',
+    (is_module and "$(pkg-config --libs %s)" or '$(pkg-config --libs "$lua" %s)'):format(packages),
   }, " ")
   local text, status = shell(FIND_LUA .. command)
   assert(status == 0 and text == "", command .. "\n" .. text)

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("any, explored:", function()
   it("is won by the first that succeeds", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       return workers:left_by(async.any, {
         workers:body {seconds = 1, fails = true, cleanup = 1},
@@ -23,7 +23,7 @@ describe("any, explored:", function()
   end, {allows = {"Planned"}}))
 
   it("cancels a loser that would never end", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       return workers:left_by(async.any, {
         workers:body {loses = true, cleanup = 1},
@@ -39,7 +39,7 @@ describe("any, explored:", function()
   end))
 
   it("raises all errors in the order of the list, if nobody succeeds", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       workers:left_by(async.any, {
         workers:body {seconds = 2, fails = true},

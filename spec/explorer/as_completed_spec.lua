@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("as_completed, explored:", function()
   it("gives each once, in the order in which they end", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       local seen, before = {}, 0
       local list = {
@@ -35,7 +35,7 @@ describe("as_completed, explored:", function()
   end, {allows = {"Planned"}})) -- it is reported, if the loop was left before its turn
 
   it("leaves nothing running behind when the loop is left", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       workers:left_by(function()
         for i, task in async.as_completed {
@@ -52,7 +52,7 @@ describe("as_completed, explored:", function()
   end))
 
   it("leaves alone what it was given", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local future = async.future()
     return function()
       local task <close> = async.spawn(workers:body {seconds = 3, value = "task"})

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("gather, explored:", function()
   it("gives the results in the order of the list", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       return workers:left_by(async.gather,
         workers:body {seconds = 2, value = "a"},
@@ -18,7 +18,7 @@ describe("gather, explored:", function()
   end))
 
   it("raises the first error when the others have ended", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       workers:left_by(async.gather, {
         workers:body {loses = true, cleanup = 1},
@@ -32,7 +32,7 @@ describe("gather, explored:", function()
   end, {allows = {"Planned"}}))
 
   it("keeps errors beside the results, if it is asked to", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       local results, errors = workers:left_by(async.gather, {
         workers:body {seconds = 1, value = "a"},
@@ -48,7 +48,7 @@ describe("gather, explored:", function()
   end))
 
   it("takes Tasks along, and leaves Futures alone", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local future = async.future()
     return function()
       local first <close> = async.spawn(workers:body {seconds = 3, value = "first", cleanup = 1})
@@ -70,7 +70,7 @@ describe("gather, explored:", function()
   end))
 
   it("in each other goes down as a whole", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local function inner()
       async.gather(workers:body {loses = true, cleanup = 1}, workers:body {loses = true})
     end

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- Bugs that other libraries have had, each under every schedule.
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("a bug of asyncio's Semaphore:", function()
   it("a wakeup is lost when the waiter that was woken is cancelled", explored(function(probe)
     local semaphore = async.semaphore(1)
-    local permits = ledger.permits(1)
+    local permits = oracle.permits(1)
 
     local function use()
       local permit <close> = permits:acquire(semaphore.acquire, semaphore)
@@ -32,7 +32,7 @@ describe("a bug of asyncio's Semaphore:", function()
 
   it("who releases and acquires again overtakes those who wait", explored(function(probe)
     local semaphore = async.semaphore(1)
-    local permits = ledger.permits(1)
+    local permits = oracle.permits(1)
 
     local function use()
       for _ = 1, 3 do
@@ -51,7 +51,7 @@ describe("a bug of asyncio's Semaphore:", function()
 
   it("waiters that were cancelled stay in the line and swallow permits", explored(function(probe)
     local semaphore = async.semaphore(1)
-    local permits = ledger.permits(1)
+    local permits = oracle.permits(1)
 
     local function use()
       local permit <close> = permits:acquire(semaphore.acquire, semaphore)
@@ -125,7 +125,7 @@ describe("a bug of asyncio's wait_for:", function()
   end))
 
   it("it does not wait for the cleanup of what it has cancelled", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       local task <close> = async.spawn(function()
         workers:left_by(async.wait_for, workers:body {seconds = 9, cleanup = 3}, 1)
@@ -234,7 +234,7 @@ end)
 
 describe("a bug of asyncio's Queue:", function()
   it("an item is lost when its getter is cancelled", explored(function(probe)
-    local items = ledger.items(async.queue())
+    local items = oracle.items(async.queue())
     local function get() items:get() end
     return function()
       async.task_group(function(group)
@@ -254,7 +254,7 @@ describe("a bug of asyncio's Queue:", function()
 
   it("room is lost when its putter is cancelled", explored(function(probe)
     local queue = async.queue(1)
-    local items = ledger.items(queue)
+    local items = oracle.items(queue)
     local function put() items:put() end
     return function()
       async.task_group(function(group)
@@ -274,7 +274,7 @@ describe("a bug of asyncio's Queue:", function()
   end))
 
   it("items of those who wait for room are overtaken", explored(function(probe)
-    local items = ledger.items(async.queue(1))
+    local items = oracle.items(async.queue(1))
     local function put()
       for _ = 1, 3 do items:put() end
     end
@@ -292,7 +292,7 @@ describe("a bug of asyncio's Queue:", function()
   end))
 
   it("an item that is got in time is lost in wait_for", explored(function(probe)
-    local items = ledger.items(async.queue())
+    local items = oracle.items(async.queue())
     return function()
       probe:together({function()
         for _ = 1, 4 do pcall(async.wait_for, function() return items:get() end, 1) end
@@ -317,7 +317,7 @@ describe("a bug of asyncio's tasks:", function()
           local inner <close> = async.task_group()
           inner:spawn(probe:body(function()
             async.sleep(1)
-            error(ledger.planned(), 0)
+            error(oracle.planned(), 0)
           end))
           async.sleep(5)
         end)
@@ -448,7 +448,7 @@ end)
 describe("a bug of copas:", function()
   it("a lock is given to a waiter that has died", explored(function(probe)
     local lock = async.lock()
-    local owners = ledger.permits(1)
+    local owners = oracle.permits(1)
 
     local function use()
       local permit <close> = owners:acquire(lock.acquire, lock)
@@ -473,7 +473,7 @@ describe("a bug of copas:", function()
 
   it("who has only tried for a lock gets it later", explored(function(probe)
     local lock = async.lock()
-    local owners = ledger.permits(1)
+    local owners = oracle.permits(1)
     return function()
       probe:together {function()
         local permit <close> = owners:acquire(lock.acquire, lock)
@@ -497,7 +497,7 @@ end)
 
 describe("a bug of Janet:", function()
   it("who is handed an item and cancelled in one turn is never resumed, or twice", explored(function(probe)
-    local items = ledger.items(async.queue())
+    local items = oracle.items(async.queue())
     local ends = 0
     return function()
       local task <close> = async.spawn(probe:alone(function()

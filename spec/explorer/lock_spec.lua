@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("lock, explored:", function()
   it("has one owner at a time, those who asked first before the others", explored(function(probe)
     local lock = async.lock()
-    local owners = ledger.permits(1)
+    local owners = oracle.permits(1)
 
     local function use(seconds)
       return function()
@@ -48,7 +48,7 @@ describe("lock, explored:", function()
 
   it("that comes with the deadline is had or given back", explored(function(probe)
     local lock = async.lock()
-    local owners = ledger.permits(1)
+    local owners = oracle.permits(1)
 
     local function use(seconds)
       return function()

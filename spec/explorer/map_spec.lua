@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("map, explored:", function()
   it("never runs more than its limit, starts in order and gives all results", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local started, most = {}, 0
     local work = workers:body {
       work = function(item, index)
@@ -28,13 +28,13 @@ describe("map, explored:", function()
   end))
 
   it("starts nothing more after an error", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local started = 0
     local work = workers:body {
       work = function(item)
         started = started + 1
         async.sleep(item)
-        if item == 2 then error(ledger.planned(), 0) end
+        if item == 2 then error(oracle.planned(), 0) end
       end,
     }
     return function()
@@ -49,7 +49,7 @@ describe("map, explored:", function()
   end, {allows = {"Planned"}}))
 
   it("tells how far it is, once for each item", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local told = 0
     return function()
       local _, errors = workers:left_by(async.map, {1, 2, 3}, workers:body {fails = true, cleanup = 0}, {

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 --- A body that calls fn n times, with a pause after each.
@@ -15,7 +15,7 @@ end
 
 describe("queue, explored:", function()
   it("without a limit neither loses nor doubles nor overtakes", explored(function(probe)
-    local items = ledger.items(async.queue())
+    local items = oracle.items(async.queue())
     local function put() items:put() end
     local function get() items:get() end
     return function()
@@ -27,7 +27,7 @@ describe("queue, explored:", function()
   end))
 
   it("with a limit neither loses nor doubles nor overtakes", explored(function(probe)
-    local items = ledger.items(async.queue(1))
+    local items = oracle.items(async.queue(1))
     local function put() items:put() end
     local function get() items:get() end
     return function()
@@ -40,7 +40,7 @@ describe("queue, explored:", function()
 
   it("keeps what nobody takes, and who cannot put takes it along", explored(function(probe)
     local queue = async.queue(2)
-    local items = ledger.items(queue)
+    local items = oracle.items(queue)
     local function put() items:put() end
     return function()
       probe:together({times(2, 0, put), times(2, 1, put), times(1, 0, function() items:get() end)}, 5)
@@ -53,7 +53,7 @@ describe("queue, explored:", function()
 
   it("an item that comes with the deadline is had or stays", explored(function(probe)
     local queue = async.queue()
-    local items = ledger.items(queue)
+    local items = oracle.items(queue)
 
     local function get(seconds)
       return function()
@@ -70,7 +70,7 @@ describe("queue, explored:", function()
   end))
 
   it("a put that comes with the deadline is done or undone", explored(function(probe)
-    local items = ledger.items(async.queue(1))
+    local items = oracle.items(async.queue(1))
 
     local function put(seconds)
       return function()
@@ -93,7 +93,7 @@ describe("queue, explored:", function()
 
   it("that is closed drains, and ends its getters and putters", explored(function(probe)
     local queue = async.queue(1)
-    local items = ledger.items(queue)
+    local items = oracle.items(queue)
     local ends, refused = 0, 0
 
     local function consume()

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("race, explored:", function()
   it("is won by the first; the others have ended when it is left", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       return workers:left_by(async.race, {
         workers:body {loses = true, cleanup = 1},
@@ -18,7 +18,7 @@ describe("race, explored:", function()
   end))
 
   it("is won by the first of the list, if they end in one turn", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       return workers:left_by(async.race, {
         workers:body {loses = true},
@@ -31,7 +31,7 @@ describe("race, explored:", function()
   end))
 
   it("can be lost to an error", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       return workers:left_by(async.race, {
         workers:body {loses = true, cleanup = 1},

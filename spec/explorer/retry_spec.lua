@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 local NEAR = 1e-6 -- seconds
@@ -35,11 +35,11 @@ end
 
 describe("retry, explored:", function()
   it("pauses longer each time, and raises the last error unchanged", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local planned
     local attempts = new_attempts(probe, workers, function()
       async.sleep(1)
-      planned = ledger.planned()
+      planned = oracle.planned()
       error(planned, 0)
     end)
     return function()
@@ -56,7 +56,7 @@ describe("retry, explored:", function()
   end, {allows = {"Planned"}}))
 
   it("begins an attempt when nothing of the last is running", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local attempts = new_attempts(probe, workers, function(number)
       if number == 3 then return "a", nil, "c" end
       async.gather(
@@ -74,7 +74,7 @@ describe("retry, explored:", function()
   end, {allows = {"Planned"}}))
 
   it("does retry after a deadline of its function, not after one around it", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local attempts = new_attempts(probe, workers, function()
       async.wait_for(workers:body {loses = true, cleanup = 1}, 1)
     end)
@@ -90,11 +90,11 @@ describe("retry, explored:", function()
   end))
 
   it("asks whether to go on, and by then may have been cancelled", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local asked = 0
     local attempts = new_attempts(probe, workers, function()
       async.sleep(0)
-      error(ledger.planned(), 0)
+      error(oracle.planned(), 0)
     end)
     local function when(err, attempt)
       asked = asked + 1

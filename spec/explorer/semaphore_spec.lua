@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("semaphore, explored:", function()
   it("permits are conserved and go to those who asked first", explored(function(probe)
     local semaphore = async.semaphore(2)
-    local permits = ledger.permits(2)
+    local permits = oracle.permits(2)
 
     local function use(seconds)
       return function()
@@ -26,7 +26,7 @@ describe("semaphore, explored:", function()
 
   it("who comes back gets behind those who wait", explored(function(probe)
     local semaphore = async.semaphore(1)
-    local permits = ledger.permits(1)
+    local permits = oracle.permits(1)
 
     local function use()
       for _ = 1, 3 do
@@ -46,7 +46,7 @@ describe("semaphore, explored:", function()
 
   it("a permit that comes with the deadline is had or given back", explored(function(probe)
     local semaphore = async.semaphore(1)
-    local permits = ledger.permits(1)
+    local permits = oracle.permits(1)
 
     local function use(seconds)
       return function()
@@ -93,6 +93,30 @@ describe("semaphore, explored:", function()
     end
   end))
 
+  it("several at once are had in turn, all or none", explored(function(probe)
+    local semaphore = async.semaphore(3)
+    local held, asked = 0, 0
+
+    local function use(count)
+      return function()
+        asked = asked + 1
+        local turn = asked
+        local permit <close> = semaphore:acquire(count)
+        assert(semaphore:waiting() <= asked - turn, "somebody was overtaken")
+        held = held + count
+        assert(held <= 3)
+        local _ <close> = probe:closes(function() held = held - count end)
+        async.sleep(1)
+      end
+    end
+
+    return function()
+      probe:together {use(2), use(3), use(1), use(2), use(1)}
+    end, function()
+      assert.same({3, 0}, {semaphore:available(), semaphore:waiting()})
+    end
+  end))
+
   it("release by somebody else wakes the next, once", explored(function(probe)
     local semaphore = async.semaphore(2)
     local got, released = 0, 0
@@ -121,7 +145,7 @@ describe("semaphore, explored:", function()
 
   it("what a race acquires is given back", explored(function(probe)
     local semaphore = async.semaphore(1)
-    local permits = ledger.permits(1)
+    local permits = oracle.permits(1)
 
     local function use()
       local permit <close> = permits:acquire(semaphore.acquire, semaphore)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 --- How many errors of that name are in the list of a GroupError.
@@ -14,7 +14,7 @@ end
 
 describe("task group, explored:", function()
   it("is left when all have ended, and not before", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       workers:left_by(function()
         local group <close> = async.task_group()
@@ -32,7 +32,7 @@ describe("task group, explored:", function()
   end))
 
   it("goes down as a whole, and tells each error once", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       local ok, err = pcall(function()
         workers:left_by(function()
@@ -53,13 +53,13 @@ describe("task group, explored:", function()
   end))
 
   it("goes down with its block, whose error is told too", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       local ok, err = pcall(function()
         workers:left_by(async.task_group, function(group)
           group:spawn(workers:body {loses = true, cleanup = 1})
           async.sleep(1)
-          error(ledger.planned(), 0)
+          error(oracle.planned(), 0)
         end)
       end)
       assert.is_false(ok)
@@ -71,7 +71,7 @@ describe("task group, explored:", function()
   end))
 
   it("can be cancelled, which is no failure", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       return workers:left_by(async.task_group, function(group)
         group:spawn(workers:body {loses = true, cleanup = 1})
@@ -88,7 +88,7 @@ describe("task group, explored:", function()
   end))
 
   it("is cancelled by one of its tasks", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local reached = 0
     return function()
       workers:left_by(async.task_group, function(group)
@@ -107,7 +107,7 @@ describe("task group, explored:", function()
   end))
 
   it("lets an outer cancellation pass bare", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local outcome
     return function()
       local task <close> = async.spawn(function()
@@ -129,7 +129,7 @@ describe("task group, explored:", function()
   end))
 
   it("in each other nests its errors", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       local ok, err = pcall(function()
         workers:left_by(function()

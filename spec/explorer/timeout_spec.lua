@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("timeout and wait_for, explored:", function()
   it("raise TimeoutError at the deadline, when the body has cleaned up", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       local ok, err = pcall(function()
         workers:left_by(async.wait_for, workers:body {seconds = 5, cleanup = 1}, 2)
@@ -35,7 +35,7 @@ describe("timeout and wait_for, explored:", function()
   end))
 
   it("let the error of the body pass, at the deadline too", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       workers:left_by(async.wait_for, workers:body {seconds = 2, fails = true, cleanup = 1}, 2)
     end, function(ended)
@@ -117,7 +117,7 @@ describe("timeout and wait_for, explored:", function()
   end))
 
   it("leave Futures alone and take Tasks along", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     local future = async.future()
     return function()
       assert.is_false(pcall(async.wait_for, future, 1))

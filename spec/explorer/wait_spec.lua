@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 --- A main that spawns three workers and waits for some of them.
 local function waiting(options, check)
   return function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       local first <close> = async.spawn(workers:body {seconds = 1, value = "first"})
       local second <close> = async.spawn(workers:body {seconds = 2, fails = true, cleanup = 1})
@@ -45,7 +45,7 @@ describe("wait, explored:", function()
   end), {allows = {"Planned"}}))
 
   it("cancels nothing", explored(function(probe)
-    local workers = ledger.workers(probe)
+    local workers = oracle.workers(probe)
     return function()
       local task <close> = async.spawn(workers:body {seconds = 3, value = "result"})
       local waiter <close> = async.spawn(probe:body(function() async.wait {task} end))

@@ -18,6 +18,12 @@ local HTTP_MODES = {
   {"collect", 20}, {"frantic", 1}, {"young", 20},
 }
 
+-- What OpenSSL asks memory for is its own affair: some of it is kept for good.
+local TLS_MODES = {
+  {"foreign", 1}, {"once", 11}, {"forever", 29}, {"close", 41}, {"onceL", 53}, {"foreverL", 67}, {"closeL", 97},
+  {"collect", 20}, {"frantic", 1}, {"young", 20},
+}
+
 local SECONDS = 20 -- a run that takes longer hangs
 
 -- The host takes the place of malloc, as only the GNU C library lets it.
@@ -74,6 +80,16 @@ describe("a fault", function()
       local server = require "spec.support.http_server"()
       local program = ("return dofile %q %q"):format(path_of "http", server.url)
       check(workshop:write("http.lua", program), name, HTTP_MODES)
+    end)
+  end
+
+  local certificates = require "spec.support.certificates"()
+  for _, name in ipairs(names_of(dofile(path_of "tls")(certificates))) do
+    it(("in tls.%s does no harm"):format(name), function()
+      if not workshop then return pending "needs the GNU C library" end
+      local program = ("return dofile(%q) { ca = %q, server = %q, server_key = %q }"):format(
+        path_of "tls", certificates.ca, certificates.server, certificates.server_key)
+      check(workshop:write("tls.lua", program), name, TLS_MODES)
     end)
   end
 end)

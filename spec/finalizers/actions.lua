@@ -74,6 +74,8 @@ action("take items and put them back", function()
   end
 end, true)
 
+action("drain queues", function() each(world.queues, "drain") end, true)
+
 action("close queues", function() each(world.queues, "close") end)
 
 action("look", function()

@@ -3,6 +3,8 @@
 -- midst of them, so they may fail in any way, but for an error from `broken`.
 local async = require "saros"
 local testing = require "saros.testing"
+local bodies = require "spec.support.bodies"
+local after, failing = bodies.after, bodies.failing
 
 local scenarios = {}
 
@@ -28,21 +30,6 @@ local function scenario(name, fn)
       if not ok then error(err, 0) end -- what it started may wait for it for ever
       check_ended()
     end)
-  end
-end
-
-local function after(seconds, ...)
-  local values = table.pack(...)
-  return function()
-    async.sleep(seconds)
-    return table.unpack(values, 1, values.n)
-  end
-end
-
-local function failing(seconds, err)
-  return function()
-    async.sleep(seconds)
-    error(err, 0)
   end
 end
 
@@ -188,6 +175,62 @@ scenario("any", function()
   try(function() async.any{failing(1, "a"), failing(2, "b")} end)
 end)
 
+scenario("several_permits", function()
+  local semaphore = async.semaphore(3)
+  for i = 1, 3 do
+    async.spawn(function()
+      local scope <close> = async.timeout(9)
+      local permit <close> = semaphore:acquire(i)
+      async.sleep(1)
+    end)
+  end
+  async.sleep(1)
+  local permit <close> = semaphore:try_acquire(2)
+end)
+
+scenario("drain", function()
+  local queue, ordered = async.queue(3), async.priority_queue(3, function(a, b)
+    return #("x"):rep(a + 50) < #("x"):rep(b + 50)
+  end)
+  for i = 1, 3 do
+    queue:try_put(i)
+    ordered:try_put(i)
+  end
+  for _, full in ipairs{queue, ordered} do
+    async.spawn(function()
+      local scope <close> = async.timeout(3)
+      full:put(4)
+    end)
+  end
+  async.sleep(1)
+  queue:drain()
+  pcall(ordered.drain, ordered)
+  async.sleep(1)
+  queue:close{discard = true}
+  ordered:close{discard = true}
+end)
+
+scenario("select", function()
+  local queue, ordered = async.queue(), async.priority_queue(9, function(a, b)
+    return #("x"):rep(a + 50) < #("x"):rep(b + 50)
+  end)
+  local semaphore, event = async.semaphore(1), async.event()
+  for i = 1, 3 do ordered:put(i) end
+  local tasks = {}
+  for i = 1, 5 do
+    tasks[i] = async.spawn(function()
+      local scope <close> = async.timeout(5)
+      local _, taken = async.select{event, semaphore, queue, ordered}
+      async.sleep(1)
+      if type(taken) == "userdata" then taken:release() end
+    end)
+  end
+  async.sleep(1)
+  queue:try_put(5)
+  event:set()
+  async.wait(tasks)
+end)
+
 scenario("wait", function()
   local fast, slow, future = async.spawn(after(1)), async.spawn(failing(5, "oops")), async.future()
   try(function()
@@ -213,6 +256,37 @@ scenario("map", function()
   end):error()
   async.sleep(9)
   if running ~= 0 or starts_late then broken "map has returned, and runs on" end
+end)
+
+-- The same with an iterator, which the caller waits in, and with deadlines and cleanup.
+scenario("map_over", function()
+  local running, asked = 0, 0
+  try(function()
+    async.map(function()
+      local _ <close> = async.defer(async.sleep, 1)
+      async.sleep(1)
+      asked = asked + 1
+      return asked <= 3 and asked or nil
+    end, function(i)
+      running = running + 1
+      local _ <close> = setmetatable({}, {__close = function() running = running - 1 end})
+      async.sleep(i)
+    end, {limit = 2, on_progress = function() end})
+  end):error()
+  async.sleep(20)
+  if running ~= 0 then broken "map has returned, and runs on" end
+end)
+
+scenario("task_local", function()
+  local value = async.task_local(1)
+  value:set(2)
+  local task = async.spawn(function()
+    async.sleep(1)
+    value:set {}
+  end)
+  task:on_done(function() value:get() end)
+  value:with(3, try, function() async.move_on_after(1, async.sleep, 2) end)
+  if value:get() ~= 2 then broken "a task local is not what was set" end
 end)
 
 scenario("as_completed", function()
@@ -257,6 +331,16 @@ local WAITS = {
   race = function() return async.race, {async.future(), function() async.future():await() end} end,
   any = function() return async.any, {async.future()} end,
   wait = function() return async.wait, {async.future()} end,
+  select = function()
+    local semaphore, lock = async.semaphore(1), async.lock()
+    async.spawn(function()
+      local permit <close> = semaphore:acquire()
+      local held <close> = lock:acquire()
+      async.sleep(99)
+    end)
+    async.sleep(0)
+    return async.select, {async.priority_queue(), semaphore, lock, async.event(), async.future()}
+  end,
   map = function() return async.map, {1, 2}, function() async.future():await() end, {limit = 1} end,
   as_completed = function()
     return function()

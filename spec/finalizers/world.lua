@@ -61,20 +61,20 @@ local function combinator(combine, list, ...)
   return combine(list, ...)
 end
 
-local function give(semaphore, permit)
+local function give(semaphore, permit, number)
   if permit == nil then return nil end
-  world.owner[permit] = semaphore
-  count(world.held, semaphore, 1)
+  world.owner[permit] = {semaphore, number or 1}
+  count(world.held, semaphore, number or 1)
   if world.held[semaphore] > world.limits[semaphore] then world.problem = "a permit was given twice" end
   return note("permits", permit)
 end
 
 local function take_back(release, permit, ...)
   release(permit, ...)
-  local semaphore = world.owner[permit]
-  if semaphore == nil then return end
+  local owner = world.owner[permit]
+  if owner == nil then return end
   world.owner[permit] = nil
-  count(world.held, semaphore, -1)
+  count(world.held, owner[1], -owner[2])
 end
 
 local function put(old, queue, item)
@@ -95,6 +95,31 @@ local function settle(old, future, ...)
   return is_first
 end
 
+local function drain(old, queue)
+  local items = old(queue)
+  count(world.kept, queue, -#items)
+  return items
+end
+
+local function close_queue(old, queue, options)
+  local size = options and options.discard and queue:size() or 0
+  old(queue, options)
+  if size > 0 then world.kept[queue] = queue:size() end
+end
+
+-- What a select took is entered where it came from.
+local function select_from(select, list)
+  local objects = table.move(list, 1, #list, 1, {})
+  local index, taken = select(note("lists", list))
+  local object = objects[index]
+  if world.limits[object] then
+    give(object, taken)
+  elseif taken ~= nil and getmetatable(object).__name == "queue" then
+    count(world.kept, object, -1)
+  end
+  return index, taken
+end
+
 local permit_methods = {release = take_back, close = take_back, __close = take_back}
 
 function world.open()
@@ -103,8 +128,8 @@ function world.open()
   world.limits[semaphore] = 1
   override(semaphore:try_acquire(), permit_methods)
   override(semaphore, {
-    acquire = function(acquire, self) return give(self, acquire(self)) end,
-    try_acquire = function(acquire, self) return give(self, acquire(self)) end,
+    acquire = function(acquire, self, number) return give(self, acquire(self, number), number) end,
+    try_acquire = function(acquire, self, number) return give(self, acquire(self, number), number) end,
     release = function(release, self)
       release(self)
       count(world.held, self, -1)
@@ -114,7 +139,8 @@ function world.open()
     acquire = function(acquire, self) return note("permits", acquire(self)) end,
     try_acquire = function(acquire, self) return note("permits", acquire(self)) end,
   })
-  override(async.queue(), {put = put, try_put = put, get = get, try_get = get, __call = get})
+  override(async.queue(), {put = put, try_put = put, get = get, try_get = get, __call = get,
+    drain = drain, close = close_queue})
   override(async.future(), {set = settle, fail = settle})
   async.run(function()
     override(async.current_task(), {
@@ -140,7 +166,7 @@ function world.open()
     lock = maker "locks", condition = maker "conditions", barrier = maker "barriers", event = maker "events",
     queue = maker "queues", lifo_queue = maker "queues", priority_queue = maker "queues",
     gather = combinator, race = combinator, any = combinator, wait = combinator, map = combinator,
-    as_completed = combinator,
+    as_completed = combinator, select = select_from,
     task_group = function(make, fn)
       if fn == nil then return note("groups", make()) end
       return make(function(group) return fn(note("groups", group)) end)

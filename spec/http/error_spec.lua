@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+local async = require "saros"
 local http = require "saros.http"
 local script = require "spec.support.script"
 local server = require "spec.support.http_server"()
@@ -168,6 +169,20 @@ describe("a kept connection that turns out closed", function()
     assert.equal(1, http.get(times):json())
     session:close()
   end))
+
+  for _, secure in ipairs { false, true } do
+    local title = ("has a request sent again once, be there more of them (%s)"):format(secure and "TLS" or "plain")
+    it(title, inside(function()
+      number = number + 1
+      local base, key = secure and server.tls or server.url, "many" .. number
+      local session <close> = http.session { ca_file = server.ca, base_url = base }
+      async.map({ 1, 2, 3, 4 }, function() return session:get("/once-per-connection?key=" .. key):text() end)
+      assert.equal(4, session:stats().idle)
+      local err = error_of(session.put, session, "/once-per-connection?key=" .. key, { body = "order" })
+      assert.same({ "FetchError", "ECONNRESET" }, { err.name, err.code })
+      assert.equal(2, http.get(server.url .. "/times?key=" .. key):json())
+    end))
+  end
 
   it("has requests sent again however often that was so before", inside(function()
     local session, url, times = stale_session()

@@ -1,15 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The programs of examples/ that speak HTTP, each run as it stands.
 
--- What a program prints, and its exit status.
-local function run(name)
-  local lua = arg[-1] or "lua"
-  local pipe = io.popen(("exec '%s' examples/%s.lua 2>&1"):format(lua, name))
-  local text = pipe:read("a")
-  local ok = pipe:close()
-  assert.is_true(ok, text)
-  return text
-end
+local run = require "spec.support.example"
 
 describe("the example", function()
   it("scraper visits all pages of a site and finds its broken link", function()

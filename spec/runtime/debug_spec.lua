@@ -177,15 +177,22 @@ end)
       "local t <close> = async.timeout(50) async.current_task():cancel()",
       "local g <close> = async.task_group() g:cancel()",
     }
+    local waits = {
+      "_, err", "async.sleep(0.1)",
+      "", "async.sleep(0.1)",
+      "self", "local a, b, c = 1, 2, 3 async.sleep(a + b + c)",
+      "...", "async.gather(print)",
+      "", "pcall(function() async.lock():acquire() end)",
+    }
     for _, scope in ipairs(scopes) do
-      for _, wait in ipairs{"async.sleep(0.1)", "async.gather(print)", "async.lock():acquire()"} do
+      for i = 1, #waits, 2 do
         local text, path = warnings([[
 async.run(function()
   local task = async.spawn(function()
 ]] .. scope .. [[
 
-    local _ <close> = setmetatable({}, {__close = function(_, err)
-      ]] .. wait .. [[
+    local _ <close> = setmetatable({}, {__close = function(]] .. waits[i] .. [[)
+      ]] .. waits[i + 1] .. [[
 
     end})
     async.sleep(100)

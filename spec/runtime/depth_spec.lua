@@ -454,6 +454,23 @@ describe("the trace of an error", function()
     end
   end)
 
+  it("costs as much as the chain is long, be the error an object, which tells of every task that awaited", function()
+    for _, await in ipairs{function(task) task:await() end, function(task) async.gather(task) end} do
+      assert_linear(function(length)
+        local err = caught(async.run, function()
+          local task = async.spawn(function() error(async.error{name = "DeepError", message = "the bottom"}) end)
+          for _ = 2, length do
+            local inner = task
+            task = async.spawn(function() await(inner) end)
+          end
+          await(task)
+        end)
+        assert.equal(100, count(err.traceback, "stack traceback:"))
+        assert.matches(("%%(%d more tasks%%)"):format(length + 1 - 100), err.traceback)
+      end)
+    end
+  end)
+
   it("takes no more memory in a long chain than its tasks do", inside(function()
     collectgarbage()
     local before = collectgarbage "count"

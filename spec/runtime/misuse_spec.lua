@@ -209,7 +209,7 @@ describe("a wrong argument", function()
     {"gather", 2, "expected, got number", none, 1},
     {"gather", 1, "item 2", {none, 1}},
     {"gather", 2, "unknown option 'return_error'", {none}, {return_error = true}},
-    {"map", 1, "list expected, got nil", nil, none},
+    {"map", 1, "list, count or iterator expected, got nil", nil, none},
     {"map", 2, "function expected, got boolean", {}, true},
     {"map", 3, "limit", {}, none, {limit = 0}},
     {"map", 3, "option 'limit': a positive integer expected, got 3", {}, none, {limit = "3"}},

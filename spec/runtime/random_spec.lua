@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local storms = require "spec.support.storm"
+local runs = require "spec.support.stress"
 
 -- Each seed is a hundred tasks that nest groups, timeouts, shields, combinators, queues and locks at
 -- random and cancel each other meanwhile.
 local SEEDS = 60
 
-describe("a storm of tasks at random", function()
+describe("tasks at random, under stress", function()
   local wrong, opened, items = {}, 0, 0
 
   local function ignore() end
@@ -14,9 +14,9 @@ describe("a storm of tasks at random", function()
   setup(function()
     async.on_error(ignore) -- of what as_completed has started: it had failed before the loop was left
     for seed = 1, SEEDS do
-      local ok, complaint, storm = pcall(storms.run, seed)
+      local ok, complaint, stress = pcall(runs.run, seed)
       if complaint then wrong[#wrong + 1] = ("seed %d: %s"):format(seed, complaint) end
-      if ok then opened, items = opened + storm.opened, items + storm.items end
+      if ok then opened, items = opened + stress.opened, items + stress.items end
     end
   end)
 

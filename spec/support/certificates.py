@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Certificates for the specs: an authority of their own, and what it signs."""
+import json
 import os
+import shutil
 import subprocess
+import tempfile
+import threading
+
+import lifeline
+
+LIFETIME = 3600
 
 
 class Authority:
@@ -36,3 +44,26 @@ class Authority:
     @staticmethod
     def _openssl(*arguments):
         subprocess.run(["openssl", *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def main():
+    """Makes those that the specs of TLS share, says their paths in JSON, and removes them when nobody reads any more."""
+    names = "DNS:localhost,DNS:example.test,IP:127.0.0.1,IP:::1"
+    folder = tempfile.mkdtemp(prefix="saros-certificates-")
+    lifeline.tie(lambda: shutil.rmtree(folder, ignore_errors=True), LIFETIME)
+    authority, stranger = Authority(folder), Authority(folder, "stranger")
+    files = {"ca": authority.cert, "stranger": stranger.cert, "stranger_key": stranger.key}
+    files["server"], files["server_key"] = authority.issue("server", names)
+    files["expired"], files["expired_key"] = authority.issue("expired", names, -1)
+    files["other"], files["other_key"] = authority.issue("other", "DNS:other.example,DNS:www.other.example")
+    files["client"], files["client_key"] = authority.issue("client")
+    for name, parts in (("bundle", ("server", "server_key")), ("garbage", ())):
+        files[name] = os.path.join(folder, name)
+        with open(files[name], "w") as file:
+            file.write("".join(open(files[part]).read() for part in parts) or "nothing of use\n")
+    print(json.dumps(files), flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

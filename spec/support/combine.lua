@@ -4,16 +4,14 @@
 local assert = require "luassert"
 local async = require "saros"
 local testing = require "saros.testing"
+local bodies = require "spec.support.bodies"
+local tasks = require "spec.support.tasks"
 
 local support = {}
 
 --- The body of a spec: `fn` as the main task of a run with a virtual clock. A task that is left over
 --- at its end is a failure of the spec.
-function support.inside(fn)
-  return function()
-    return testing.run(fn)
-  end
-end
+support.inside = tasks.virtually
 
 --- How many tasks there are beside the running one.
 function support.others()
@@ -34,11 +32,7 @@ function support.outcome(task)
 end
 
 --- Calls `fn(...)`, which has to fail, and returns the error.
-function support.failure(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert(not ok, "it did not fail")
-  return err
-end
+support.failure = tasks.caught
 
 --- The same; the error has to be an Error object of that name.
 function support.raises(name, fn, ...)
@@ -106,21 +100,19 @@ function support.seconds(fn, ...)
   return math.floor((async.now() - before) * 1000 + 0.5) / 1000
 end
 
---- A function that sleeps, then returns the other values.
-function support.after(seconds, ...)
-  local values = table.pack(...)
-  return function()
-    async.sleep(seconds)
-    return table.unpack(values, 1, values.n)
-  end
+support.after, support.failing = bodies.after, bodies.failing
+
+--- Puts these into a queue, which is returned.
+function support.fill(queue, ...)
+  for _, value in ipairs({...}) do queue:put(value) end
+  return queue
 end
 
---- A function that sleeps, then raises.
-function support.failing(seconds, err)
-  return function()
-    async.sleep(seconds)
-    error(err, 0)
-  end
+--- What is left in a queue, without waiting.
+function support.drain(queue)
+  local items = {}
+  while not queue:empty() do items[#items + 1] = queue:try_get() end
+  return items
 end
 
 --- A function that waits for ever; its cleanup takes a second and leaves `name` in the list.

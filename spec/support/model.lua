@@ -93,16 +93,27 @@ local function park(stop, joins)
   return not current.is_aborted
 end
 
---- Waits in a list of waiters.
-local function wait_in(list)
+--- Waits in a list of waiters; `left` is called when the wait is ended and it has left the list.
+local function wait_in(list, left)
   local task = current
   table.insert(list, task)
   return park(function()
     for i = #list, 1, -1 do
       if list[i] == task then table.remove(list, i) end
     end
+    if left then left() end
     return true
   end)
+end
+
+--- Takes the oldest out of a list of waiters. For an arm of a select that is the task of it, which then stands in no
+--- other list any more.
+local function take_waiter(list)
+  local waiter = table.remove(list, 1)
+  if not waiter or not waiter.withdraw then return waiter end
+  waiter.withdraw()
+  waiter.task.winner = waiter.index
+  return waiter.task
 end
 
 local function give_turn()
@@ -210,6 +221,8 @@ end
 local function spawn(parent, fn, ...)
   local arguments = table.pack(...)
   local task = setmetatable({waiters = {}}, Task)
+  local maker = parent.kind == "join" and parent.task or current
+  task.values = maker and maker.values or {}
   task.home = open_scope("task", parent, task)
   task.co = coroutine.create(function()
     end_task(task, pcall(fn, table.unpack(arguments, 1, arguments.n)))
@@ -255,12 +268,149 @@ function model.shield(fn, seconds)
   local is_cancelled = current.scope.cause ~= nil
   local scope = open_scope("shield", current.scope, current)
   scope.seconds = seconds
-  if is_cancelled then set_deadline(scope, seconds) end
+  if is_cancelled and seconds then set_deadline(scope, seconds) end
   local ok, err = pcall(fn)
   close_scope(scope)
   if ok then return end
   if own_cancel(err) == scope.serial then throw_outer() end
   error(err, 0)
+end
+
+function model.move_on_after(seconds, fn)
+  check_cancelled()
+  local inner
+  local ok, err = pcall(function()
+    local scope <close> = model.timeout(seconds)
+    local ok, err = pcall(fn)
+    inner = err
+    if not ok then error(err, 0) end
+  end)
+  if not ok and (err == inner or not model.is_error(err, "TimeoutError")) then error(err, 0) end
+  return ok
+end
+
+function model.defer(fn)
+  return setmetatable({}, {__close = function(_, err)
+    model.shield(function() fn(err) end)
+  end})
+end
+
+-- ---- task locals -----------------------------------------------------------------------------------
+
+function model.task_local(default)
+  local value = {}
+  function value:get()
+    local entry = current.values[self]
+    if entry == nil then return default end
+    return entry
+  end
+  function value:set(entry)
+    local copy = {}
+    for key, other in pairs(current.values) do copy[key] = other end
+    copy[self] = entry
+    current.values = copy
+  end
+  return value
+end
+
+-- ---- map -------------------------------------------------------------------------------------------
+
+local Join = {}
+Join.__index = Join
+
+local function is_over(join)
+  return join.running == 0 and (join.is_decided or join.started == join.total)
+end
+
+local function decide(join)
+  join.is_decided = true
+  cancel_scope(join.scope)
+end
+
+--- `items` has those that have not begun, in order.
+local function start_items(join)
+  while not join.is_decided and join.started < join.total and join.running < join.limit do
+    join.started, join.running = join.started + 1, join.running + 1
+    local index = join.started
+    spawn(join.scope, join.fn, join.items and join.items[index] or index, index)
+  end
+end
+
+local function new_join(fn, limit, total)
+  local join = setmetatable({fn = fn, limit = limit, total = total, started = 0, running = 0, host = current}, Join)
+  join.scope = open_scope("join", current.scope, current)
+  function join.scope.child_ended(child)
+    join.running = join.running - 1
+    if child.ending ~= "done" and not join.is_decided then
+      join.failure = {child.error}
+      decide(join)
+    end
+    start_items(join)
+    local has_room = join.wants_room and not join.is_decided
+    if join.waits and (has_room or is_over(join)) then wake(join.host) end
+  end
+  return join
+end
+
+--- Returns false if it was aborted.
+local function wait_for_items(join)
+  join.waits = true
+  local was_woken = park(function()
+    decide(join)
+    return is_over(join)
+  end, true)
+  join.waits = false
+  return was_woken
+end
+
+local function leave_join(join, was_woken)
+  close_scope(join.scope)
+  if not was_woken or join.was_cancelled then throw() end
+  if join.failure then error(join.failure[1], 0) end
+end
+
+--- Asks while there is room. Returns whether what runs is still to be waited for; nil if the wait was aborted.
+local function ask(join, next_item)
+  while not join.is_decided do
+    local ok, item = pcall(next_item)
+    if not ok then
+      if own_cancel(item) and join.scope.parent.cause then join.was_cancelled = true end
+      if not join.is_decided then join.failure = {item} end
+      decide(join)
+    elseif item == nil then
+      return true
+    elseif not join.is_decided then
+      join.total = join.total + 1
+      join.items[join.total] = item
+      start_items(join)
+      join.wants_room = join.running >= join.limit
+      if join.wants_room and not wait_for_items(join) then return nil end
+      join.wants_room = false
+    end
+  end
+  return true
+end
+
+function model.map(source, fn, options)
+  local is_count = type(source) == "number"
+  if not is_count then check_cancelled() end
+  local was_cancelled = current.scope.cause ~= nil
+  local join = new_join(fn, options.limit, is_count and source or 0)
+  local was_woken = true
+  if is_count then
+    join.was_cancelled = was_cancelled
+    if was_cancelled then decide(join) end
+    start_items(join)
+  else
+    join.items = {}
+    was_woken = ask(join, source) ~= nil
+  end
+  if was_cancelled then
+    give_turn()
+  elseif was_woken and not is_over(join) then
+    was_woken = wait_for_items(join)
+  end
+  leave_join(join, was_woken)
 end
 
 -- ---- groups ---------------------------------------------------------------------------------------
@@ -336,25 +486,38 @@ function model.semaphore(n)
   return setmetatable({free = n, waiters = {}}, Semaphore)
 end
 
-local function new_permit(semaphore)
+--- The oldest waiters get what they want, as far as there is enough.
+local function hand_over(semaphore)
+  while #semaphore.waiters > 0 do
+    local wanted = semaphore.waiters[1].wanted or 1
+    if wanted > semaphore.free then return end
+    semaphore.free = semaphore.free - wanted
+    wake(take_waiter(semaphore.waiters))
+  end
+end
+
+local function new_permit(semaphore, count)
   return setmetatable({}, {__close = function()
-    local waiter = table.remove(semaphore.waiters, 1)
-    if waiter then wake(waiter) else semaphore.free = semaphore.free + 1 end
+    semaphore.free = semaphore.free + (count or 1)
+    hand_over(semaphore)
   end})
 end
 
-function Semaphore:try_acquire()
-  if self.free == 0 then return nil end
-  self.free = self.free - 1
-  return new_permit(self)
+function Semaphore:try_acquire(count)
+  if self.free < (count or 1) or #self.waiters > 0 then return nil end
+  self.free = self.free - (count or 1)
+  return new_permit(self, count)
 end
 
-function Semaphore:acquire()
+function Semaphore:acquire(count)
   check_cancelled()
-  local permit = self:try_acquire()
+  local permit = self:try_acquire(count)
   if permit then return permit end
-  if not wait_in(self.waiters) then throw() end
-  return new_permit(self)
+  current.wanted = count
+  local is_woken = wait_in(self.waiters, function() hand_over(self) end)
+  current.wanted = nil
+  if not is_woken then throw() end
+  return new_permit(self, count)
 end
 
 function Semaphore:available()
@@ -372,7 +535,7 @@ end
 
 function Queue:try_put(item)
   if #self.items >= self.most then return false end
-  local getter = table.remove(self.getters, 1)
+  local getter = take_waiter(self.getters)
   if getter then
     getter.item = item
     wake(getter)
@@ -407,6 +570,17 @@ function Queue:get()
   return current.item
 end
 
+function Queue:drain()
+  local items = self.items
+  self.items = {}
+  while #self.items < self.most and #self.putters > 0 do
+    local putter = table.remove(self.putters, 1)
+    table.insert(self.items, putter.item)
+    wake(putter)
+  end
+  return items
+end
+
 function Queue:size()
   return #self.items
 end
@@ -422,7 +596,7 @@ end
 
 function Event:set()
   self.flag = true
-  while #self.waiters > 0 do wake(table.remove(self.waiters, 1)) end
+  while #self.waiters > 0 do wake(take_waiter(self.waiters)) end
 end
 
 function Event:clear()
@@ -432,6 +606,48 @@ end
 function Event:wait()
   check_cancelled()
   if not self.flag and not wait_in(self.waiters) then throw() end
+end
+
+-- ---- select ---------------------------------------------------------------------------------------
+
+--- The list of those who wait for such an object, what it gives at once (or nil), and what once it was handed over.
+function Semaphore:line() return self.waiters end
+Semaphore.poll = Semaphore.try_acquire
+Semaphore.give = new_permit
+function Queue:line() return self.getters end
+Queue.poll = Queue.try_get
+function Queue:give() return current.item end -- luacheck: ignore self
+function Event:line() return self.waiters end
+function Event:poll() return self.flag or nil end
+function Event:give() return true end -- luacheck: ignore self
+
+--- Stands in the line of each object; returns what takes it out of all of them.
+local function line_up(objects)
+  local arms = {}
+  local function withdraw()
+    for i, object in ipairs(objects) do
+      local line = object:line()
+      for j = #line, 1, -1 do
+        if line[j] == arms[i] then table.remove(line, j) end
+      end
+    end
+    return true
+  end
+  for i, object in ipairs(objects) do
+    arms[i] = {task = current, index = i, withdraw = withdraw}
+    table.insert(object:line(), arms[i])
+  end
+  return withdraw
+end
+
+function model.select(objects)
+  check_cancelled()
+  for i, object in ipairs(objects) do
+    local value = object:poll()
+    if value ~= nil then return i, value end
+  end
+  if not park(line_up(objects)) then throw() end
+  return current.winner, objects[current.winner]:give()
 end
 
 -- ---- running --------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 
 local proc = {}
 
----The number of open descriptors.
+---The number of open descriptors. It is written into a file: of a pipe one would not know how many ends are open yet.
 function proc.descriptors()
-  local pipe = assert(io.popen("ls /proc/$PPID/fd 2>/dev/null | wc -l", "r"))
-  local count = pipe:read "n"
-  pipe:close()
+  local path = os.tmpname()
+  os.execute(("ls /proc/$PPID/fd >'%s' 2>/dev/null"):format(path))
+  local file <close> = assert(io.open(path))
+  local _, count = file:read("a"):gsub("\n", "")
+  os.remove(path)
   return count ~= 0 and count or nil
 end
 

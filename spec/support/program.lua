@@ -15,9 +15,13 @@ local LIMIT = 20 -- seconds: then whatever still waits is cancelled
 local KINDS = {
   "sleep", "sleep", "sleep", "acquire", "acquire", "try", "put", "put", "get", "get", "try_put", "try_get",
   "timeout", "timeout", "shield", "group", "group", "group", "catch", "catch", "fail", "cancel", "await",
-  "set", "clear", "wait",
+  "set", "clear", "wait", "select", "select", "acquire_all", "drain",
+  "move_on", "defer", "map", "map_over", "set_local",
 }
-local HAVE_BODY = {acquire = true, try = true, timeout = true, shield = true, group = true, catch = true}
+local HAVE_BODY = {
+  acquire = true, acquire_all = true, try = true, timeout = true, shield = true, group = true, catch = true,
+  move_on = true, defer = true, map = true, map_over = true,
+}
 
 local make_body
 
@@ -140,6 +144,17 @@ function ACTS.acquire(run, act, known)
   run:note("releases %d", act.number)
 end
 
+function ACTS.acquire_all(run, act, known)
+  local permit <close> = run.semaphores[2]:acquire(2)
+  run:note("acquired all")
+  run:perform(act.body, known)
+  run:note("releases all")
+end
+
+function ACTS.drain(run, act)
+  run:note("drained %d: %s", act.number, table.concat(run.queues[act.number]:drain(), " "))
+end
+
 function ACTS.try(run, act, known)
   local permit <close> = run.semaphores[act.number]:try_acquire()
   run:note("tried %d: %s", act.number, permit ~= nil)
@@ -179,6 +194,22 @@ function ACTS.wait(run)
   run:note("saw the event")
 end
 
+--- Some of the objects, in some order.
+local function choice(run, act)
+  local all = {run.queues[1], run.queues[2], run.semaphores[act.number], run.event}
+  local list = {}
+  for i = 1, 4 do
+    if act.any >> (i - 1) & 1 == 1 then table.insert(list, act.any > 32 and 1 or #list + 1, all[i]) end
+  end
+  return #list > 0 and list or all
+end
+
+function ACTS.select(run, act)
+  local index, value = run.api.select(choice(run, act))
+  local permit <close> = type(value) ~= "number" and value ~= true and value or nil
+  run:note("selected %d: %s", index, permit and "a permit" or value)
+end
+
 function ACTS.timeout(run, act, known)
   local scope <close> = run.api.timeout(act.seconds)
   run:perform(act.body, known)
@@ -189,13 +220,59 @@ function ACTS.shield(run, act, known)
   run:note("leaves a shield")
 end
 
+function ACTS.move_on(run, act, known)
+  local in_time = run.api.move_on_after(act.seconds, function() run:perform(act.body, known) end)
+  run:note("moves on: %s", in_time)
+end
+
+function ACTS.defer(run, act, known)
+  local _ <close> = run.api.defer(function(err)
+    run.api.sleep(act.seconds)
+    run:note("cleaned up after %s", err and describe(run, err))
+  end)
+  run:perform(act.body, known)
+end
+
+function ACTS.set_local(run, act)
+  run.value:set(act.any)
+end
+
+--- What is run for each item of a map.
+local function item_body(run, act, known)
+  local older = table.move(known, 1, #known, 1, {})
+  return function(item, index)
+    run.tasks = run.tasks + 1
+    run.numbers[run.api.current_task()] = run.tasks
+    run:note("begins item %s, %s, with %s", item, index, run.value:get())
+    run:perform(act.body, older)
+    run:note("ends item %s", item)
+  end
+end
+
+function ACTS.map(run, act, known)
+  run.api.map(act.any % 4, item_body(run, act, known), {limit = act.number})
+  run:note("mapped")
+end
+
+function ACTS.map_over(run, act, known)
+  local asked = 0
+  run.api.map(function()
+    run.api.sleep(act.seconds)
+    asked = asked + 1
+    run:note("asked %d", asked)
+    if asked > act.any % 4 then return nil end
+    return asked * 10
+  end, item_body(run, act, known), {limit = act.number})
+  run:note("mapped over")
+end
+
 --- A task knows those that were spawned before it in its group, so that no two wait for each other.
 function Run:spawn(group, body, known)
   local older = table.move(known, 1, #known, 1, {})
   self.tasks = self.tasks + 1
   local number = self.tasks
   local task = group:spawn(function()
-    self:note("begins")
+    self:note("begins with %s", self.value:get())
     self:perform(body, older)
     self:note("ends")
   end)
@@ -248,6 +325,7 @@ function programs.run(program, api, run)
     semaphores = {api.semaphore(1), api.semaphore(2)},
     queues = {api.queue(1), api.queue()},
     event = api.event(),
+    value = api.task_local "nothing",
   }, Run)
   run(function()
     this.numbers[api.current_task()] = 1

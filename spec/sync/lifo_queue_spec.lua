@@ -6,18 +6,7 @@ local support = require "spec.support.combine"
 
 local outside = require("saros.busted").outside
 
---- Puts these into the queue.
-local function fill(queue, ...)
-  for _, value in ipairs({...}) do queue:put(value) end
-  return queue
-end
-
---- What is left in it, without waiting.
-local function drain(queue)
-  local items = {}
-  while not queue:empty() do items[#items + 1] = queue:try_get() end
-  return items
-end
+local fill, drain = support.fill, support.drain
 
 describe("lifo_queue", function()
   it("gives the newest item first", function()

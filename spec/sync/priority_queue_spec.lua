@@ -10,18 +10,7 @@ local function by_priority(a, b) return a.priority < b.priority end
 
 local function item(priority, name) return {priority = priority, name = name} end
 
---- Puts these into the queue.
-local function fill(queue, ...)
-  for _, value in ipairs({...}) do queue:put(value) end
-  return queue
-end
-
---- What is left in it, without waiting.
-local function drain(queue)
-  local items = {}
-  while not queue:empty() do items[#items + 1] = queue:try_get() end
-  return items
-end
+local fill, drain = support.fill, support.drain
 
 local function names(items)
   local result = {}

@@ -7,17 +7,10 @@ local outside = require("saros.busted").outside
 
 --- A queue that holds these items.
 local function queue_of(maxsize, ...)
-  local queue = async.queue(maxsize)
-  for _, item in ipairs({...}) do queue:put(item) end
-  return queue
+  return support.fill(async.queue(maxsize), ...)
 end
 
---- What is left in it, without waiting.
-local function drain(queue)
-  local items = {}
-  while not queue:empty() do items[#items + 1] = queue:try_get() end
-  return items
-end
+local drain = support.drain
 
 local function getter(queue) return support.started(queue.get, queue) end
 local function putter(queue, item) return support.started(queue.put, queue, item) end

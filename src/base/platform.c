@@ -12,9 +12,13 @@
 #include <process.h>
 #else
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #endif
 
@@ -33,6 +37,42 @@ static void begin(Start *start) {
   Start own = *start;
   free(start);
   own.run(own.arg);
+}
+
+void sr_socket_set_reset(uv_os_sock_t socket) {
+  const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(socket, SOL_SOCKET, SO_LINGER, (const char *)&reset, sizeof reset);
+}
+
+int sr_socket_family(uv_os_sock_t socket) {
+  struct sockaddr_storage address;
+  socklen_t length = sizeof address;
+  return getsockname(socket, (struct sockaddr *)&address, &length) == 0 ? address.ss_family : AF_UNSPEC;
+}
+
+int sr_socket_name(uv_os_sock_t socket, struct sockaddr *address, int *length) {
+  socklen_t size = (socklen_t)*length;
+  int result = getsockname(socket, address, &size);
+  *length = (int)size;
+  return result == 0 ? 0 : UV_ENOTSOCK;
+}
+
+int sr_socket_error(uv_os_sock_t socket) {
+  int number = 0;
+  socklen_t size = sizeof number;
+  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, (char *)&number, &size) != 0 || number == 0) return 0;
+  return uv_translate_sys_error(number);
+}
+
+/* An option that is on or off. that is on or off. False: the system refused. */
+static bool set_flag(uv_os_sock_t socket, int level, int option, int value) {
+  return setsockopt(socket, level, option, (const char *)&value, sizeof value) == 0;
+}
+
+/* It does so once it has seen a large block come and go. */
+void sr_settle_heap(void) {
+  void *volatile block = malloc(1048576); /* volatile: or the compiler leaves both calls out */
+  free(block);
 }
 
 #ifdef _WIN32
@@ -61,6 +101,41 @@ bool sr_socket_has_ended(uv_os_sock_t socket) {
 
 void sr_socket_end(uv_os_sock_t socket) {
   shutdown(socket, SD_BOTH);
+}
+
+/* Any process could take a port over that SO_REUSEADDR is set for. */
+static bool prepare_listening(SOCKET fd, const SrListening *listening) {
+  u_long nonblocking = 1;
+  bool is_v6 = listening->address->sa_family == AF_INET6;
+  return set_flag(fd, SOL_SOCKET, listening->is_shared ? SO_REUSEADDR : SO_EXCLUSIVEADDRUSE, 1) &&
+         (!is_v6 || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, listening->is_v6_only)) &&
+         ioctlsocket(fd, FIONBIO, &nonblocking) == 0;
+}
+
+uv_os_sock_t sr_socket_listen(const SrListening *listening, int *status) {
+  SOCKET fd = sr_socket_open(listening->address->sa_family, SOCK_STREAM, 0, status);
+  if (fd == INVALID_SOCKET) return fd;
+  if (prepare_listening(fd, listening) && bind(fd, listening->address, (int)listening->length) == 0 &&
+      listen(fd, listening->backlog) == 0)
+    return fd;
+  *status = uv_translate_sys_error(WSAGetLastError());
+  closesocket(fd);
+  return INVALID_SOCKET;
+}
+
+uv_os_sock_t sr_socket_accept(uv_os_sock_t socket, int *status) {
+  SOCKET fd = accept(socket, NULL, NULL);
+  *status = fd == INVALID_SOCKET ? uv_translate_sys_error(WSAGetLastError()) : 0;
+  return fd;
+}
+
+unsigned sr_unix_address(struct sockaddr_storage *address, const char *path) {
+  (void)address, (void)path;
+  return 0;
+}
+
+void sr_ignore_broken_pipes(void) {
+  /* there is no such signal */
 }
 
 static void thread(void *start) {
@@ -172,6 +247,88 @@ void sr_socket_end(uv_os_sock_t socket) {
   char bytes[4096];
   shutdown(socket, SHUT_RDWR);
   while (recv(socket, bytes, sizeof bytes, MSG_DONTWAIT) > 0) continue;
+}
+
+#ifdef SO_REUSEPORT
+
+static bool share_port(int fd) {
+  return set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
+#else
+
+static bool share_port(int fd) {
+  (void)fd;
+  errno = ENOTSUP;
+  return false;
+}
+
+#endif
+
+#ifdef SOCK_CLOEXEC
+
+static int accept_socket(int fd) {
+  return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+#else /* macOS */
+
+static int accept_socket(int fd) {
+  int accepted = accept(fd, NULL, NULL);
+  if (accepted >= 0) fcntl(accepted, F_SETFD, FD_CLOEXEC);
+  return accepted;
+}
+
+#endif
+
+static bool prepare_listening(int fd, const SrListening *listening) {
+  int family = listening->address->sa_family;
+  if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) return false;
+  if (family == AF_UNIX) return true;
+  return set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1) && (!listening->is_shared || share_port(fd)) &&
+         (family != AF_INET6 || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, listening->is_v6_only));
+}
+
+uv_os_sock_t sr_socket_listen(const SrListening *listening, int *status) {
+  int fd = sr_socket_open(listening->address->sa_family, SOCK_STREAM, 0, status);
+  if (fd < 0) return -1;
+  if (prepare_listening(fd, listening) && bind(fd, listening->address, listening->length) == 0) {
+    if (listen(fd, listening->backlog) == 0) return fd;
+  }
+  *status = uv_translate_sys_error(errno);
+  close(fd);
+  return -1;
+}
+
+uv_os_sock_t sr_socket_accept(uv_os_sock_t socket, int *status) {
+  int fd;
+  do fd = accept_socket(socket);
+  while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+  *status = fd < 0 ? uv_translate_sys_error(errno) : 0;
+  return fd;
+}
+
+unsigned sr_unix_address(struct sockaddr_storage *address, const char *path) {
+  struct sockaddr_un *un = (struct sockaddr_un *)address;
+  size_t length = strlen(path);
+  if (length >= sizeof un->sun_path) return 0;
+  memset(un, 0, sizeof *un);
+  un->sun_family = AF_UNIX;
+  memcpy(un->sun_path, path, length);
+  return (unsigned)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+}
+
+static void on_broken_pipe(int number) {
+  (void)number;
+}
+
+void sr_ignore_broken_pipes(void) {
+  struct sigaction present;
+  if (sigaction(SIGPIPE, NULL, &present) != 0 || (present.sa_flags & SA_SIGINFO) != 0) return;
+  if (present.sa_handler != SIG_DFL) return;
+  struct sigaction nothing = {.sa_handler = on_broken_pipe, .sa_flags = SA_RESTART};
+  sigemptyset(&nothing.sa_mask);
+  sigaction(SIGPIPE, &nothing, NULL);
 }
 
 static void *thread(void *start) {

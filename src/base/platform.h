@@ -27,6 +27,42 @@ bool sr_socket_has_ended(uv_os_sock_t socket);
 /* Ends a connection both ways, and drops what it has brought: who reads from it finds the end. It stays open. */
 void sr_socket_end(uv_os_sock_t socket);
 
+/* How a socket listens. */
+typedef struct SrListening {
+  const struct sockaddr *address;
+  unsigned length; /* of it */
+  int backlog;
+  bool is_v6_only; /* where the address is one of IPv6 */
+  bool is_shared;  /* several sockets listen at the same port, and the system spreads the connections */
+} SrListening;
+
+/* A socket that listens and does not block. (uv_os_sock_t)-1: see `status`. */
+uv_os_sock_t sr_socket_listen(const SrListening *listening, int *status);
+
+/* The next connection of one that listens. (uv_os_sock_t)-1: see `status`; UV_EAGAIN: there is none now. */
+uv_os_sock_t sr_socket_accept(uv_os_sock_t socket, int *status);
+
+/* The address of a Unix socket. Its length; 0: the path is too long, or the system has no such thing. */
+unsigned sr_unix_address(struct sockaddr_storage *address, const char *path);
+
+/* The address of a socket itself, `*length` bytes of it at most. 0 or a status. */
+int sr_socket_name(uv_os_sock_t socket, struct sockaddr *address, int *length);
+
+/* What has happened to a socket and nobody has been told yet, as a status; 0: nothing. It counts as told now. */
+int sr_socket_error(uv_os_sock_t socket);
+
+/* The family of that address. */
+int sr_socket_family(uv_os_sock_t socket);
+
+/* From now on closing this socket of TCP resets the connection. */
+void sr_socket_set_reset(uv_os_sock_t socket);
+
+/*
+** Writing to a peer that is gone fails with EPIPE and does not end the process: where SIGPIPE still has its default
+** action it gets one that does nothing, which child processes do not inherit.
+*/
+void sr_ignore_broken_pipes(void);
+
 /* Calls run(arg) in a thread of its own that ends by itself; libuv's threads have to be joined. False: there is none. */
 bool sr_thread_start(void (*run)(void *arg), void *arg);
 
@@ -41,5 +77,11 @@ const char *sr_status_text(int status);
 ** stands here because libcurl takes the system's texts on Unix and its own on Windows.
 */
 const char *sr_transport_text(int status);
+
+/*
+** glibc gives the end of its heap back whenever 128 KiB are free there, which is in nearly every turn where large pieces
+** of data come and go, and the next turn pays for it in page faults. After this it waits for more.
+*/
+void sr_settle_heap(void);
 
 #endif

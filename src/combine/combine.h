@@ -26,6 +26,8 @@ int sr_l_wait_in_generator(lua_State *L);
 
 /* Each opens one file: its functions go into the table on top. */
 void sr_open_gather(lua_State *L);
+void sr_open_map(lua_State *L);
+void sr_open_first(lua_State *L);
 void sr_open_select(lua_State *L);
 void sr_open_completions(lua_State *L);
 void sr_open_timeout(lua_State *L);

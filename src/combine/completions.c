@@ -23,7 +23,7 @@ struct Completions {
 
 enum { LIST = 1 };
 
-static const SrClass completions_class = {"completions"};
+static const SrClass completions_class = {.name = "completions"};
 
 /* --- watching --------------------------------------------------------------- */
 

@@ -35,7 +35,7 @@ typedef struct Group {
 /* The frame of what leaves a group; the function form has its handler and its results above. */
 enum { GROUP_SELF = 1, GROUP_ERROR, GROUP_FRAME = GROUP_ERROR, GROUP_HANDLER };
 
-static const SrClass group_class = {"task group"};
+static const SrClass group_class = {.name = "task group"};
 
 /* --- errors ----------------------------------------------------------------- */
 
@@ -294,7 +294,7 @@ static int leave(lua_State *L, Block *group) {
     if (!sr_protected(L, l_add_error, 3, 0)) on_child_lost(&group->block);
   }
   t->future.outcome = SR_WOKEN;
-  group->was_cancelled = group->block.scope.parent->cause != NULL || (t->rt->interrupt && sr_is_interrupted(t));
+  group->was_cancelled = group->block.scope.parent->cause != NULL || sr_is_interrupted(t);
   if (group->block.running > 0) return sr_park_in(L, t, &leave_kind, group, k_left, ctx);
   bool turn = sr_is_spent(t) || (group->was_cancelled && !group->has_error);
   return turn ? sr_turn(L, t, k_left, ctx) : k_left(L, LUA_OK, ctx);

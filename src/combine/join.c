@@ -119,14 +119,15 @@ void sr_join_decide(SrJoin *join) {
   }
 }
 
-static bool is_over(const SrJoin *join) {
+bool sr_join_is_over(const SrJoin *join) {
   return join->block.running == 0 && (join->decided || join->next == join->total);
 }
 
 /* The host goes on, unless it has not come to wait yet. */
 static void wake_if_over(SrJoin *join) {
   SrTask *t = join->block.task;
-  if (is_over(join) && t->future.state == SR_PARKED && t->object == join) sr_wake(t);
+  bool may_go_on = sr_join_is_over(join) || (join->wants_room && !join->decided);
+  if (may_go_on && t->future.state == SR_PARKED && t->object == join) sr_wake(t);
 }
 
 static void take_ending(SrJoin *join, const SrEnding *ending) {
@@ -146,6 +147,17 @@ static bool is_gone(const SrJoin *join) {
 
 /* --- starting --------------------------------------------------------------- */
 
+/* Pushes an item. */
+static void push_item(lua_State *L, const SrJoin *join, uint32_t index) {
+  push_from_host(join, L, join->asks ? SR_JOIN_ITEM : SR_JOIN_ITEMS);
+  if (join->asks) return;
+  if (lua_istable(L, -1))
+    lua_rawgeti(L, -1, (lua_Integer)index + 1);
+  else
+    lua_pushinteger(L, (lua_Integer)index + 1);
+  lua_replace(L, -2);
+}
+
 /* Pushes the function of an item, with its arguments; returns their number. */
 static int push_function(lua_State *L, SrJoin *join, uint32_t index) {
   int top = lua_gettop(L);
@@ -156,9 +168,7 @@ static int push_function(lua_State *L, SrJoin *join, uint32_t index) {
     push_from_host(join, L, SR_JOIN_PROGRESS);
   }
   if (!lua_isnil(join->host, SR_JOIN_FUNCTION)) push_from_host(join, L, SR_JOIN_FUNCTION);
-  push_from_host(join, L, SR_JOIN_ITEMS);
-  lua_rawgeti(L, -1, (lua_Integer)index + 1);
-  lua_replace(L, -2);
+  push_item(L, join, index);
   if (!lua_isnil(join->host, SR_JOIN_FUNCTION)) lua_pushinteger(L, (lua_Integer)index + 1);
   return lua_gettop(L) - top - 1;
 }
@@ -169,7 +179,7 @@ static void start_next(lua_State *L, SrJoin *join) {
   int nargs = push_function(L, join, join->next);
   SrTask *t = sr_push_new_task(L, top + 1, nargs);
   if (!join->decided) {
-    t->future.count = join->next;
+    t->future.index = join->next;
     sr_start_task(L, join->block.task->rt, t, &join->block.scope);
     join->next++;
   }
@@ -208,13 +218,6 @@ static void on_child_lost(SrBlock *block) {
   SrJoin *join = (SrJoin *)(void *)block;
   lose(join);
   wake_if_over(join);
-}
-
-/* Pushes an item. */
-static void push_item(lua_State *L, const SrJoin *join, uint32_t index) {
-  push_from_host(join, L, SR_JOIN_ITEMS);
-  lua_rawgeti(L, -1, (lua_Integer)index + 1);
-  lua_replace(L, -2);
 }
 
 static void take_watched(lua_State *L, SrJoin *join, uint32_t index) {
@@ -294,7 +297,7 @@ static void watch_all(lua_State *L, SrJoin *join) {
 bool sr_join_abort(SrTask *t) {
   SrJoin *join = (SrJoin *)t->object;
   sr_join_decide(join);
-  return is_over(join);
+  return sr_join_is_over(join);
 }
 
 /* From the host to the tasks that it watches; those that it owns are found by scope. */
@@ -310,9 +313,12 @@ const SrLinks sr_join_links = {link_watched, NULL, false};
 const SrLinks sr_race_links = {link_watched, NULL, true};
 
 static void dispose(lua_State *L, SrBlock *block) {
-  (void)L;
   SrJoin *join = (SrJoin *)(void *)block;
   for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) unwatch(&join->watches[i]);
+  if (join->asks && L != NULL) {
+    lua_pushnil(L);
+    sr_anchor_set(L, join->host);
+  }
   free(join->watches);
   join->watches = NULL;
 }
@@ -366,11 +372,20 @@ int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k) {
     sr_join_decide(join);
   }
   t->future.outcome = SR_WOKEN;
-  if (is_over(join)) {
+  if (sr_join_is_over(join)) {
     bool turn = sr_is_spent(t) || join->was_cancelled;
     return turn ? sr_turn(L, t, k, (lua_KContext)join) : k(L, LUA_OK, (lua_KContext)join);
   }
-  return sr_park_in(L, t, &join->policy->kind, join, k, (lua_KContext)join);
+  return sr_join_wait(L, join, k);
+}
+
+void sr_join_add(SrJoin *join) {
+  join->total++;
+  start_all(join->block.task->rt->base, join);
+}
+
+int sr_join_wait(lua_State *L, SrJoin *join, lua_KFunction k) {
+  return sr_park_in(L, join->block.task, &join->policy->kind, join, k, (lua_KContext)join);
 }
 
 SrJoin sr_join_finish(lua_State *L, SrJoin *join) {

@@ -44,20 +44,21 @@ extern const SrLinks sr_join_links, sr_race_links;
 
 /* The frame of the host's C function, the same for all. */
 enum {
-  SR_JOIN_ITEMS = 1, /* the list of items */
+  SR_JOIN_ITEMS = 1, /* the list of items; of map also their number, or the iterator that gives them */
   SR_JOIN_FUNCTION,  /* of map: what is called for each item; else nil */
   SR_JOIN_PROGRESS,  /* of map: on_progress, or nil */
   SR_JOIN_TRACKER,   /* of map: what runs the function and then on_progress, or nil */
   SR_JOIN_RESULTS,   /* table of first results by index */
   SR_JOIN_ERRORS,    /* table of errors by index */
   SR_JOIN_VALUE,     /* what decided: an error, or the handle of the winner */
-  SR_JOIN_FRAME = SR_JOIN_VALUE
+  SR_JOIN_FRAME = SR_JOIN_VALUE,
+  SR_JOIN_ITEM /* of map over an iterator, which has its frame elsewhere: what that gave last */
 };
 
 struct SrJoin {
   SrBlock block;
   const SrJoinPolicy *policy;
-  lua_State *host;    /* the coroutine with the frame */
+  lua_State *host;    /* the coroutine with the frame: of the host, or if `asks` one that is kept for that alone */
   SrWatch *watches;   /* by index, NULL if every item is a function */
   uint32_t total;     /* items */
   uint32_t next;      /* the first item that has not been looked at, from 0 */
@@ -73,6 +74,8 @@ struct SrJoin {
   bool spares;        /* cancels nothing: it only watches */
   bool watches_none;  /* every item is a function */
   bool was_cancelled; /* before it began */
+  bool asks;          /* of map: there may be more items than `total`, an iterator gives them one by one */
+  bool wants_room;    /* its host waits until fewer than `limit` run */
   bool lost;          /* there was no memory to start an item, or for how one ended */
 };
 
@@ -90,6 +93,12 @@ void sr_join_copy_items(lua_State *L, const char *function, lua_Integer total);
 SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total);
 /* Starts what may start and waits for the end; `k` gets the join as its context. To be returned. [-0, +n, v] */
 int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k);
+/* One more item stands at SR_JOIN_ITEM: starts it. For a join without sr_join_run. */
+void sr_join_add(SrJoin *join);
+/* Whether all that it waits for has ended. */
+bool sr_join_is_over(const SrJoin *join);
+/* Waits until it is over, or has room, and goes on in `k` as sr_join_run does. To be returned. [-0, +n, v] */
+int sr_join_wait(lua_State *L, SrJoin *join, lua_KFunction k);
 /* In `k`: the join is over. Raises if the wait was aborted, or memory ran out. Returns a copy, as the join itself is dead. [-0, +0, v] */
 SrJoin sr_join_finish(lua_State *L, SrJoin *join);
 /* Decides it from outside: a deadline has passed. */

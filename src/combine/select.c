@@ -1,212 +1,251 @@
 /* SPDX-License-Identifier: MIT */
-/* race, any and wait: what is first, or who is done. */
-#include <math.h>
-#include <string.h>
-
-#include "combine/join.h"
+/*
+** select: waits for the first of several things, and takes from that one alone.
+**
+** It stands in the line of each object, with an arm of its own. Whoever hands something over to the oldest in a line
+** may find an arm there: that is claimed, and with it the whole select, as all other arms leave their lines at the same
+** moment.
+**
+** Invariants: of the arms of a select that waits each stands in the line of its object, of one that was claimed or
+** aborted none. What `give` needs was made before the wait, so nothing can fail once something was handed over.
+*/
+#include "combine/combine.h"
 #include "runtime/error.h"
 
-/* --- the winner ------------------------------------------------------------- */
+typedef struct Select Select;
 
-/* Within one turn the order of the list counts, not the order of arrival. */
-static bool beats_winner(const SrJoin *join, const SrEnding *ending) {
-  if (!join->decided) return join->winner == 0 || ending->index + 1 < join->winner;
-  return join->winner != 0 && ending->status != SR_CANCELLED && ending->index + 1 < join->winner &&
-         join->turn == join->block.task->rt->turn;
+typedef struct Arm {
+  SrWaiter waiter; /* in the ring of the object */
+  Select *select;
+  void *object;
+  const SrSelectable *how;
+} Arm;
+
+struct Select {
+  SrObject head;
+  SrTask *task; /* while it waits, else NULL */
+  uint32_t total;
+  uint32_t winner; /* the arm that was taken from, from 1; 0: none yet */
+  Arm arms[];
+};
+
+/* The frame. */
+enum {
+  SELECT_OBJECT = 1, /* at which is looked now, or the winner */
+  SELECT_LIST,       /* the objects, and behind them what was prepared for each */
+  SELECT_SELF
+};
+
+enum { MAX_ATTEMPTS = 16 };
+
+/* --- arms ------------------------------------------------------------------- */
+
+static SrWaiter **ring_of(const Arm *arm) {
+  return (SrWaiter **)(void *)((char *)arm->object + arm->how->kind->ring);
 }
 
-/* The rest was cancelled by us: how it ended is looked at by nobody else. */
-static void drop(const SrEnding *ending) {
-  if (ending->status != SR_DONE) sr_join_look_at(ending);
+/* Each arm leaves its line but for `claimed`, which has been taken out of it. */
+static void withdraw(Select *select, const Arm *claimed) {
+  for (uint32_t i = 0; i < select->total; i++)
+    if (&select->arms[i] != claimed) sr_ring_remove(ring_of(&select->arms[i]), &select->arms[i].waiter);
+  select->task = NULL;
 }
 
-/* Pushes what the item leaves: its handle, or its error, at which nobody else looks. Finalizers run. [-0, +1, m] */
-static void push_left(SrJoin *join, const SrEnding *ending) {
-  if (ending->status == SR_DONE)
-    lua_pushvalue(ending->L, ending->handle);
-  else
-    sr_join_push_error(join, ending);
+static SrTask *claim(SrWaiter *waiter) {
+  Arm *arm = SR_CONTAINER(waiter, Arm, waiter);
+  Select *select = arm->select;
+  SrTask *t = select->task;
+  select->winner = (uint32_t)(arm - select->arms) + 1;
+  withdraw(select, arm);
+  return t;
 }
 
-static void win_or_lose(SrJoin *join, const SrEnding *ending) {
-  if (!beats_winner(join, ending)) {
-    drop(ending);
-    return;
+/* A task or a future has ended. */
+static void on_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
+  (void)L, (void)target;
+  sr_wake(claim(waiter));
+}
+
+static const SrKind arm_kind = {.name = "select", .ended = on_ended, .claim = claim};
+
+/* --- check, new ------------------------------------------------------------- */
+
+/* The coroutine of its task was closed by hand while it waited: nobody else keeps the arms. */
+static int l_collect(lua_State *L) {
+  Select *select = (Select *)lua_touserdata(L, 1);
+  if (select->task == NULL) return 0;
+  select->task->object = NULL;
+  withdraw(select, NULL);
+  return 0;
+}
+
+static const SrClass select_class = {.name = "select"};
+
+/* Tasks and futures stand so far down that they cannot know of it themselves. */
+static const SrSelectable *selectable_of(const SrObject *object) {
+  bool is_future = object->cls == &sr_task_class || object->cls == &sr_future_class;
+  return is_future ? &sr_future_selectable : object->cls->selectable;
+}
+
+/* How the value at `index` is selected from, or NULL. */
+static const SrSelectable *test_selectable(lua_State *L, int index) {
+  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) < sizeof(SrObject)) return NULL;
+  const SrObject *object = (const SrObject *)lua_touserdata(L, index);
+  if (!lua_getmetatable(L, index)) return NULL;
+  sr_push_meta(L, object->cls); /* nil if the userdata is none of ours */
+  bool is_ours = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return is_ours ? selectable_of(object) : NULL;
+}
+
+static void check_item(lua_State *L, lua_Integer number) {
+  if (lua_isnil(L, -1)) sr_list_error(L, "select", 1);
+  if (test_selectable(L, -1) != NULL) return;
+  sr_arg_error(L, "select", 1, "item %I: queue, semaphore, lock, event, task or future expected, got %s",
+               (LUAI_UACINT)number, luaL_typename(L, -1));
+}
+
+/* Checks the list at index 1 and arranges the frame: the caller's list may change while it waits. [-1, +3, v] */
+static Select *new_select(lua_State *L, uint32_t total) {
+  lua_createtable(L, (int)total, 0);
+  for (lua_Integer i = 1; i <= (lua_Integer)total; i++) {
+    lua_rawgeti(L, 1, i);
+    check_item(L, i);
+    lua_rawseti(L, SELECT_LIST, i);
   }
-  push_left(join, ending);
-  if (!beats_winner(join, ending)) { /* by now */
-    lua_pop(ending->L, 1);
-    return;
-  }
-  join->winner = ending->index + 1;
-  join->status = (uint8_t)ending->status;
-  sr_join_set_value(join, ending);
+  Select *select = (Select *)sr_new_object(L, &select_class, sizeof(Select) + total * sizeof(Arm), 1);
+  lua_pushvalue(L, SELECT_LIST);
+  lua_setiuservalue(L, SELECT_SELF, 1);
+  return select;
 }
 
-static int return_winner(lua_State *L, const SrJoin *join) {
-  if (join->status != SR_DONE) {
-    lua_pushvalue(L, SR_JOIN_VALUE);
-    return lua_error(L);
-  }
-  return sr_push_results(L, (SrFuture *)lua_touserdata(L, SR_JOIN_VALUE), SR_JOIN_VALUE, NULL);
+static void push_object(lua_State *L, uint32_t index) {
+  lua_rawgeti(L, SELECT_LIST, (lua_Integer)index + 1);
+  lua_replace(L, SELECT_OBJECT);
 }
 
-/* --- race and any ----------------------------------------------------------- */
+/* Finalizers run. */
+static void prepare(lua_State *L, Select *select, uint32_t total) {
+  for (uint32_t i = 0; i < total; i++) {
+    Arm *arm = &select->arms[i];
+    push_object(L, i);
+    arm->object = lua_touserdata(L, SELECT_OBJECT);
+    arm->how = selectable_of((const SrObject *)arm->object);
+    arm->select = select;
+    arm->waiter.kind = &arm_kind;
+    if (arm->how->prepare == NULL) continue;
+    arm->how->prepare(L);
+    lua_rawseti(L, SELECT_LIST, (lua_Integer)total + i + 1);
+  }
+  select->total = total;
+}
 
-static bool on_race_ended(SrJoin *join, const SrEnding *ending) {
-  win_or_lose(join, ending);
+/* --- taking ----------------------------------------------------------------- */
+
+/* Pushes the index of the winner and what it gave; returns their number, or raises the error of a failed task. */
+static int give(lua_State *L, SrTask *t, const Select *select) {
+  uint32_t index = select->winner - 1;
+  const Arm *arm = &select->arms[index];
+  push_object(L, index);
+  if (arm->how->prepare != NULL) lua_rawgeti(L, SELECT_LIST, (lua_Integer)select->total + index + 1);
+  int count = arm->how->give(L, t, arm->object);
+  lua_pushinteger(L, (lua_Integer)index + 1);
+  lua_insert(L, -(count + 1));
+  return count + 1;
+}
+
+/* Takes from the first that has something. */
+static SrTaking take(lua_State *L, SrTask *t, Select *select) {
+  SrTaking taking = SR_NOTHING;
+  for (uint32_t i = 0; i < select->total && taking == SR_NOTHING; i++) {
+    const Arm *arm = &select->arms[i];
+    push_object(L, i);
+    taking = arm->how->take(L, t, arm->object);
+    if (taking == SR_TAKEN) select->winner = i + 1;
+  }
+  return taking;
+}
+
+/* Raises if it could only wait for ever: each arm waits for a task that waits for this one. */
+static void check_cycle(lua_State *L, SrTask *t, const Select *select) {
+  SrTask *first = NULL;
+  if (sr_scope_has_deadline(t->current)) return;
+  for (uint32_t i = 0; i < select->total; i++) {
+    const Arm *arm = &select->arms[i];
+    SrTask *awaited = arm->how->awaited != NULL ? arm->how->awaited(arm->object) : NULL;
+    if (awaited == NULL || !sr_waits_for(awaited, t)) return;
+    if (first == NULL) first = awaited;
+  }
+  sr_raise_cycle(L, t, first);
+}
+
+static void check_arms(lua_State *L, SrTask *t, const Select *select) {
+  for (uint32_t i = 0; i < select->total; i++) {
+    const Arm *arm = &select->arms[i];
+    if (arm->how->check != NULL) arm->how->check(L, t, arm->object);
+  }
+}
+
+/* --- waiting ---------------------------------------------------------------- */
+
+static bool abort_select(SrTask *t) {
+  Select *select = (Select *)t->object;
+  if (select != NULL) withdraw(select, NULL);
   return true;
 }
 
-static int k_race(lua_State *L, int status, lua_KContext ctx) {
+/* What was handed over is passed on as if the task had waited for that object alone. */
+static void undo_select(lua_State *L, SrTask *t) {
+  if (lua_status(t->co) != LUA_YIELD) return; /* closed by hand: the frame is gone */
+  const Select *select = (const Select *)t->object;
+  const Arm *arm = &select->arms[select->winner - 1];
+  push_object(t->co, select->winner - 1);
+  t->object = arm->object;
+  if (arm->how->kind->undo != NULL) arm->how->kind->undo(L, t);
+}
+
+static const SrKind select_kind = {.name = "select", .abort = abort_select, .undo = undo_select};
+
+static int k_select(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  SrJoin join = sr_join_finish(L, (SrJoin *)ctx);
-  return return_winner(L, &join);
+  SrTask *t = (SrTask *)ctx;
+  if (!sr_was_woken(L, t)) return sr_throw(L, t);
+  return give(L, t, (const Select *)lua_touserdata(L, SELECT_SELF));
 }
 
-static bool on_any_ended(SrJoin *join, const SrEnding *ending) {
-  if (ending->status == SR_DONE) {
-    win_or_lose(join, ending);
-    return true;
-  }
-  if (join->decided) {
-    drop(ending);
-    return false;
-  }
-  sr_join_push_error(join, ending);
-  if (join->decided) /* by now */
-    lua_pop(ending->L, 1);
-  else
-    sr_join_keep_error(join, ending);
-  return false;
+static int wait(lua_State *L, SrTask *t, Select *select) {
+  check_cycle(L, t, select);
+  select->task = t;
+  for (uint32_t i = 0; i < select->total; i++) sr_ring_append(ring_of(&select->arms[i]), &select->arms[i].waiter);
+  return sr_park(L, t, &select_kind, select, k_select);
 }
 
-static int k_any(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  SrJoin join = sr_join_finish(L, (SrJoin *)ctx);
-  if (join.winner != 0) return return_winner(L, &join);
-  sr_push_group_error(L, SR_JOIN_ERRORS, join.total);
-  return lua_error(L);
-}
-
-static const SrJoinPolicy race_policy = {.kind = SR_RACE_KIND("race"), .ended = on_race_ended};
-static const SrJoinPolicy any_policy = {.kind = SR_RACE_KIND("any"), .ended = on_any_ended};
-
-/* Replaces the list at index 1 by a copy and arranges the rest of the frame. */
-static void arrange(lua_State *L, const char *function, lua_Integer total) {
+/* select(list): the index of the first that has something, and what it gave. Waits, and takes from no other. */
+static int l_select(lua_State *L) {
+  lua_Integer total = sr_check_list(L, "select", 1, 1, NULL);
+  if (total == 0) return sr_arg_error(L, "select", 1, "the list is empty: nothing can come");
+  if (total > INT32_MAX / 2) return luaL_error(L, "select: too many items");
   lua_settop(L, 1);
-  sr_join_copy_items(L, function, total);
-  lua_settop(L, SR_JOIN_RESULTS);
-  lua_newtable(L);
-  lua_pushnil(L);
-}
-
-static int select_first(lua_State *L, const char *function, const SrJoinPolicy *policy, lua_KFunction k) {
-  lua_Integer total = sr_check_list(L, function, 1, 1, NULL);
-  if (total == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
-  SrTask *t = sr_check_wait(L, function);
-  arrange(L, function, total);
-  bool only_functions = sr_join_check(L, t, function, 1, total, true);
-  SrJoin *join = sr_join_open(L, t, policy, total);
-  join->watches_none = only_functions;
-  return sr_join_run(L, join, k);
-}
-
-/* race(list): the results, or the error, of the first to finish. Waits. */
-static int l_race(lua_State *L) {
-  return select_first(L, "race", &race_policy, k_race);
-}
-
-/* any(list): the results of the first to succeed, or a GroupError. Waits. */
-static int l_any(lua_State *L) {
-  return select_first(L, "any", &any_policy, k_any);
-}
-
-/* --- wait ------------------------------------------------------------------- */
-
-typedef enum When { ALL, FIRST_COMPLETED, FIRST_ERROR } When;
-
-static const char *const when_names[] = {"all", "first_completed", "first_error", NULL};
-
-static bool on_wait_ended(SrJoin *join, const SrEnding *ending) {
-  if (join->when == FIRST_COMPLETED) return true;
-  return join->when == FIRST_ERROR && ending->status == SR_FAILED;
-}
-
-static const SrJoinPolicy wait_policy = {.kind = SR_JOIN_KIND("wait"), .ended = on_wait_ended};
-static const SrJoinPolicy generator_policy = {.kind = SR_JOIN_KIND("generator"), .ended = on_wait_ended};
-
-static void on_wait_deadline(saros_timer *timer) {
-  SrJoin *join = (SrJoin *)(void *)SR_CONTAINER(timer, SrBlock, timer);
-  SrTask *t = join->block.task;
-  sr_join_decide(join);
-  if (t->future.state == SR_PARKED && t->object == join) sr_wake(t);
-}
-
-/* Pushes the two lists. Who failed has been looked at. */
-static int k_wait(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  sr_join_finish(L, (SrJoin *)ctx);
-  lua_Integer total = (lua_Integer)lua_rawlen(L, SR_JOIN_ITEMS), counts[2] = {0, 0};
-  lua_newtable(L);
-  lua_newtable(L);
-  int done = lua_gettop(L) - 1;
-  for (lua_Integer i = 1; i <= total; i++) {
-    lua_rawgeti(L, SR_JOIN_ITEMS, i);
-    SrStatus item_status = (SrStatus)sr_test_future(L, -1)->status;
-    int is_pending = item_status == SR_PENDING;
-    if (item_status == SR_FAILED) {
-      sr_push_failure(L, lua_gettop(L));
-      lua_pop(L, 1);
+  Select *select = new_select(L, (uint32_t)total);
+  SrTask *t = sr_check_wait(L, "select");
+  prepare(L, select, (uint32_t)total);
+  for (int attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
+    if (sr_is_cancelled(t)) return sr_raise(L, t);
+    check_arms(L, t, select);
+    switch (take(L, t, select)) {
+    case SR_NOTHING: return wait(L, t, select);
+    case SR_TAKEN: return sr_is_spent(t) ? sr_turn(L, t, k_select, (lua_KContext)t) : give(L, t, select);
+    case SR_CHANGED: break;
     }
-    lua_rawseti(L, done + is_pending, ++counts[is_pending]);
   }
-  return 2;
-}
-
-static When check_when(lua_State *L) {
-  if (lua_isnoneornil(L, 2) || lua_getfield(L, 2, "return_when") == LUA_TNIL) return ALL;
-  for (int i = 0; when_names[i] != NULL; i++)
-    if (lua_type(L, -1) == LUA_TSTRING && strcmp(when_names[i], lua_tostring(L, -1)) == 0) return (When)i;
-  sr_arg_error(L, "wait", 2, "option 'return_when': \"all\", \"first_completed\" or \"first_error\" expected, got %s",
-               luaL_tolstring(L, -1, NULL));
-  return ALL;
-}
-
-static double check_timeout(lua_State *L) {
-  if (lua_isnoneornil(L, 2)) return HUGE_VAL;
-  lua_getfield(L, 2, "timeout");
-  return sr_check_deadline(L, "wait", -1, 2);
-}
-
-static int wait_for_some(lua_State *L, const SrJoinPolicy *policy) {
-  static const char *const known[] = {"timeout", "return_when", NULL};
-  lua_Integer total = sr_check_list(L, "wait", 1, 1, known);
-  sr_check_options(L, "wait", 2, 2, known);
-  double seconds = check_timeout(L);
-  When when = check_when(L);
-  SrTask *t = sr_check_wait(L, policy->kind.name);
-  arrange(L, policy->kind.name, total);
-  sr_join_check(L, t, policy->kind.name, 1, total, false);
-  if (sr_is_cancelled(t)) return sr_raise(L, t);
-  SrJoin *join = sr_join_open(L, t, policy, total);
-  join->when = (uint8_t)when;
-  join->spares = true;
-  join->block.timer.on_fire = on_wait_deadline;
-  sr_block_start(L, &join->block, seconds);
-  return sr_join_run(L, join, k_wait);
-}
-
-/* wait(tasks [, {timeout =, return_when =}]): done, pending. Waits, cancels nothing. */
-static int l_wait(lua_State *L) {
-  return wait_for_some(L, &wait_policy);
-}
-
-int sr_l_wait_in_generator(lua_State *L) {
-  return wait_for_some(L, &generator_policy);
+  return luaL_error(L, "select: a queue was changed while its items were compared");
 }
 
 void sr_open_select(lua_State *L) {
-  static const luaL_Reg functions[] = {{"race", l_race}, {"any", l_any}, {"wait", l_wait}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"select", l_select}, {NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", l_collect}, {NULL, NULL}};
   sr_set_functions(L, functions);
+  sr_push_class(L, &select_class, none, meta);
+  lua_pop(L, 1);
 }

@@ -18,10 +18,11 @@ typedef struct Timeout {
   SrObject head;
   SrBlock *block; /* alive as long as its serial is this one */
   uint64_t serial;
-  bool expired; /* of a timeout that was left */
+  bool expired;     /* of a timeout that was left */
+  int64_t deadline; /* as in the block, which may be gone */
 } Timeout;
 
-static const SrClass timeout_class = {"timeout"};
+static const SrClass timeout_class = {.name = "timeout"};
 static const SrBlockOps timeout_ops = {"timeout", NULL, NULL, NULL};
 
 /* --- check, new ------------------------------------------------------------- */
@@ -47,6 +48,7 @@ static int l_timeout(lua_State *L) {
   Timeout *timeout = (Timeout *)sr_new_object(L, &timeout_class, sizeof(Timeout), 0);
   timeout->block = open_block(L, t, seconds);
   timeout->serial = timeout->block->serial;
+  timeout->deadline = timeout->block->deadline;
   return 1;
 }
 
@@ -108,7 +110,8 @@ static int l_close(lua_State *L) {
 
 /* timeout:reschedule(seconds): a new deadline, from now; nil: none */
 static int l_reschedule(lua_State *L) {
-  SrBlock *block = alive(L, check_timeout(L, "timeout:reschedule"));
+  Timeout *timeout = check_timeout(L, "timeout:reschedule");
+  SrBlock *block = alive(L, timeout);
   double seconds = sr_check_deadline(L, "timeout:reschedule", 2, 1);
   if (block == NULL) {
     sr_push_error(L, "ClosedError", "ECLOSED", "timeout:reschedule: the timeout is closed");
@@ -116,6 +119,7 @@ static int l_reschedule(lua_State *L) {
   }
   if (block->expired) return luaL_error(L, "timeout:reschedule: the deadline has passed");
   if (!sr_block_deadline(block, seconds)) return luaL_error(L, "timeout:reschedule: not enough memory");
+  timeout->deadline = block->deadline;
   return 0;
 }
 
@@ -124,6 +128,16 @@ static int l_expired(lua_State *L) {
   Timeout *timeout = check_timeout(L, "timeout:expired");
   SrBlock *block = alive(L, timeout);
   lua_pushboolean(L, block != NULL ? block->expired : timeout->expired);
+  return 1;
+}
+
+/* timeout:remaining(): seconds until the deadline, 0 or less once it has passed; math.huge without one */
+static int l_remaining(lua_State *L) {
+  int64_t deadline = check_timeout(L, "timeout:remaining")->deadline;
+  if (deadline == INT64_MAX)
+    lua_pushnumber(L, HUGE_VAL);
+  else
+    lua_pushnumber(L, (lua_Number)(deadline - sr_clock_now(&sr_rt(L)->clock)) / 1e9);
   return 1;
 }
 
@@ -145,6 +159,23 @@ static int l_tostring(lua_State *L) {
     lua_pushliteral(L, "timeout (none)");
   else
     push_limit(L, block->seconds);
+  return 1;
+}
+
+/* --- the caller's scope ----------------------------------------------------- */
+
+/* deadline(): the nearest one above the caller, passed or not, on the clock of now(); math.huge without one */
+static int l_deadline(lua_State *L) {
+  const SrTask *t = sr_rt(L)->current;
+  int64_t deadline = t == NULL ? INT64_MAX : sr_scope_deadline(t->current);
+  lua_pushnumber(L, deadline == INT64_MAX ? HUGE_VAL : (lua_Number)deadline / 1e9);
+  return 1;
+}
+
+/* cancelled(): whether the scope of the caller is: its next await will raise */
+static int l_cancelled(lua_State *L) {
+  const SrTask *t = sr_rt(L)->current;
+  lua_pushboolean(L, t != NULL && t->current->cause != NULL);
   return 1;
 }
 
@@ -232,15 +263,30 @@ static int k_wait_for(lua_State *L, int status, lua_KContext ctx) {
   return leave_wait_for(L, block);
 }
 
-/* wait_for(awaitable, seconds): its results, or TimeoutError. Runs in the calling task. Waits. */
+/*
+** Arranges the frame of the awaitable at index 1, with what was given for it above the seconds, and pushes the call.
+** Returns the number of its arguments. [-0, +n, v]
+*/
+static int push_wait_for(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
+  lua_insert(L, WAIT_HANDLER);
+  int given = lua_gettop(L) - WAIT_HANDLER;
+  if (!lua_isfunction(L, 1)) return sr_push_call(L, 1, true);
+  lua_pushvalue(L, 1);
+  lua_insert(L, WAIT_HANDLER + 1);
+  return given;
+}
+
+/* wait_for(awaitable, seconds, ...): its results, or TimeoutError. Runs in the calling task. Waits. */
 static int l_wait_for(lua_State *L) {
   sr_check_awaitable(L, "wait_for", 1, 1);
   double seconds = sr_check_deadline(L, "wait_for", 2, 2);
+  if (lua_gettop(L) > 2 && !lua_isfunction(L, 1))
+    return sr_arg_error(L, "wait_for", 3, "only a function takes arguments");
   SrTask *t = sr_check_wait(L, "wait_for");
   if (sr_is_cancelled(t) && sr_test_task(L, 1) == NULL) return sr_raise(L, t);
-  lua_settop(L, 2);
-  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
-  int nargs = sr_push_call(L, 1, true);
+  if (lua_gettop(L) < 2) lua_settop(L, 2);
+  int nargs = push_wait_for(L);
   SrBlock *block = open_block(L, t, seconds);
   block->framed = true;
   lua_KContext ctx = (lua_KContext)block;
@@ -248,9 +294,16 @@ static int l_wait_for(lua_State *L) {
 }
 
 void sr_open_timeout(lua_State *L) {
-  static const luaL_Reg functions[] = {{"timeout", l_timeout}, {"wait_for", l_wait_for}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"close", l_close}, {"reschedule", l_reschedule}, {"expired", l_expired}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"timeout", l_timeout},
+                                       {"wait_for", l_wait_for},
+                                       {"deadline", l_deadline},
+                                       {"cancelled", l_cancelled},
+                                       {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"close", l_close},
+                                     {"reschedule", l_reschedule},
+                                     {"expired", l_expired},
+                                     {"remaining", l_remaining},
+                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &timeout_class, methods, meta);

@@ -170,9 +170,11 @@ static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
 ** dead, and by HTTP/1.1 if the server asks for that, even in the midst of a response. Here is decided whether it may.
 */
 static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
-  SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
+  SrHttpEasy *easy = (SrHttpEasy *)ctx;
+  SrHttpTransfer *transfer = easy->transfer;
   (void)peer, (void)own, (void)peer_port, (void)own_port;
-  if (sr_http_has_head(transfer) || transfer->sends++ >= transfer->request->sends) return CURL_PREREQFUNC_ABORT;
+  if (sr_http_has_head(transfer) || !sr_http_transfer_may_leave(transfer, easy)) return CURL_PREREQFUNC_ABORT;
+  transfer->sends++;
   transfer->phase = SR_HTTP_SENDING;
   sr_http_transfer_touch(transfer);
   if (transfer->request->limits.read == HUGE_VAL || sr_http_transfer_try_arm(transfer)) return CURL_PREREQFUNC_OK;

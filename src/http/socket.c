@@ -130,6 +130,7 @@ static void set_user(SrHttpSocket *sock, SrHttpOutlet *user) {
   if (sock->user != NULL) sock->user->socket = NULL;
   if (user != NULL && user->socket != NULL) user->socket->user = NULL;
   if (user != NULL) user->socket = sock;
+  if (user != NULL && sock->single) user->single = true;
   sock->user = user;
 }
 

@@ -18,6 +18,7 @@ typedef struct SrHttpOutlet {
   struct SrHttpMulti *multi;
   SrHttpSocket *socket; /* that its request waited for last; NULL before, and when that is closed */
   int refusal;          /* the status (libuv's) with which the system refused the latest one; 0 if it did not */
+  bool single;          /* it has waited for one that had carried a response of HTTP/1.x */
 } SrHttpOutlet;
 
 /* Zeroed before sr_http_sockets_open, but for what its owner sets. */

@@ -149,4 +149,9 @@ static inline bool sr_http_awaits_upload(const SrHttpTransfer *transfer) {
   return transfer->upload != NULL && transfer->upload->starved && !sr_http_has_head(transfer);
 }
 
+/* Whether the request may go out (again). What HTTP/1.x has carried can be no stream that the server refuses. */
+static inline bool sr_http_transfer_may_leave(const SrHttpTransfer *transfer, const SrHttpEasy *easy) {
+  return transfer->sends < (easy->outlet.single && transfer->request->sends > 2 ? 2 : transfer->request->sends);
+}
+
 #endif

@@ -186,6 +186,7 @@ static void start(SrHttpTransfer *transfer, SrHttpEasy *easy) {
 void sr_http_transfer_launch(SrHttpTransfer *transfer, SrHttpEasy *easy) {
   transfer->easy = easy;
   easy->transfer = transfer;
+  easy->outlet.single = false;
   transfer->pool->requests++;
   watch_upload(transfer, easy);
   start(transfer, easy);
@@ -301,7 +302,7 @@ static bool look_up(SrHttpTransfer *transfer) {
 static bool send_again(SrHttpTransfer *transfer) {
   SrHttpEasy *easy = transfer->easy;
   if (!transfer->failure.stale || transfer->head.status != 0 || transfer->request->streamed) return false;
-  if (transfer->sends >= transfer->request->sends) return false;
+  if (!sr_http_transfer_may_leave(transfer, easy)) return false;
   sr_http_failure_free(&transfer->failure);
   count_connections(transfer, easy);
   transfer->not_reading = transfer->ends_early = false;

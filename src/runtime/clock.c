@@ -5,8 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "runtime/wait.h"
-
 enum { ARITY = 4, FIRST_CAPACITY = 64, IS_SLEEP = 1, ORDER_STEP = 2 };
 
 /* Deadlines further away than this (146 years) are cut to it, so that sums cannot overflow. */
@@ -91,7 +89,7 @@ void sr_clock_fire(SrClock *clock, int64_t now) {
     SrTimer *timer = clock->heap[1].timer;
     sr_clock_stop(clock, timer);
     if (timer->order & IS_SLEEP)
-      sr_wake(sr_sleeper(timer));
+      clock->on_slept(timer);
     else
       ((saros_timer *)(void *)timer)->on_fire((saros_timer *)(void *)timer);
   }

@@ -10,31 +10,7 @@
 #ifndef SR_CLOCK_H
 #define SR_CLOCK_H
 
-#include <saros.h>
-
-#include "runtime/object.h"
-
-typedef struct SrRuntime SrRuntime;
-
-/* The part of saros_timer that every deadline has. A sleeping task has this only. */
-typedef struct SrTimer {
-  unsigned position; /* place in the heap, from 1; 0 when idle */
-  unsigned order;    /* who was armed first; the lowest bit tells a task's sleep from a saros_timer */
-} SrTimer;
-
-typedef struct SrDeadline {
-  int64_t at; /* nanoseconds on the clock */
-  SrTimer *timer;
-} SrDeadline;
-
-typedef struct SrClock {
-  SrDeadline *heap; /* 4-ary, heap[1] is the earliest */
-  unsigned count, capacity;
-  unsigned order;      /* of the timer armed last */
-  uv_loop_t *polled;   /* the loop, while it is waited for and nothing is ready: see sr_ready */
-  bool is_virtual;     /* see the invariant above */
-  int64_t virtual_now; /* nanoseconds */
-} SrClock;
+#include "runtime/state.h"
 
 /* Nanoseconds, monotonic, fresh. */
 static inline int64_t sr_clock_now(const SrClock *clock) {
@@ -43,6 +19,10 @@ static inline int64_t sr_clock_now(const SrClock *clock) {
 
 /* Arms a timer `seconds` from now, afresh if it was armed. False when there is no memory. */
 bool sr_clock_start(SrClock *clock, SrTimer *timer, double seconds, bool is_sleep);
+/* The moment for which a timer is armed, in nanoseconds. */
+static inline int64_t sr_clock_armed_for(const SrClock *clock, const SrTimer *timer) {
+  return clock->heap[timer->position].at;
+}
 /* Disarms it; harmless when idle. */
 void sr_clock_stop(SrClock *clock, SrTimer *timer);
 /* The earliest deadline in nanoseconds; INT64_MAX if there is none. */

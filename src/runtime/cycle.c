@@ -10,7 +10,10 @@
 ** Invariant: between searches no task is marked. A search calls no Lua and needs no memory: its lists are linked
 ** through the scopes, as those of cancelling are, which never happens meanwhile.
 */
-#include "runtime/runtime.h"
+#include "runtime/cycle.h"
+
+#include "runtime/handle.h"
+#include "runtime/scope.h"
 
 /* SrTask.seen. No deadline stands around a task that is marked as unlimited. */
 enum { FORWARD = 1, BACKWARD = 2, UNLIMITED = 4 };
@@ -48,7 +51,7 @@ bool sr_link_waiting(const SrWaiter *watcher, SrLink *link) {
   return false;
 }
 
-const SrLinks sr_await_links = {sr_link_awaited, sr_link_waiting, false};
+const SrLinks sr_await_links = {.awaited = sr_link_awaited, .waiting = sr_link_waiting};
 
 /* --- one side --------------------------------------------------------------- */
 
@@ -57,7 +60,7 @@ static bool reach(Side *side, SrTask *t) {
   if (t->seen != 0) return (t->seen & side->mark) == 0;
   t->seen = side->mark;
   t->scope.queued = NULL;
-  t->scope.cursor = side->node == NULL ? NULL : &side->node->scope;
+  t->scope.reached_from = side->node == NULL ? NULL : &side->node->scope;
   if (side->last == NULL)
     side->first = side->node = t;
   else
@@ -86,10 +89,7 @@ static void forget(Side *side) {
 ** is left to that. NULL: none any more.
 */
 static SrScope *next_owned(SrScope *top, SrScope *at) {
-  if (at->children != NULL && (at == top || !is_joined(at))) return at->children;
-  for (; at != top; at = at->parent)
-    if (at->next != at->parent->children) return at->next;
-  return NULL;
+  return sr_next_scope(top, at, at == top || !is_joined(at));
 }
 
 /*
@@ -251,7 +251,7 @@ size_t sr_trace_cycle(SrTask *target, SrTask *waiter, SrTask **path, size_t room
   size_t length = 0;
   Side backward = {.mark = BACKWARD};
   mark_waiting(&backward, waiter, target);
-  for (SrTask *t = target; t != waiter; t = task_at(t->scope.cursor)) {
+  for (SrTask *t = target; t != waiter; t = task_at(t->scope.reached_from)) {
     if (length < room) path[length] = t;
     length++;
     if (t->seen == 0) break; /* it waits for nobody: it is to be closed from inside */

@@ -6,16 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/error.h"
-#include "runtime/runtime.h"
-#include "runtime/trace.h"
+#include "runtime/cancel.h"
+#include "runtime/handle.h"
+#include "runtime/object.h"
+#include "runtime/place.h"
+#include "runtime/stack.h"
+#include "runtime/tree.h"
 
-/* Instructions between two looks at the time. */
+/* The hook looks at the time every so many instructions. */
 enum { SAMPLE = 1000 };
 
 static const int64_t DEFAULT_SLOW = 100000000; /* nanoseconds */
 
-/* Nanoseconds more after which a slow step is warned of though it is not over. */
+/* So many nanoseconds after a step was found to be slow the warning does not wait for its end any more. */
 static const int64_t ENDLESS = 5000000000;
 
 static void warn(const char *message, const char *detail) {
@@ -29,7 +32,9 @@ static void warn(const char *message, const char *detail) {
 ** The anchor keeps, under the address of `raised`, the last CancelledError that was raised in a task,
 ** or the serial of its cause once that has been warned of.
 */
-void sr_debug_cancelled(lua_State *L, SrTask *t, uint64_t serial) {
+void sr_debug_cancelled(lua_State *L, SrTask *t) {
+  uint64_t serial;
+  if (!sr_is_own_cancel(L, -1, t, &serial)) return;
   sr_anchor_get(L, &t->raised);
   bool is_known = lua_isinteger(L, -1) && (uint64_t)lua_tointeger(L, -1) == serial;
   lua_pop(L, 1);
@@ -38,20 +43,30 @@ void sr_debug_cancelled(lua_State *L, SrTask *t, uint64_t serial) {
   sr_anchor_set(L, &t->raised);
 }
 
-/* Whether a __close that was called with the error at `error` runs: no Lua code that could have a name for it called it. */
+/* Whether the value at `index` is the last in the frame of a C function that has called another one. */
+static bool is_last(lua_State *L, const lua_Debug *ar, int index) {
+  bool is = false;
+  for (int i = 1; lua_getlocal(L, ar, i) != NULL; i++) {
+    is = lua_rawequal(L, -1, index);
+    lua_pop(L, 1);
+  }
+  return is;
+}
+
+/*
+** Whether a __close runs that was called with the error at `error`. It has no name for that error if it takes none; but
+** Lua calls it from the frame of the C function that catches the error, and leaves that there just below it.
+*/
 static bool is_in_close(lua_State *L, int error) {
   lua_Debug ar;
   for (int level = 1; lua_getstack(L, level, &ar); level++) {
-    if (lua_getlocal(L, &ar, 2) == NULL) continue;
-    bool is_error = lua_rawequal(L, -1, error);
-    lua_pop(L, 1);
-    if (is_error && lua_getinfo(L, "n", &ar) && (ar.name == NULL || strcmp(ar.namewhat, "metamethod") == 0))
-      return true;
+    lua_getinfo(L, "S", &ar);
+    if (*ar.what == 'C' && is_last(L, &ar, error)) return true;
   }
   return false;
 }
 
-/* The cancellation at `error` is under way, not swallowed: what is in vain is the cleanup. */
+/* The cancellation at `error` was not swallowed: it is under way, and the wait in a __close ends at once. */
 static void warn_of_close(lua_State *L, SrTask *t, int error) {
   int top = lua_gettop(L);
   sr_push_name(L, t);
@@ -89,11 +104,11 @@ static void warn_if_swallowed(lua_State *L, SrTask *t, const SrScope *cause, con
 }
 
 void sr_debug_raise(lua_State *L, SrTask *t) {
-  if (t->rt->debug && t->current->cause != NULL) warn_if_swallowed(L, t, t->current->cause, " and waits again");
+  if (t->rt->debug.is_on && t->current->cause != NULL) warn_if_swallowed(L, t, t->current->cause, " and waits again");
 }
 
 void sr_debug_end(lua_State *L, SrTask *t, SrStatus status) {
-  if (!t->rt->debug) return;
+  if (!t->rt->debug.is_on) return;
   if (status == SR_DONE && t->scope.cause != NULL) warn_if_swallowed(L, t, t->scope.cause, "");
   lua_pushnil(L);
   sr_anchor_set(L, &t->raised);
@@ -104,7 +119,7 @@ void sr_debug_end(lua_State *L, SrTask *t, SrStatus status) {
 /* The anchor keeps under the address of `slow` where the present step was when it had taken too long. */
 static void keep_place(lua_State *L, SrRuntime *rt) {
   sr_push_stack(L, L, 0);
-  sr_anchor_set(L, &rt->slow);
+  sr_anchor_set(L, &rt->debug.slow);
 }
 
 /* Says that a task is slow; the handle is at `index`, and where it was is kept. */
@@ -116,7 +131,7 @@ static void warn_slow(lua_State *L, int index, int64_t elapsed, const char *how)
   sr_push_name_of(L, index);
   sr_push_place(L, &t->scope);
   lua_pushfstring(L, "task '%s' (spawned at %s) %s", lua_tostring(L, -2), lua_tostring(L, -1), text);
-  sr_anchor_get(L, &t->rt->slow);
+  sr_anchor_get(L, &t->rt->debug.slow);
   warn(lua_tostring(L, -2), lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
   lua_settop(L, top);
 }
@@ -125,37 +140,37 @@ static void warn_slow(lua_State *L, int index, int64_t elapsed, const char *how)
 static int l_warn_slow(lua_State *L) {
   SrRuntime *rt = ((SrTask *)lua_touserdata(L, 1))->rt;
   lua_State *co = (lua_State *)lua_touserdata(L, 2);
-  if (rt->step_slow == 0 && co != NULL) { /* what took so long was no Lua code: it is where it waits now */
+  if (rt->debug.step_slow == 0 && co != NULL) { /* what took so long was no Lua code: it is where it waits now */
     sr_push_stack(L, co, 0);
-    sr_anchor_set(L, &rt->slow);
+    sr_anchor_set(L, &rt->debug.slow);
   }
   warn_slow(L, 1, lua_tointeger(L, 3), "");
   lua_pushnil(L);
-  sr_anchor_set(L, &rt->slow);
+  sr_anchor_set(L, &rt->debug.slow);
   return 0;
 }
 
 /*
-** Looks at the time while a step runs, so that the warning, which tells the whole time once the step is over, shows
-** the code that is slow. Of a step that seems to have no end it is said before.
+** Looks at the time while a step runs, to remember the code that is slow. The warning comes when the step is over, as
+** it tells the whole time; a step that seems to have no end is warned of before.
 */
 static void on_sample(lua_State *L, lua_Debug *ar) {
   (void)ar;
   SrRuntime *rt = sr_find_runtime(L);
-  if (!rt->debug) { /* switched off in this step, or before: a coroutine of the user's own inherits the hook */
+  if (!rt->debug.is_on) { /* switched off in this step, or before: a coroutine of the user's own inherits the hook */
     lua_sethook(L, NULL, 0, 0);
     return;
   }
-  int64_t elapsed = (int64_t)uv_hrtime() - rt->step_started;
-  if (sr_current_task(rt) == NULL || elapsed < rt->slow || rt->step_warned) return;
-  if (rt->step_slow > 0 && elapsed < rt->step_slow + ENDLESS) return;
+  int64_t elapsed = (int64_t)uv_hrtime() - rt->debug.step_started;
+  if (sr_current_task(rt) == NULL || elapsed < rt->debug.slow || rt->debug.step_warned) return;
+  if (rt->debug.step_slow > 0 && elapsed < rt->debug.step_slow + ENDLESS) return;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  if (rt->step_slow == 0) {
-    rt->step_slow = elapsed;
+  if (rt->debug.step_slow == 0) {
+    rt->debug.step_slow = elapsed;
     keep_place(L, rt);
     return;
   }
-  rt->step_warned = true;
+  rt->debug.step_warned = true;
   keep_place(L, rt);
   sr_push_task(L, rt->current);
   warn_slow(L, lua_gettop(L), elapsed, " and goes on");
@@ -165,11 +180,11 @@ static void on_sample(lua_State *L, lua_Debug *ar) {
 int64_t sr_debug_start(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
   sr_push_task(L, t);
-  rt->step_started = (int64_t)uv_hrtime();
-  rt->step_warned = false;
-  rt->step_slow = 0;
+  rt->debug.step_started = (int64_t)uv_hrtime();
+  rt->debug.step_warned = false;
+  rt->debug.step_slow = 0;
   if (t->co != NULL && lua_gethook(t->co) == NULL) lua_sethook(t->co, on_sample, LUA_MASKCOUNT | LUA_MASKRET, SAMPLE);
-  return rt->step_started;
+  return rt->debug.step_started;
 }
 
 void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started) {
@@ -177,7 +192,7 @@ void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started) {
   SrRuntime *rt = t->rt;
   int64_t elapsed = (int64_t)uv_hrtime() - started;
   if (lua_gethook(co) == on_sample) lua_sethook(co, NULL, 0, 0);
-  if (rt->debug && elapsed >= rt->slow) {
+  if (rt->debug.is_on && elapsed >= rt->debug.slow) {
     lua_pushvalue(L, index);
     lua_pushlightuserdata(L, t->future.state == SR_ENDED ? NULL : co);
     lua_pushinteger(L, (lua_Integer)elapsed);
@@ -189,7 +204,7 @@ void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started) {
 /* --- left behind ------------------------------------------------------------ */
 
 void sr_debug_cut_off(lua_State *L, SrRuntime *rt) {
-  if (!rt->debug) return;
+  if (!rt->debug.is_on) return;
   sr_push_all_tasks(L, rt);
   lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
   for (lua_Integer i = 1; i <= count; i++) {
@@ -202,7 +217,7 @@ void sr_debug_cut_off(lua_State *L, SrRuntime *rt) {
 }
 
 void sr_debug_forgotten(lua_State *L) {
-  if (sr_find_runtime(L)->debug) warn(lua_tostring(L, -1), "");
+  if (sr_find_runtime(L)->debug.is_on) warn(lua_tostring(L, -1), "");
 }
 
 static void warn_collected(lua_State *L, const char *name, const char *place) {
@@ -212,8 +227,8 @@ static void warn_collected(lua_State *L, const char *name, const char *place) {
   lua_pop(L, 1);
 }
 
-void sr_api_collected(lua_State *L, const saros_resource *resource, const char *name) {
-  if (!sr_find_runtime(L)->debug) return;
+void sr_debug_collected(lua_State *L, const saros_resource *resource, const char *name) {
+  if (!sr_find_runtime(L)->debug.is_on) return;
   sr_push_resource_place(L, resource);
   warn_collected(L, name, lua_tostring(L, -1));
   lua_pop(L, 1);
@@ -221,14 +236,14 @@ void sr_api_collected(lua_State *L, const saros_resource *resource, const char *
 
 int sr_l_place(lua_State *L) {
   SrScope scope;
-  if (!sr_rt(L)->debug) return 0;
+  if (!sr_rt(L)->debug.is_on) return 0;
   sr_place(L, sr_rt(L), &scope);
   sr_push_place(L, &scope);
   return 1;
 }
 
 int sr_l_collected(lua_State *L) {
-  if (sr_rt(L)->debug) warn_collected(L, luaL_checkstring(L, 1), luaL_optstring(L, 2, "?"));
+  if (sr_rt(L)->debug.is_on) warn_collected(L, luaL_checkstring(L, 1), luaL_optstring(L, 2, "?"));
   return 0;
 }
 
@@ -247,13 +262,13 @@ int sr_l_debug(lua_State *L) {
     if (lua_getfield(L, 1, "slow") != LUA_TNIL) slow = to_nanoseconds(sr_check_seconds(L, "debug", -1, 1));
   } else if (!lua_isboolean(L, 1))
     return sr_type_error(L, "debug", 1, 1, "boolean or table");
-  rt->debug = lua_toboolean(L, 1);
-  rt->slow = slow;
+  rt->debug.is_on = lua_toboolean(L, 1);
+  rt->debug.slow = slow;
   return 0;
 }
 
 void sr_open_debug(SrRuntime *rt) {
   const char *value = getenv("SAROS_DEBUG");
-  rt->slow = DEFAULT_SLOW;
-  rt->debug = value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
+  rt->debug.slow = DEFAULT_SLOW;
+  rt->debug.is_on = value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }

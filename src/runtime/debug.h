@@ -6,10 +6,10 @@
 #ifndef SR_DEBUG_H
 #define SR_DEBUG_H
 
-#include "runtime/task.h"
+#include "runtime/state.h"
 
-/* The CancelledError on top, of the block with that serial, is about to be raised in `t`. [-0, +0, m] */
-void sr_debug_cancelled(lua_State *L, SrTask *t, uint64_t serial);
+/* The CancelledError on top is about to be raised in `t`. [-0, +0, m] */
+void sr_debug_cancelled(lua_State *L, SrTask *t);
 /* An await of `t` begins although it is cancelled, and will raise. [-0, +0, m] */
 void sr_debug_raise(lua_State *L, SrTask *t);
 /* `t` ends with this status. [-0, +0, m] */
@@ -22,8 +22,8 @@ void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started);
 void sr_debug_cut_off(lua_State *L, SrRuntime *rt);
 /* A block was forgotten; what is on top says which. [-0, +0, -] */
 void sr_debug_forgotten(lua_State *L);
-/* The function behind saros.h. */
-void sr_api_collected(lua_State *L, const saros_resource *resource, const char *name);
+/* A resource was left to the collector. [-0, +0, m] */
+void sr_debug_collected(lua_State *L, const saros_resource *resource, const char *name);
 
 /* For what is made in Lua: place() gives where, in debug mode; collected(name, place) is for its __gc. */
 int sr_l_place(lua_State *L);

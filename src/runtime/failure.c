@@ -4,9 +4,11 @@
 
 #include <stdio.h>
 
+#include "runtime/chain.h"
 #include "runtime/error.h"
-#include "runtime/runtime.h"
-#include "runtime/trace.h"
+#include "runtime/handle.h"
+#include "runtime/object.h"
+#include "runtime/origin.h"
 
 typedef struct SrFailure {
   SrObject head;
@@ -15,14 +17,15 @@ typedef struct SrFailure {
 
 enum {
   BOX_ERROR = 1,
-  BOX_TRACE,
+  BOX_ORIGIN, /* of that error, or nil */
   BOX_TASK,   /* the one that failed */
-  BOX_SOURCE, /* the one in which the error arose, nil if it is the same */
-  BOX_VALUES = BOX_SOURCE,
-  REPORT_WHAT = BOX_SOURCE
+  BOX_VALUES = BOX_TASK
 };
 
-static const SrClass box_class = {"failure"};
+/* The frame of a report. */
+enum { REPORT_ERROR = 1, REPORT_TRACE, REPORT_TASK, REPORT_WHAT };
+
+static const SrClass box_class = {.name = "failure"};
 static const char reporter_key;
 
 /* --- reporting -------------------------------------------------------------- */
@@ -37,19 +40,19 @@ static void print_report(lua_State *L, int error, int task, int trace, const cha
   lua_pop(L, 3);
 }
 
-/* Reports (error, task, trace, what the task did). */
+/* Reports (error, trace, task, what the task did). */
 static int l_report(lua_State *L) {
   const char *what = (const char *)lua_touserdata(L, REPORT_WHAT);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &reporter_key) == LUA_TNIL) {
-    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE, what);
+    print_report(L, REPORT_ERROR, REPORT_TASK, REPORT_TRACE, what);
     return 0;
   }
-  lua_pushvalue(L, BOX_ERROR);
-  lua_pushvalue(L, BOX_TASK);
+  lua_pushvalue(L, REPORT_ERROR);
+  lua_pushvalue(L, REPORT_TASK);
   if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
     sr_push_text(L, -1);
     fprintf(stderr, "saros: the function given to on_error failed: %s\n", lua_tostring(L, -1));
-    print_report(L, BOX_ERROR, BOX_TASK, BOX_TRACE, what);
+    print_report(L, REPORT_ERROR, REPORT_TASK, REPORT_TRACE, what);
   }
   return 0;
 }
@@ -69,12 +72,21 @@ static void report_box(lua_State *L, int index) {
   box->number = 0;
   int top = lua_gettop(L);
   for (int i = BOX_ERROR; i <= BOX_VALUES; i++) lua_getiuservalue(L, index, i);
-  sr_report(L, top + BOX_ERROR, top + BOX_TASK, top + BOX_TRACE, " failed and nobody looked at it");
+  sr_get_origin(L, top + BOX_ORIGIN, SR_ORIGIN_TRACE);
+  sr_report(L, top + BOX_ERROR, top + BOX_TASK, lua_gettop(L), " failed and nobody looked at it");
   lua_settop(L, top);
 }
 
 static int l_collect(lua_State *L) {
   report_box(L, 1);
+  return 0;
+}
+
+int sr_l_report(lua_State *L) {
+  lua_settop(L, 1);
+  if (sr_test_task(L, 1) == NULL) return 0;
+  lua_getiuservalue(L, 1, 1);
+  if (sr_test(L, 2, &box_class) != NULL) report_box(L, 2);
   return 0;
 }
 
@@ -101,10 +113,8 @@ void sr_report_failures(lua_State *L, SrRuntime *rt) {
 void sr_push_failure_box(lua_State *L, int index) {
   SrTask *t = sr_test_task(L, index);
   SrFailure *box = (SrFailure *)sr_new_object(L, &box_class, sizeof(SrFailure), BOX_VALUES);
-  lua_insert(L, -2);
-  sr_take_origin(L, t);
-  lua_setiuservalue(L, -4, BOX_SOURCE);
-  lua_setiuservalue(L, -3, BOX_TRACE);
+  lua_insert(L, -3);
+  lua_setiuservalue(L, -3, BOX_ORIGIN);
   lua_setiuservalue(L, -2, BOX_ERROR);
   lua_pushvalue(L, index);
   lua_setiuservalue(L, -2, BOX_TASK);
@@ -129,24 +139,27 @@ void sr_open_failure_box(lua_State *L) {
   lua_replace(L, -2);
 }
 
-void sr_push_failure_source(lua_State *L, int index) {
+/* Pushes a field of the origin of the failed task at `index`, or nil. Returns its type. [-0, +1, -] */
+static int push_field(lua_State *L, int index, SrOrigin field) {
   lua_getiuservalue(L, index, 1);
-  if (sr_test(L, -1, &box_class) != NULL) {
-    lua_getiuservalue(L, -1, BOX_SOURCE);
-    lua_replace(L, -2);
-    if (!lua_isnil(L, -1)) return;
-  }
+  if (sr_test(L, -1, &box_class) != NULL)
+    lua_getiuservalue(L, -1, BOX_ORIGIN);
+  else
+    lua_pushnil(L);
+  int type = sr_get_origin(L, lua_gettop(L), field);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  return type;
+}
+
+void sr_push_failure_source(lua_State *L, int index) {
+  if (push_field(L, index, SR_ORIGIN_SOURCE) != LUA_TNIL) return;
   lua_pop(L, 1);
   lua_pushvalue(L, index);
 }
 
 void sr_push_failure_trace(lua_State *L, int index) {
-  lua_getiuservalue(L, index, 1);
-  if (sr_test(L, -1, &box_class) != NULL)
-    lua_getiuservalue(L, -1, BOX_TRACE);
-  else
-    lua_pushnil(L);
-  lua_replace(L, -2);
+  push_field(L, index, SR_ORIGIN_TRACE);
 }
 
 /* on_error(fn): fn(err, task) is told of failures nobody looked at; nil restores the default. */

@@ -9,9 +9,9 @@
 #ifndef SR_FAILURE_H
 #define SR_FAILURE_H
 
-#include "runtime/task.h"
+#include "runtime/state.h"
 
-/* Replaces the error on top by a box for the task at `index`. [-1, +1, m] */
+/* Replaces an error and its origin (or nil), which are on top, by a box for the task at `index`. [-2, +1, m] */
 void sr_push_failure_box(lua_State *L, int index);
 /* Replaces the box on top, if it is one, by its error; somebody has looked at it now. [-1, +1, -] */
 void sr_open_failure_box(lua_State *L);
@@ -27,6 +27,8 @@ void sr_report_failures(lua_State *L, SrRuntime *rt);
 */
 void sr_report(lua_State *L, int error, int task, int trace, const char *what);
 
+/* report(task): if it has failed, and nobody has looked, that is reported now and not when it is collected. */
+int sr_l_report(lua_State *L);
 /* on_error(fn) */
 int sr_l_on_error(lua_State *L);
 void sr_open_failure(lua_State *L);

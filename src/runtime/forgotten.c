@@ -2,9 +2,10 @@
 /* Blocks that were forgotten. See forgotten.h. */
 #include "runtime/forgotten.h"
 
-#include "runtime/error.h"
-#include "runtime/runtime.h"
-#include "runtime/trace.h"
+#include "runtime/cancel.h"
+#include "runtime/park.h"
+#include "runtime/place.h"
+#include "runtime/scope.h"
 
 static SrBlock *block_of(const SrScope *scope) {
   return (SrBlock *)(void *)scope;
@@ -37,7 +38,7 @@ int sr_forgotten_join(lua_State *L, SrTask *t, SrBlock *block, lua_KFunction k, 
 
 void sr_forgotten_joined(lua_State *L, SrTask *t) {
   sr_was_woken(L, t);
-  if (t->future.outcome == SR_BY_INTERRUPT) t->rt->interrupt = 1;
+  if (t->future.outcome == SR_BY_INTERRUPT) t->rt->interrupt.is_pending = 1;
   if (t->future.outcome == SR_BY_DEADLOCK) {
     lua_pushnil(L);
     sr_anchor_set(L, &t->object);

@@ -7,7 +7,7 @@
 #ifndef SR_FORGOTTEN_H
 #define SR_FORGOTTEN_H
 
-#include "runtime/task.h"
+#include "runtime/state.h"
 
 /*
 ** `outer`, a block of `t` or the task itself, is about to be left. A forgotten block inside whose tasks have not ended,

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be awaited: results kept, watchers woken, await. See SrFuture in task.h. */
-#include "runtime/error.h"
+/* What can be awaited. See future.h. */
+#include "runtime/future.h"
+
+#include "runtime/cycle.h"
 #include "runtime/failure.h"
-#include "runtime/runtime.h"
+#include "runtime/handle.h"
+#include "runtime/origin.h"
+#include "runtime/park.h"
 #include "runtime/trace.h"
+#include "runtime/tree.h"
+#include "runtime/wait.h"
 
 /* --- results ---------------------------------------------------------------- */
 
@@ -27,7 +33,10 @@ static uint32_t push_kept_results(lua_State *L, int first) {
 uint32_t sr_push_outcome(lua_State *L, const SrFuture *future, int index, int first, SrStatus status) {
   if (status == SR_DONE) return push_kept_results(L, first);
   lua_pushvalue(L, first);
-  if (status == SR_FAILED && future->head.cls == &sr_task_class) sr_push_failure_box(L, index);
+  if (status == SR_FAILED && future->head.cls == &sr_task_class) {
+    sr_take_origin(L, (SrTask *)lua_touserdata(L, index));
+    sr_push_failure_box(L, index);
+  }
   return 0;
 }
 
@@ -104,3 +113,25 @@ int sr_await(lua_State *L, SrFuture *target, const char *function) {
   sr_ring_append(&target->watchers, &t->waiter);
   return sr_park(L, t, &sr_await_kind, target, k_await);
 }
+
+/* --- select ----------------------------------------------------------------- */
+
+static void check(lua_State *L, SrTask *t, void *object) {
+  if (object == t) sr_raise_cycle(L, t, t);
+}
+
+static SrTask *awaited(const void *object) {
+  return ((const SrFuture *)object)->head.cls == &sr_task_class ? (SrTask *)(uintptr_t)object : NULL;
+}
+
+static SrTaking take(lua_State *L, SrTask *t, void *object) {
+  (void)L, (void)t;
+  return ((const SrFuture *)object)->status == SR_PENDING ? SR_NOTHING : SR_TAKEN;
+}
+
+static int give(lua_State *L, SrTask *t, void *object) {
+  return sr_push_results(L, (SrFuture *)object, 1, t);
+}
+
+const SrSelectable sr_future_selectable = {
+    .kind = &sr_await_kind, .check = check, .awaited = awaited, .take = take, .give = give};

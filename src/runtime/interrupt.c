@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "runtime/error.h"
+#include "runtime/park.h"
 
 #ifdef _WIN32
 #include <windows.h>
@@ -13,15 +14,25 @@
 #include <stdatomic.h>
 #endif
 
-/* Instructions that other tasks than main may still run, and main if it has just been woken: most wait long before. */
+/* After Ctrl-C other tasks than main, and main if it was just woken, may run so many instructions: most wait before. */
 enum { GRACE = 10000000 };
 
 /*
-** Signals are the process's, and so is this list of the runs that have SIGINT, each perhaps in a thread of its own.
-** Only who holds the gate looks at it, and at is_told and is_nudged of the runs. SIGINT does not interrupt a thread
-** that holds the gate, so the handler may wait for it.
+** Signals belong to the process, and so does this list of the runs that have SIGINT, each perhaps in a thread of its
+** own. Only who holds the gate looks at the list, and at is_told and is_nudged of the runs. SIGINT does not interrupt a
+** thread that holds the gate, so the handler may wait for it.
 */
 static SrRuntime *owners;
+
+/* --- telling main -------------------------------------------------------------- */
+
+void sr_interrupt_main(SrRuntime *rt) {
+  SrTask *main_task = rt->main_task;
+  if (main_task == NULL || main_task->future.state != SR_PARKED || !sr_is_interrupted(main_task)) return;
+  if (main_task->future.outcome != SR_WOKEN) return; /* it joins; its next await raises */
+  rt->interrupt.is_pending = 0;
+  sr_abort(main_task, SR_BY_INTERRUPT);
+}
 
 /* --- the hook --------------------------------------------------------------- */
 
@@ -38,10 +49,10 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
     unhook(L, rt->base);
   else
     lua_sethook(L, NULL, 0, 0); /* a coroutine of the user's own that was made with the hook of a task */
-  if (!rt->interrupt || rt->current == NULL) return;
+  if (!rt->interrupt.is_pending || rt->current == NULL) return;
   if (rt->current == rt->main_task) {
     if (!sr_is_interrupted(rt->current)) return; /* shielded */
-    rt->interrupt = 0;
+    rt->interrupt.is_pending = 0;
   } else
     sr_interrupt_main(rt); /* which then has its one InterruptError, whatever becomes of this task */
   sr_push_error(L, "InterruptError", "EINTR", "interrupted");
@@ -60,13 +71,13 @@ void sr_interrupt_unhook(lua_State *co, lua_State *base) {
 
 /* Ctrl-C has come to the thread in which this run is. */
 static void receive(SrRuntime *rt) {
-  rt->interrupt = 1;
+  rt->interrupt.is_pending = 1;
   SrTask *t = rt->current;
   if (t != NULL && t->co != NULL) {
     int mask = t == rt->main_task ? LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT : LUA_MASKCOUNT;
     lua_sethook(t->co, on_hook, mask, t == rt->main_task ? 1 : GRACE);
   }
-  uv_async_send(&rt->poller->signal);
+  uv_async_send(&rt->loop.poller->signal);
 }
 
 #ifdef _WIN32
@@ -86,14 +97,14 @@ static void leave_gate(void) {
 static void on_sigint(int number) {
   (void)number;
   pass_gate();
-  for (SrRuntime *rt = owners; rt != NULL; rt = rt->next_owner) receive(rt);
+  for (SrRuntime *rt = owners; rt != NULL; rt = rt->interrupt.next_owner) receive(rt);
   leave_gate();
 }
 
 static void add(SrRuntime *rt) {
   pass_gate();
   if (owners == NULL) former = signal(SIGINT, on_sigint);
-  rt->next_owner = owners;
+  rt->interrupt.next_owner = owners;
   owners = rt;
   leave_gate();
 }
@@ -101,8 +112,8 @@ static void add(SrRuntime *rt) {
 static void take_out(SrRuntime *rt) {
   SrRuntime **link = &owners;
   pass_gate();
-  while (*link != rt) link = &(*link)->next_owner;
-  *link = rt->next_owner;
+  while (*link != rt) link = &(*link)->interrupt.next_owner;
+  *link = rt->interrupt.next_owner;
   if (owners == NULL) signal(SIGINT, former);
   leave_gate();
 }
@@ -122,15 +133,15 @@ static void leave_gate(void) {
 }
 
 static bool is_here(const SrRuntime *rt) {
-  return pthread_equal(rt->thread, pthread_self());
+  return pthread_equal(rt->interrupt.thread, pthread_self());
 }
 
 /* Whether this thread was sent the signal by the handler that ran in another one: then its runs receive it. */
 static bool was_nudged(void) {
   bool any = false;
-  for (SrRuntime *rt = owners; rt != NULL; rt = rt->next_owner) {
-    if (!rt->is_nudged || !is_here(rt)) continue;
-    rt->is_nudged = false;
+  for (SrRuntime *rt = owners; rt != NULL; rt = rt->interrupt.next_owner) {
+    if (!rt->interrupt.is_nudged || !is_here(rt)) continue;
+    rt->interrupt.is_nudged = false;
     any = true;
     receive(rt);
   }
@@ -140,18 +151,18 @@ static bool was_nudged(void) {
 /* Sends the signal on to the thread of a run, once however many runs are in it. */
 static void nudge(SrRuntime *run) {
   bool is_sent = false;
-  for (SrRuntime *rt = owners; rt != NULL; rt = rt->next_owner)
-    is_sent = is_sent || (rt->is_nudged && pthread_equal(rt->thread, run->thread));
-  run->is_nudged = true;
-  if (!is_sent) pthread_kill(run->thread, SIGINT);
+  for (SrRuntime *rt = owners; rt != NULL; rt = rt->interrupt.next_owner)
+    is_sent = is_sent || (rt->interrupt.is_nudged && pthread_equal(rt->interrupt.thread, run->interrupt.thread));
+  run->interrupt.is_nudged = true;
+  if (!is_sent) pthread_kill(run->interrupt.thread, SIGINT);
 }
 
 /* Tells every run; false: one of them has been told before, so this is the second Ctrl-C. */
 static bool tell_all(void) {
-  for (const SrRuntime *rt = owners; rt != NULL; rt = rt->next_owner)
-    if (rt->is_told) return false;
-  for (SrRuntime *rt = owners; rt != NULL; rt = rt->next_owner) {
-    rt->is_told = true;
+  for (const SrRuntime *rt = owners; rt != NULL; rt = rt->interrupt.next_owner)
+    if (rt->interrupt.is_told) return false;
+  for (SrRuntime *rt = owners; rt != NULL; rt = rt->interrupt.next_owner) {
+    rt->interrupt.is_told = true;
     if (is_here(rt))
       receive(rt);
     else
@@ -214,10 +225,10 @@ static void take_pending(void) {
 static void add(SrRuntime *rt) {
   sigset_t mask;
   begin_change(&mask);
-  rt->thread = pthread_self();
-  rt->is_told = rt->is_nudged = false;
+  rt->interrupt.thread = pthread_self();
+  rt->interrupt.is_told = rt->interrupt.is_nudged = false;
   if (owners == NULL) install();
-  rt->next_owner = owners;
+  rt->interrupt.next_owner = owners;
   owners = rt;
   end_change(&mask);
 }
@@ -227,8 +238,8 @@ static void take_out(SrRuntime *rt) {
   sigset_t mask;
   begin_change(&mask);
   take_pending();
-  while (*link != rt) link = &(*link)->next_owner;
-  *link = rt->next_owner;
+  while (*link != rt) link = &(*link)->interrupt.next_owner;
+  *link = rt->interrupt.next_owner;
   if (owners == NULL) sigaction(SIGINT, &former, NULL);
   end_change(&mask);
 }
@@ -236,13 +247,13 @@ static void take_out(SrRuntime *rt) {
 #endif
 
 void sr_interrupt_take(SrRuntime *rt) {
-  rt->interrupt = 0;
-  rt->has_sigint = true;
+  rt->interrupt.is_pending = 0;
+  rt->interrupt.is_taken = true;
   add(rt);
 }
 
 void sr_interrupt_give_back(SrRuntime *rt) {
-  if (!rt->has_sigint) return;
+  if (!rt->interrupt.is_taken) return;
   take_out(rt);
-  rt->has_sigint = false;
+  rt->interrupt.is_taken = false;
 }

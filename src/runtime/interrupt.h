@@ -12,7 +12,7 @@
 #ifndef SR_INTERRUPT_H
 #define SR_INTERRUPT_H
 
-#include "runtime/runtime.h"
+#include "runtime/state.h"
 
 /* Takes SIGINT for a run that begins, beside others that have it. */
 void sr_interrupt_take(SrRuntime *rt);
@@ -20,7 +20,7 @@ void sr_interrupt_take(SrRuntime *rt);
 void sr_interrupt_give_back(SrRuntime *rt);
 /* Ctrl-C came and has not been raised yet, and a step begins: it must not go on without end. */
 void sr_interrupt_hook(lua_State *co);
-/* The step is over, or the InterruptError is on its way: takes the hook off the coroutine, which has that of `base` again. */
+/* The step is over, or the InterruptError is on its way: the coroutine gets the hook of `base` back. */
 void sr_interrupt_unhook(lua_State *co, lua_State *base);
 
 /* Raises it in main, if main waits and no shield holds it back. */

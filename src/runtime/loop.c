@@ -4,16 +4,22 @@
 
 #include <stdlib.h>
 
+#include "runtime/clock.h"
 #include "runtime/debug.h"
+#include "runtime/handle.h"
 #include "runtime/interrupt.h"
-#include "runtime/trace.h"
+#include "runtime/park.h"
+#include "runtime/resource.h"
+#include "runtime/scope.h"
+#include "runtime/step.h"
+#include "runtime/tree.h"
 
 enum {
-  POLL_STEPS = 64,     /* steps after which I/O gets a look even if tasks are ready */
+  POLL_STEPS = 64,     /* after so many steps the loop looks at I/O even if tasks are ready */
   SWALLOW_LIMIT = 1000 /* cancellations that a task may swallow at the end of a run */
 };
 
-/* ... and this much time, in nanoseconds. */
+/* ... or after so many nanoseconds. */
 static const int64_t POLL_INTERVAL = 100000;
 
 /* How long a test waits at its end for what closes by itself, in nanoseconds of real time. */
@@ -35,80 +41,68 @@ static void on_poller_closed(uv_handle_t *handle) {
   if (--poller->open == 0) free(poller);
 }
 
-static void close_handle(uv_handle_t *handle, uv_close_cb on_closed) {
-  if (!uv_is_closing(handle)) uv_close(handle, on_closed);
-}
-
 /* 0, or libuv's status. */
 static int open_poller(SrRuntime *rt) {
   SrPoller *poller = (SrPoller *)calloc(1, sizeof *poller);
   if (poller == NULL) return UV_ENOMEM;
-  int status = uv_timer_init(rt->loop, &poller->timer);
+  int status = uv_timer_init(rt->loop.uv, &poller->timer);
   if (status != 0) return free(poller), status;
   poller->timer.data = poller;
   poller->open = 1;
-  status = uv_async_init(rt->loop, &poller->signal, on_signal);
+  status = uv_async_init(rt->loop.uv, &poller->signal, on_signal);
   if (status != 0) {
-    close_handle((uv_handle_t *)&poller->timer, on_poller_closed);
-    uv_run(rt->loop, UV_RUN_NOWAIT);
+    sr_close_handle((uv_handle_t *)&poller->timer, on_poller_closed);
+    uv_run(rt->loop.uv, UV_RUN_NOWAIT);
     return status;
   }
   poller->signal.data = poller;
   poller->open = 2;
   uv_unref((uv_handle_t *)&poller->signal);
-  rt->poller = poller;
+  rt->loop.poller = poller;
   return 0;
 }
 
 void sr_loop_open(lua_State *L, SrRuntime *rt) {
   int status;
-  rt->loop = rt->borrowed;
-  if (rt->loop == NULL) {
-    status = uv_loop_init(&rt->own);
+  rt->loop.uv = rt->loop.borrowed;
+  if (rt->loop.uv == NULL) {
+    status = uv_loop_init(&rt->loop.own);
     if (status != 0) luaL_error(L, "run: cannot make a loop: %s", uv_strerror(status));
-    rt->loop = &rt->own;
+    rt->loop.uv = &rt->loop.own;
   }
   status = open_poller(rt);
   if (status != 0) {
-    if (rt->borrowed == NULL) uv_loop_close(&rt->own);
-    rt->loop = NULL;
+    if (rt->loop.borrowed == NULL) uv_loop_close(&rt->loop.own);
+    rt->loop.uv = NULL;
     luaL_error(L, "run: cannot open the handles of the loop: %s", uv_strerror(status));
   }
-  if (rt->borrowed == NULL) sr_interrupt_take(rt);
+  if (rt->loop.borrowed == NULL) sr_interrupt_take(rt);
 }
 
 static void close_leftover(uv_handle_t *handle, void *unused) {
   (void)unused;
-  close_handle(handle, NULL);
+  sr_close_handle(handle, NULL);
 }
 
 static void close_own(SrRuntime *rt) {
-  uv_walk(rt->loop, close_leftover, NULL);
-  uv_run(rt->loop, UV_RUN_DEFAULT);
-  uv_loop_close(rt->loop);
-}
-
-static void close_resources(SrRuntime *rt) {
-  while (rt->resources != NULL) {
-    saros_resource *resource = rt->resources;
-    resource->on_run_end(resource);
-    sr_api_resource_close(resource);
-  }
+  uv_walk(rt->loop.uv, close_leftover, NULL);
+  uv_run(rt->loop.uv, UV_RUN_DEFAULT);
+  uv_loop_close(rt->loop.uv);
 }
 
 /* On a host's loop the handles close when the host runs it again; they own their memory. */
 void sr_loop_close(SrRuntime *rt) {
-  if (rt->loop == NULL) return;
-  close_resources(rt);
+  if (rt->loop.uv == NULL) return;
+  sr_resource_end_run(rt);
   sr_interrupt_give_back(rt);
-  close_handle((uv_handle_t *)&rt->poller->timer, on_poller_closed);
-  close_handle((uv_handle_t *)&rt->poller->signal, on_poller_closed);
-  rt->poller = NULL;
-  if (rt->borrowed == NULL)
+  sr_close_handle((uv_handle_t *)&rt->loop.poller->timer, on_poller_closed);
+  sr_close_handle((uv_handle_t *)&rt->loop.poller->signal, on_poller_closed);
+  rt->loop.poller = NULL;
+  if (rt->loop.borrowed == NULL)
     close_own(rt);
   else
-    uv_run(rt->loop, UV_RUN_NOWAIT);
-  rt->loop = NULL;
+    uv_run(rt->loop.uv, UV_RUN_NOWAIT);
+  rt->loop.uv = NULL;
 }
 
 /* --- polling ---------------------------------------------------------------- */
@@ -117,8 +111,8 @@ void sr_loop_close(SrRuntime *rt) {
 static SrTask *choose(lua_State *L, SrRuntime *rt, unsigned count) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_scheduler_key);
   lua_createtable(L, (int)count, 0);
-  if (count > rt->ready_count) count = rt->ready_count;
-  SrWaiter *waiter = rt->ready;
+  if (count > rt->ready.count) count = rt->ready.count;
+  SrWaiter *waiter = rt->ready.first;
   for (unsigned i = 1; i <= count; i++, waiter = waiter->next) {
     sr_push_task(L, sr_task_of(waiter));
     lua_rawseti(L, -2, (lua_Integer)i);
@@ -127,7 +121,7 @@ static SrTask *choose(lua_State *L, SrRuntime *rt, unsigned count) {
   lua_Integer choice = lua_tointeger(L, -1);
   lua_pop(L, 1);
   if (choice < 1 || choice > (lua_Integer)count) luaL_error(L, "the scheduler chose a task that is not ready");
-  for (waiter = rt->ready; choice > 1; choice--) waiter = waiter->next;
+  for (waiter = rt->ready.first; choice > 1; choice--) waiter = waiter->next;
   SrTask *t = sr_task_of(waiter);
   sr_unready(rt, t);
   return t;
@@ -136,73 +130,73 @@ static SrTask *choose(lua_State *L, SrRuntime *rt, unsigned count) {
 /* One step for each task that is ready now. At the end of a run those that swallow all cancellation are closed. */
 static void drain(lua_State *L, SrRuntime *rt) {
   rt->turn++;
-  rt->in_turn = rt->ready_count;
-  rt->steps += rt->in_turn;
-  while (rt->in_turn > 0 && rt->ready_count > 0) {
-    SrTask *t = rt->is_scheduled ? choose(L, rt, rt->in_turn) : sr_take_ready(rt);
-    rt->in_turn--;
+  rt->ready.in_turn = rt->ready.count;
+  rt->loop.steps += rt->ready.in_turn;
+  while (rt->ready.in_turn > 0 && rt->ready.count > 0) {
+    SrTask *t = rt->testing.is_scheduled ? choose(L, rt, rt->ready.in_turn) : sr_take_ready(rt);
+    rt->ready.in_turn--;
     if (t->raised > SWALLOW_LIMIT && rt->is_closing) {
       t->future.state = SR_RUNNING; /* it stands in the queue no more */
       sr_kill(L, t);
     } else
       sr_step(L, t); /* the only call, so that it is compiled in here: a return after lua_resume is never foreseen */
   }
-  rt->in_turn = 0;
+  rt->ready.in_turn = 0;
 }
 
 /* Tasks are ready: a look at timers and I/O, if it is time for one. */
 static void glance(SrRuntime *rt) {
-  if (rt->clock.count == 0 && !uv_loop_alive(rt->loop)) return;
+  if (rt->clock.count == 0 && !uv_loop_alive(rt->loop.uv)) return;
   int64_t now = (int64_t)uv_hrtime();
-  if (!rt->clock.is_virtual && rt->steps < POLL_STEPS && now - rt->polled < POLL_INTERVAL) return;
-  rt->steps = 0;
-  rt->polled = now;
-  uv_run(rt->loop, UV_RUN_NOWAIT);
+  if (!rt->clock.is_virtual && rt->loop.steps < POLL_STEPS && now - rt->loop.polled < POLL_INTERVAL) return;
+  rt->loop.steps = 0;
+  rt->loop.polled = now;
+  uv_run(rt->loop.uv, UV_RUN_NOWAIT);
   sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
 }
 
 /* How long to wait for I/O, in nanoseconds; INT64_MAX: for ever. */
 static int64_t patience(const SrRuntime *rt, int64_t next, int64_t now) {
   int64_t wait = next == INT64_MAX ? INT64_MAX : next - sr_clock_now(&rt->clock);
-  if (rt->is_testing && rt->limit != 0 && rt->overdue - now < wait) wait = rt->overdue - now;
+  if (rt->testing.is_on && rt->testing.limit != 0 && rt->testing.overdue - now < wait) wait = rt->testing.overdue - now;
   return wait;
 }
 
 /* Blocks until I/O comes or the deadline at `next` passes. */
 static void block(SrRuntime *rt, int64_t next) {
   int64_t began = (int64_t)uv_hrtime();
-  uv_timer_t *timer = &rt->poller->timer;
+  uv_timer_t *timer = &rt->loop.poller->timer;
   int64_t wait = patience(rt, next, began);
   if (wait != INT64_MAX) {
     uint64_t due = (uint64_t)(wait > 0 ? (began + wait + 999999) / 1000000 : 0);
-    uv_update_time(rt->loop);
-    uint64_t loop_now = uv_now(rt->loop);
+    uv_update_time(rt->loop.uv);
+    uint64_t loop_now = uv_now(rt->loop.uv);
     uv_timer_start(timer, on_timer, due > loop_now ? due - loop_now : 0, 0);
   }
-  rt->clock.polled = rt->loop;
-  uv_run(rt->loop, UV_RUN_ONCE);
+  rt->clock.polled = rt->loop.uv;
+  uv_run(rt->loop.uv, UV_RUN_ONCE);
   rt->clock.polled = NULL;
   uv_timer_stop(timer);
-  rt->polled = (int64_t)uv_hrtime();
+  rt->loop.polled = (int64_t)uv_hrtime();
   if (rt->clock.is_virtual) {
-    rt->clock.virtual_now += rt->polled - began;
+    rt->clock.virtual_now += rt->loop.polled - began;
     if (rt->clock.virtual_now > next) rt->clock.virtual_now = next;
   }
 }
 
 static bool wake_settlers(SrRuntime *rt) {
-  if (rt->settlers == NULL) return false;
-  uv_run(rt->loop, UV_RUN_NOWAIT);
+  if (rt->testing.settlers == NULL) return false;
+  uv_run(rt->loop.uv, UV_RUN_NOWAIT);
   sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
   SrWaiter *settler;
-  if (rt->ready_count == 0)
-    while ((settler = sr_ring_take(&rt->settlers)) != NULL) sr_wake(sr_task_of(settler));
+  if (rt->ready.count == 0)
+    while ((settler = sr_ring_take(&rt->testing.settlers)) != NULL) sr_wake(sr_task_of(settler));
   return true;
 }
 
 /* --- deadlock and Ctrl-C ---------------------------------------------------- */
 
-/* Allocates nothing. Cleanup may spawn more: those are closed in another pass. */
+/* Allocates nothing. Tasks that are spawned while others clean up are closed in another pass. */
 static void kill_all_but(lua_State *L, SrRuntime *rt, const SrTask *spared) {
   bool again = true;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
@@ -234,10 +228,10 @@ static int l_note_deadlock(lua_State *L) {
 
 /* Whether nothing can ever happen again. */
 static bool is_stuck(const SrRuntime *rt) {
-  return rt->ready_count == 0 && sr_clock_next(&rt->clock) == INT64_MAX && !uv_loop_alive(rt->loop);
+  return rt->ready.count == 0 && sr_clock_next(&rt->clock) == INT64_MAX && !uv_loop_alive(rt->loop.uv);
 }
 
-/* Main is told, unless a finalizer has woken somebody while the report was written. */
+/* Tells main that nothing can ever happen again, unless a finalizer has woken somebody while that was written. */
 static void tell_main(lua_State *L, SrRuntime *rt) {
   sr_protected(L, l_note_deadlock, 0, 0);
   if (is_stuck(rt)) {
@@ -248,7 +242,7 @@ static void tell_main(lua_State *L, SrRuntime *rt) {
   sr_anchor_set(L, &rt->main_task->object);
 }
 
-/* Main is told, once for each wait. If it is joining what cannot end, that is closed by force. */
+/* Main is told once for each wait. What it joins after that cannot end by itself, and is closed by force. */
 static void on_deadlock(lua_State *L, SrRuntime *rt) {
   SrTask *main_task = rt->main_task;
   if (main_task != NULL && main_task->future.outcome == SR_WOKEN) {
@@ -256,15 +250,15 @@ static void on_deadlock(lua_State *L, SrRuntime *rt) {
     return;
   }
   kill_all_but(L, rt, main_task);
-  if (rt->ready_count == 0 && rt->main_task != NULL) sr_kill(L, main_task);
+  if (rt->ready.count == 0 && rt->main_task != NULL) sr_kill(L, main_task);
 }
 
 /* A test has taken so long that main is to be told at its await, be it only for a turn. */
 static void check_limit(lua_State *L, SrRuntime *rt) {
   SrTask *t = rt->main_task;
   int64_t now = (int64_t)uv_hrtime();
-  if (now < rt->overdue || t->future.state == SR_NEW || t->future.outcome != SR_WOKEN) return;
-  rt->overdue = now + rt->limit; /* it may go on and wait again */
+  if (now < rt->testing.overdue || t->future.state == SR_NEW || t->future.outcome != SR_WOKEN) return;
+  rt->testing.overdue = now + rt->testing.limit; /* it may go on and wait again */
   lua_pushboolean(L, true);
   sr_protected(L, l_note_deadlock, 1, 0);
   if (t->future.state == SR_PARKED)
@@ -273,19 +267,11 @@ static void check_limit(lua_State *L, SrRuntime *rt) {
     t->future.outcome = SR_BY_DEADLOCK;
 }
 
-void sr_interrupt_main(SrRuntime *rt) {
-  SrTask *main_task = rt->main_task;
-  if (main_task == NULL || main_task->future.state != SR_PARKED || !sr_is_interrupted(main_task)) return;
-  if (main_task->future.outcome != SR_WOKEN) return; /* it joins; its next await raises */
-  rt->interrupt = 0;
-  sr_abort(main_task, SR_BY_INTERRUPT);
-}
-
 /* No task is ready. */
 static void wait_for_event(lua_State *L, SrRuntime *rt) {
   if (wake_settlers(rt)) return;
   int64_t next = sr_clock_next(&rt->clock);
-  bool io = uv_loop_alive(rt->loop);
+  bool io = uv_loop_alive(rt->loop.uv);
   if (!io && next == INT64_MAX) {
     on_deadlock(L, rt);
     return;
@@ -298,18 +284,18 @@ static void wait_for_event(lua_State *L, SrRuntime *rt) {
 }
 
 static void poll(lua_State *L, SrRuntime *rt) {
-  if (rt->interrupt) sr_interrupt_main(rt);
-  if (rt->ready_count > 0)
+  if (rt->interrupt.is_pending) sr_interrupt_main(rt);
+  if (rt->ready.count > 0)
     glance(rt);
   else
     wait_for_event(L, rt);
-  if (rt->interrupt) sr_interrupt_main(rt);
+  if (rt->interrupt.is_pending) sr_interrupt_main(rt);
 }
 
 void sr_loop_turn(lua_State *L, SrRuntime *rt) {
   drain(L, rt);
   if (rt->main_task == NULL) return;
-  if (rt->is_testing && rt->limit != 0) check_limit(L, rt);
+  if (rt->testing.is_on && rt->testing.limit != 0) check_limit(L, rt);
   poll(L, rt);
 }
 
@@ -321,13 +307,13 @@ static bool has_named_resource(const SrRuntime *rt) {
 
 void sr_loop_linger(SrRuntime *rt) {
   int64_t until = (int64_t)uv_hrtime() + LINGER_TIME;
-  uv_timer_t *timer = &rt->poller->timer;
-  while (has_named_resource(rt) && uv_loop_alive(rt->loop)) {
+  uv_timer_t *timer = &rt->loop.poller->timer;
+  while (has_named_resource(rt) && uv_loop_alive(rt->loop.uv)) {
     int64_t left = until - (int64_t)uv_hrtime();
     if (left <= 0) return;
-    uv_update_time(rt->loop);
+    uv_update_time(rt->loop.uv);
     uv_timer_start(timer, on_timer, (uint64_t)(left / 1000000 + 1), 0);
-    uv_run(rt->loop, UV_RUN_ONCE);
+    uv_run(rt->loop.uv, UV_RUN_ONCE);
     uv_timer_stop(timer);
   }
 }
@@ -349,56 +335,4 @@ void sr_loop_wind_down(lua_State *L, SrRuntime *rt) {
 void sr_loop_kill_all(lua_State *L, SrRuntime *rt) {
   rt->is_closing = true;
   kill_all_but(L, rt, NULL);
-}
-
-/* schedule(fn): fn(tasks), given those that are ready, returns the index of the one to run next; nil: in order. */
-int sr_l_schedule(lua_State *L) {
-  if (!lua_isnoneornil(L, 1)) sr_check_function(L, "schedule", 1, 1);
-  lua_settop(L, 1);
-  sr_rt(L)->is_scheduled = !lua_isnil(L, 1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_scheduler_key);
-  return 0;
-}
-
-/* --- saros.h ---------------------------------------------------------------- */
-
-uv_loop_t *sr_api_loop(saros_runtime *rt) {
-  return ((SrRuntime *)(void *)rt)->loop;
-}
-
-double sr_api_now(saros_runtime *rt) {
-  return (double)sr_clock_now(&((SrRuntime *)(void *)rt)->clock) / 1e9;
-}
-
-int sr_api_timer_start(saros_runtime *rt, saros_timer *timer, double seconds) {
-  return sr_clock_start(&((SrRuntime *)(void *)rt)->clock, (SrTimer *)timer, seconds, false);
-}
-
-void sr_api_timer_stop(saros_runtime *rt, saros_timer *timer) {
-  sr_clock_stop(&((SrRuntime *)(void *)rt)->clock, (SrTimer *)timer);
-}
-
-void sr_api_close(uv_handle_t *handle, uv_close_cb on_closed) {
-  close_handle(handle, on_closed);
-}
-
-void sr_api_resource_open(lua_State *L, saros_resource *resource) {
-  SrRuntime *rt = sr_find_runtime(L);
-  sr_place_resource(L, resource);
-  resource->owner = rt;
-  resource->prev = NULL;
-  resource->next = rt->resources;
-  if (rt->resources != NULL) rt->resources->prev = resource;
-  rt->resources = resource;
-}
-
-void sr_api_resource_close(saros_resource *resource) {
-  SrRuntime *rt = (SrRuntime *)resource->owner;
-  if (rt == NULL) return;
-  resource->owner = NULL;
-  if (resource->next != NULL) resource->next->prev = resource->prev;
-  if (resource->prev != NULL)
-    resource->prev->next = resource->next;
-  else
-    rt->resources = resource->next;
 }

@@ -8,7 +8,7 @@
 #ifndef SR_LOOP_H
 #define SR_LOOP_H
 
-#include "runtime/runtime.h"
+#include "runtime/state.h"
 
 /* Opens the loop and the runtime's handles on it. [-0, +0, v] */
 void sr_loop_open(lua_State *L, SrRuntime *rt);
@@ -23,17 +23,5 @@ void sr_loop_linger(SrRuntime *rt);
 void sr_loop_wind_down(lua_State *L, SrRuntime *rt);
 /* Closes every task by force. */
 void sr_loop_kill_all(lua_State *L, SrRuntime *rt);
-
-/* schedule(fn): tests choose the order in which ready tasks run. */
-int sr_l_schedule(lua_State *L);
-
-/* The functions behind saros.h. */
-uv_loop_t *sr_api_loop(saros_runtime *rt);
-double sr_api_now(saros_runtime *rt);
-int sr_api_timer_start(saros_runtime *rt, saros_timer *timer, double seconds);
-void sr_api_timer_stop(saros_runtime *rt, saros_timer *timer);
-void sr_api_close(uv_handle_t *handle, uv_close_cb on_closed);
-void sr_api_resource_open(lua_State *L, saros_resource *resource);
-void sr_api_resource_close(saros_resource *resource);
 
 #endif

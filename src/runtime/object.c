@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "runtime/trace.h"
+#include "runtime/place.h"
 
 int sr_self_error(lua_State *L, const SrClass *cls, const char *function) {
   return luaL_error(L, "calling '%s' on bad self (%s expected, got %s; call it with a colon)", function, cls->name,
@@ -111,8 +111,8 @@ bool sr_is_similar(const char *name, const char *known, int *best) {
   return true;
 }
 
-/* What others call it. */
-static const char *const foreign_names[][2] = {
+/* Options of other libraries, and what they are called here. */
+static const char *const other_names[][2] = {
     {"return_exceptions", "return_errors"},
     {"concurrency", "limit"},
     {"max_concurrency", "limit"},
@@ -127,8 +127,8 @@ static const char *const foreign_names[][2] = {
 static const char *nearest(const char *name, const char *const *known) {
   const char *found = NULL;
   int best = MAX_NAME;
-  for (size_t i = 0; i < sizeof foreign_names / sizeof foreign_names[0]; i++)
-    if (strcmp(foreign_names[i][0], name) == 0 && is_known(foreign_names[i][1], known)) return foreign_names[i][1];
+  for (size_t i = 0; i < sizeof other_names / sizeof other_names[0]; i++)
+    if (strcmp(other_names[i][0], name) == 0 && is_known(other_names[i][1], known)) return other_names[i][1];
   for (; *known != NULL; known++)
     if (sr_is_similar(name, *known, &best)) found = *known;
   return found;
@@ -140,14 +140,14 @@ static void refuse_option(lua_State *L, const char *function, int arg, const cha
   sr_arg_error(L, function, arg, "unknown option '%s'", name);
 }
 
+/* Of several names that are equally near it takes the first in the alphabet, so that the answer is always the same. */
 int sr_l_nearest(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   int best = MAX_NAME;
   lua_settop(L, 2);
   lua_pushnil(L);
   lua_pushnil(L);
-  while (lua_next(L, 2) !=
-         0) { /* of several that are as near the first in the alphabet, so that it is always the same */
+  while (lua_next(L, 2) != 0) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING) continue;
     int nearer = best, as_near = best + 1;

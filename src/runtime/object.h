@@ -9,31 +9,7 @@
 #ifndef SR_OBJECT_H
 #define SR_OBJECT_H
 
-#include <lauxlib.h>
-#include <lua.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-typedef struct SrClass {
-  const char *name; /* as messages and tostring show it: "semaphore" */
-} SrClass;
-
-typedef struct SrObject {
-  const SrClass *cls;
-} SrObject;
-
-/* Every C function of saros is a closure over these upvalues. */
-enum {
-  SR_UP_RUNTIME = 1, /* light userdata: the SrRuntime */
-  SR_UP_LIVE,        /* table: slot to handle, of every task that has not ended */
-  SR_UP_TASK_META,   /* metatable of tasks */
-  SR_UP_HANDLER,     /* message handler that records tracebacks */
-  SR_UP_BODY,        /* what a coroutine of the pool runs */
-  SR_UP_COUNT = SR_UP_BODY
-};
-
-#define SR_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#include "runtime/state.h"
 
 /* The userdata at `arg` if it is of that class, else NULL. [-0, +0, -] */
 static inline void *sr_test(lua_State *L, int arg, const SrClass *cls) {

@@ -18,11 +18,11 @@ static bool push_new(lua_State *L) {
 }
 
 bool sr_coroutine_take(lua_State *L, SrRuntime *rt) {
-  if (rt->idle_count == 0) return push_new(L);
+  if (rt->pool.count == 0) return push_new(L);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
-  lua_rawgeti(L, -1, (lua_Integer)rt->idle_count);
+  lua_rawgeti(L, -1, (lua_Integer)rt->pool.count);
   lua_pushnil(L);
-  lua_rawseti(L, -3, (lua_Integer)rt->idle_count--);
+  lua_rawseti(L, -3, (lua_Integer)rt->pool.count--);
   lua_replace(L, -2);
   return true;
 }
@@ -55,29 +55,29 @@ bool sr_coroutine_hook(lua_State *L, lua_State *co, lua_State *base) {
 /* Makes room, so that giving back needs no memory. */
 static int l_grow(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
-  unsigned capacity = rt->idle_capacity == 0 ? FIRST_SIZE : rt->idle_capacity * 2;
+  unsigned capacity = rt->pool.capacity == 0 ? FIRST_SIZE : rt->pool.capacity * 2;
   lua_createtable(L, (int)capacity, 0);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
-  for (lua_Integer i = 1; i <= (lua_Integer)rt->idle_count; i++) {
+  for (lua_Integer i = 1; i <= (lua_Integer)rt->pool.count; i++) {
     lua_rawgeti(L, -1, i);
     lua_rawseti(L, -3, i);
   }
   lua_pop(L, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
-  rt->idle_capacity = capacity;
+  rt->pool.capacity = capacity;
   return 0;
 }
 
 static bool has_room(lua_State *L, SrRuntime *rt) {
-  if (rt->idle_count < rt->idle_capacity) return true;
-  return rt->idle_capacity < LAST_SIZE && sr_protected(L, l_grow, 0, 0);
+  if (rt->pool.count < rt->pool.capacity) return true;
+  return rt->pool.capacity < LAST_SIZE && sr_protected(L, l_grow, 0, 0);
 }
 
 void sr_coroutine_give(lua_State *L, SrRuntime *rt) {
   if (has_room(L, rt)) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
     lua_insert(L, -2);
-    lua_rawseti(L, -2, (lua_Integer)++rt->idle_count);
+    lua_rawseti(L, -2, (lua_Integer)++rt->pool.count);
   }
   lua_pop(L, 1);
 }

@@ -8,7 +8,7 @@
 #ifndef SR_POOL_H
 #define SR_POOL_H
 
-#include "runtime/runtime.h"
+#include "runtime/state.h"
 
 /* Pushes a coroutine with an empty stack; false, and nothing is pushed, if there is no memory. [-0, +(0|1), -] */
 bool sr_coroutine_take(lua_State *L, SrRuntime *rt);

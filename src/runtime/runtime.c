@@ -5,91 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/api.h"
+#include "runtime/clock.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
+#include "runtime/error_methods.h"
 #include "runtime/failure.h"
+#include "runtime/future.h"
+#include "runtime/handle.h"
 #include "runtime/loop.h"
+#include "runtime/object.h"
+#include "runtime/scope.h"
+#include "runtime/source.h"
+#include "runtime/step.h"
+#include "runtime/task.h"
+#include "runtime/testing.h"
 #include "runtime/trace.h"
-
-const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_runtime_key,
-    sr_live_key, sr_scheduler_key, sr_module_key, sr_protected_key;
-
-SrRuntime *sr_find_runtime(lua_State *L) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
-  SrRuntime *rt = (SrRuntime *)lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return rt;
-}
-
-/* --- slots and the anchor ---------------------------------------------------- */
-
-bool sr_slots_peek(SrSlots *slots, uint32_t *number) {
-  if (slots->count > 0) {
-    *number = slots->given_back[slots->count - 1];
-    return true;
-  }
-  if (slots->top == slots->capacity) {
-    uint32_t capacity = slots->capacity == 0 ? 64 : slots->capacity * 2;
-    uint32_t *given_back = (uint32_t *)realloc(slots->given_back, capacity * sizeof *given_back);
-    if (given_back == NULL) return false;
-    slots->given_back = given_back;
-    slots->capacity = capacity;
-  }
-  *number = slots->top + 1;
-  return true;
-}
-
-void sr_slots_free(SrSlots *slots) {
-  free(slots->given_back);
-  memset(slots, 0, sizeof *slots);
-}
-
-void sr_anchor_set(lua_State *L, const void *key) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_anchor_key);
-  lua_insert(L, -2);
-  lua_rawsetp(L, -2, key);
-  lua_pop(L, 1);
-}
-
-void sr_anchor_get(lua_State *L, const void *key) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_anchor_key);
-  lua_rawgetp(L, -1, key);
-  lua_replace(L, -2);
-}
-
-/* A finalizer may have made one while ours was made: that one counts. */
-void sr_anchor_table(lua_State *L, const void *key) {
-  sr_anchor_get(L, key);
-  if (!lua_isnil(L, -1)) return;
-  lua_newtable(L);
-  lua_replace(L, -2);
-  sr_anchor_get(L, key);
-  if (!lua_isnil(L, -1)) {
-    lua_replace(L, -2);
-    return;
-  }
-  lua_pop(L, 1);
-  lua_pushvalue(L, -1);
-  sr_anchor_set(L, key);
-}
-
-/* --- when there is no memory ------------------------------------------------- */
-
-/* Calls the function given as its last argument. */
-static int l_protected(lua_State *L) {
-  lua_CFunction function = lua_tocfunction(L, -1);
-  lua_pop(L, 1);
-  return function(L);
-}
-
-bool sr_protected(lua_State *L, lua_CFunction function, int nargs, int nresults) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_protected_key);
-  lua_insert(L, -nargs - 1);
-  lua_pushcfunction(L, function);
-  if (lua_pcall(L, nargs + 1, nresults, 0) == LUA_OK) return true;
-  lua_pop(L, 1);
-  return false;
-}
+#include "runtime/wait.h"
 
 /* --- run -------------------------------------------------------------------- */
 
@@ -103,7 +35,7 @@ static int l_loop(lua_State *L) {
   lua_replace(L, 1);
   lua_settop(L, 1);
   while (rt->main_task != NULL) sr_loop_turn(L, rt);
-  if (rt->is_testing)
+  if (rt->testing.is_on)
     sr_push_leftovers(L, rt);
   else
     lua_pushnil(L);
@@ -126,20 +58,20 @@ static void begin_run(lua_State *L, SrRuntime *rt, bool is_testing) {
   sr_loop_open(L, rt);
   memset(&rt->root, 0, sizeof rt->root);
   rt->root.kind = SR_SCOPE_RUN;
-  rt->ready = rt->newest = NULL;
-  rt->ready_count = rt->in_turn = 0;
+  rt->ready.first = rt->ready.last = NULL;
+  rt->ready.count = rt->ready.in_turn = 0;
   rt->main_task = rt->current = NULL;
-  rt->settlers = NULL;
+  rt->testing.settlers = NULL;
   rt->is_closing = false;
-  rt->is_testing = rt->clock.is_virtual = is_testing;
+  rt->testing.is_on = rt->clock.is_virtual = is_testing;
   rt->clock.virtual_now = 0;
-  rt->overdue = (int64_t)uv_hrtime() + rt->limit;
+  rt->testing.overdue = (int64_t)uv_hrtime() + rt->testing.limit;
   rt->last_id = 0;
   rt->runs++;
   rt->is_running = true;
 }
 
-/* An array that has only empty places gives its memory back when a key of another kind makes it grow. */
+/* A table whose array has only empty places gives that memory back when a key of another kind makes it grow. */
 static void shrink_live(lua_State *L) {
   lua_pushboolean(L, 1);
   lua_setfield(L, lua_upvalueindex(SR_UP_LIVE), "shrink");
@@ -147,7 +79,7 @@ static void shrink_live(lua_State *L) {
   lua_setfield(L, lua_upvalueindex(SR_UP_LIVE), "shrink");
 }
 
-/* Lets go of what is kept in tables. If that fails the next run uses them as they are: nothing in them counts. */
+/* Lets go of what is kept in tables. If that fails the next run has them as they are: nothing in them counts. */
 static int l_renew_tables(lua_State *L) {
   new_table_at(L, &sr_idle_key, NULL);
   new_table_at(L, &sr_anchor_key, NULL);
@@ -159,11 +91,11 @@ static int l_renew_tables(lua_State *L) {
 static void end_run(lua_State *L, SrRuntime *rt) {
   sr_loop_close(rt);
   rt->is_running = false;
-  rt->is_testing = rt->clock.is_virtual = false;
+  rt->testing.is_on = rt->clock.is_virtual = false;
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
-  rt->idle_count = rt->idle_capacity = 0;
+  rt->pool.count = rt->pool.capacity = 0;
   sr_protected(L, l_renew_tables, 0, 0);
   sr_report_failures(L, rt);
 }
@@ -194,8 +126,8 @@ static void look_at_main(lua_State *L) {
 
 /* Whether Ctrl-C came and nothing was there to raise it in: main had its last await behind it, or had ended. */
 static bool take_late_interrupt(SrRuntime *rt) {
-  bool came = rt->interrupt;
-  rt->interrupt = 0;
+  bool came = rt->interrupt.is_pending;
+  rt->interrupt.is_pending = 0;
   return came;
 }
 
@@ -230,29 +162,12 @@ int sr_l_test_run(lua_State *L) {
   return run(L, "testing.run", true);
 }
 
-int sr_l_test_limit(lua_State *L) {
-  double seconds = sr_check_deadline(L, "test_limit", 1, 1);
-  sr_rt(L)->limit = seconds < 1e9 ? (int64_t)(seconds * 1e9) : 0;
-  return 0;
-}
-
 int sr_l_now(lua_State *L) {
   lua_pushnumber(L, (lua_Number)sr_clock_now(&sr_rt(L)->clock) / 1e9);
   return 1;
 }
 
 /* --- opening and closing ---------------------------------------------------- */
-
-static saros_runtime *api_runtime(lua_State *L) {
-  return (saros_runtime *)(void *)sr_find_runtime(L);
-}
-
-static const saros_api api = {
-    SAROS_API_VERSION, api_runtime,  sr_api_loop,          sr_api_check,          sr_api_cancelled,  sr_api_raise,
-    sr_api_park,       sr_api_wake,  sr_api_aborted,       sr_api_ready,          sr_api_now,        sr_api_timer_start,
-    sr_api_timer_stop, sr_api_close, sr_api_resource_open, sr_api_resource_close, sr_api_push_error, sr_arg_error,
-    sr_api_collected,
-};
 
 /* lua_close, perhaps in the middle of a run: nothing of Lua is touched any more. */
 static int l_collect(lua_State *L) {
@@ -263,8 +178,8 @@ static int l_collect(lua_State *L) {
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
   sr_source_free_all(rt);
-  free(rt->home);
-  rt->home = NULL;
+  free(rt->places.home);
+  rt->places.home = NULL;
   rt->is_running = false;
   return 0;
 }
@@ -272,16 +187,16 @@ static int l_collect(lua_State *L) {
 static SrRuntime *new_runtime(lua_State *L) {
   SrRuntime *rt = (SrRuntime *)lua_newuserdatauv(L, sizeof(SrRuntime), 0);
   memset(rt, 0, sizeof *rt);
+  rt->clock.on_slept = sr_on_slept;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_collect);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
   lua_getfield(L, LUA_REGISTRYINDEX, SAROS_LOOP_KEY);
-  rt->borrowed = (uv_loop_t *)lua_touserdata(L, -1);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&api);
-  lua_setfield(L, LUA_REGISTRYINDEX, SAROS_API_KEY);
+  rt->loop.borrowed = (uv_loop_t *)lua_touserdata(L, -1);
   lua_pop(L, 1);
+  sr_open_api(L);
   return rt;
 }
 
@@ -310,7 +225,7 @@ int sr_open_runtime(lua_State *L, lua_CFunction init) {
   sr_open_debug(rt);
   push_upvalues(L, rt);
   for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, -SR_UP_COUNT);
-  lua_pushcclosure(L, l_protected, SR_UP_COUNT);
+  lua_pushcclosure(L, sr_l_protected, SR_UP_COUNT);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_protected_key);
   lua_pushcclosure(L, init, SR_UP_COUNT);
   lua_call(L, 0, 1);

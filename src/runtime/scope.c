@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/runtime.h"
-#include "runtime/trace.h"
+#include "runtime/clock.h"
+#include "runtime/park.h"
+#include "runtime/place.h"
 
 /* --- the tree --------------------------------------------------------------- */
 
@@ -59,12 +60,15 @@ bool sr_scope_has_deadline(const SrScope *scope) {
   return false;
 }
 
-/* The scope after `at` in a walk of the tree below `top`, parents first; below `at` only if `descend`. */
-static SrScope *next_scope(SrScope *top, SrScope *at, bool descend) {
-  if (descend && at->children != NULL) return at->children;
-  for (; at != top; at = at->parent)
-    if (at->next != at->parent->children) return at->next;
-  return NULL;
+int64_t sr_scope_deadline(const SrScope *scope) {
+  int64_t nearest = INT64_MAX;
+  for (; scope != NULL; scope = scope->parent) {
+    if (scope->kind != SR_SCOPE_TIMEOUT && scope->kind != SR_SCOPE_SHIELD) continue;
+    const SrBlock *block = (const SrBlock *)(const void *)scope;
+    if (block->deadline < nearest) nearest = block->deadline;
+    if (scope->kind == SR_SCOPE_SHIELD) break; /* none from outside gets in */
+  }
+  return nearest;
 }
 
 /* --- cancelling ------------------------------------------------------------- */
@@ -78,8 +82,7 @@ static SrTask *task_in(SrScope *scope) {
 
 static void limit_shield(SrBlock *shield) {
   if (shield->seconds == HUGE_VAL || shield->timer.position != 0 || shield->scope.cancelled) return;
-  SrClock *clock = &shield->task->rt->clock;
-  if (!sr_clock_start(clock, (SrTimer *)&shield->timer, shield->seconds, false)) sr_scope_cancel(&shield->scope);
+  if (!sr_block_deadline(shield, shield->seconds)) sr_scope_cancel(&shield->scope);
 }
 
 /* Waits for the tasks of its innermost block. If just that block is cancelled, the wait goes on. */
@@ -97,7 +100,7 @@ static SrRuntime *runtime_of(SrScope *scope) {
 static void hand_down(SrScope *top) {
   SrScope *at = top->cursor;
   bool descend = at == top || at->kind != SR_SCOPE_SHIELD;
-  top->cursor = next_scope(top, at, descend);
+  top->cursor = sr_next_scope(top, at, descend);
   if (!descend) {
     limit_shield((SrBlock *)(void *)at);
     return;
@@ -112,33 +115,33 @@ static bool is_walked(const SrScope *top) {
   return top->cursor == NULL || top->cause != (top->cursor == top ? NULL : top);
 }
 
-/* What the last step has cancelled comes before the rest of the walk that it belongs to. */
+/* Puts what the last step has cancelled before the rest of the walk to which that step belongs. */
 static void take_fresh(SrRuntime *rt) {
-  if (rt->fresh == NULL) return;
-  rt->last_fresh->queued = rt->walks;
-  rt->walks = rt->fresh;
-  rt->fresh = NULL;
+  if (rt->walks.fresh == NULL) return;
+  rt->walks.last_fresh->queued = rt->walks.first;
+  rt->walks.first = rt->walks.fresh;
+  rt->walks.fresh = NULL;
 }
 
 /* Begins a walk at `top`. Inside another one it waits until the step that asks for it is done. */
 static void walk_from(SrScope *top) {
   SrRuntime *rt = runtime_of(top);
   top->cursor = top;
-  if (rt->walks != NULL) {
-    if (rt->fresh == NULL)
-      rt->fresh = top;
+  if (rt->walks.first != NULL) {
+    if (rt->walks.fresh == NULL)
+      rt->walks.fresh = top;
     else
-      rt->last_fresh->queued = top;
-    rt->last_fresh = top;
+      rt->walks.last_fresh->queued = top;
+    rt->walks.last_fresh = top;
     return;
   }
   top->queued = NULL;
-  rt->walks = top;
-  while (rt->walks != NULL) {
-    if (is_walked(rt->walks))
-      rt->walks = rt->walks->queued;
+  rt->walks.first = top;
+  while (rt->walks.first != NULL) {
+    if (is_walked(rt->walks.first))
+      rt->walks.first = rt->walks.first->queued;
     else
-      hand_down(rt->walks);
+      hand_down(rt->walks.first);
     take_fresh(rt);
   }
 }
@@ -174,30 +177,31 @@ static void on_deadline(saros_timer *timer) {
 }
 
 static SrBlock *new_block(lua_State *L, SrRuntime *rt) {
-  if (rt->block_count == rt->block_capacity) {
-    unsigned capacity = rt->block_capacity == 0 ? 64 : rt->block_capacity * 2;
-    SrBlock **blocks = (SrBlock **)realloc(rt->all_blocks, capacity * sizeof *blocks);
+  if (rt->blocks.count == rt->blocks.capacity) {
+    unsigned capacity = rt->blocks.capacity == 0 ? 64 : rt->blocks.capacity * 2;
+    SrBlock **blocks = (SrBlock **)realloc(rt->blocks.all, capacity * sizeof *blocks);
     if (blocks == NULL) luaL_error(L, "not enough memory");
-    rt->all_blocks = blocks;
-    rt->block_capacity = capacity;
+    rt->blocks.all = blocks;
+    rt->blocks.capacity = capacity;
   }
   SrBlock *block = (SrBlock *)malloc(SR_BLOCK_SIZE);
   if (block == NULL) luaL_error(L, "not enough memory");
-  return rt->all_blocks[rt->block_count++] = block;
+  return rt->blocks.all[rt->blocks.count++] = block;
 }
 
 SrBlock *sr_block_open(lua_State *L, SrTask *t, SrScopeKind kind, const SrBlockOps *ops, size_t size) {
   SrRuntime *rt = t->rt;
-  SrBlock *block = rt->free_blocks;
+  SrBlock *block = rt->blocks.free;
   if (block != NULL)
-    rt->free_blocks = (SrBlock *)(void *)block->task;
+    rt->blocks.free = block->next_free;
   else
     block = new_block(L, rt);
   memset(block, 0, size);
   block->task = t;
   block->ops = ops;
   block->seconds = HUGE_VAL;
-  block->serial = ++rt->last_serial;
+  block->deadline = INT64_MAX;
+  block->serial = ++rt->blocks.last_serial;
   block->timer.on_fire = on_deadline;
   sr_place(L, rt, &block->scope);
   sr_scope_enter(&block->scope, t->current, kind);
@@ -209,7 +213,11 @@ bool sr_block_deadline(SrBlock *block, double seconds) {
   SrClock *clock = &block->task->rt->clock;
   sr_clock_stop(clock, (SrTimer *)&block->timer);
   block->seconds = seconds;
-  return seconds == HUGE_VAL || sr_clock_start(clock, (SrTimer *)&block->timer, seconds, false);
+  block->deadline = INT64_MAX;
+  if (seconds == HUGE_VAL) return true;
+  if (!sr_clock_start(clock, (SrTimer *)&block->timer, seconds, false)) return false;
+  block->deadline = sr_clock_armed_for(clock, (const SrTimer *)&block->timer);
+  return true;
 }
 
 void sr_block_start(lua_State *L, SrBlock *block, double seconds) {
@@ -219,7 +227,7 @@ void sr_block_start(lua_State *L, SrBlock *block, double seconds) {
 }
 
 SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint64_t serial) {
-  if (serial <= rt->freed_serial) return NULL; /* of an earlier run: its memory is gone */
+  if (serial <= rt->blocks.freed_serial) return NULL; /* of an earlier run: its memory is gone */
   return block->ops != NULL && block->serial == serial ? block : NULL;
 }
 
@@ -249,8 +257,8 @@ static void pop_block(lua_State *L, SrBlock *block) {
     sr_anchor_set(L, &block->scope.cancelled);
   }
   block->ops = NULL;
-  block->task = (SrTask *)(void *)rt->free_blocks;
-  rt->free_blocks = block;
+  block->next_free = rt->blocks.free;
+  rt->blocks.free = block;
 }
 
 /* Describes the block at its first argument: its memory is still there, though it is closed. */
@@ -269,7 +277,7 @@ static void push_forgotten(lua_State *L, const SrBlock *block, const SrBlockOps 
   if (!sr_protected(L, l_describe_forgotten, 2, 1)) sr_push_memory_error(L);
 }
 
-/* Closes the blocks inside `outer`, and then `last` (may be NULL): all of that before anything can fail. */
+/* Closes the blocks inside `outer`, and then `last` (may be NULL). All of them are closed before anything can fail. */
 static bool close_down_to(lua_State *L, SrTask *t, const SrScope *outer, SrBlock *last) {
   const SrBlock *forgotten = NULL;
   const SrBlockOps *ops = NULL;
@@ -306,19 +314,12 @@ bool sr_block_close_all(lua_State *L, SrTask *t) {
 }
 
 void sr_scope_forgive(SrScope *root) {
-  for (SrScope *at = root; at != NULL; at = next_scope(root, at, true))
+  for (SrScope *at = root; at != NULL; at = sr_next_scope(root, at, true))
     if (at->kind == SR_SCOPE_TASK) SR_CONTAINER(at, SrTask, scope)->raised = 0;
 }
 
-unsigned sr_scope_keep_sources(SrRuntime *rt) {
-  unsigned count = 0;
-  for (SrScope *at = &rt->root; at != NULL; at = next_scope(&rt->root, at, true), count++)
-    sr_source_keep(rt, at->source);
-  return count;
-}
-
 void sr_scope_forget_all(SrRuntime *rt) {
-  for (SrScope *at = &rt->root; at != NULL; at = next_scope(&rt->root, at, true)) {
+  for (SrScope *at = &rt->root; at != NULL; at = sr_next_scope(&rt->root, at, true)) {
     if (at->kind != SR_SCOPE_TASK) continue;
     SrTask *t = SR_CONTAINER(at, SrTask, scope);
     t->future.state = SR_ENDED;
@@ -329,14 +330,14 @@ void sr_scope_forget_all(SrRuntime *rt) {
 }
 
 void sr_block_free_all(SrRuntime *rt) {
-  for (unsigned i = 0; i < rt->block_count; i++) {
-    SrBlock *block = rt->all_blocks[i];
+  for (unsigned i = 0; i < rt->blocks.count; i++) {
+    SrBlock *block = rt->blocks.all[i];
     if (block->ops != NULL && block->ops->dispose != NULL) block->ops->dispose(NULL, block);
     free(block);
   }
-  free(rt->all_blocks);
-  rt->all_blocks = NULL;
-  rt->free_blocks = NULL;
-  rt->block_count = rt->block_capacity = 0;
-  rt->freed_serial = rt->last_serial;
+  free(rt->blocks.all);
+  rt->blocks.all = NULL;
+  rt->blocks.free = NULL;
+  rt->blocks.count = rt->blocks.capacity = 0;
+  rt->blocks.freed_serial = rt->blocks.last_serial;
 }

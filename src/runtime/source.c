@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/runtime.h"
-
 enum {
   FIRST_CAPACITY = 64,
   FIRST_LIMIT = 4 * SR_LASTING_SOURCES,
@@ -54,16 +52,24 @@ static bool grow(SrSources *sources) {
 
 /* --- forgetting names --------------------------------------------------------- */
 
-void sr_source_keep(SrRuntime *rt, unsigned number) {
-  if (number != 0) rt->sources.list[number - 1].kept = true;
+static void keep(SrSources *sources, unsigned number) {
+  if (number != 0) sources->list[number - 1].kept = true;
 }
 
-/* Forgets the names that nobody has any more. What it costs is shared by the names that come until the next time. */
-static void forget_unused(SrRuntime *rt) {
-  SrSources *sources = &rt->sources;
-  unsigned scopes = sr_scope_keep_sources(rt);
+/* Marks the names of every scope in the tree and of every open resource. Returns how many scopes there are. */
+static unsigned keep_used(SrRuntime *rt) {
+  unsigned count = 0;
+  for (const SrScope *at = &rt->root; at != NULL; at = sr_next_scope(&rt->root, at, true), count++)
+    keep(&rt->places.sources, at->source);
   for (const saros_resource *resource = rt->resources; resource != NULL; resource = resource->next)
-    sr_source_keep(rt, (unsigned)resource->source);
+    keep(&rt->places.sources, (unsigned)resource->source);
+  return count;
+}
+
+/* Forgets the names that nobody has any more. The limit is set so that the names to come share what that costs. */
+static void forget_unused(SrRuntime *rt) {
+  SrSources *sources = &rt->places.sources;
+  unsigned scopes = keep_used(rt);
   for (unsigned number = 1; number <= sources->top; number++) {
     SrSource *source = &sources->list[number - 1];
     if (number > SR_LASTING_SOURCES && !source->kept && source->name != NULL) {
@@ -93,7 +99,7 @@ static unsigned take_number(SrSources *sources) {
 }
 
 static unsigned add(SrRuntime *rt, const char *name, uint32_t hash) {
-  SrSources *sources = &rt->sources;
+  SrSources *sources = &rt->places.sources;
   if (sources->limit == 0) sources->limit = FIRST_LIMIT;
   if (sources->count >= sources->limit) forget_unused(rt);
   size_t size = strlen(name) + 1;
@@ -109,7 +115,7 @@ static unsigned add(SrRuntime *rt, const char *name, uint32_t hash) {
 }
 
 unsigned sr_source_number(SrRuntime *rt, const char *name) {
-  SrSources *sources = &rt->sources;
+  SrSources *sources = &rt->places.sources;
   const char *last = sr_source_name(rt, sources->last);
   if (last != NULL && strcmp(last, name) == 0) return sources->last;
   uint32_t hash = hash_of(name);
@@ -119,11 +125,11 @@ unsigned sr_source_number(SrRuntime *rt, const char *name) {
 }
 
 const char *sr_source_name(const SrRuntime *rt, unsigned number) {
-  return number == 0 || number > rt->sources.top ? NULL : rt->sources.list[number - 1].name;
+  return number == 0 || number > rt->places.sources.top ? NULL : rt->places.sources.list[number - 1].name;
 }
 
 void sr_source_free_all(SrRuntime *rt) {
-  SrSources *sources = &rt->sources;
+  SrSources *sources = &rt->places.sources;
   for (unsigned i = 0; i < sources->top; i++) free(sources->list[i].name);
   free(sources->list);
   free(sources->buckets);

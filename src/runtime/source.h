@@ -10,37 +10,13 @@
 #ifndef SR_SOURCE_H
 #define SR_SOURCE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-typedef struct SrRuntime SrRuntime;
-
-enum { SR_LASTING_SOURCES = 1024 };
-
-typedef struct SrSource {
-  char *name; /* NULL: the number is free */
-  uint32_t hash;
-  bool kept; /* while it is found out which are in use */
-} SrSource;
-
-typedef struct SrSources {
-  SrSource *list;    /* by number, from 1 */
-  uint32_t *buckets; /* numbers by hash, 0: empty; at least half of them are */
-  unsigned top;      /* the highest number given so far */
-  unsigned capacity; /* of the list; there are twice as many buckets */
-  unsigned count;    /* numbers in use */
-  unsigned limit;    /* of names, before it is looked which are still in use */
-  unsigned hint;     /* at or below the lowest number that is free, if one below the highest is */
-  unsigned last;     /* the number found last: mostly the next one too */
-} SrSources;
+#include "runtime/state.h"
 
 /* The number of a name, which is copied; 0 if there is no memory. */
 unsigned sr_source_number(SrRuntime *rt, const char *name);
 /* The name of a number, or NULL. */
 const char *sr_source_name(const SrRuntime *rt, unsigned number);
-/* The number is in use: what sr_scope_keep_sources is to say. */
-void sr_source_keep(SrRuntime *rt, unsigned number);
+/* Forgets all names. */
 void sr_source_free_all(SrRuntime *rt);
 
 #endif

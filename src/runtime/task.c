@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks: spawn, step, end. The only lua_resume. See task.h. */
+/* Tasks: spawn and end. See task.h. */
 #include "runtime/task.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "runtime/cancel.h"
 #include "runtime/debug.h"
-#include "runtime/error.h"
 #include "runtime/failure.h"
-#include "runtime/forgotten.h"
-#include "runtime/interrupt.h"
-#include "runtime/pool.h"
-#include "runtime/trace.h"
-
-/* The frame of sr_l_body. After the call the results, or the error, start where the function was. */
-enum { BODY_TASK = 1, BODY_HANDLER, BODY_FUNCTION, BODY_RESULTS = BODY_FUNCTION };
+#include "runtime/future.h"
+#include "runtime/handle.h"
+#include "runtime/locals.h"
+#include "runtime/park.h"
+#include "runtime/place.h"
+#include "runtime/scope.h"
 
 /* --- spawn ------------------------------------------------------------------ */
 
@@ -28,7 +26,7 @@ SrTask *sr_push_new_task(lua_State *L, int first, int nargs) {
     lua_pushvalue(L, first + i);
     lua_setiuservalue(L, -2, i + 1);
   }
-  t->budget = (uint16_t)nargs;
+  t->nargs = (uint16_t)nargs;
   return t;
 }
 
@@ -37,6 +35,8 @@ void sr_start_task(lua_State *L, SrRuntime *rt, SrTask *t, SrScope *parent) {
   if (!sr_slots_peek(&rt->live, &slot)) luaL_error(L, "not enough memory");
   lua_pushvalue(L, -1);
   lua_rawseti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)slot);
+  SrTask *maker = parent->kind == SR_SCOPE_JOIN ? ((SrBlock *)(void *)parent)->task : rt->current;
+  if (maker != NULL && maker->has_locals) sr_locals_inherit(L, t, maker);
   sr_slots_commit(&rt->live); /* from here on nothing can fail */
   t->rt = rt;
   t->slot = slot;
@@ -58,6 +58,74 @@ SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int na
   return t;
 }
 
+/* At the end of a run a task that starts itself anew is the same as one that goes on: what it swallowed counts on. */
+SrTask *sr_spawn_free(lua_State *L, SrRuntime *rt, const SrTask *before, int first, int nargs) {
+  SrTask *t = sr_spawn(L, rt, &rt->root, first, nargs);
+  if (rt->is_closing && before != NULL) t->raised = before->raised + 1;
+  return t;
+}
+
+static int k_unpacked(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return lua_gettop(L);
+}
+
+/* Calls the function that is its first upvalue with the arguments in the second, as many as the third says. */
+static int l_unpacked(lua_State *L) {
+  int count = (int)lua_tointeger(L, lua_upvalueindex(3));
+  lua_settop(L, 0);
+  luaL_checkstack(L, count + LUA_MINSTACK, "too many arguments");
+  lua_pushvalue(L, lua_upvalueindex(1));
+  for (int i = 1; i <= count; i++) lua_rawgeti(L, lua_upvalueindex(2), i);
+  lua_callk(L, count, LUA_MULTRET, 0, k_unpacked);
+  return k_unpacked(L, LUA_OK, 0);
+}
+
+int sr_pack_args(lua_State *L, int first) {
+  int count = lua_gettop(L) - first;
+  if (count <= SR_MAX_ARGS) return count;
+  lua_createtable(L, count, 0);
+  lua_insert(L, first + 1);
+  for (int i = count; i >= 1; i--) lua_rawseti(L, first + 1, i);
+  lua_pushinteger(L, count);
+  lua_pushcclosure(L, l_unpacked, 3);
+  return 0;
+}
+
+/* --- on_done ---------------------------------------------------------------- */
+
+/* Takes the functions and the handle. */
+static int l_call_back(lua_State *L) {
+  SrTask *t = (SrTask *)lua_touserdata(L, 2);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, 1, i);
+    lua_pushvalue(L, 2);
+    SrTask *called = sr_spawn_free(L, t->rt, t, 3, 1);
+    called->scope.source = t->scope.source; /* no Lua code spawned it */
+    called->scope.line = t->scope.line;
+    if (called->has_locals) sr_locals_drop(L, called); /* those of who ended the task; the function has its own */
+    lua_settop(L, 2);
+  }
+  return 0;
+}
+
+/* Spawns the functions given to on_done. [-0, +0, -] */
+static void call_back(lua_State *L, SrTask *t) {
+  int top = lua_gettop(L);
+  sr_push_task(L, t);
+  sr_anchor_get(L, t);
+  lua_pushvalue(L, top + 1);
+  if (!sr_protected(L, l_call_back, 2, 0)) {
+    sr_push_memory_error(L);
+    lua_pushnil(L);
+    sr_report(L, top + 2, top + 1, top + 3, "");
+  }
+  lua_settop(L, top);
+  lua_pushnil(L);
+  sr_anchor_set(L, t);
+}
+
 /* --- end -------------------------------------------------------------------- */
 
 static SrStatus failure_status(lua_State *L, const SrTask *t, int error) {
@@ -65,51 +133,42 @@ static SrStatus failure_status(lua_State *L, const SrTask *t, int error) {
   return t->scope.cause != NULL && sr_is_own_cancel(L, error, t, &serial) ? SR_CANCELLED : SR_FAILED;
 }
 
-/*
-** The end of a task has three parts: what it leaves is kept, which may fail for want of memory; then it
-** ends, which cannot; then its block hears of it, which may fail, and hears just that in this case.
-*/
-
 /* Its outcome is kept. `live` is the index of the table of live tasks. [-0, +0, -] */
 static void settle_task(lua_State *L, SrTask *t, int live, SrStatus status) {
   SrRuntime *rt = t->rt;
   t->future.state = SR_ENDED;
   sr_settle(L, &t->future, status);
-  if (t->future.has_callbacks) sr_call_back(L, t);
+  if (t->future.has_callbacks) call_back(L, t);
   if (t->scope.cancelled) {
     lua_pushnil(L);
     sr_anchor_set(L, &t->scope.cancelled);
   }
+  if (t->has_locals) sr_locals_drop(L, t);
   lua_pushnil(L);
   lua_rawseti(L, live, (lua_Integer)t->slot);
   sr_slots_give(&rt->live, t->slot);
   SrScope *parent = t->scope.parent;
   sr_scope_exit(&t->scope);
   if (t == rt->main_task) rt->main_task = NULL;
-  t->object = NULL;
-  if (parent->kind != SR_SCOPE_RUN) {
-    ((SrBlock *)(void *)parent)->running--;
-    t->object = parent;
-  }
+  t->owner = parent->kind == SR_SCOPE_RUN ? NULL : (SrBlock *)(void *)parent;
+  if (t->owner != NULL) t->owner->running--;
 }
 
-/* The handle is at index 1; the results, or the error, are the values from `first` on. [-0, +0, m] */
-static void end_task(lua_State *L, SrTask *t, int first, bool ok) {
-  uint32_t index = t->future.count;
+void sr_end_task(lua_State *L, SrTask *t, int first, bool ok) {
+  uint32_t index = t->future.index;
   SrStatus status = ok ? SR_DONE : failure_status(L, t, first);
   sr_debug_end(L, t, status);
   if (t->scope.source > SR_LASTING_SOURCES) sr_keep_place(L, 1);
   sr_keep_outcome(L, &t->future, 1, sr_push_outcome(L, &t->future, 1, first, status));
   settle_task(L, t, lua_upvalueindex(SR_UP_LIVE), status);
-  SrBlock *owner = (SrBlock *)t->object;
+  SrBlock *owner = t->owner;
   if (owner == NULL) return;
   owner->ops->child_ended(owner, L, t, index);
-  t->object = NULL;
+  t->owner = NULL;
 }
 
-/* Ends a task whose coroutine is gone: (handle, error). */
-static int l_end(lua_State *L) {
-  end_task(L, (SrTask *)lua_touserdata(L, 1), 2, false);
+int sr_l_end_task(lua_State *L) {
+  sr_end_task(L, (SrTask *)lua_touserdata(L, 1), 2, false);
   return 0;
 }
 
@@ -123,11 +182,7 @@ static void end_bare(lua_State *L, SrTask *t) {
   lua_pop(L, 1);
 }
 
-/*
-** The end of a task broke off, or has not begun: goes on with it. `end` takes the handle and the error,
-** which is on top. [-1, +0, -]
-*/
-static void finish(lua_State *L, SrTask *t, lua_CFunction end) {
+void sr_finish_task(lua_State *L, SrTask *t, lua_CFunction end) {
   if (t->future.state != SR_ENDED) {
     if (sr_block_close_all(L, t)) lua_pop(L, 1);
     sr_push_task(L, t);
@@ -138,273 +193,7 @@ static void finish(lua_State *L, SrTask *t, lua_CFunction end) {
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
-  SrBlock *owner = (SrBlock *)t->object;
-  t->object = NULL;
+  SrBlock *owner = t->owner;
+  t->owner = NULL;
   if (owner != NULL) owner->ops->child_lost(owner);
-}
-
-/* --- the body of a task, in its coroutine ------------------------------------ */
-
-/*
-** The coroutine of a task that has not been parked yet is on top of the stack of `base`. From then on, until its
-** end, the handle holds it, in place of the function that it no longer needs.
-*/
-static void anchor(lua_State *base, SrTask *t) {
-  lua_rawgeti(base, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
-  lua_insert(base, -2);
-  lua_setiuservalue(base, -2, 1);
-  lua_pop(base, 1);
-  t->is_anchored = true;
-}
-
-static void lift(lua_State *L, SrTask *t) {
-  lua_pushthread(L);
-  lua_xmove(L, t->rt->base, 1);
-  t->is_anchored = false;
-}
-
-static const char STRAY_YIELD[] = "attempt to yield a task (coroutine.yield works inside a coroutine of your own; a "
-                                  "task gives way by async.sleep(0))";
-
-/* Raises in a task that called coroutine.yield: nobody could resume it. */
-static void on_stray_yield(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  lua_sethook(L, NULL, 0, 0);
-  luaL_error(L, STRAY_YIELD);
-}
-
-/* The results of the task, or its error, stand from BODY_RESULTS on. [-0, +0, m] */
-static void end_body(lua_State *L, SrTask *t, bool ok) {
-  if (!lua_checkstack(L, LUA_MINSTACK)) {
-    lua_settop(L, BODY_RESULTS - 1);
-    sr_push_memory_error(L);
-    ok = false;
-  }
-  if (t->is_anchored && t == t->rt->current) lift(L, t); /* else it was resumed by hand */
-  if (!ok) sr_forgotten_blame(L, t, &t->scope, BODY_RESULTS);
-  if (t->current != &t->scope && sr_block_close_all(L, t)) {
-    if (ok)
-      lua_insert(L, BODY_RESULTS);
-    else
-      sr_debug_forgotten(L);
-    lua_settop(L, BODY_RESULTS);
-    ok = false;
-  }
-  end_task(L, t, BODY_RESULTS, ok);
-}
-
-/* Pushes the function of a new task and its arguments; returns how many those are. [-0, +n, m] */
-static int push_call(lua_State *L, SrTask *t) {
-  int nargs = t->budget;
-  t->budget = SR_BUDGET;
-  if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(L, nargs + LUA_MINSTACK)) {
-    sr_push_memory_error(L);
-    lua_error(L);
-  }
-  lua_getiuservalue(L, BODY_TASK, 1);
-  for (int i = 2; i <= nargs + 1; i++) { /* the handle must not keep its arguments alive */
-    lua_getiuservalue(L, BODY_TASK, i);
-    lua_pushnil(L);
-    lua_setiuservalue(L, BODY_TASK, i);
-  }
-  return nargs;
-}
-
-/*
-** The coroutine of a task that has ended goes on with the next of this turn if that has not begun: most of what a
-** step costs is saved. Puts the next one at BODY_TASK; NULL if there is none. [-n, +0, -]
-*/
-static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
-  bool may_go_on = rt->current == before && rt->in_turn > 0 && rt->ready_count > 0;
-  if (!may_go_on || rt->debug || rt->is_scheduled || rt->interrupt) return NULL;
-  SrTask *t = sr_task_of(rt->ready);
-  if (t->future.state != SR_NEW) return NULL;
-  sr_take_ready(rt);
-  rt->in_turn--;
-  t->co = L;
-  t->future.state = SR_RUNNING;
-  rt->current = t;
-  lua_settop(L, BODY_HANDLER);
-  lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
-  lua_replace(L, BODY_TASK);
-  return t;
-}
-
-/*
-** The body is over, the coroutine goes on to other tasks: whatever hook it has is that of `base` again. If it is ours the last thing that the task did was to yield: its error takes the place of the results. Returns
-** how the task came out, as `status`. [-n, +n, m]
-*/
-static int drop_hook(lua_State *L, lua_State *base, int status) {
-  bool is_stray = lua_gethook(L) == on_stray_yield;
-  if (lua_checkstack(L, LUA_MINSTACK)) sr_coroutine_hook(L, L, base);
-  if (!is_stray) return status;
-  lua_settop(L, BODY_HANDLER);
-  lua_pushstring(L, STRAY_YIELD);
-  return LUA_ERRRUN;
-}
-
-static int k_body(lua_State *L, int status, lua_KContext ctx);
-
-/* The groups that a task forgot have ended; `ok` is how its function came out. */
-static int k_joined(lua_State *L, int status, lua_KContext ok) {
-  (void)status;
-  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
-  if (t == sr_rt(L)->current) sr_forgotten_joined(L, t);
-  return k_body(L, ok ? LUA_OK : LUA_ERRRUN, 0);
-}
-
-static int k_body(lua_State *L, int status, lua_KContext ctx) {
-  SrRuntime *rt = sr_rt(L);
-  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
-  SrBlock *busy;
-  (void)ctx;
-  do {
-    if (t != rt->current && !sr_end_stray_wait(t)) return 0;
-    if (t->current != &t->scope && (busy = sr_forgotten_block(L, t, &t->scope)) != NULL)
-      return sr_forgotten_join(L, t, busy, k_joined, status == LUA_OK || status == LUA_YIELD);
-    if (sr_coroutine_is_hooked(L, rt->base)) status = drop_hook(L, rt->base, status);
-    end_body(L, t, status == LUA_OK || status == LUA_YIELD);
-    t = take_next(L, rt, t);
-    if (t != NULL) status = lua_pcallk(L, push_call(L, t), LUA_MULTRET, BODY_HANDLER, 0, k_body);
-  } while (t != NULL);
-  return 0;
-}
-
-/* Runs a task, and those after it: (handle, handler). A yieldable protected call, so that __close may wait. */
-int sr_l_body(lua_State *L) {
-  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
-  return k_body(L, lua_pcallk(L, push_call(L, t), LUA_MULTRET, BODY_HANDLER, 0, k_body), 0);
-}
-
-/* --- step ------------------------------------------------------------------- */
-
-/* Gives a new task its coroutine, which is pushed too, and returns how much its body takes; 0: no memory. [-0, +(0|1), -] */
-static int attach(lua_State *L, SrTask *t) {
-  if (!sr_coroutine_take(L, t->rt)) return 0;
-  lua_State *co = lua_tothread(L, -1);
-  if (sr_coroutine_is_hooked(co, L) && !sr_coroutine_hook(L, co, L)) return lua_pop(L, 1), 0;
-  t->co = co;
-  lua_pushvalue(L, lua_upvalueindex(SR_UP_BODY));
-  lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
-  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
-  lua_xmove(L, co, BODY_HANDLER + 1);
-  return BODY_HANDLER;
-}
-
-/* It cannot even begin. */
-static void fail_to_start(lua_State *L, SrTask *t) {
-  sr_push_memory_error(L);
-  finish(L, t, l_end);
-}
-
-/* The body itself failed, for want of memory: the task fails with what is on top of its coroutine. */
-static void crash(lua_State *L, SrTask *t, lua_State *co) {
-  t->co = NULL;
-  lua_xmove(co, L, 1);
-  finish(L, t, l_end);
-  if (!t->is_anchored) lua_pop(L, 1);
-}
-
-static const SrKind stray_kind = {.name = "its turn"};
-
-static void refuse_yield(SrTask *t, int count) {
-  lua_pop(t->co, count);
-  lua_sethook(t->co, on_stray_yield, LUA_MASKCOUNT, 1);
-  sr_ready(t->rt, t);
-  t->future.state = SR_READY;
-  t->future.outcome = SR_WOKEN;
-  t->waiter.kind = &stray_kind;
-}
-
-/* The coroutine is on top of L unless its task was parked, or is now, for then the handle holds it. */
-void sr_step(lua_State *L, SrTask *t) {
-  SrRuntime *rt = t->rt;
-  int count = 0;
-  if (t->future.state == SR_NEW && (count = attach(L, t)) == 0) {
-    fail_to_start(L, t);
-    return;
-  }
-  lua_State *co = t->co;
-  t->future.state = SR_RUNNING;
-  rt->current = t;
-  if (rt->interrupt) sr_interrupt_hook(co);
-  int64_t started = rt->debug ? sr_debug_start(L, t) : 0;
-  int handle = started != 0 ? lua_gettop(L) : 0;
-  int status = lua_resume(co, L, count, &count);
-  t = rt->current; /* by now it may be another one */
-  rt->current = NULL;
-  if (rt->interrupt) sr_interrupt_unhook(co, L);
-  if (started != 0) sr_debug_stop(L, handle, co, started);
-  if (status == LUA_YIELD) {
-    if (t->future.state == SR_RUNNING) refuse_yield(t, count);
-    if (!t->is_anchored) anchor(L, t);
-  } else if (status == LUA_OK)
-    sr_coroutine_give(L, rt);
-  else
-    crash(L, t, co);
-}
-
-/* --- by force --------------------------------------------------------------- */
-
-static int close_coroutine(lua_State *co, lua_State *from) {
-#if LUA_VERSION_RELEASE_NUM >= 50406
-  return lua_closethread(co, from);
-#else
-  (void)from;
-  return lua_resetthread(co);
-#endif
-}
-
-void sr_unready(SrRuntime *rt, SrTask *t) {
-  SrWaiter *waiter = &t->waiter;
-  if (rt->ready == waiter)
-    rt->ready = waiter->next;
-  else
-    waiter->prev->next = waiter->next;
-  if (rt->newest != waiter)
-    waiter->next->prev = waiter->prev;
-  else
-    rt->newest = rt->ready == NULL ? NULL : waiter->prev;
-  rt->ready_count--;
-}
-
-static int l_undo(lua_State *L) {
-  SrTask *t = (SrTask *)lua_touserdata(L, 1);
-  lua_settop(L, 0);
-  t->waiter.kind->undo(L, t);
-  return 0;
-}
-
-/* Ends a task that was closed by force: (handle, nil). */
-static int l_end_killed(lua_State *L) {
-  SrTask *t = (SrTask *)lua_touserdata(L, 1);
-  sr_push_name(L, t);
-  sr_push_place(L, &t->scope);
-  lua_pushfstring(L, "task '%s' (spawned at %s) did not end when it was cancelled and was closed by force",
-                  lua_tostring(L, -2), lua_tostring(L, -1));
-  lua_replace(L, 2);
-  lua_settop(L, 2);
-  return l_end(L);
-}
-
-/* Whether it stands in the ready queue. */
-static bool is_ready(const SrTask *t) {
-  return t->future.state == SR_READY || t->future.state == SR_NEW;
-}
-
-void sr_kill(lua_State *L, SrTask *t) {
-  lua_State *co = t->co;
-  if (t->future.state == SR_PARKED)
-    sr_give_up(t);
-  else if (co != NULL && t->future.outcome == SR_WOKEN && t->waiter.kind->undo != NULL) {
-    lua_pushlightuserdata(L, t);
-    sr_protected(L, l_undo, 1, 0);
-  }
-  if (is_ready(t)) sr_unready(t->rt, t);
-  if (sr_block_close_all(L, t)) lua_pop(L, 1);
-  t->future.state = SR_RUNNING;
-  t->co = NULL;
-  if (co != NULL) close_coroutine(co, L);
-  lua_pushnil(L);
-  finish(L, t, l_end_killed);
 }

@@ -1,55 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks as Lua sees them: spawn, current_task, all_tasks and the methods of a Task. */
-#include <stdlib.h>
+#include "runtime/task_methods.h"
 
-#include "runtime/error.h"
-#include "runtime/failure.h"
-#include "runtime/runtime.h"
+#include "runtime/cycle.h"
+#include "runtime/future.h"
+#include "runtime/handle.h"
+#include "runtime/locals.h"
+#include "runtime/object.h"
+#include "runtime/park.h"
+#include "runtime/scope.h"
+#include "runtime/stack.h"
+#include "runtime/task.h"
 #include "runtime/trace.h"
-
-const SrClass sr_task_class = {"task"};
+#include "runtime/tree.h"
+#include "runtime/wait.h"
 
 static SrTask *check_task(lua_State *L, const char *function) {
   return (SrTask *)sr_check_self(L, &sr_task_class, function);
-}
-
-/* --- names ------------------------------------------------------------------ */
-
-void sr_push_task(lua_State *L, const SrTask *t) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
-  lua_rawgeti(L, -1, (lua_Integer)t->slot);
-  lua_replace(L, -2);
-}
-
-void sr_set_name(lua_State *L, int index) {
-  index = lua_absindex(L, index);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_names_key);
-  lua_pushvalue(L, index);
-  lua_pushvalue(L, -3);
-  lua_rawset(L, -3);
-  lua_pop(L, 2);
-}
-
-/* Names are kept by handle. A task that has ended is only found by those that hold its handle: they pass it. */
-void sr_push_name_of(lua_State *L, int index) {
-  SrTask *t = (SrTask *)lua_touserdata(L, index);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_names_key);
-  lua_pushvalue(L, index);
-  lua_rawget(L, -2);
-  lua_replace(L, -2);
-  if (!lua_isnil(L, -1)) return;
-  lua_pop(L, 1);
-  lua_pushfstring(L, "task-%I", (LUAI_UACINT)t->id);
-}
-
-void sr_push_name(lua_State *L, SrTask *t) {
-  if (t->future.state == SR_ENDED) {
-    lua_pushfstring(L, "task-%I", (LUAI_UACINT)t->id);
-    return;
-  }
-  sr_push_task(L, t);
-  sr_push_name_of(L, lua_gettop(L));
-  lua_replace(L, -2);
 }
 
 /* task:name() */
@@ -70,44 +37,12 @@ static int l_set_name(lua_State *L) {
 
 /* --- spawn and friends ------------------------------------------------------ */
 
-static int k_unpacked(lua_State *L, int status, lua_KContext ctx) {
-  (void)status, (void)ctx;
-  return lua_gettop(L);
-}
-
-/* Calls the function that is its first upvalue with the arguments in the second, as many as the third says. */
-static int l_unpacked(lua_State *L) {
-  int count = (int)lua_tointeger(L, lua_upvalueindex(3));
-  lua_settop(L, 0);
-  luaL_checkstack(L, count + LUA_MINSTACK, "too many arguments");
-  lua_pushvalue(L, lua_upvalueindex(1));
-  for (int i = 1; i <= count; i++) lua_rawgeti(L, lua_upvalueindex(2), i);
-  lua_callk(L, count, LUA_MULTRET, 0, k_unpacked);
-  return k_unpacked(L, LUA_OK, 0);
-}
-
-int sr_pack_args(lua_State *L, int first) {
-  int count = lua_gettop(L) - first;
-  if (count <= SR_MAX_ARGS) return count;
-  lua_createtable(L, count, 0);
-  lua_insert(L, first + 1);
-  for (int i = count; i >= 1; i--) lua_rawseti(L, first + 1, i);
-  lua_pushinteger(L, count);
-  lua_pushcclosure(L, l_unpacked, 3);
-  return 0;
-}
-
-/* At the end of a run a task that starts itself anew is the same as one that goes on: what it swallowed counts on. */
-static void count_on(SrTask *t, const SrTask *before) {
-  if (t->rt->is_closing && before != NULL) t->raised = before->raised + 1;
-}
-
 int sr_l_spawn(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
   sr_check_function(L, "spawn", 1, 1);
   int nargs = sr_pack_args(L, 1);
   if (!rt->is_running) return luaL_error(L, "spawn: no loop is running (call it inside async.run)");
-  count_on(sr_spawn(L, rt, &rt->root, 1, nargs), rt->current);
+  sr_spawn_free(L, rt, rt->current, 1, nargs);
   return 1;
 }
 
@@ -118,31 +53,6 @@ int sr_l_current_task(lua_State *L) {
   else
     sr_push_task(L, t);
   return 1;
-}
-
-static int compare_ids(const void *a, const void *b) {
-  uint32_t left = (*(SrTask *const *)a)->id, right = (*(SrTask *const *)b)->id;
-  return left < right ? -1 : left > right;
-}
-
-/* What finalizers spawn while room is made is not listed. From then on nothing runs them. */
-void sr_push_all_tasks(lua_State *L, SrRuntime *rt) {
-  uint32_t room = rt->live.top, expected = room - rt->live.count, count = 0;
-  SrTask **tasks = (SrTask **)lua_newuserdatauv(L, (room + 1) * sizeof *tasks, 0);
-  lua_createtable(L, (int)expected, 0);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
-  for (uint32_t slot = 1; slot <= room && slot <= rt->live.top; slot++) {
-    SrTask *t = lua_rawgeti(L, -1, (lua_Integer)slot) == LUA_TUSERDATA ? (SrTask *)lua_touserdata(L, -1) : NULL;
-    if (t != NULL && t->future.state != SR_ENDED) tasks[count++] = t;
-    lua_pop(L, 1);
-  }
-  qsort(tasks, count, sizeof *tasks, compare_ids);
-  for (uint32_t i = 0; i < count; i++) {
-    lua_rawgeti(L, -1, (lua_Integer)tasks[i]->slot);
-    lua_rawseti(L, -3, (lua_Integer)i + 1);
-  }
-  lua_pop(L, 1);
-  lua_replace(L, -2);
 }
 
 int sr_l_all_tasks(lua_State *L) {
@@ -245,37 +155,6 @@ static int l_close(lua_State *L) {
   return sr_park(L, t, &close_kind, target, k_join);
 }
 
-/* Takes the functions and the handle. */
-static int l_call_back(lua_State *L) {
-  SrTask *t = (SrTask *)lua_touserdata(L, 2);
-  lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
-  for (lua_Integer i = 1; i <= count; i++) {
-    lua_rawgeti(L, 1, i);
-    lua_pushvalue(L, 2);
-    SrTask *called = sr_spawn(L, t->rt, &t->rt->root, 3, 1);
-    called->scope.source = t->scope.source; /* no Lua code spawned it */
-    called->scope.line = t->scope.line;
-    count_on(called, t);
-    lua_settop(L, 2);
-  }
-  return 0;
-}
-
-void sr_call_back(lua_State *L, SrTask *t) {
-  int top = lua_gettop(L);
-  sr_push_task(L, t);
-  sr_anchor_get(L, t);
-  lua_pushvalue(L, top + 1);
-  if (!sr_protected(L, l_call_back, 2, 0)) {
-    sr_push_memory_error(L);
-    lua_pushnil(L);
-    sr_report(L, top + 2, top + 1, top + 3, "");
-  }
-  lua_settop(L, top);
-  lua_pushnil(L);
-  sr_anchor_set(L, t);
-}
-
 /* Adds the function at index 2 to the callbacks of a pending task. */
 static void add_callback(lua_State *L, SrTask *t) {
   sr_anchor_table(L, t);
@@ -290,14 +169,15 @@ static int l_on_done(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
   sr_check_function(L, "task:on_done", 2, 1);
   lua_settop(L, 2);
-  if (t->future.status == SR_PENDING)
+  if (t->future.status == SR_PENDING) {
+    sr_locals_bind(L, rt, 2);
     add_callback(L, t);
-  else if (!rt->is_running)
+  } else if (!rt->is_running)
     return luaL_error(L, "task:on_done: no loop is running that could call the function");
   else {
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 1);
-    count_on(sr_spawn(L, rt, &rt->root, 3, 1), rt->current);
+    sr_spawn_free(L, rt, rt->current, 3, 1);
   }
   lua_settop(L, 1);
   return 1;

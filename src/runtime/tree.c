@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The tree of tasks, and the report of a deadlock. */
+#include "runtime/tree.h"
+
 #include <stdio.h>
 
+#include "runtime/cycle.h"
 #include "runtime/error.h"
-#include "runtime/loop.h"
-#include "runtime/runtime.h"
-#include "runtime/trace.h"
+#include "runtime/handle.h"
+#include "runtime/place.h"
+#include "runtime/stack.h"
 
 /* --- tree ------------------------------------------------------------------- */
 
@@ -51,7 +54,7 @@ static const SrScope *next_scope(const SrScope *root, const SrScope *at, int *de
   return NULL;
 }
 
-/* Tasks that stand further inside are shown at this depth, with their own in front. */
+/* Tasks that stand further inside are indented no more than this; their depth is told in front. */
 enum { MAX_INDENT = 50 };
 
 static void add_indent(luaL_Buffer *buffer, int depth) {
@@ -70,7 +73,7 @@ typedef struct Leaf {
 
 /*
 ** Pushes an array of all tasks, parents first, and a list that anchors them; returns how many. Describing them runs
-** finalizers, which change the tree: so it is walked before. Blocks are seen through. [-0, +2, m]
+** finalizers, which change the tree, so it is walked before. Blocks do not count. [-0, +2, m]
 */
 static size_t push_leaves(lua_State *L, const SrRuntime *rt, Leaf **leaves) {
   size_t room = rt->live.top, count = 0;
@@ -136,28 +139,23 @@ void sr_push_waiting(lua_State *L, SrTask *t, const char *what) {
   lua_setfield(L, -2, "waits_for");
 }
 
-/* Tasks that the text of a report names; the rest is counted there. Fields name all of them. */
-enum { MAX_NAMED = 100 };
-
-/* Adds what is on top, the text of one of many, to the text below it, with `separator` in between. */
-static void add_text(lua_State *L, const char *separator) {
+void sr_add_text(lua_State *L, const char *separator) {
   lua_pushfstring(L, "%s%s%s", lua_tostring(L, -2), separator, lua_tostring(L, -1));
   lua_replace(L, -3);
   lua_pop(L, 1);
 }
 
-/* Ends a text, which is on top, that has left out all of `count` beyond MAX_NAMED. */
-static void add_rest(lua_State *L, const char *separator, lua_Integer count) {
-  if (count <= MAX_NAMED) return;
-  lua_pushfstring(L, "... and %I more", (LUAI_UACINT)(count - MAX_NAMED));
-  add_text(L, separator);
+void sr_add_rest(lua_State *L, const char *separator, lua_Integer count) {
+  if (count <= SR_MAX_NAMED) return;
+  lua_pushfstring(L, "... and %I more", (LUAI_UACINT)(count - SR_MAX_NAMED));
+  sr_add_text(L, separator);
 }
 
-/* Adds a task that waits for what the text on top says to the list below, and to the text below that. */
+/* The text on top says what the task waits for: adds it to the list below that, and to the text below the list. */
 static void add_waiting(lua_State *L, SrTask *t, lua_Integer number) {
   int what = lua_gettop(L), list = what - 1, text = what - 2;
   sr_push_waiting(L, t, lua_tostring(L, what));
-  if (number <= MAX_NAMED) {
+  if (number <= SR_MAX_NAMED) {
     lua_getfield(L, what + 1, "name");
     lua_getfield(L, what + 1, "where");
     lua_pushfstring(L, "%s%s'%s' waits for %s at %s", lua_tostring(L, text), number == 1 ? "" : "; ",
@@ -184,7 +182,7 @@ static void push_waiting(lua_State *L, SrRuntime *rt, const char *name, const ch
     add_waiting(L, t, ++waiting);
   }
   lua_insert(L, -2);
-  add_rest(L, "; ", waiting);
+  sr_add_rest(L, "; ", waiting);
   sr_push_error(L, name, code, format, lua_tostring(L, -1));
   lua_pushvalue(L, -3);
   lua_setfield(L, -2, "tasks");
@@ -218,7 +216,7 @@ int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target) {
     add_waiting(L, path[i], (lua_Integer)i + 2);
   }
   lua_insert(L, -2);
-  add_rest(L, "; ", (lua_Integer)length + 1);
+  sr_add_rest(L, "; ", (lua_Integer)length + 1);
   sr_push_error(L, "DeadlockError", "EDEADLK", "a cycle of tasks that wait for each other: %s", lua_tostring(L, -1));
   lua_pushvalue(L, -3);
   lua_setfield(L, -2, "tasks");
@@ -227,72 +225,4 @@ int sr_raise_cycle(lua_State *L, SrTask *t, SrTask *target) {
 
 void sr_push_overtime(lua_State *L, SrRuntime *rt) {
   push_waiting(L, rt, "TimeoutError", "ETIMEDOUT", "the test takes too long; the waiting tasks: %s");
-}
-
-/* --- what a test left over -------------------------------------------------- */
-
-/* Adds the line on top to the text below it. */
-static void add_line(lua_State *L, const char *kind) {
-  lua_pushfstring(L, "\n\t%s %s", kind, lua_tostring(L, -1));
-  lua_replace(L, -2);
-  add_text(L, "");
-}
-
-/* Adds the tasks of the list at `all` to the text on top. */
-static void add_left_tasks(lua_State *L, int all, lua_Integer count) {
-  for (lua_Integer i = 1; i <= count && i <= MAX_NAMED; i++) {
-    lua_rawgeti(L, all, i);
-    SrTask *t = (SrTask *)lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    sr_push_task_line(L, t);
-    add_line(L, "task");
-  }
-  add_rest(L, "\n\t", count);
-}
-
-/*
-** Pushes an array of copies of the resources that have a name; returns how many those are. Finalizers may close
-** them while the report is written, and what they open while room is made is not listed. [-0, +1, m]
-*/
-static size_t push_opened(lua_State *L, const SrRuntime *rt, saros_resource **list) {
-  size_t room = 0, count = 0;
-  for (const saros_resource *resource = rt->resources; resource != NULL; resource = resource->next) room++;
-  *list = (saros_resource *)lua_newuserdatauv(L, (room + 1) * sizeof **list, 0);
-  for (const saros_resource *resource = rt->resources; resource != NULL && count < room; resource = resource->next)
-    if (resource->name != NULL) (*list)[count++] = *resource;
-  return count;
-}
-
-/* Adds the resources that are open to the text on top; returns whether there are any. */
-static bool add_left_handles(lua_State *L, const SrRuntime *rt) {
-  saros_resource *list;
-  size_t count = push_opened(L, rt, &list);
-  lua_insert(L, -2);
-  for (size_t i = 0; i < count && i < MAX_NAMED; i++) {
-    sr_push_resource_place(L, &list[i]);
-    lua_pushfstring(L, "%s opened at %s", list[i].name, lua_tostring(L, -1));
-    lua_replace(L, -2);
-    add_line(L, "handle");
-  }
-  add_rest(L, "\n\t", (lua_Integer)count);
-  lua_remove(L, -2);
-  return count > 0;
-}
-
-void sr_push_leftovers(lua_State *L, SrRuntime *rt) {
-  int top = lua_gettop(L);
-  sr_push_all_tasks(L, rt);
-  lua_pushliteral(L, "testing.run: left over at the end of the test:");
-  lua_Integer count = (lua_Integer)lua_rawlen(L, top + 1);
-  add_left_tasks(L, top + 1, count);
-  if (count == 0) sr_loop_linger(rt);
-  bool any = add_left_handles(L, rt) || count > 0;
-  if (count == 0 && rt->clock.count > 0) {
-    any = true;
-    lua_pushfstring(L, "%d still set", (int)rt->clock.count);
-    add_line(L, "timer:");
-  }
-  if (!any) lua_pushnil(L);
-  lua_replace(L, top + 1);
-  lua_settop(L, top + 1);
 }

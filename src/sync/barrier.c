@@ -13,7 +13,7 @@ typedef struct Barrier {
   lua_Integer waiting; /* how many are there, less than that */
 } Barrier;
 
-static const SrClass barrier_class = {"barrier"};
+static const SrClass barrier_class = {.name = "barrier"};
 
 static Barrier *check_barrier(lua_State *L, const char *function) {
   return (Barrier *)sr_check_self(L, &barrier_class, function);
@@ -64,6 +64,12 @@ static int l_wait(lua_State *L) {
   return sr_park(L, t, &wait_kind, barrier, sr_k_value);
 }
 
+/* barrier:waiting(): how many tasks wait at it */
+static int l_waiting(lua_State *L) {
+  lua_pushinteger(L, check_barrier(L, "barrier:waiting")->waiting);
+  return 1;
+}
+
 /* tostring(barrier): barrier (for 3, 2 waiting) */
 static int l_tostring(lua_State *L) {
   const Barrier *barrier = check_barrier(L, "tostring");
@@ -72,7 +78,7 @@ static int l_tostring(lua_State *L) {
 
 void sr_open_barrier(lua_State *L) {
   static const luaL_Reg functions[] = {{"barrier", l_barrier}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"wait", l_wait}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"wait", l_wait}, {"waiting", l_waiting}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &barrier_class, methods, meta);

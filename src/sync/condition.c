@@ -16,7 +16,7 @@ typedef struct Condition {
 
 enum { LOCK = 1, PREDICATE = 2 };
 
-static const SrClass condition_class = {"condition"};
+static const SrClass condition_class = {.name = "condition"};
 
 /* --- check, new ------------------------------------------------------------- */
 
@@ -213,6 +213,12 @@ static int l_wait_for(lua_State *L) {
   return test(L, t);
 }
 
+/* condition:waiting(): how many tasks wait to be notified */
+static int l_waiting(lua_State *L) {
+  lua_pushinteger(L, sr_count_waiting(check_condition(L, "condition:waiting")->waiters));
+  return 1;
+}
+
 /* tostring(condition): condition (lock held by task 'main', 2 waiting) */
 static int l_tostring(lua_State *L) {
   const Condition *condition = check_condition(L, "tostring");
@@ -225,8 +231,15 @@ static int l_tostring(lua_State *L) {
 void sr_open_condition(lua_State *L) {
   static const luaL_Reg functions[] = {{"condition", l_condition}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"acquire", l_acquire},   {"release", l_release}, {"locked", l_locked},         {"wait", l_wait},
-      {"wait_for", l_wait_for}, {"notify", l_notify},   {"notify_all", l_notify_all}, {NULL, NULL},
+      {"acquire", l_acquire},
+      {"release", l_release},
+      {"locked", l_locked},
+      {"wait", l_wait},
+      {"wait_for", l_wait_for},
+      {"notify", l_notify},
+      {"notify_all", l_notify_all},
+      {"waiting", l_waiting},
+      {NULL, NULL},
   };
   static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Event: a flag to wait for. Who waits at `set` is woken, even if `clear` follows at once. */
+#include "runtime/selectable.h"
 #include "sync/sync.h"
 
 typedef struct Event {
@@ -9,7 +10,8 @@ typedef struct Event {
   bool is_set;
 } Event;
 
-static const SrClass event_class = {"event"};
+static const SrSelectable selectable;
+static const SrClass event_class = {.name = "event", .selectable = &selectable};
 
 static Event *check_event(lua_State *L, const char *function) {
   return (Event *)sr_check_self(L, &event_class, function);
@@ -25,9 +27,9 @@ static int l_event(lua_State *L) {
 /* event:set() */
 static int l_set(lua_State *L) {
   Event *event = check_event(L, "event:set");
-  SrWaiter *waiter;
+  SrTask *t;
   event->is_set = true;
-  while ((waiter = sr_ring_take(&event->waiters)) != NULL) sr_wake(sr_task_of(waiter));
+  while ((t = sr_take_waiting(&event->waiters)) != NULL) sr_wake(t);
   return 0;
 }
 
@@ -45,6 +47,19 @@ static int l_is_set(lua_State *L) {
 
 static const SrKind wait_kind = {.name = "event", .abort = sr_abort_in_ring, .ring = offsetof(Event, waiters)};
 
+static SrTaking take(lua_State *L, SrTask *t, void *object) {
+  (void)L, (void)t;
+  return ((const Event *)object)->is_set ? SR_TAKEN : SR_NOTHING;
+}
+
+static int give(lua_State *L, SrTask *t, void *object) {
+  (void)t, (void)object;
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static const SrSelectable selectable = {.kind = &wait_kind, .take = take, .give = give};
+
 /* event:wait(): until it is set. Waits. */
 static int l_wait(lua_State *L) {
   Event *event = check_event(L, "event:wait");
@@ -53,6 +68,12 @@ static int l_wait(lua_State *L) {
   if (event->is_set) return sr_return(L, t, 0);
   sr_ring_append(&event->waiters, &t->waiter);
   return sr_park(L, t, &wait_kind, event, sr_k_nothing);
+}
+
+/* event:waiting(): how many tasks wait for it */
+static int l_waiting(lua_State *L) {
+  lua_pushinteger(L, sr_count_waiting(check_event(L, "event:waiting")->waiters));
+  return 1;
 }
 
 /* tostring(event): event (not set, 2 waiting) */
@@ -64,7 +85,7 @@ static int l_tostring(lua_State *L) {
 void sr_open_event(lua_State *L) {
   static const luaL_Reg functions[] = {{"event", l_event}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"set", l_set}, {"clear", l_clear}, {"is_set", l_is_set}, {"wait", l_wait}, {NULL, NULL},
+      {"set", l_set}, {"clear", l_clear}, {"is_set", l_is_set}, {"wait", l_wait}, {"waiting", l_waiting}, {NULL, NULL},
   };
   static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Future: the bridge from callback code to tasks. See SrFuture in runtime/task.h. */
+/* Future: the bridge from callback code to tasks. See SrFuture in runtime/state.h. */
 #include "sync/sync.h"
-
-const SrClass sr_future_class = {"future"};
 
 static SrFuture *check_future(lua_State *L, const char *function) {
   return (SrFuture *)sr_check_self(L, &sr_future_class, function);

@@ -31,7 +31,7 @@ enum { TIMES = 1, FIRST_CAPACITY = 16 };
 static const double FARTHEST = 4.6e18;
 static const int64_t NEVER_OVER = -1;
 
-static const SrClass limiter_class = {"rate limiter"};
+static const SrClass limiter_class = {.name = "rate limiter"};
 
 /* --- check, new ------------------------------------------------------------- */
 
@@ -139,6 +139,12 @@ static int l_acquire(lua_State *L) {
   return sr_park(L, t, &acquire_kind, limiter, sr_k_nothing);
 }
 
+/* rate_limiter:waiting(): how many tasks wait for their turn */
+static int l_waiting(lua_State *L) {
+  lua_pushinteger(L, sr_count_waiting(check_limiter(L, "rate_limiter:waiting")->waiters));
+  return 1;
+}
+
 /* tostring(limiter): rate limiter (10 in 1 s, 0 waiting) */
 static int l_tostring(lua_State *L) {
   const Limiter *limiter = check_limiter(L, "tostring");
@@ -151,7 +157,7 @@ static int l_tostring(lua_State *L) {
 
 void sr_open_limiter(lua_State *L) {
   static const luaL_Reg functions[] = {{"rate_limiter", l_limiter}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"acquire", l_acquire}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"acquire", l_acquire}, {"waiting", l_waiting}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &limiter_class, methods, meta);

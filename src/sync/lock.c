@@ -4,9 +4,11 @@
 
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/selectable.h"
 #include "runtime/trace.h"
 
-const SrClass sr_lock_class = {"lock"};
+static const SrSelectable selectable;
+const SrClass sr_lock_class = {.name = "lock", .selectable = &selectable};
 
 /* --- check, new ------------------------------------------------------------- */
 
@@ -50,10 +52,9 @@ void sr_lock_take(SrLock *lock, SrTask *t) {
 }
 
 static void pass_on(SrLock *lock) {
-  SrWaiter *waiter = sr_ring_take(&lock->waiters);
+  SrTask *t = sr_take_waiting(&lock->waiters);
   lock->owner = NULL;
-  if (waiter == NULL) return;
-  SrTask *t = sr_task_of(waiter);
+  if (t == NULL) return;
   sr_lock_take(lock, t);
   sr_wake(t);
 }
@@ -85,14 +86,14 @@ static bool is_held_by(const SrLock *lock, const SrTask *current) {
   return lock->owner == current || lock->owner->co == NULL;
 }
 
-static void release_permit(lua_State *L, void *object, uint32_t serial) {
+static void release_permit(lua_State *L, void *object, const SrPermit *permit) {
   SrLock *lock = (SrLock *)object;
-  if (lock->owner == NULL || lock->serial != serial) return; /* it has been passed on */
+  if (lock->owner == NULL || lock->serial != permit->serial) return; /* it has been passed on */
   if (!is_held_by(lock, sr_find_runtime(L)->current)) luaL_error(L, "permit:release: the lock is held by another task");
   sr_lock_let_go(lock);
 }
 
-static const SrPermitOps permit_ops = {release_permit};
+static const SrPermitOps permit_ops = {.release = release_permit};
 
 static void undo_acquire(lua_State *L, SrTask *t) {
   (void)L;
@@ -162,6 +163,38 @@ int sr_lock_acquire(lua_State *L, const char *function) {
   return sr_park(L, t, &acquire_kind, lock, k_acquire);
 }
 
+/* --- select ----------------------------------------------------------------- */
+
+static void check(lua_State *L, SrTask *t, void *object) {
+  if (((SrLock *)object)->owner == t) raise_held(L, t, "select");
+}
+
+static SrTask *awaited(const void *object) {
+  return ((const SrLock *)object)->owner;
+}
+
+static void prepare(lua_State *L) {
+  sr_push_permit(L, &permit_ops);
+}
+
+static SrTaking take(lua_State *L, SrTask *t, void *object) {
+  (void)L;
+  SrLock *lock = (SrLock *)object;
+  if (lock->owner != NULL) return SR_NOTHING;
+  sr_lock_take(lock, t);
+  return SR_TAKEN;
+}
+
+static int give(lua_State *L, SrTask *t, void *object) {
+  (void)t;
+  return hold((SrPermit *)lua_touserdata(L, -1), (const SrLock *)object);
+}
+
+static const SrSelectable selectable = {
+    .kind = &acquire_kind, .check = check, .awaited = awaited, .prepare = prepare, .take = take, .give = give};
+
+/* --- methods ---------------------------------------------------------------- */
+
 /* lock:acquire(): a permit. Waits in order of arrival. */
 static int l_acquire(lua_State *L) {
   check_lock(L, "lock:acquire");
@@ -203,6 +236,12 @@ static int l_locked(lua_State *L) {
   return 1;
 }
 
+/* lock:waiting(): how many tasks wait for it */
+static int l_waiting(lua_State *L) {
+  lua_pushinteger(L, sr_count_waiting(check_lock(L, "lock:waiting")->waiters));
+  return 1;
+}
+
 void sr_lock_push_holder(lua_State *L, const SrLock *lock) {
   if (lock->owner == NULL) {
     lua_pushliteral(L, "free");
@@ -225,8 +264,8 @@ static int l_tostring(lua_State *L) {
 void sr_open_lock(lua_State *L) {
   static const luaL_Reg functions[] = {{"lock", l_lock}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"acquire", l_acquire}, {"try_acquire", l_try_acquire}, {"release", l_release}, {"locked", l_locked},
-      {NULL, NULL},
+      {"acquire", l_acquire}, {"try_acquire", l_try_acquire}, {"release", l_release},
+      {"locked", l_locked},   {"waiting", l_waiting},         {NULL, NULL},
   };
   static const luaL_Reg meta[] = {{"__gc", l_collect}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);

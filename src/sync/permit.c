@@ -2,7 +2,7 @@
 /* Permits of semaphores and locks: released once, by release, by __close, or not at all. */
 #include "sync/sync.h"
 
-static const SrClass permit_class = {"permit"};
+static const SrClass permit_class = {.name = "permit"};
 
 void *sr_new_giver(lua_State *L, const SrClass *cls, size_t size) {
   void *object = sr_new_object(L, cls, size, 1);
@@ -15,6 +15,7 @@ SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops) {
   SrPermit *permit = (SrPermit *)lua_newuserdatauv(L, sizeof(SrPermit), 1);
   permit->head.cls = &permit_class;
   permit->ops = ops;
+  permit->count = 1;
   permit->serial = 0;
   permit->is_held = false;
   lua_getiuservalue(L, 1, 1);
@@ -29,7 +30,7 @@ static int l_release(lua_State *L) {
   SrPermit *permit = (SrPermit *)sr_check_self(L, &permit_class, "permit:release");
   if (!permit->is_held) return 0;
   lua_getiuservalue(L, 1, 1);
-  permit->ops->release(L, lua_touserdata(L, -1), permit->serial);
+  permit->ops->release(L, lua_touserdata(L, -1), permit);
   permit->is_held = false;
   return 0;
 }

@@ -25,18 +25,21 @@ void sr_open_checkpoint(lua_State *L);
 
 /* --- permits: what acquire returns ------------------------------------------ */
 
+typedef struct SrPermit SrPermit;
+
 /* How a permit is given back; one static struct for each class that gives permits. */
 typedef struct SrPermitOps {
-  /* Gives the permit of this serial back to the object at the top of the stack. */
-  void (*release)(lua_State *L, void *object, uint32_t serial);
+  /* Gives the permit back to the object at the top of the stack. */
+  void (*release)(lua_State *L, void *object, const SrPermit *permit);
 } SrPermitOps;
 
-typedef struct SrPermit {
+struct SrPermit {
   SrObject head;
   const SrPermitOps *ops;
-  uint32_t serial; /* tells the holder of a lock from the next one */
+  lua_Integer count; /* of a semaphore: how many it stands for */
+  uint32_t serial;   /* of a lock: tells its holder from the next one */
   bool is_held;
-} SrPermit;
+};
 
 /*
 ** Pushes a new object that gives permits. User value 1 is the metatable of permits, as finding
@@ -44,7 +47,7 @@ typedef struct SrPermit {
 */
 void *sr_new_giver(lua_State *L, const SrClass *cls, size_t size);
 /*
-** Pushes a permit of the object at index 1 that is not held yet. Finalizers run in it, so it is made before anything
+** Pushes a permit, for one, of the object at index 1 that is not held yet. Finalizers run in it, so it is made before anything
 ** is looked at. [-0, +1, m]
 */
 SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops);

@@ -7,7 +7,7 @@
 local cookie_file = require "saros.http.cookie_file"
 local core = require "saros.http.core"
 local file = require "saros.http.file"
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
 local suggest = require "saros.http.suggest"
 local set_cookie = require "saros.http.set_cookie"
 local url = require "saros.http.url"

@@ -2,7 +2,7 @@
 -- Headers: those of a response (read only, any case finds, order of arrival kept), and the merging
 -- of those of a request into the lines that are sent.
 
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
 
 local headers = {}
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- saros.http: fetch, its verbs and sessions. Loaded by saros at their first use.
 
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
 local session = require "saros.http.session"
 
 ---@class saros

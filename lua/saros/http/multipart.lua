@@ -3,7 +3,7 @@
 -- files as they are sent.
 
 local file = require "saros.http.file"
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
 
 local multipart = {}
 

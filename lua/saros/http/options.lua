@@ -2,8 +2,9 @@
 -- The options of fetch and session: which there are, what their values may be, and what becomes of those of a session
 -- where a request has some, too. Whatever is wrong is an argument error that names the option, before any I/O.
 
+local backoff = require "saros.backoff"
 local cookies = require "saros.http.cookies"
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
 local suggest = require "saros.http.suggest"
 local url = require "saros.http.url"
 
@@ -191,10 +192,6 @@ local function check_resolve(caller, _, value)
   end
 end
 
-local function is_seconds(value)
-  return type(value) == "number" and value == value
-end
-
 -- A test for a list of these.
 local function list_of(is_item)
   return function(value)
@@ -206,25 +203,18 @@ local function list_of(is_item)
   end
 end
 
--- The fields of `retries`: what each may be, in words and as a test. As far as possible as in async.retry.
+-- The fields of `retries`: what each may be, in words and as a test.
 local retry_fields = {
-  attempts = { "a whole number from 1, or math.huge", function(value)
-    return value == math.huge or type(value) == "number" and value >= 1 and math.tointeger(value) ~= nil
-  end },
   statuses = { "a list of integers", list_of(function(item)
     return type(item) == "number" and math.tointeger(item)
   end) },
   methods = { "a list of strings", list_of(function(item)
     return type(item) == "string"
   end) },
-  delay = { "seconds", is_seconds }, max_delay = { "seconds", is_seconds },
-  factor = { "a finite number from 0", function(value)
-    return is_seconds(value) and value >= 0 and value < math.huge
-  end },
-  jitter = { "a fraction from 0 to 1", function(value)
-    return is_seconds(value) and value >= 0 and value <= 1
-  end },
 }
+for name, rule in pairs(backoff.rules) do
+  retry_fields[name] = rule
+end
 
 local function check_retries(caller, name, value)
   if value == false then return end

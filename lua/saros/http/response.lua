@@ -8,7 +8,7 @@ local connection = require "saros.http.connection"
 local file = require "saros.http.file"
 local headers = require "saros.http.headers"
 local internal = require "saros.internal"
-local misuse = require "saros.http.misuse"
+local misuse = require "saros.misuse"
 local phrases = require "saros.http.status"
 
 local LINE_LIMIT = 1048576

@@ -3,6 +3,7 @@
 -- that asks for patience.
 
 local async = require "saros"
+local backoff = require "saros.backoff"
 local date = require "saros.http.date"
 
 local retry = {}
@@ -39,11 +40,15 @@ end
 function retry.policy(given)
   if not given or given == 0 then return nil end
   local fields = type(given) == "table" and given or { attempts = given + 1, statuses = {} }
-  return {
-    attempts = fields.attempts or 3, statuses = set_of(fields.statuses or { 429, 502, 503, 504 }),
-    methods = fields.methods and set_of(fields.methods) or retry.idempotent, delay = math.max(fields.delay or 0.1, 0),
-    factor = fields.factor or 2, max_delay = math.max(fields.max_delay or 30, 0), jitter = fields.jitter or 0,
+  local policy = {
+    statuses = set_of(fields.statuses or { 429, 502, 503, 504 }),
+    methods = fields.methods and set_of(fields.methods) or retry.idempotent, delay = fields.delay or 0.1,
   }
+  for name, value in pairs(backoff.defaults) do
+    policy[name] = policy[name] or fields[name] or value
+  end
+  policy.max_delay = math.max(policy.max_delay, 0)
+  return policy
 end
 
 -- What the response says about when to come back, in seconds.
@@ -62,10 +67,9 @@ local function is_connection_failure(err)
 end
 
 -- The seconds until the next attempt; nil if there is to be none.
-local function pause(policy, attempt, ok, outcome)
+local function pause(policy, next_pause, ok, outcome)
   if ok and not policy.statuses[outcome.status] or not ok and not is_connection_failure(outcome) then return nil end
-  local seconds = math.min(policy.delay * policy.factor ^ (attempt - 1), policy.max_delay)
-  seconds = seconds * (1 - policy.jitter * math.random())
+  local seconds = next_pause()
   local asked = ok and retry_after(outcome)
   if asked and asked > policy.max_delay then return nil end -- coming sooner would be of no use
   return asked and math.max(asked, seconds) or seconds
@@ -83,11 +87,11 @@ function retry.send(send, session, prepared, history, started)
   local policy = prepared.retries
   local repeatable = policy.methods[prepared.method] and not (prepared.source and not prepared.source.repeatable)
   started = started or async.now()
-  local attempt = 0
+  local attempt, next_pause = 0, backoff.pauses(policy)
   while true do
     attempt = attempt + 1
     local ok, outcome = async.pcall(send, session, prepared, history, started)
-    local seconds = repeatable and attempt < policy.attempts and pause(policy, attempt, ok, outcome)
+    local seconds = repeatable and attempt < policy.attempts and pause(policy, next_pause, ok, outcome)
     if seconds and prepared.total and async.now() + seconds - started >= prepared.total then seconds = nil end
     if not seconds then
       if not ok then error(outcome, 0) end

@@ -31,13 +31,17 @@ function async.gather(list, options) end
 ---@class saros.MapOptions
 ---@field limit? integer          at most so many at a time, from 1
 ---@field return_errors? boolean  as for `gather`
----@field on_progress? async fun(finished: integer, total: integer)
+---@field on_progress? async fun(finished: integer, total: integer?)  total is nil for an iterator
 
 ---Calls `fn(item, index)` for every item of the list, each in a task of its own, and returns the
 ---first result of each, in order. Errors as with `gather`.
+---
+---Instead of a list a number n, for the items 1 to n; or an iterator: a function that is called without arguments
+---until it gives nil, or a queue. It is called in the calling task, where it may wait, and only when there is room for
+---one more; an error of it ends the map.
 ---@async
 ---@generic T
----@param list T[]
+---@param list T[]|integer|(async fun(): T?)|saros.Queue
 ---@param fn async fun(item: T, index: integer): any
 ---@param options? saros.MapOptions
 ---@return saros.List results
@@ -57,6 +61,19 @@ function async.race(list) end
 ---@return any ...
 function async.any(list) end
 
+---What `select` takes from.
+---@alias saros.Selectable saros.Queue|saros.Semaphore|saros.Lock|saros.Event|saros.Task|saros.Future
+
+---Waits for the first of several things and takes from that one alone: an item of a queue (nil once that is
+---closed and empty), a permit of a semaphore or lock, `true` of an event, the results of a task or future (whose
+---error it raises). Of several that are ready the first of the list. It stands in the line of each from its call
+---on; if it is cancelled it has taken nothing.
+---@async
+---@param list saros.Selectable[]  not empty
+---@return integer index  in the list
+---@return any ...        what that gave
+function async.select(list) end
+
 ---@class saros.WaitOptions
 ---@field timeout? number  seconds; nil for no limit
 ---@field return_when? "all"|"first_completed"|"first_error" "all" unless said otherwise
@@ -72,10 +89,19 @@ function async.wait(tasks, options) end
 ---The results of `awaitable`, or TimeoutError if it takes longer. Then it has been cancelled and its
 ---cleanup has finished. A Future that is waited for is left alone.
 ---@async
----@param awaitable saros.Awaitable
+---@param awaitable saros.Awaitable|(async fun(...: any): ...)
 ---@param seconds? number  nil for no limit
+---@param ... any  for a function
 ---@return any ...
-function async.wait_for(awaitable, seconds) end
+function async.wait_for(awaitable, seconds, ...) end
+
+---The nearest deadline above the caller, passed or not. In a shield only what was opened inside it counts.
+---@return number moment  on the clock of `now`; math.huge without one
+function async.deadline() end
+
+---Whether the scope of the caller is cancelled, so that its next await raises. False in a shield.
+---@return boolean
+function async.cancelled() end
 
 ---Runs `awaitable` in this task, out of reach of cancellation from outside: for cleanup that has to
 ---wait. What was held back arrives at the next await.
@@ -105,6 +131,10 @@ function Timeout:reschedule(seconds) end
 ---Whether the deadline has passed, or had when the block was left.
 ---@return boolean
 function Timeout:expired() end
+
+---Seconds until the deadline; 0 or less once it has passed.
+---@return number seconds  math.huge without a deadline
+function Timeout:remaining() end
 
 ---Ends the scope, as the end of its block does. The second time does nothing. Only for the task that
 ---made it.

@@ -14,7 +14,7 @@ local async = {}
 ---@field code string          a short constant; the system's own name where the system spoke
 ---@field traceback? string    where it arose, from your own line on, and across the tasks that awaited one another
 ---@field cause? any           the error that led to it
----@field reason? any          CancelledError: what was given to `cancel`
+---@field reason? any          CancelledError: what was given to `cancel`; TLSError: why, in words
 ---@field task? saros.Task     CancelledError: the task that was cancelled
 ---@field seconds? number      TimeoutError: how long the deadline was
 ---@field phase? "total"|"connect"|"read"|"pool" TimeoutError of an HTTP request
@@ -39,6 +39,7 @@ local Error = {}
 ---| "BusyError"       # two tasks want what only one can have (`EBUSY`)
 ---| "SystemError"     # the system refused a file (`ENOENT`, `EACCES`, ...)
 ---| "LimitError"      # a line over its limit (`ETOOLARGE`)
+---| "TLSError"        # a handshake or a certificate (`ETLS`), with `host`, `port` and `reason`
 ---| "FetchError"      # an HTTP exchange broke (`ECONNREFUSED`, `ENOTFOUND`, `ETLS`, `EPROTO`, ...)
 ---| "JSONError"       # JSON that cannot be read or written (`EJSON`)
 ---| "HTTPError"       # `raise_for_status` (`EHTTP`)
@@ -68,6 +69,16 @@ function async.error(fields) end
 ---@return boolean ok
 ---@return any ...  `fn`'s results, or the error
 function async.pcall(fn, ...) end
+
+---`pcall` that catches Error objects of that name, or of one in a list of names, and lets everything else pass; a
+---cancellation of the calling task too, whatever the name. Waits where `fn` does.
+---@async
+---@param name saros.ErrorName|string|string[]
+---@param fn function
+---@param ... any  for `fn`
+---@return boolean ok
+---@return any ...  `fn`'s results, or the error
+function async.catch(name, fn, ...) end
 
 -- Running -----------------------------------------------------------------------------------------
 

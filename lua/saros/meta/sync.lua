@@ -55,21 +55,28 @@ function async.semaphore(n) end
 ---@class saros.Semaphore
 local Semaphore = {}
 
----Waits for a permit.
+---Waits for a permit; one for `n` is had all at once, in its turn, and gives back as many.
 ---@async
+---@param n? integer  1 unless given, at most the size
 ---@return saros.Permit
-function Semaphore:acquire() end
+function Semaphore:acquire(n) end
 
----A permit if there is one at once, nil otherwise.
+---A permit if it can be had at once, nil otherwise.
+---@param n? integer  1 unless given, at most the size
 ---@return saros.Permit?
-function Semaphore:try_acquire() end
+function Semaphore:try_acquire(n) end
 
----Gives one back without its permit. Raises a string if more are released than were acquired.
-function Semaphore:release() end
+---Gives back without a permit. Raises a string if more are released than were acquired.
+---@param n? integer  1 unless given, at most the size
+function Semaphore:release(n) end
 
 ---How many can be had at once.
 ---@return integer
 function Semaphore:available() end
+
+---How many tasks wait for permits.
+---@return integer
+function Semaphore:waiting() end
 
 ---One task holds it at a time. If its owner ends without releasing it, it is released and that is
 ---reported.
@@ -96,6 +103,10 @@ function Lock:release() end
 ---@return boolean
 function Lock:locked() end
 
+---How many tasks wait for it.
+---@return integer
+function Lock:waiting() end
+
 -- Waiting for others ------------------------------------------------------------------------------
 
 ---A flag that tasks can wait for.
@@ -120,13 +131,17 @@ function Event:is_set() end
 ---@async
 function Event:wait() end
 
+---How many tasks wait for it.
+---@return integer
+function Event:waiting() end
+
 ---Waits for something to become true that other tasks change under a lock. A notification ends one
 ---wait; if the task that was notified is cancelled before it has the lock, the next one gets it.
 ---@param lock? saros.Lock  one of its own if none is given
 ---@return saros.Condition
 function async.condition(lock) end
 
----All but `acquire`, `locked` and `with` raise a string unless the calling task holds the lock.
+---All but `acquire`, `locked`, `waiting` and `with` raise a string unless the calling task holds the lock.
 ---@class saros.Condition
 local Condition = {}
 
@@ -160,6 +175,10 @@ function Condition:notify(n) end
 ---Wakes all waiters.
 function Condition:notify_all() end
 
+---How many tasks wait to be notified.
+---@return integer
+function Condition:waiting() end
+
 ---A place where `n` tasks wait for each other, again and again.
 ---@param n integer  at least 1
 ---@return saros.Barrier
@@ -174,6 +193,10 @@ local Barrier = {}
 ---@async
 ---@return integer number  in the order of arrival, 1 to n
 function Barrier:wait() end
+
+---How many tasks wait at it.
+---@return integer
+function Barrier:waiting() end
 
 -- Queues ------------------------------------------------------------------------------------------
 
@@ -241,9 +264,19 @@ function Queue:task_done() end
 ---@async
 function Queue:join() end
 
+---All values that are there, as a list, the next one first. What tasks wait to put moves into the room. `task_done`
+---is still due for each.
+---@return any[]
+function Queue:drain() end
+
 ---No more values: putters get ClosedError, getters what is there and then nil. The second time does
----nothing.
-function Queue:close() end
+---nothing. With `discard` what is there is dropped and counts as dealt with.
+---@param options? {discard?: boolean}
+function Queue:close(options) end
+
+---How many tasks wait for a value, or for room. Who waits in `join` does not count.
+---@return integer
+function Queue:waiting() end
 
 ---`for value in queue:items() do`, until the queue is closed and drained.
 ---@return async fun(): any
@@ -264,3 +297,7 @@ local RateLimiter = {}
 ---Waits until one more may pass. There is nothing to give back.
 ---@async
 function RateLimiter:acquire() end
+
+---How many tasks wait for their turn.
+---@return integer
+function RateLimiter:waiting() end

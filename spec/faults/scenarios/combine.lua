@@ -3,24 +3,14 @@
 local async = require "saros"
 local testing = require "saros.testing"
 local check = require "spec.faults.check"
+require "saros.defer"
 require "saros.generator"
+require "saros.move_on_after"
+require "saros.task_local"
+local bodies = require "spec.support.bodies"
+local after, failing, counter = bodies.after, bodies.failing, bodies.counter
 
 local scenarios = {}
-
-local function after(seconds, ...)
-  local values = table.pack(...)
-  return function()
-    async.sleep(seconds)
-    return table.unpack(values, 1, values.n)
-  end
-end
-
-local function failing(seconds, err)
-  return function()
-    async.sleep(seconds)
-    error(err, 0)
-  end
-end
 
 local function scenario(name, fn)
   scenarios[name] = check.test(fn)
@@ -80,6 +70,84 @@ scenario("map_fails", function()
     if i == 2 or errors[i] then check.is(errors[i], "oops") end
   end
   assert(results[1] == 1 and results[3] == 3)
+end)
+
+scenario("map_over", function()
+  local results = async.map(3, function(item)
+    async.sleep(item)
+    return item
+  end, {limit = 2})
+  assert(results.n == 3 and results[3] == 3)
+  results = async.map(counter(4, 0.25), function(item)
+    async.sleep(1)
+    return item * 2
+  end, {limit = 2, on_progress = function(_, total) assert(total == nil) end})
+  assert(results.n == 4 and results[4] == 8)
+end)
+
+scenario("map_over_fails", function()
+  local queue = async.queue()
+  queue:put(1)
+  check.raises("oops", async.map, queue, failing(1, "oops"))
+  check.raises("oops", async.map, failing(1, "oops"), after(1))
+  local next_item = counter(1, 0)
+  check.raises("oops", async.map, function() return next_item() or error("oops", 0) end, after(5))
+end)
+
+scenario("catch", function()
+  local timed_out, err = async.catch({"Other", "TimeoutError"}, async.wait_for, after(3), 1)
+  assert(timed_out == false)
+  check.is(err, "timed out")
+  check.raises("oops", async.catch, "TimeoutError", failing(1, "oops"))
+end)
+
+scenario("groups_of_errors", function()
+  local err = check.raises("GroupError", async.task_group, function(group)
+    group:spawn(failing(1, async.error {name = "Mine"}))
+    group:spawn(failing(1, "oops"))
+  end)
+  for _, inner in ipairs(err.errors) do
+    if tostring(inner):find "memory" then error(inner, 0) end
+  end
+  assert(#err:find_all "Mine" == 1)
+  local mine, rest = err:split "Mine"
+  assert(#mine.errors == 1 and #rest.errors == 1)
+end)
+
+scenario("defer", function(has_fault)
+  local done = 0
+  local task = async.spawn(function()
+    local _ <close> = async.defer(function()
+      async.sleep(1)
+      done = done + 1
+    end)
+    async.sleep(9)
+  end)
+  async.sleep(1)
+  task:cancel()
+  check.fails(task, "CancelledError")
+  assert(done == 1 or has_fault)
+end)
+
+scenario("move_on_after", function()
+  assert(not async.move_on_after(1, after(2)))
+  local in_time, value = async.move_on_after(3, after(2, "value"))
+  assert(in_time and value == "value")
+  check.raises("oops", async.move_on_after, 3, failing(1, "oops"))
+end)
+
+scenario("task_local", function()
+  local value = async.task_local("default")
+  value:set(1)
+  local seen = {}
+  local task = async.spawn(function()
+    seen[1] = value:get()
+    value:set(2)
+  end)
+  value:with(3, task.on_done, task, function() seen[2] = value:get() end)
+  check.is(task:await(), nil)
+  async.sleep(1)
+  assert(seen[1] == 1 and (seen[2] == 3 or seen[2] == nil) and value:get() == 1)
 end)
 
 scenario("race", function()

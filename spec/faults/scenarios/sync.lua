@@ -36,6 +36,44 @@ scenario("semaphore", function(log)
   assert(semaphore:available() == 2)
 end)
 
+scenario("semaphore_several", function()
+  local semaphore = async.semaphore(3)
+  local permit = semaphore:acquire(2)
+  local tasks = {}
+  for i = 1, 3 do
+    tasks[i] = async.spawn(function()
+      local held <close> = semaphore:acquire(i)
+      async.sleep(1)
+    end)
+  end
+  testing.settle()
+  tasks[2]:cancel()
+  permit:release()
+  async.wait(tasks)
+  check.is(tasks[2]:error(), "CancelledError")
+  tasks[1]:await()
+  tasks[3]:await()
+  assert(semaphore:available() == 3)
+end)
+
+scenario("drain", function()
+  for _, make in ipairs {async.queue, async.lifo_queue, async.priority_queue} do
+    local queue = make(20)
+    for i = 1, 20 do queue:put(i) end
+    local putter = async.spawn(queue.put, queue, 21)
+    testing.settle()
+    local ok, list = pcall(queue.drain, queue)
+    if not ok then
+      assert(queue:size() == 20)
+      error(list, 0)
+    end
+    assert(#list == 20)
+    putter:await()
+    ok = pcall(queue.close, queue, {discard = true})
+    assert(queue:size() == (ok and 0 or 1))
+  end
+end)
+
 scenario("lock", function(log)
   local lock = async.lock()
   local permit = lock:acquire()
@@ -115,6 +153,33 @@ scenario("queue", function(log)
   consumer:await()
   assert(#log == 12)
   check.raises("ClosedError", queue.put, queue, 1)
+end)
+
+scenario("select", function()
+  local queue, ordered, semaphore = async.queue(1), async.priority_queue(), async.semaphore(1)
+  local lock, event, future = async.lock(), async.event(), async.future()
+  local list = {queue, ordered, semaphore, lock, event, future}
+  local index, permit = async.select(list)
+  assert(index == 3 and semaphore:available() == 0)
+  local index_of_lock, held = async.select(list)
+  assert(index_of_lock == 4 and lock:locked())
+  local tasks = {}
+  for i = 1, 5 do
+    tasks[i] = async.spawn(async.select, list)
+    testing.settle()
+  end
+  tasks[4]:cancel()
+  ordered:put(1)
+  permit:release()
+  queue:put(2)
+  event:set()
+  held:release()
+  async.wait(tasks)
+  local expected = {2, 3, 1, nil, 5}
+  for i = 1, 5 do
+    if i == 4 then check.is(tasks[i]:error(), "CancelledError") else assert(tasks[i]:await() == expected[i]) end
+  end
+  assert(not lock:locked() and semaphore:available() == 0)
 end)
 
 -- Getters and putters wait while others are cancelled and the queue closes.

@@ -91,7 +91,7 @@ local function request(session)
   pick(uses)(session:fetch(server.url .. pick(PATHS), options))
 end
 
-local function storm(seed)
+local function stress(seed)
   math.randomseed(seed)
   local sessions, tasks = {}, {}
   for i = 1, 4 do
@@ -120,12 +120,12 @@ local function storm(seed)
   end
 end
 
-describe("a storm of requests", function()
+describe("requests under stress", function()
   for seed = 1, 5 do
     it("leaves nothing behind: " .. seed, function()
       async.on_error(function() end)
       local before = open_sockets()
-      async.run(function() storm(seed) end)
+      async.run(function() stress(seed) end)
       assert.equal("GET", async.run(function() return http.get(server.url .. "/echo"):json().method end))
       async.on_error(nil)
       assert.equal(before, open_sockets())
@@ -135,7 +135,7 @@ describe("a storm of requests", function()
       async.on_error(function() end)
       local before = open_sockets()
       async.run(function()
-        async.spawn(storm, seed)
+        async.spawn(stress, seed)
         async.sleep(0.003 * seed)
       end)
       async.on_error(nil)

@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Argument errors that point at the user's own line, however deep inside saros a mistake is found.
 
-require "saros" -- which puts the next one where require finds it
-local internal = require "saros.internal"
+local internal = require("saros.core")[2] -- some that need this are loaded while "saros" is
 
 local misuse = {}
 
@@ -22,6 +21,32 @@ end
 function misuse.got(caller, position, value)
   local place = caller:find(":", 1, true) and position + 1 or position
   return value == nil and place > internal.given() and "no value" or type(value)
+end
+
+---Raises that an argument is of another type than `expected`.
+---@param caller string
+---@param position integer
+---@param expected string
+---@param value any
+function misuse.type(caller, position, expected, value)
+  misuse.argument(caller, position, ("%s expected, got %s"):format(expected, misuse.got(caller, position, value)))
+end
+
+---Raises unless `value` is a function.
+---@param caller string
+---@param position integer
+---@param value any
+function misuse.check_function(caller, position, value)
+  if type(value) ~= "function" then misuse.type(caller, position, "function", value) end
+end
+
+---Raises unless `value` is the seconds of a deadline: a number or nil.
+---@param caller string
+---@param position integer
+---@param value any
+function misuse.check_deadline(caller, position, value)
+  if type(value) ~= "number" and value ~= nil then misuse.type(caller, position, "number", value) end
+  if value ~= value then misuse.argument(caller, position, "seconds must not be NaN") end
 end
 
 ---Where the options stand among the arguments of a function: for `session` there is nothing else.
@@ -78,9 +103,14 @@ end
 
 ---Makes functions, or methods, what their user calls: one that calls them in a tail call is named all the same.
 ---@param functions table<string, function>
-function misuse.guard(functions)
-  for name, fn in pairs(functions) do
-    functions[name] = internal.entry(fn)
+---@param ... string  the names of those; all of them unless some are given
+function misuse.guard(functions, ...)
+  local names = { ... }
+  if #names == 0 then
+    for name in pairs(functions) do names[#names + 1] = name end
+  end
+  for _, name in ipairs(names) do
+    functions[name] = internal.entry(functions[name])
   end
 end
 
@@ -95,7 +125,8 @@ end
 ---@param self any
 function misuse.self(method, self)
   local message = "calling '%s' on bad self (%s expected, got %s; call it with a colon)"
-  internal.misuse(message:format(method, method:match "^%a+", type(self)))
+  local class = method:match("^[^:]+"):gsub("_", " ")
+  internal.misuse(message:format(method, class, type(self)))
 end
 
 return misuse

@@ -43,7 +43,7 @@ local function cancel_all(running)
   for _, task in ipairs(running) do pcall(task.await, task) end
 end
 
-local function storm(session, base, phase)
+local function stress(session, base, phase)
   local url = phase[1]:find("^/") and base .. phase[1] or phase[1]
   for _ = 1, ROUNDS do
     local running = {}
@@ -83,12 +83,12 @@ end
 local versions = { ["HTTP/1.1"] = server.plain, ["HTTP/1.1 over TLS"] = server.tls, ["HTTP/2"] = server.h2 }
 
 for version, base in pairs(versions) do
-  describe("a storm of cancelled requests by " .. version, function()
+  describe("requests that are cancelled, under stress, by " .. version, function()
     for what, phase in pairs(phases) do
       it("leaves every slot free: " .. what, inside(function()
         local before = proc.descriptors()
         local session <close> = http.session { ca_file = server.ca, limit = LIMIT, timeout = false }
-        storm(session, base, phase)
+        stress(session, base, phase)
         all_is_well(session, base)
         session:close()
         assert.truthy(not before or descriptors_come_down_to(before))

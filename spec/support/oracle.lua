@@ -7,7 +7,7 @@
 
 local async = require "saros"
 
-local ledger = {}
+local oracle = {}
 
 -- ---- permits --------------------------------------------------------------------------------------
 
@@ -15,7 +15,7 @@ local Permits = {}
 Permits.__index = Permits
 
 --- Of a semaphore with n permits, or of a lock with one.
-function ledger.permits(n)
+function oracle.permits(n)
   return setmetatable({limit = n, events = {}, held = 0, most = 0}, Permits)
 end
 
@@ -72,7 +72,7 @@ local Items = {}
 Items.__index = Items
 
 --- Of a queue, first in, first out.
-function ledger.items(queue)
+function oracle.items(queue)
   return setmetatable({queue = queue, puts = {}, gets = {}}, Items)
 end
 
@@ -118,7 +118,7 @@ Workers.__index = Workers
 local LONG = 1000 -- seconds: longer than anything else in a scenario
 
 --- Bodies whose number at any moment is known: nothing may be running behind a scope that was left.
-function ledger.workers(probe)
+function oracle.workers(probe)
   return setmetatable({probe = probe, running = 0, ended = 0, outlasted = 0}, Workers)
 end
 
@@ -134,7 +134,7 @@ function Workers:body(options)
     if options.work then options.work(...) else async.sleep(options.loses and LONG or options.seconds or 0) end
     self.ended = self.ended + 1
     if options.loses then self.outlasted = self.outlasted + 1 end
-    if options.fails then error(ledger.planned(), 0) end
+    if options.fails then error(oracle.planned(), 0) end
     return options.value
   end)
 end
@@ -162,8 +162,8 @@ function Workers:left_by(fn, ...)
 end
 
 --- An error that belongs to the scenario.
-function ledger.planned()
+function oracle.planned()
   return async.error {name = "Planned", message = "this belongs to the scenario"}
 end
 
-return ledger
+return oracle

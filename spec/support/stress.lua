@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A storm: tasks at random that nest everything saros has and cancel each other all the time.
--- The same seed gives the same storm. What must never happen is counted as it happens.
+-- Stress: tasks at random that nest everything saros has and cancel each other all the time.
+-- The same seed gives the same tasks. What must never happen is counted as it happens.
 
 local async = require "saros"
 local testing = require "saros.testing"
@@ -10,7 +10,7 @@ Storm.__index = Storm
 
 local DEEPEST, LONGEST = 5, 0.05
 
--- Errors of the storm's own making; every other one that arrives is a failure.
+-- Errors of its own making; every other one that arrives is a failure.
 local Thrown = {}
 
 local function is_expected(err)
@@ -43,11 +43,11 @@ end
 -- Counts a block that is open until it is closed, once.
 function Storm:guard()
   self.opened = self.opened + 1
-  local storm, is_closed = self, false
+  local stress, is_closed = self, false
   return setmetatable({}, {__close = function()
-    storm:check(not is_closed, "a variable was closed twice")
+    stress:check(not is_closed, "a variable was closed twice")
     is_closed = true
-    storm.closed = storm.closed + 1
+    stress.closed = stress.closed + 1
   end})
 end
 
@@ -79,7 +79,7 @@ function Storm:check_left(scope, name)
 end
 
 -- What a task does. Locks and permits are taken in ascending order, `level` is the last one taken,
--- and what may wait for ever has a limit: so a storm never ends in a deadlock.
+-- and what may wait for ever has a limit: so it never ends in a deadlock.
 local ACTS = {}
 local NAMES = {}
 
@@ -271,7 +271,7 @@ function ACTS.spawn(self, depth)
 end
 
 function ACTS.cancel(self)
-  pick(self.tasks):cancel("storm")
+  pick(self.tasks):cancel("stress")
 end
 
 -- A task that is younger than the running one, so that nobody waits for whoever waits for him.
@@ -362,34 +362,34 @@ end
 
 local function new(seed)
   math.randomseed(seed)
-  local storm = setmetatable({
+  local stress = setmetatable({
     fuel = 400, opened = 0, closed = 0, items = 0, count = 0, state = {}, tasks = {},
     older = setmetatable({}, {__mode = "k"}),
     semaphores = {}, locks = {}, queues = {}, events = {}, future = async.future(),
   }, Storm)
   for i = 1, 3 do
-    storm.semaphores[i] = {semaphore = async.semaphore(i), size = i, held = 0}
-    storm.locks[i] = {lock = async.lock()}
-    storm.queues[i] = async.queue(i < 3 and i or nil)
-    storm.events[i] = async.event()
+    stress.semaphores[i] = {semaphore = async.semaphore(i), size = i, held = 0}
+    stress.locks[i] = {lock = async.lock()}
+    stress.queues[i] = async.queue(i < 3 and i or nil)
+    stress.events[i] = async.event()
   end
-  return storm
+  return stress
 end
 
-local storms = {}
+local runs = {}
 
--- Runs the storm of a seed; gives what went wrong, or nil, and the storm itself.
-function storms.run(seed)
-  local storm = new(seed)
+-- Runs the tasks of a seed; gives what went wrong, or nil, and what was counted.
+function runs.run(seed)
+  local stress = new(seed)
   testing.run(function()
-    for _ = 1, 12 do storm.tasks[#storm.tasks + 1] = async.spawn(storm:child(0, 0, new_scope())) end
-    while storm.fuel > 0 do
+    for _ = 1, 12 do stress.tasks[#stress.tasks + 1] = async.spawn(stress:child(0, 0, new_scope())) end
+    while stress.fuel > 0 do
       async.sleep(LONGEST)
-      if #storm.tasks < 300 then storm.tasks[#storm.tasks + 1] = async.spawn(storm:child(0, 0, new_scope())) end
+      if #stress.tasks < 300 then stress.tasks[#stress.tasks + 1] = async.spawn(stress:child(0, 0, new_scope())) end
     end
-    storm:settle_accounts()
+    stress:settle_accounts()
   end)
-  return storm.wrong, storm
+  return stress.wrong, stress
 end
 
-return storms
+return runs

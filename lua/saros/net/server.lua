@@ -1,0 +1,166 @@
+-- SPDX-License-Identifier: MIT
+-- Servers: what is done with connections that come.
+--
+-- Each connection that is served is a task. The server counts them, so that it can wait for them at its end.
+
+local async = require "saros"
+local internal = require "saros.internal"
+local misuse = require "saros.misuse"
+
+---@class saros.Server
+---@field package _listener userdata
+---@field package _limit integer|false
+---@field package _tasks table<saros.Task, true> of the connections that are served
+---@field package _count integer                 of them
+---@field package _change saros.Event            one of them has ended, or the server was closed
+---@field package _turn saros.Lock               who accepts
+local Server = {}
+
+local server = {}
+
+local metatable = { __name = "server", __index = Server }
+
+---@param listener userdata
+---@param given saros.ListenOptions
+---@return saros.Server
+function server.new(listener, given)
+  return setmetatable({
+    _listener = listener, _limit = given.max_connections or false,
+    _tasks = {}, _count = 0, _change = async.event(), _turn = async.lock(),
+  }, metatable)
+end
+
+local function check_self(self, method)
+  if getmetatable(self) ~= metatable then misuse.self("server:" .. method, self) end
+end
+
+---The next connection. ClosedError once the server is closed.
+---@async
+---@return saros.Stream
+function Server:accept()
+  check_self(self, "accept")
+  local permit <close> = self._turn:acquire()
+  return self._listener:accept()
+end
+
+-- The same, and nil once the server is closed.
+local function next_connection(self)
+  local ok, stream = async.pcall(Server.accept, self)
+  if ok then return stream end
+  if self._listener:closed() then return nil end
+  error(stream, 0)
+end
+
+---Iterates over the connections that come; ends when the server is closed.
+---@return async fun(): saros.Stream?
+function Server:connections()
+  check_self(self, "connections")
+  return function()
+    return next_connection(self)
+  end
+end
+
+-- The task of a connection.
+local function handle(stream, self, handler)
+  local held <close> = stream
+  handler(stream, self)
+end
+
+local function on_end(self, task)
+  internal.report(task)
+  self._tasks[task] = nil
+  self._count = self._count - 1
+  self._change:set()
+  self._change:clear()
+end
+
+-- Waits until there is room for one more. False once the server is closed.
+local function await_room(self)
+  while self._limit and self._count >= self._limit do
+    if self._listener:closed() then return false end
+    self._change:wait()
+  end
+  return true
+end
+
+-- Cancels tasks, and waits until they have ended.
+local function stop(tasks, reason)
+  for _, task in ipairs(tasks) do
+    task:cancel(reason)
+  end
+  async.wait(tasks)
+end
+
+-- The tasks of connections that are served now, but for the one that asks.
+local function running(self)
+  local tasks, current = {}, async.current_task()
+  for task in pairs(self._tasks) do
+    if task ~= current then tasks[#tasks + 1] = task end
+  end
+  return tasks
+end
+
+-- What happens to the connections when serving ends: nothing, unless an error ended it.
+local Serving = {
+  __close = function(serving, err)
+    if err == nil then return end
+    async.shield(function() stop(running(serving.server), "nobody serves any more") end)
+  end,
+}
+
+---Runs `handler(stream, server)` for each connection, in a task of its own; the stream is closed when it returns. An
+---error in it is reported and ends that connection alone. Returns when the server is closed; handlers that run then
+---go on. Cancelled, it cancels them and waits for their cleanup.
+---@async
+---@param handler async fun(stream: saros.Stream, server: saros.Server)
+function Server:serve(handler)
+  check_self(self, "serve")
+  if type(handler) ~= "function" then
+    misuse.argument("server:serve", 1, "function expected, got " .. type(handler))
+  end
+  local _serving <close> = setmetatable({ server = self }, Serving)
+  while await_room(self) do
+    local stream = next_connection(self)
+    if not stream then return end
+    local task = async.spawn(handle, stream, self, handler)
+    self._tasks[task] = true
+    self._count = self._count + 1
+    task:on_done(function()
+      on_end(self, task)
+    end)
+  end
+end
+
+---Host and port, or the path.
+---@return string host, integer port
+function Server:address()
+  check_self(self, "address")
+  return self._listener:address()
+end
+
+---Accepts nothing more; handlers that run go on.
+function Server:close()
+  check_self(self, "close")
+  self._listener:close()
+  self._change:set()
+  self._change:clear()
+end
+
+metatable.__close = Server.close
+
+---Closes, waits for the handlers that run, and cancels those that have not ended after so many seconds.
+---@async
+---@param seconds? number  none: waits as long as they like
+function Server:shutdown(seconds)
+  check_self(self, "shutdown")
+  local handshakes = self._listener.tasks and self._listener:tasks() or {}
+  self:close()
+  local tasks = running(self)
+  for _, task in ipairs(handshakes) do tasks[#tasks + 1] = task end
+  local _, pending = async.wait(tasks, { timeout = seconds })
+  stop(pending, "the server shuts down")
+  local own = self._tasks[async.current_task()] and 1 or 0
+  while self._count > own do self._change:wait() end -- what is done at their end is done, too
+end
+
+return server

@@ -1,0 +1,148 @@
+-- SPDX-License-Identifier: MIT
+-- Peers that ask for too much; rogue.c is what they are made of.
+local async = require "saros"
+require "saros.busted"
+local toolchain = require "spec.embed.toolchain"
+local tls = require "spec.support.tls"
+local files = tls.certificates
+
+local rogue
+
+local function caught(...)
+  local ok, err = pcall(...)
+  assert.is_false(ok)
+  return err
+end
+
+-- A client of ours at one end, a rogue server at the other, whose stream in plain it is given.
+local function connect(version)
+  local client, far = async.net.pair()
+  local side = rogue.server(files.server, files.server_key, version)
+  local shaking = async.spawn(client.start_tls, client, tls.client())
+  while not side:shake() do
+    far:write(side:drain())
+    side:feed(far:read())
+  end
+  far:write(side:drain())
+  shaking:await()
+  return client, far, side
+end
+
+-- The same with a server of ours.
+local function accept(version)
+  local far, server = async.net.pair()
+  local side = rogue.client(version)
+  local shaking = async.spawn(server.start_tls, server, tls.server())
+  while not side:shake() do
+    far:write(side:drain())
+    side:feed(far:read())
+  end
+  far:write(side:drain())
+  shaking:await()
+  return server, far, side
+end
+
+describe("a peer", function()
+  local workshop
+
+  setup(function()
+    workshop = toolchain.open()
+    rogue = assert(package.loadlib(workshop:compile("spec/tls/rogue.c", "rogue.so", "openssl"), "luaopen_rogue"))()
+  end)
+
+  teardown(function() workshop:close() end)
+
+  it("may ask for new keys now and then", function()
+    local server, far, side = accept()
+    local _held <close> = tls.closing(server, far)
+    assert.is_true(side:update_keys())
+    side:write("with new keys")
+    far:write(side:drain())
+    assert.equal("with new keys", server:read())
+    server:write("likewise")
+    local answer
+    while not answer do -- our new keys come first
+      side:feed(far:read())
+      answer = side:read()
+    end
+    assert.equal("likewise", answer)
+  end)
+
+  it("that asks for new keys without end and never reads is not read any more", function()
+    local server, far, side = accept()
+    local _held <close> = tls.closing(server, far)
+    local reading <close> = async.spawn(server.read, server)
+    local sent = 0
+    local sending <close> = async.spawn(function()
+      while true do
+        for _ = 1, 1000 do assert(side:update_keys()) end
+        local bytes = side:drain()
+        far:write(bytes)
+        sent = sent + #bytes
+      end
+    end)
+    repeat
+      local before = sent
+      async.sleep(0.1)
+    until sent == before
+    assert.is_true(sent < 16 << 20)
+    assert.equal("pending", sending:status())
+    assert.equal("pending", reading:status())
+  end)
+
+  it("may not begin another handshake: a client", function()
+    local server, far, side = accept(12)
+    local _held <close> = tls.closing(server, far)
+    assert.is_true(side:renegotiate())
+    far:write(side:drain())
+    local reading = async.spawn(server.read, server)
+    side:feed(far:read())
+    assert.is_nil(side:read())
+    assert.is_false(side:shake())
+    far:close()
+    async.wait { reading }
+    assert.is_true(async.is_error(reading:error()), tostring(reading:error()))
+  end)
+
+  it("may not begin another handshake: a server", function()
+    local client, far, side = connect(12)
+    local _held <close> = tls.closing(client, far)
+    assert.is_true(side:renegotiate())
+    side:write("data")
+    far:write(side:drain())
+    assert.equal("data", client:read())
+    client:write("more")
+    side:feed(far:read_exactly(1) .. far:read())
+    assert.is_nil(client:tls_info().resumed or nil)
+  end)
+
+  it("that speaks an old version is refused where only the new one will do", function()
+    local far, server = async.net.pair()
+    local _held <close> = tls.closing(far, server)
+    local side = rogue.client(12)
+    local shaking = async.spawn(server.start_tls, server, tls.server { min_version = "1.3" })
+    side:shake()
+    far:write(side:drain())
+    async.wait { shaking }
+    assert.equal("the peer has no version of TLS that is allowed here", shaking:error().reason)
+    local client, other = async.net.pair()
+    local _held_too <close> = tls.closing(client, other)
+    local old = rogue.server(files.server, files.server_key, 12)
+    async.spawn(function()
+      old:feed(other:read())
+      old:shake()
+      other:write(old:drain())
+    end)
+    local err = caught(client.start_tls, client, tls.client { min_version = "1.3" })
+    assert.matches("version", err.reason)
+  end)
+
+  it("may know TLS 1.2 only", function()
+    local client, far, side = connect(12)
+    local _held <close> = tls.closing(client, far)
+    assert.equal("1.2", client:tls_info().version)
+    side:write("x")
+    far:write(side:drain())
+    assert.equal("x", client:read())
+  end)
+end)

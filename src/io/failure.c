@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What the system refused, as Error objects: see failure.h. */
+#include "io/failure.h"
+
+#include <string.h>
+
+static void set_string(lua_State *L, const char *field, const char *value) {
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, field);
+}
+
+void sr_io_push_system(lua_State *L, int status, const char *syscall) {
+  sr_saros->push_error(L, "SystemError", uv_err_name(status), "%s: %s", syscall, uv_strerror(status));
+  set_string(L, "syscall", syscall);
+}
+
+void sr_io_push_system_host(lua_State *L, int status, const char *syscall, const char *host, int port) {
+  const char *format = strchr(host, ':') != NULL ? "%s [%s]:%d: %s" : "%s %s:%d: %s";
+  sr_saros->push_error(L, "SystemError", uv_err_name(status), format, syscall, host, port, uv_strerror(status));
+  set_string(L, "syscall", syscall);
+  set_string(L, "host", host);
+  lua_pushinteger(L, port);
+  lua_setfield(L, -2, "port");
+}
+
+void sr_io_push_system_path(lua_State *L, int status, const char *syscall, const char *path) {
+  sr_saros->push_error(L, "SystemError", uv_err_name(status), "%s %s: %s", syscall, path, uv_strerror(status));
+  set_string(L, "syscall", syscall);
+  set_string(L, "path", path);
+}
+
+int sr_io_raise_closed(lua_State *L, const char *what) {
+  sr_saros->push_error(L, "ClosedError", "ECLOSED", "%s", what);
+  return lua_error(L);
+}
+
+int sr_io_raise_busy(lua_State *L, const char *what) {
+  sr_saros->push_error(L, "BusyError", "EBUSY", "%s", what);
+  return lua_error(L);
+}

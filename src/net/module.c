@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** saros.net.core: streams and sockets for lua/saros/net. It knows the runtime only through the table of functions
+** behind saros.h, as any other C module would.
+*/
+#include "base/platform.h"
+#include "base/resident.h"
+#include "net/net.h"
+
+/* origin(stream): the host or path that it was connected to, true if it was accepted, else nil. [-0, +1, -] */
+static int l_origin(lua_State *L) {
+  sr_io_self(L, &sr_io_stream_class, "stream:start_tls");
+  lua_getiuservalue(L, 1, 1);
+  return 1;
+}
+
+/* Lua adds methods of its own to these. */
+static void add_methods(lua_State *L, const SrIoClass *cls, const char *field) {
+  sr_io_push_meta(L, cls);
+  lua_getfield(L, -1, "__index");
+  lua_setfield(L, -3, field);
+  lua_pop(L, 1);
+}
+
+SAROS_EXPORT int luaopen_saros_net_core(lua_State *L);
+
+/* [-0, +1, v] */
+int luaopen_saros_net_core(lua_State *L) {
+  static const luaL_Reg functions[] = {{"connect", sr_net_connect},
+                                       {"connect_unix", sr_net_connect_unix},
+                                       {"listen", sr_net_listen},
+                                       {"listen_unix", sr_net_listen_unix},
+                                       {"resolve", sr_net_resolve},
+                                       {"reverse", sr_net_reverse},
+                                       {"family", sr_net_family},
+                                       {"pair", sr_net_pair},
+                                       {"origin", l_origin},
+                                       {"udp", sr_net_udp},
+                                       {NULL, NULL}};
+  sr_stay_loaded();
+  sr_saros = saros_open(L);
+  sr_ignore_broken_pipes();
+  sr_settle_heap();
+  sr_io_open(L);
+  sr_net_open_connect(L);
+  sr_net_open_listen(L);
+  sr_net_open_resolve(L);
+  sr_net_open_udp(L);
+  luaL_newlib(L, functions);
+  add_methods(L, &sr_io_stream_class, "stream_methods");
+  add_methods(L, &sr_net_udp_class, "udp_methods");
+  return 1;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* The ready queue, park, wake and abort. See park.h. */
+#include "runtime/park.h"
+
+#include "runtime/place.h"
+
+/* --- before a wait ----------------------------------------------------------- */
+
+static const char *place_problem(lua_State *L, const SrRuntime *rt) {
+  if (!rt->is_running) return "here: no loop is running (call it inside async.run)";
+  if (sr_current_task(rt) == NULL) return "here: no task is running (this is a reporter or a finalizer)";
+  if (rt->current->co != L) return "inside a coroutine of your own (spawn a task instead)";
+  return "across a C function (table.sort, string.gsub, require, a finalizer, ...)";
+}
+
+int sr_place_error(lua_State *L, const SrRuntime *rt, const char *function) {
+  sr_push_position(L);
+  lua_pushfstring(L, "%s: cannot wait %s", function, place_problem(L, rt));
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
+static bool is_shielded(const SrTask *t) {
+  for (const SrScope *scope = t->current; scope != &t->scope; scope = scope->parent)
+    if (scope->kind == SR_SCOPE_SHIELD) return true;
+  return false;
+}
+
+bool sr_is_interrupted(const SrTask *t) {
+  return t->rt->interrupt.is_pending && t == t->rt->main_task && !is_shielded(t);
+}
+
+/* --- park and wake ---------------------------------------------------------- */
+
+static void begin_wait(SrTask *t, const SrKind *kind, SrState state) {
+  t->waiter.kind = kind;
+  t->future.state = (uint8_t)state;
+  t->future.outcome = SR_WOKEN;
+  t->budget = SR_BUDGET;
+}
+
+/* The task goes on in `k` when it is resumed. To be returned. [-0, +0, v] */
+static int suspend(lua_State *L, lua_KFunction k, lua_KContext ctx) {
+  return lua_yieldk(L, 0, ctx, k);
+}
+
+int sr_park_in(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k, lua_KContext ctx) {
+  t->object = object;
+  begin_wait(t, kind, SR_PARKED);
+  return suspend(L, k, ctx);
+}
+
+int sr_park_checked(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k, lua_KContext ctx) {
+  t->object = object;
+  begin_wait(t, kind, SR_PARKED);
+  if (t->current->cause != NULL) sr_abort(t, SR_BY_CANCEL);
+  return suspend(L, k, ctx);
+}
+
+int sr_park(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k) {
+  return sr_park_in(L, t, kind, object, k, (lua_KContext)t);
+}
+
+static const SrKind turn_kind = {.name = "its turn"};
+
+/* Goes to the end of the ready queue: every task that is ready now runs first. */
+int sr_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx) {
+  sr_ready(t->rt, t);
+  begin_wait(t, &turn_kind, SR_READY);
+  return suspend(L, k, ctx);
+}
+
+static int k_return(lua_State *L, int status, lua_KContext count) {
+  (void)L, (void)status;
+  return (int)count;
+}
+
+int sr_return(lua_State *L, SrTask *t, int n) {
+  return sr_is_spent(t) ? sr_turn(L, t, k_return, n) : n;
+}
+
+void sr_wake(SrTask *t) {
+  if (t->future.state != SR_PARKED) return; /* its coroutine was resumed by hand and the wait given up */
+  t->future.state = SR_READY;
+  sr_ready(t->rt, t);
+}
+
+void sr_abort(SrTask *t, SrOutcome outcome) {
+  if (t->future.state != SR_PARKED) return;
+  if (t->future.outcome != SR_WOKEN) return; /* aborted before; it is joining what it cancelled */
+  t->future.outcome = (uint8_t)outcome;
+  if (t->waiter.kind->abort(t)) sr_wake(t);
+}
+
+bool sr_abort_in_ring(SrTask *t) {
+  SrWaiter **ring = (SrWaiter **)(void *)((char *)t->object + t->waiter.kind->ring);
+  sr_ring_remove(ring, &t->waiter);
+  return true;
+}
+
+void sr_give_up(SrTask *t) {
+  const SrKind *kind = t->waiter.kind;
+  if (kind->give_up != NULL) {
+    kind->give_up(t);
+    return;
+  }
+  bool stopped = kind->abort(t);
+  if (!stopped && kind->ended != NULL) sr_ring_remove(&((SrFuture *)t->object)->watchers, &t->waiter);
+}
+
+void sr_unready(SrRuntime *rt, SrTask *t) {
+  SrWaiter *waiter = &t->waiter;
+  if (rt->ready.first == waiter)
+    rt->ready.first = waiter->next;
+  else
+    waiter->prev->next = waiter->next;
+  if (rt->ready.last != waiter)
+    waiter->next->prev = waiter->prev;
+  else
+    rt->ready.last = rt->ready.first == NULL ? NULL : waiter->prev;
+  rt->ready.count--;
+}
+
+/* --- coroutines of tasks in the hands of others ----------------------------- */
+
+int sr_stray_error(lua_State *L) {
+  return luaL_error(L, "the coroutine of a task was resumed by hand (only saros may do that)");
+}
+
+bool sr_end_stray_wait(SrTask *t) {
+  if (t->future.state == SR_ENDED) return false;
+  if (t->future.state == SR_PARKED) sr_give_up(t);
+  if (t->future.state == SR_READY) sr_unready(t->rt, t);
+  t->future.state = SR_RUNNING;
+  t->waiter.kind = &turn_kind;
+  return true;
+}
+
+/* Somebody got hold of the coroutine and resumed it: the wait is given up, and the task fails. */
+int sr_refuse_stray(lua_State *L, SrTask *t) {
+  sr_end_stray_wait(t);
+  return sr_stray_error(L);
+}

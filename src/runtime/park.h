@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** The ready queue, rings of waiters, park, wake and abort. This file holds the only lua_yieldk.
+**
+** Invariant: the first wake wins. A parked task has one record, its waiter, which stands in one ring (or in the heap of
+** deadlines, or with an operation of another module) until it is woken or aborted, never both. A task that was woken
+** with a value gets it, even if it is cancelled in the same turn: the next await raises.
+*/
+#ifndef SR_PARK_H
+#define SR_PARK_H
+
+#include "runtime/state.h"
+
+/* --- rings of waiters -------------------------------------------------------- */
+
+/* Rings of waiters: `first` is the oldest. */
+static inline void sr_ring_append(SrWaiter **first, SrWaiter *waiter) {
+  if (*first == NULL) {
+    *first = waiter->next = waiter->prev = waiter;
+    return;
+  }
+  SrWaiter *oldest = *first;
+  waiter->next = oldest;
+  waiter->prev = oldest->prev;
+  oldest->prev->next = waiter;
+  oldest->prev = waiter;
+}
+
+static inline void sr_ring_remove(SrWaiter **first, SrWaiter *waiter) {
+  if (waiter->next == waiter) {
+    *first = NULL;
+    return;
+  }
+  waiter->prev->next = waiter->next;
+  waiter->next->prev = waiter->prev;
+  if (*first == waiter) *first = waiter->next;
+}
+
+/* Takes the oldest, or NULL. */
+static inline SrWaiter *sr_ring_take(SrWaiter **first) {
+  SrWaiter *oldest = *first;
+  if (oldest != NULL) sr_ring_remove(first, oldest);
+  return oldest;
+}
+
+/* The abort of a kind whose waiters do no more than stand in a ring of what they wait for. */
+bool sr_abort_in_ring(SrTask *t);
+
+/* --- the ready queue --------------------------------------------------------- */
+
+static inline SrTask *sr_task_of(SrWaiter *waiter) {
+  return SR_CONTAINER(waiter, SrTask, waiter);
+}
+
+/*
+** Takes the oldest out of a ring that a release hands something to: the task that it is for, or NULL. All that it waits
+** for beside that is over for it.
+*/
+static inline SrTask *sr_take_waiting(SrWaiter **ring) {
+  SrWaiter *waiter = sr_ring_take(ring);
+  if (waiter == NULL) return NULL;
+  return waiter->kind->claim == NULL ? sr_task_of(waiter) : waiter->kind->claim(waiter);
+}
+
+/*
+** Puts a task at the end of the ready queue. libuv up to 1.44 runs timers, and each version idle and prepare
+** callbacks, before it polls: the poll must not block once a task is ready.
+*/
+static inline void sr_ready(SrRuntime *rt, SrTask *t) {
+  t->waiter.next = NULL;
+  if (rt->ready.last == NULL) {
+    rt->ready.first = &t->waiter;
+    if (rt->clock.polled != NULL) uv_stop(rt->clock.polled);
+  } else
+    rt->ready.last->next = &t->waiter;
+  t->waiter.prev = rt->ready.last;
+  rt->ready.last = &t->waiter;
+  rt->ready.count++;
+}
+
+/* Takes the oldest of the ready queue, which is not empty. */
+static inline SrTask *sr_take_ready(SrRuntime *rt) {
+  SrTask *t = sr_task_of(rt->ready.first);
+  rt->ready.first = t->waiter.next;
+  if (rt->ready.first == NULL) rt->ready.last = NULL;
+  rt->ready.count--;
+  return t;
+}
+
+/* Takes a task that stands in the ready queue out of it. */
+void sr_unready(SrRuntime *rt, SrTask *t);
+
+/* --- before a wait ----------------------------------------------------------- */
+
+/* Raises why nobody can wait here. [-0, +0, v] */
+int sr_place_error(lua_State *L, const SrRuntime *rt, const char *function);
+
+/* The calling task; raises, naming the function and the reason, where nobody can wait. [-0, +0, v] */
+static inline SrTask *sr_check_wait_in(lua_State *L, SrRuntime *rt, const char *function) {
+  SrTask *t = rt->current;
+  if (t == NULL || t->co != L || !lua_isyieldable(L)) sr_place_error(L, rt, function);
+  return t;
+}
+
+static inline SrTask *sr_check_wait(lua_State *L, const char *function) {
+  return sr_check_wait_in(L, sr_rt(L), function);
+}
+
+/* Whether Ctrl-C has come for this task, main, and no shield holds it back. */
+bool sr_is_interrupted(const SrTask *t);
+
+/* Whether the next await of this task has to raise. */
+static inline bool sr_is_cancelled(const SrTask *t) {
+  return t->current->cause != NULL || (t->rt->interrupt.is_pending && sr_is_interrupted(t));
+}
+
+/* Awaits in a row that may return without a turn of the others. */
+enum { SR_BUDGET = 256 };
+
+/* Whether an await that need not wait has to give the others a turn all the same. */
+static inline bool sr_is_spent(SrTask *t) {
+  return --t->budget == 0;
+}
+
+/* --- waiting ---------------------------------------------------------------- */
+
+/* Suspends the task. `object` is the kind's own. To be returned. [-0, +0, v] */
+int sr_park(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k);
+/* The same with a context of its own for `k`, which else gets the task. */
+int sr_park_in(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k, lua_KContext ctx);
+/* The same; a cancellation that came since the caller asked for one ends the wait at once. */
+int sr_park_checked(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k, lua_KContext ctx);
+/* Returns the `n` values on top of an await that did not have to wait, now and then after a turn of the others. */
+int sr_return(lua_State *L, SrTask *t, int n);
+/* Lets every task that is ready run first, then goes on in `k`. To be returned. [-0, +0, v] */
+int sr_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx);
+/* Makes a parked task ready. */
+void sr_wake(SrTask *t);
+/* Ends a wait before its time; does nothing unless the task is parked. */
+void sr_abort(SrTask *t, SrOutcome outcome);
+/* Stops the wait of a task that will never continue, even if its kind would rather wait on. */
+void sr_give_up(SrTask *t);
+
+/* --- coroutines of tasks in the hands of others ------------------------------ */
+
+/*
+** The coroutine of this task was resumed, but not by the runtime: ends its wait. False if lua_close has ended the task
+** itself.
+*/
+bool sr_end_stray_wait(SrTask *t);
+/* Raises that a coroutine was resumed by hand. [-0, +0, v] */
+int sr_stray_error(lua_State *L);
+/* Both. [-0, +0, v] */
+int sr_refuse_stray(lua_State *L, SrTask *t);
+
+/* In a continuation: whether what was waited for is there. [-0, +0, v] */
+static inline bool sr_was_woken(lua_State *L, SrTask *t) {
+  if (t->future.state != SR_RUNNING) sr_refuse_stray(L, t);
+  return t->future.outcome == SR_WOKEN;
+}
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Places in the user's code. See place.h. */
+#include "runtime/place.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/source.h"
+
+/* Levels that are looked through for the user's code: it may have called by way of pcall, or of our own Lua. */
+enum { MAX_LEVELS = 24 };
+
+bool sr_is_home(const SrRuntime *rt, const char *source) {
+  return rt->places.home != NULL && strncmp(source, rt->places.home, rt->places.home_length) == 0;
+}
+
+bool sr_find_caller(lua_State *L, const SrRuntime *rt, int level, lua_Debug *ar) {
+  for (int i = level; i < level + MAX_LEVELS && lua_getstack(L, i, ar); i++) {
+    lua_getinfo(L, "Sl", ar);
+    if (ar->currentline >= 0 && !sr_is_home(rt, ar->source)) return true;
+  }
+  return false;
+}
+
+int sr_l_home(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  size_t length;
+  const char *home = luaL_checklstring(L, 1, &length);
+  free(rt->places.home);
+  rt->places.home_length = length;
+  rt->places.home = (char *)malloc(length + 1);
+  if (rt->places.home == NULL) return luaL_error(L, "not enough memory");
+  memcpy(rt->places.home, home, length + 1);
+  return 0;
+}
+
+void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope) {
+  lua_Debug ar;
+  scope->source = 0;
+  scope->line = 0;
+  if (!sr_find_caller(L, rt, 1, &ar)) return;
+  scope->source = (uint32_t)sr_source_number(rt, ar.short_src);
+  scope->line = ar.currentline;
+}
+
+static void push_source(lua_State *L, const SrRuntime *rt, unsigned source, int line) {
+  const char *name = sr_source_name(rt, source);
+  if (name == NULL)
+    lua_pushliteral(L, "?");
+  else
+    lua_pushfstring(L, "%s:%d", name, line);
+}
+
+void sr_push_position(lua_State *L) {
+  lua_Debug ar;
+  if (sr_find_caller(L, sr_find_runtime(L), 1, &ar))
+    lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+  else
+    lua_pushliteral(L, "");
+}
+
+void sr_push_place(lua_State *L, const SrScope *scope) {
+  push_source(L, sr_find_runtime(L), scope->source, scope->line);
+}
+
+void sr_place_resource(lua_State *L, saros_resource *resource) {
+  SrRuntime *rt = sr_find_runtime(L);
+  lua_Debug ar;
+  resource->source = resource->line = 0;
+  if (!sr_find_caller(L, rt, 1, &ar)) return;
+  resource->source = (int)sr_source_number(rt, ar.short_src);
+  resource->line = ar.currentline;
+}
+
+void sr_push_resource_place(lua_State *L, const saros_resource *resource) {
+  push_source(L, sr_find_runtime(L), (unsigned)resource->source, resource->line);
+}
+
+void sr_keep_place(lua_State *L, int index) {
+  SrTask *t = (SrTask *)lua_touserdata(L, index);
+  uint32_t source = t->scope.source;
+  t->scope.source = 0; /* it is lost if there is no memory for the text */
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_places_key);
+  lua_pushvalue(L, index);
+  push_source(L, t->rt, source, t->scope.line);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  t->scope.source = source;
+}
+
+void sr_push_place_of(lua_State *L, int index) {
+  const SrTask *t = (const SrTask *)lua_touserdata(L, index);
+  if (t->future.state != SR_ENDED || t->scope.source <= SR_LASTING_SOURCES) {
+    sr_push_place(L, &t->scope);
+    return;
+  }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_places_key);
+  lua_pushvalue(L, index);
+  lua_rawget(L, -2);
+  lua_replace(L, -2);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a task: its coroutine and its steps. The only lua_resume. See step.h. */
+#include "runtime/step.h"
+
+#include "runtime/debug.h"
+#include "runtime/forgotten.h"
+#include "runtime/handle.h"
+#include "runtime/interrupt.h"
+#include "runtime/park.h"
+#include "runtime/place.h"
+#include "runtime/pool.h"
+#include "runtime/scope.h"
+#include "runtime/task.h"
+
+/* The frame of sr_l_body. After the call the results, or the error, start where the function was. */
+enum { BODY_TASK = 1, BODY_HANDLER, BODY_FUNCTION, BODY_RESULTS = BODY_FUNCTION };
+
+/* --- the body of a task, in its coroutine ------------------------------------ */
+
+/*
+** The coroutine of a task that has not been parked yet is on top of the stack of `base`. From then on, until its
+** end, the handle holds it, in place of the function that it no longer needs.
+*/
+static void anchor(lua_State *base, SrTask *t) {
+  lua_rawgeti(base, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
+  lua_insert(base, -2);
+  lua_setiuservalue(base, -2, 1);
+  lua_pop(base, 1);
+  t->is_anchored = true;
+}
+
+static void lift(lua_State *L, SrTask *t) {
+  lua_pushthread(L);
+  lua_xmove(L, t->rt->base, 1);
+  t->is_anchored = false;
+}
+
+static const char STRAY_YIELD[] = "attempt to yield a task (coroutine.yield works inside a coroutine of your own; a "
+                                  "task gives way by async.sleep(0))";
+
+/* Raises in a task that called coroutine.yield: nobody could resume it. */
+static void on_stray_yield(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  lua_sethook(L, NULL, 0, 0);
+  luaL_error(L, STRAY_YIELD);
+}
+
+/* The results of the task, or its error, stand from BODY_RESULTS on. [-0, +0, m] */
+static void end_body(lua_State *L, SrTask *t, bool ok) {
+  if (!lua_checkstack(L, LUA_MINSTACK)) {
+    lua_settop(L, BODY_RESULTS - 1);
+    sr_push_memory_error(L);
+    ok = false;
+  }
+  if (t->is_anchored && t == t->rt->current) lift(L, t); /* else it was resumed by hand */
+  if (!ok) sr_forgotten_blame(L, t, &t->scope, BODY_RESULTS);
+  if (t->current != &t->scope && sr_block_close_all(L, t)) {
+    if (ok)
+      lua_insert(L, BODY_RESULTS);
+    else
+      sr_debug_forgotten(L);
+    lua_settop(L, BODY_RESULTS);
+    ok = false;
+  }
+  sr_end_task(L, t, BODY_RESULTS, ok);
+}
+
+/* Pushes the function of a new task and its arguments; returns how many those are. [-0, +n, m] */
+static int push_call(lua_State *L, SrTask *t) {
+  int nargs = t->nargs;
+  t->budget = SR_BUDGET;
+  if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(L, nargs + LUA_MINSTACK)) {
+    sr_push_memory_error(L);
+    lua_error(L);
+  }
+  lua_getiuservalue(L, BODY_TASK, 1);
+  for (int i = 2; i <= nargs + 1; i++) { /* the handle must not keep its arguments alive */
+    lua_getiuservalue(L, BODY_TASK, i);
+    lua_pushnil(L);
+    lua_setiuservalue(L, BODY_TASK, i);
+  }
+  return nargs;
+}
+
+/*
+** The coroutine of a task that has ended goes on with the next task of this turn if that is a new one, which saves
+** most of what a step costs. Puts the next one at BODY_TASK; returns NULL if there is none. [-n, +0, -]
+*/
+static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
+  bool may_go_on = rt->current == before && rt->ready.in_turn > 0 && rt->ready.count > 0;
+  if (!may_go_on || rt->debug.is_on || rt->testing.is_scheduled || rt->interrupt.is_pending) return NULL;
+  SrTask *t = sr_task_of(rt->ready.first);
+  if (t->future.state != SR_NEW) return NULL;
+  sr_take_ready(rt);
+  rt->ready.in_turn--;
+  t->co = L;
+  t->future.state = SR_RUNNING;
+  rt->current = t;
+  lua_settop(L, BODY_HANDLER);
+  lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
+  lua_replace(L, BODY_TASK);
+  return t;
+}
+
+/*
+** The body is over and the coroutine goes on to other tasks, so it gets the hook of `base` back, whatever hook it has.
+** If it has ours, the last thing that the task did was to yield: that error takes the place of its results. Returns how
+** the task came out, as `status`. [-n, +n, m]
+*/
+static int drop_hook(lua_State *L, lua_State *base, int status) {
+  bool is_stray = lua_gethook(L) == on_stray_yield;
+  if (lua_checkstack(L, LUA_MINSTACK)) sr_coroutine_hook(L, L, base);
+  if (!is_stray) return status;
+  lua_settop(L, BODY_HANDLER);
+  lua_pushstring(L, STRAY_YIELD);
+  return LUA_ERRRUN;
+}
+
+static int k_body(lua_State *L, int status, lua_KContext ctx);
+
+/* The groups that a task forgot have ended; `ok` is how its function came out. */
+static int k_joined(lua_State *L, int status, lua_KContext ok) {
+  (void)status;
+  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
+  if (t == sr_rt(L)->current) sr_forgotten_joined(L, t);
+  return k_body(L, ok ? LUA_OK : LUA_ERRRUN, 0);
+}
+
+static int k_body(lua_State *L, int status, lua_KContext ctx) {
+  SrRuntime *rt = sr_rt(L);
+  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
+  SrBlock *busy;
+  (void)ctx;
+  do {
+    if (t != rt->current && !sr_end_stray_wait(t)) return 0;
+    if (t->current != &t->scope && (busy = sr_forgotten_block(L, t, &t->scope)) != NULL)
+      return sr_forgotten_join(L, t, busy, k_joined, status == LUA_OK || status == LUA_YIELD);
+    if (sr_coroutine_is_hooked(L, rt->base)) status = drop_hook(L, rt->base, status);
+    end_body(L, t, status == LUA_OK || status == LUA_YIELD);
+    t = take_next(L, rt, t);
+    if (t != NULL) status = lua_pcallk(L, push_call(L, t), LUA_MULTRET, BODY_HANDLER, 0, k_body);
+  } while (t != NULL);
+  return 0;
+}
+
+/* Runs a task, and those after it: (handle, handler). A yieldable protected call, so that __close may wait. */
+int sr_l_body(lua_State *L) {
+  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
+  return k_body(L, lua_pcallk(L, push_call(L, t), LUA_MULTRET, BODY_HANDLER, 0, k_body), 0);
+}
+
+/* --- step ------------------------------------------------------------------- */
+
+/*
+** Gives a new task its coroutine, which is pushed too. Returns the number of arguments of its body, 0 if there is no
+** memory. [-0, +(0|1), -]
+*/
+static int attach(lua_State *L, SrTask *t) {
+  if (!sr_coroutine_take(L, t->rt)) return 0;
+  lua_State *co = lua_tothread(L, -1);
+  if (sr_coroutine_is_hooked(co, L) && !sr_coroutine_hook(L, co, L)) return lua_pop(L, 1), 0;
+  t->co = co;
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_BODY));
+  lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
+  lua_xmove(L, co, BODY_HANDLER + 1);
+  return BODY_HANDLER;
+}
+
+/* There is no memory for its coroutine: the task fails before it has begun. */
+static void fail_to_start(lua_State *L, SrTask *t) {
+  sr_push_memory_error(L);
+  sr_finish_task(L, t, sr_l_end_task);
+}
+
+/* The body itself failed, for want of memory: the task fails with what is on top of its coroutine. */
+static void crash(lua_State *L, SrTask *t, lua_State *co) {
+  t->co = NULL;
+  lua_xmove(co, L, 1);
+  sr_finish_task(L, t, sr_l_end_task);
+  if (!t->is_anchored) lua_pop(L, 1);
+}
+
+static const SrKind stray_kind = {.name = "its turn"};
+
+static void refuse_yield(SrTask *t, int count) {
+  lua_pop(t->co, count);
+  lua_sethook(t->co, on_stray_yield, LUA_MASKCOUNT, 1);
+  sr_ready(t->rt, t);
+  t->future.state = SR_READY;
+  t->future.outcome = SR_WOKEN;
+  t->waiter.kind = &stray_kind;
+}
+
+/* The coroutine stands on top of L during the step, unless its task has been parked: then the handle holds it. */
+void sr_step(lua_State *L, SrTask *t) {
+  SrRuntime *rt = t->rt;
+  int count = 0;
+  if (t->future.state == SR_NEW && (count = attach(L, t)) == 0) {
+    fail_to_start(L, t);
+    return;
+  }
+  lua_State *co = t->co;
+  t->future.state = SR_RUNNING;
+  rt->current = t;
+  if (rt->interrupt.is_pending) sr_interrupt_hook(co);
+  int64_t started = rt->debug.is_on ? sr_debug_start(L, t) : 0;
+  int handle = started != 0 ? lua_gettop(L) : 0;
+  int status = lua_resume(co, L, count, &count);
+  t = rt->current; /* by now it may be another one */
+  rt->current = NULL;
+  if (rt->interrupt.is_pending) sr_interrupt_unhook(co, L);
+  if (started != 0) sr_debug_stop(L, handle, co, started);
+  if (status == LUA_YIELD) {
+    if (t->future.state == SR_RUNNING) refuse_yield(t, count);
+    if (!t->is_anchored) anchor(L, t);
+  } else if (status == LUA_OK)
+    sr_coroutine_give(L, rt);
+  else
+    crash(L, t, co);
+}
+
+/* --- by force --------------------------------------------------------------- */
+
+static int close_coroutine(lua_State *co, lua_State *from) {
+#if LUA_VERSION_RELEASE_NUM >= 50406
+  return lua_closethread(co, from);
+#else
+  (void)from;
+  return lua_resetthread(co);
+#endif
+}
+
+static int l_undo(lua_State *L) {
+  SrTask *t = (SrTask *)lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  t->waiter.kind->undo(L, t);
+  return 0;
+}
+
+/* Ends a task that was closed by force: (handle, nil). */
+static int l_end_killed(lua_State *L) {
+  SrTask *t = (SrTask *)lua_touserdata(L, 1);
+  sr_push_name(L, t);
+  sr_push_place(L, &t->scope);
+  lua_pushfstring(L, "task '%s' (spawned at %s) did not end when it was cancelled and was closed by force",
+                  lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_replace(L, 2);
+  lua_settop(L, 2);
+  return sr_l_end_task(L);
+}
+
+/* Whether it stands in the ready queue. */
+static bool is_ready(const SrTask *t) {
+  return t->future.state == SR_READY || t->future.state == SR_NEW;
+}
+
+void sr_kill(lua_State *L, SrTask *t) {
+  lua_State *co = t->co;
+  if (t->future.state == SR_PARKED)
+    sr_give_up(t);
+  else if (co != NULL && t->future.outcome == SR_WOKEN && t->waiter.kind->undo != NULL) {
+    lua_pushlightuserdata(L, t);
+    sr_protected(L, l_undo, 1, 0);
+  }
+  if (is_ready(t)) sr_unready(t->rt, t);
+  if (sr_block_close_all(L, t)) lua_pop(L, 1);
+  t->future.state = SR_RUNNING;
+  t->co = NULL;
+  if (co != NULL) close_coroutine(co, L);
+  lua_pushnil(L);
+  sr_finish_task(L, t, l_end_killed);
+}
