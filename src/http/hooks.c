@@ -173,7 +173,7 @@ static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own
   SrHttpEasy *easy = (SrHttpEasy *)ctx;
   SrHttpTransfer *transfer = easy->transfer;
   (void)peer, (void)own, (void)peer_port, (void)own_port;
-  if (sr_http_has_head(transfer) || !sr_http_transfer_may_leave(transfer, easy)) return CURL_PREREQFUNC_ABORT;
+  if (sr_http_has_head(transfer) || !sr_http_may_leave(transfer, easy)) return CURL_PREREQFUNC_ABORT;
   transfer->sends++;
   transfer->phase = SR_HTTP_SENDING;
   sr_http_transfer_touch(transfer);

@@ -129,6 +129,11 @@ struct SrHttpTransfer {
   SrHttpFailure failure;
 };
 
+/* Whether the request may go out (again). What HTTP/1.x has carried can be no stream that the server refuses. */
+static inline bool sr_http_may_leave(const SrHttpTransfer *transfer, const SrHttpEasy *easy) {
+  return transfer->sends < (easy->outlet.single && transfer->request->sends > 2 ? 2 : transfer->request->sends);
+}
+
 /* Whether it waits or runs: sr_http_transfer_end has work to do. */
 static inline bool sr_http_is_open(const SrHttpTransfer *transfer) {
   return transfer->phase > SR_HTTP_NEW && transfer->phase < SR_HTTP_FAILED;
@@ -147,11 +152,6 @@ static inline bool sr_http_is_coded(const SrHttpTransfer *transfer) {
 /* Whether the server waits for bytes of the upload that our side has not given yet. */
 static inline bool sr_http_awaits_upload(const SrHttpTransfer *transfer) {
   return transfer->upload != NULL && transfer->upload->starved && !sr_http_has_head(transfer);
-}
-
-/* Whether the request may go out (again). What HTTP/1.x has carried can be no stream that the server refuses. */
-static inline bool sr_http_transfer_may_leave(const SrHttpTransfer *transfer, const SrHttpEasy *easy) {
-  return transfer->sends < (easy->outlet.single && transfer->request->sends > 2 ? 2 : transfer->request->sends);
 }
 
 #endif

@@ -302,7 +302,7 @@ static bool look_up(SrHttpTransfer *transfer) {
 static bool send_again(SrHttpTransfer *transfer) {
   SrHttpEasy *easy = transfer->easy;
   if (!transfer->failure.stale || transfer->head.status != 0 || transfer->request->streamed) return false;
-  if (!sr_http_transfer_may_leave(transfer, easy)) return false;
+  if (!sr_http_may_leave(transfer, easy)) return false;
   sr_http_failure_free(&transfer->failure);
   count_connections(transfer, easy);
   transfer->not_reading = transfer->ends_early = false;
