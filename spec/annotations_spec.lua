@@ -271,6 +271,7 @@ local exceptions = {
   ["saros: as_completed"] = "the same: its loop waits",
   ["saros: pcall"] = "waits if the function does",
   ["saros.Response: discard"] = "calls pcall",
+  ["saros.Stream: start_tls"] = "first says that server_name is missing",
   ["saros.Net: listen"] = "waits where a name has to be looked up",
   ["saros.Net: udp"] = "the same",
   ["saros.Net: serve"] = "asks for a port first",

@@ -4,8 +4,8 @@
 ** the table of functions behind saros.h, as any other C module would.
 */
 #include <lauxlib.h>
-#include <stdlib.h>
 
+#include "base/platform.h"
 #include "base/resident.h"
 #include "http/body.h"
 #include "http/codec.h"
@@ -20,19 +20,6 @@
 #if LIBCURL_VERSION_NUM < 0x075700
 #error "libcurl 7.87 or later is needed: before, a cancelled name lookup blocks the loop (CURLOPT_QUICK_EXIT)"
 #endif
-
-/* What may be free at the end of the heap before glibc gives it back, see below: twice this. */
-#define LARGE_BLOCK 1048576
-
-/*
-** glibc gives the end of its heap back whenever 128 KiB are free there. That is in nearly every turn
-** where many answers end at once, or a body comes in pieces, and the next turn pays for it in page
-** faults. It waits for more once it has seen a large block come and go, as it has in most programs.
-*/
-static void settle_heap(void) {
-  void *volatile block = malloc(LARGE_BLOCK); /* volatile: or the compiler leaves both calls out */
-  free(block);
-}
 
 SAROS_EXPORT int luaopen_saros_http_core(lua_State *L);
 
@@ -55,7 +42,7 @@ int luaopen_saros_http_core(lua_State *L) {
   sr_stay_loaded();
   sr_saros = saros_open(L);
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl could not be initialised");
-  settle_heap();
+  sr_settle_heap();
   sr_plan_open(L);
   sr_pool_open(L);
   sr_body_open(L);

@@ -11,11 +11,14 @@
 #include "runtime/loop.h"
 #include "runtime/trace.h"
 
-const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_idle_key, sr_runtime_key, sr_live_key,
-    sr_scheduler_key, sr_module_key, sr_protected_key;
+const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_idle_key, sr_live_key, sr_scheduler_key,
+    sr_module_key, sr_protected_key;
+
+/* "saros". An integer is found faster than the address of a variable; those that luaL_ref gives are small. */
+#define RUNTIME_INDEX 0x7361726f73
 
 SrRuntime *sr_find_runtime(lua_State *L) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, RUNTIME_INDEX);
   SrRuntime *rt = (SrRuntime *)lua_touserdata(L, -1);
   lua_pop(L, 1);
   return rt;
@@ -259,7 +262,7 @@ static SrRuntime *new_runtime(lua_State *L) {
   lua_pushcfunction(L, l_collect);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
+  lua_rawseti(L, LUA_REGISTRYINDEX, RUNTIME_INDEX);
   lua_getfield(L, LUA_REGISTRYINDEX, SAROS_LOOP_KEY);
   rt->borrowed = (uv_loop_t *)lua_touserdata(L, -1);
   lua_pushlightuserdata(L, (void *)(uintptr_t)&api);

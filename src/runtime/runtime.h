@@ -77,7 +77,7 @@ struct SrRuntime {
   lua_Integer failures; /* number of the newest failure box */
 };
 
-extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_idle_key, sr_runtime_key, sr_live_key,
+extern const char sr_vault_key, sr_origin_key, sr_names_key, sr_failures_key, sr_idle_key, sr_live_key,
     sr_scheduler_key, sr_module_key, sr_protected_key;
 
 /* The runtime, from inside one of saros' own C functions. */
