@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** A library to be loaded before the system's: the n-th call of those below fails, once. It is a module for Lua, too:
-** arm(n) counts from now on, disarm() tells how many calls there were. Those of epoll are left out: libuv ends the
-** process where they fail.
+** arm(n) counts from now on, disarm() tells how many calls there were. Those of epoll are left out, where libuv ends the
+** process, and getsockopt, whose failure it does not notice.
 */
 #define _GNU_SOURCE
 #pragma GCC diagnostic ignored "-Wpedantic" /* dlsym gives functions as objects; sockaddr is a union in glibc */
@@ -102,8 +102,4 @@ int getpeername(int fd, struct sockaddr *address, socklen_t *length) {
 
 int setsockopt(int fd, int level, int option, const void *value, socklen_t length) {
   return strikes("setsockopt", ENOBUFS) ? -1 : REAL(setsockopt)(fd, level, option, value, length);
-}
-
-int getsockopt(int fd, int level, int option, void *value, socklen_t *length) {
-  return strikes("getsockopt", ENOBUFS) ? -1 : REAL(getsockopt)(fd, level, option, value, length);
 }
