@@ -23,11 +23,11 @@ static int l_future(lua_State *L) {
 
 /* --- callbacks -------------------------------------------------------------- */
 
-/* Spawns the function at `index` with the future at 1. [-0, +0, m] */
-static void spawn_callback(lua_State *L, SrRuntime *rt, int index) {
+/* Spawns the function at `index` with the future at 1, as a task with the values of who does that now. [-0, +0, m] */
+static SrTask *spawn_callback(lua_State *L, SrRuntime *rt, int index) {
   lua_pushvalue(L, index);
   lua_pushvalue(L, 1);
-  sr_spawn_free(L, rt, sr_current_task(rt), lua_gettop(L) - 1, 1);
+  return sr_spawn_free(L, rt, sr_current_task(rt), lua_gettop(L) - 1, 1);
 }
 
 /* (future, list of functions) */
@@ -35,7 +35,8 @@ static int l_call_back(lua_State *L) {
   lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, 2, i);
-    spawn_callback(L, sr_rt(L), 3);
+    SrTask *called = spawn_callback(L, sr_rt(L), 3);
+    if (called->has_locals) sr_locals_drop(L, called); /* those of who settled it; the function has its own */
     lua_settop(L, 2);
   }
   return 0;
