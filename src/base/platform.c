@@ -64,7 +64,7 @@ int sr_socket_error(uv_os_sock_t socket) {
   return uv_translate_sys_error(number);
 }
 
-/* An option that is on or off. that is on or off. False: the system refused. */
+/* Sets an option that is on or off. False: the system refused. */
 static bool set_flag(uv_os_sock_t socket, int level, int option, int value) {
   return setsockopt(socket, level, option, (const char *)&value, sizeof value) == 0;
 }

@@ -7,7 +7,7 @@
 */
 #include <string.h>
 
-#include "combine/group.h"
+#include "combine/group_start.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/failure.h"
@@ -16,7 +16,8 @@
 
 _Static_assert(sizeof(SrGroup) <= SR_BLOCK_SIZE, "a group must fit in a block");
 
-const SrClass sr_group_class = {.name = "task group"};
+/* The frame of what leaves a group; the function form has its handler and its results above. */
+enum { GROUP_SELF = 1, GROUP_ERROR, GROUP_FRAME = GROUP_ERROR, GROUP_HANDLER };
 
 /* --- errors ----------------------------------------------------------------- */
 
@@ -52,15 +53,6 @@ static void add_error(lua_State *L, SrGroup *group) {
     group->failed++;
     lua_pop(L, 1);
   }
-}
-
-void sr_group_go_on(SrGroup *group) {
-  SrTask *t = group->block.task;
-  while (group->spawners != NULL && !sr_group_is_full(group)) {
-    group->block.running++;
-    sr_wake(sr_take_waiting(&group->spawners));
-  }
-  if (group->block.running == 0 && t->future.state == SR_PARKED && t->object == group) sr_wake(t);
 }
 
 /* The failure of a task that is being started is told to who starts it. */
@@ -115,16 +107,20 @@ static void dispose(lua_State *L, SrBlock *block) {
 
 static const SrBlockOps group_ops = {"task group", on_child_ended, on_child_lost, dispose};
 
-/* --- new ------------------------------------------------------------- */
+/* --- check, new ------------------------------------------------------------- */
 
-SrGroup *sr_push_group(lua_State *L, SrTask *t, uint32_t limit, bool collects) {
+static SrGroupHandle *push_group(lua_State *L, SrTask *t) {
   SrGroupHandle *handle = (SrGroupHandle *)sr_new_object(L, &sr_group_class, sizeof(SrGroupHandle), 0);
-  SrGroup *group = (SrGroup *)(void *)sr_block_open(L, t, SR_SCOPE_GROUP, &group_ops, sizeof(SrGroup));
-  handle->block = &group->block;
-  handle->serial = group->block.serial;
-  group->limit = limit;
-  group->collects = collects;
-  return group;
+  handle->block = sr_block_open(L, t, SR_SCOPE_GROUP, &group_ops, sizeof(SrGroup));
+  handle->serial = handle->block->serial;
+  return handle;
+}
+
+/* group:cancel([reason]): cancels all of it, the block included; whether that was news */
+static int l_cancel(lua_State *L) {
+  SrGroup *group = sr_group_alive(L, "group:cancel");
+  lua_pushboolean(L, group != NULL && sr_scope_cancel_reason(L, &group->block.scope, 2));
+  return 1;
 }
 
 /* --- leaving ---------------------------------------------------------------- */
@@ -141,7 +137,7 @@ static bool is_interrupt(lua_State *L, int index) {
 static bool counts(lua_State *L, const SrGroup *group, const SrTask *t) {
   uint64_t serial;
   if (!group->has_error) return false;
-  if (!sr_is_own_cancel(L, SR_GROUP_ERROR, t, &serial)) return true;
+  if (!sr_is_own_cancel(L, GROUP_ERROR, t, &serial)) return true;
   return serial != group->block.serial && t->current->cause == NULL;
 }
 
@@ -154,8 +150,8 @@ static int raise_group_error(lua_State *L, SrTask *t, const SrGroup *group, SrOu
     lua_rawseti(L, -2, (lua_Integer)++count);
   }
   t->future.outcome = SR_WOKEN;
-  if (is_interrupt(L, SR_GROUP_ERROR)) {
-    lua_pushvalue(L, SR_GROUP_ERROR);
+  if (is_interrupt(L, GROUP_ERROR)) {
+    lua_pushvalue(L, GROUP_ERROR);
     lua_rawseti(L, -2, (lua_Integer)++count);
   }
   if (group->lost) {
@@ -186,17 +182,17 @@ static Verdict judge(lua_State *L, const SrTask *t, const SrGroup *group, bool i
   if (group->lost) return RAISE_MEMORY;
   if (outcome == SR_BY_INTERRUPT || outcome == SR_BY_DEADLOCK) return RAISE_OUTCOME;
   if (!group->has_error) return group->was_cancelled || outcome == SR_BY_CANCEL ? RAISE_CANCELLATION : GIVE_RESULTS;
-  if (sr_is_own_cancel(L, SR_GROUP_ERROR, t, &cause) && cause == group->block.serial) return SWALLOW;
+  if (sr_is_own_cancel(L, GROUP_ERROR, t, &cause) && cause == group->block.serial) return SWALLOW;
   return is_function ? RAISE_ERROR : LET_PASS;
 }
 
 /* Returns or raises what a closed group comes to. If errors were kept their list is on top. [-0, +n, v] */
 static int conclude(lua_State *L, SrTask *t, const SrGroup *group, bool is_function) {
   switch (judge(L, t, group, is_function)) {
-  case GIVE_RESULTS: return is_function ? lua_gettop(L) - SR_GROUP_HANDLER : 0;
+  case GIVE_RESULTS: return is_function ? lua_gettop(L) - GROUP_HANDLER : 0;
   case LET_PASS: return 0;
   case SWALLOW: sr_throw_outer(L, t); return 0;
-  case RAISE_ERROR: lua_pushvalue(L, SR_GROUP_ERROR); return lua_error(L);
+  case RAISE_ERROR: lua_pushvalue(L, GROUP_ERROR); return lua_error(L);
   case RAISE_ALL: return raise_group_error(L, t, group, (SrOutcome)group->outcome);
   case RAISE_MEMORY: sr_push_memory_error(L); return lua_error(L);
   case RAISE_OUTCOME: t->future.outcome = group->outcome; return sr_throw(L, t);
@@ -215,7 +211,7 @@ static int k_left(lua_State *L, int status, lua_KContext ctx) {
   sr_was_woken(L, t);
   if (t->future.outcome != SR_WOKEN) group->outcome = t->future.outcome;
   if (group->block.running > 0) return sr_park_in(L, t, &leave_kind, group, k_left, ctx);
-  bool is_function = lua_gettop(L) > SR_GROUP_FRAME;
+  bool is_function = lua_gettop(L) > GROUP_FRAME;
   group->is_left = true;
   SrGroup left = *group;
   if (left.failed > 0) sr_anchor_get(L, &group->failed);
@@ -240,33 +236,36 @@ static int l_add_error(lua_State *L) {
   return 0;
 }
 
+static int leave(lua_State *L, SrGroup *group);
+
 static int k_forgotten_joined(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrGroup *group = (SrGroup *)ctx;
   sr_forgotten_joined(L, group->block.task);
-  return sr_group_leave(L, group);
+  return leave(L, group);
 }
 
-int sr_group_leave(lua_State *L, SrGroup *group) {
+/* The error of the block, if it has one, is at GROUP_ERROR. */
+static int leave(lua_State *L, SrGroup *group) {
   SrTask *t = group->block.task;
   lua_KContext ctx = (lua_KContext)group;
   group->block.framed = true; /* from here on no finalizer can leave the block around it */
   SrBlock *forgotten = sr_forgotten_block(L, t, &group->block.scope);
   if (forgotten != NULL) return sr_forgotten_join(L, t, forgotten, k_forgotten_joined, ctx);
-  if (group->has_error) sr_forgotten_blame(L, t, &group->block.scope, SR_GROUP_ERROR);
+  if (group->has_error) sr_forgotten_blame(L, t, &group->block.scope, GROUP_ERROR);
   if (sr_block_close_inner(L, &group->block)) {
     if (group->has_error)
       sr_debug_forgotten(L);
     else
-      lua_copy(L, -1, SR_GROUP_ERROR);
+      lua_copy(L, -1, GROUP_ERROR);
     group->has_error = true;
     lua_pop(L, 1);
   }
-  if (is_interrupt(L, SR_GROUP_ERROR))
+  if (is_interrupt(L, GROUP_ERROR))
     sr_scope_cancel(&group->block.scope);
   else if (counts(L, group, t)) {
     lua_pushlightuserdata(L, group);
-    lua_pushvalue(L, SR_GROUP_ERROR);
+    lua_pushvalue(L, GROUP_ERROR);
     sr_push_source(L, t);
     if (!sr_protected(L, l_add_error, 3, 0)) on_child_lost(&group->block);
   }
@@ -275,4 +274,92 @@ int sr_group_leave(lua_State *L, SrGroup *group) {
   if (group->block.running > 0) return sr_park_in(L, t, &leave_kind, group, k_left, ctx);
   bool turn = sr_is_spent(t) || (group->was_cancelled && !group->has_error);
   return turn ? sr_turn(L, t, k_left, ctx) : k_left(L, LUA_OK, ctx);
+}
+
+/* group:close(), __close(group, err): waits for all of it */
+static int l_close(lua_State *L) {
+  SrGroup *group = sr_group_alive(L, "group:close");
+  if (group == NULL) return 0;
+  SrTask *t = sr_check_wait(L, "group:close");
+  if (group->block.task != t) return luaL_error(L, "group:close: it belongs to another task");
+  sr_block_check_leave(L, &group->block, "group:close");
+  lua_settop(L, GROUP_FRAME);
+  group->has_error = !lua_isnil(L, GROUP_ERROR);
+  return leave(L, group);
+}
+
+/* --- task_group ------------------------------------------------------------- */
+
+static int k_body(lua_State *L, int status, lua_KContext ctx) {
+  SrGroup *group = (SrGroup *)ctx;
+  group->has_error = status != LUA_OK && status != LUA_YIELD;
+  if (group->has_error) {
+    lua_replace(L, GROUP_ERROR);
+    lua_settop(L, GROUP_HANDLER);
+  }
+  return leave(L, group);
+}
+
+/* Takes the options, if there are any, from the front of the arguments: task_group([options,] [fn]). */
+static void take_options(lua_State *L, SrGroup *options) {
+  static const char *const known[] = {"limit", "cancel_on_error", NULL};
+  if (!lua_istable(L, 1)) return;
+  sr_check_options(L, "task_group", 1, 1, known);
+  if (lua_getfield(L, 1, "limit") != LUA_TNIL) {
+    lua_Integer limit = sr_check_integer(L, "task_group", -1, 1, 1);
+    options->limit = limit < UINT32_MAX ? (uint32_t)limit : 0;
+  }
+  if (lua_getfield(L, 1, "cancel_on_error") != LUA_TNIL) options->collects = !lua_toboolean(L, -1);
+  lua_pop(L, 2);
+  lua_remove(L, 1);
+}
+
+/* Opens a group with these options and pushes its handle. [-0, +1, m] */
+static SrGroup *open_group(lua_State *L, SrTask *t, const SrGroup *options) {
+  SrGroup *group = (SrGroup *)(void *)push_group(L, t)->block;
+  group->limit = options->limit;
+  group->collects = options->collects;
+  return group;
+}
+
+/* task_group([options] [, fn]): with a function, its results once every task of the group has ended. Waits then. */
+static int l_task_group(lua_State *L) {
+  SrGroup options = {.limit = 0};
+  int number = lua_istable(L, 1) ? 2 : 1;
+  take_options(L, &options);
+  if (!lua_isnoneornil(L, 1)) sr_check_function(L, "task_group", 1, number);
+  SrTask *t = sr_check_wait(L, "task_group");
+  lua_settop(L, 1);
+  SrGroup *group = open_group(L, t, &options);
+  if (lua_isnil(L, 1)) return 1;
+  lua_KContext ctx = (lua_KContext)group;
+  group->block.framed = true;
+  lua_insert(L, GROUP_SELF);
+  lua_pushnil(L);
+  lua_insert(L, GROUP_ERROR);
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
+  lua_insert(L, GROUP_HANDLER);
+  lua_pushvalue(L, GROUP_SELF);
+  return k_body(L, lua_pcallk(L, 1, LUA_MULTRET, GROUP_HANDLER, ctx, k_body), ctx);
+}
+
+/* tostring(group): task group (3 tasks running, 1 failed) */
+static int l_tostring(lua_State *L) {
+  const SrGroup *group = sr_group_alive(L, "tostring");
+  if (group == NULL) return lua_pushliteral(L, "task group (closed)"), 1;
+  unsigned running = (unsigned)group->block.running;
+  lua_pushfstring(L, "task group (%d %s running, %d failed%s)", (int)running, running == 1 ? "task" : "tasks",
+                  (int)group->failed, group->block.scope.cause != NULL ? ", cancelled" : "");
+  return 1;
+}
+
+void sr_open_group(lua_State *L) {
+  static const luaL_Reg functions[] = {{"task_group", l_task_group}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"spawn", sr_l_group_spawn}, {"start", sr_l_group_start}, {"cancel", l_cancel}, {"close", l_close}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
+  sr_set_functions(L, functions);
+  sr_push_class(L, &sr_group_class, methods, meta);
+  lua_pop(L, 1);
+  sr_open_group_start(L);
 }

@@ -6,7 +6,6 @@
 ** Invariant: a place that was handed over is used or given back, whatever becomes of who waited for it.
 */
 #include "combine/group_start.h"
-
 #include "runtime/error.h"
 
 /* --- places ----------------------------------------------------------------- */

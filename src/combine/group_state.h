@@ -5,8 +5,8 @@
 ** Invariants: the block is left only when every task of it has ended, and every error of it is in the GroupError, once.
 ** While somebody waits in spawn for a place, as many tasks run as the group may have.
 */
-#ifndef SR_GROUP_H
-#define SR_GROUP_H
+#ifndef SR_GROUP_STATE_H
+#define SR_GROUP_STATE_H
 
 #include "combine/combine.h"
 
@@ -48,16 +48,5 @@ static inline bool sr_group_is_full(const SrGroup *group) {
 
 /* A task has ended, or a place was given back: hands places to those who wait for one, or lets the block be left. */
 void sr_group_go_on(SrGroup *group);
-
-/* The frame of what leaves a group; the function form has its handler and its results above. */
-enum { SR_GROUP_SELF = 1, SR_GROUP_ERROR, SR_GROUP_FRAME = SR_GROUP_ERROR, SR_GROUP_HANDLER };
-
-/* Pushes the handle of a new group inside task `t`. [-0, +1, m] */
-SrGroup *sr_push_group(lua_State *L, SrTask *t, uint32_t limit, bool collects);
-/*
-** Leaves a group, whose frame is arranged: the error of the block, if it has one, is at SR_GROUP_ERROR. To be
-** returned. [-0, +n, v]
-*/
-int sr_group_leave(lua_State *L, SrGroup *group);
 
 #endif
