@@ -395,6 +395,7 @@ describe("the annotations", function()
       end
     end
     os.remove(samples.path)
+    require("saros.testing").settle() -- what was given to on_done is called
   end)
 
   it("know no option that is refused", function()
