@@ -13,6 +13,28 @@ describe("any", function()
     assert.same({"good", nil, nil, n = 3}, results)
   end)
 
+  it("takes the first in the list of futures that are set in one turn, in whatever order", function()
+    for _, order in ipairs {{1, 2, 3}, {3, 2, 1}, {2, 1, 3}, {3, 1, 2}} do
+      local futures = {async.future(), async.future(), async.future()}
+      async.spawn(function()
+        for _, i in ipairs(order) do futures[i]:set(i) end
+      end)
+      assert.equal(1, async.any(futures))
+    end
+  end)
+
+  it("leaves a future alone that was not set in the turn of the winner", function()
+    local first, second = async.future(), async.future()
+    async.spawn(function()
+      second:set "second"
+      async.sleep(0)
+      first:set "first"
+    end)
+    assert.equal("second", async.any({first, second}))
+    testing.settle()
+    assert.equal("first", first:result())
+  end)
+
   it("goes on after failures", function()
     assert.equal(3, support.seconds(async.any, {failing(1, "a"), failing(2, "b"), after(3)}))
   end)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
+local testing = require "saros.testing"
 local support = require "spec.support.combine"
 
 local outside = require("saros.busted").outside
@@ -31,6 +32,28 @@ describe("race", function()
   it("returns all results of the first to finish", function()
     local results = table.pack(async.race({after(2, "slow"), after(1, "fast", nil, nil), after(3, "slowest")}))
     assert.same({"fast", nil, nil, n = 3}, results)
+  end)
+
+  it("takes the first in the list of futures that are set in one turn, in whatever order", function()
+    for _, order in ipairs {{1, 2, 3}, {3, 2, 1}, {2, 1, 3}, {3, 1, 2}} do
+      local futures = {async.future(), async.future(), async.future()}
+      async.spawn(function()
+        for _, i in ipairs(order) do futures[i]:set(i) end
+      end)
+      assert.equal(1, async.race(futures))
+    end
+  end)
+
+  it("leaves a future alone that was not set in the turn of the winner", function()
+    local first, second = async.future(), async.future()
+    async.spawn(function()
+      second:set "second"
+      async.sleep(0)
+      first:set "first"
+    end)
+    assert.equal("second", async.race({first, second}))
+    testing.settle()
+    assert.equal("first", first:result())
   end)
 
   it("takes as long as the first", function()

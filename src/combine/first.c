@@ -15,9 +15,9 @@ static bool beats_winner(const SrJoin *join, const SrEnding *ending) {
          join->turn == join->block.task->rt->turn;
 }
 
-/* The rest was cancelled by us: how it ended is looked at by nobody else. */
+/* The rest was cancelled by us: how it ended is looked at by nobody else. Futures are left alone. */
 static void drop(const SrEnding *ending) {
-  if (ending->status != SR_DONE) sr_join_look_at(ending);
+  if (ending->status != SR_DONE && sr_test_task(ending->L, ending->handle) != NULL) sr_join_look_at(ending);
 }
 
 /* Pushes what the item leaves: its handle, or its error, at which nobody else looks. Finalizers run. [-0, +1, m] */
@@ -89,8 +89,8 @@ static int k_any(lua_State *L, int status, lua_KContext ctx) {
   return lua_error(L);
 }
 
-static const SrJoinPolicy race_policy = {.kind = SR_RACE_KIND("race"), .ended = on_race_ended};
-static const SrJoinPolicy any_policy = {.kind = SR_RACE_KIND("any"), .ended = on_any_ended};
+static const SrJoinPolicy race_policy = {.kind = SR_RACE_KIND("race"), .ended = on_race_ended, .in_list_order = true};
+static const SrJoinPolicy any_policy = {.kind = SR_RACE_KIND("any"), .ended = on_any_ended, .in_list_order = true};
 
 /* Replaces the list at index 1 by a copy and arranges the rest of the frame. */
 static void arrange(lua_State *L, const char *function, lua_Integer total) {

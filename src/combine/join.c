@@ -97,11 +97,17 @@ void sr_join_set_value(SrJoin *join, const SrEnding *ending) {
 
 /* --- deciding --------------------------------------------------------------- */
 
+/* The join does not wait for it any more. */
+static void let_go(SrWatch *watch) {
+  if (!watch->is_let_go) watch->join->block.running--;
+  watch->is_let_go = true;
+}
+
 static void unwatch(SrWatch *watch) {
   if (watch->target == NULL) return;
   sr_ring_remove(&watch->target->watchers, &watch->waiter);
   watch->target = NULL;
-  watch->join->block.running--;
+  let_go(watch);
 }
 
 void sr_join_decide(SrJoin *join) {
@@ -112,10 +118,12 @@ void sr_join_decide(SrJoin *join) {
   for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) {
     SrFuture *target = join->watches[i].target;
     if (target == NULL) continue;
-    if (join->spares || target->head.cls != &sr_task_class)
-      unwatch(&join->watches[i]);
-    else
+    if (!join->spares && target->head.cls == &sr_task_class)
       sr_scope_cancel(&((SrTask *)target)->scope);
+    else if (join->policy->in_list_order)
+      let_go(&join->watches[i]);
+    else
+      unwatch(&join->watches[i]);
   }
 }
 
@@ -238,7 +246,7 @@ static void on_watched_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   SrWatch *watch = SR_CONTAINER(waiter, SrWatch, waiter);
   SrJoin *join = watch->join;
   watch->target = NULL;
-  join->block.running--;
+  let_go(watch);
   if (is_gone(join))
     lose(join);
   else if (target->status == SR_DONE) /* takes no memory */

@@ -18,6 +18,7 @@ typedef struct SrWatch {
   SrWaiter waiter;
   SrJoin *join;
   SrFuture *target; /* NULL for a function, and once it has ended */
+  bool is_let_go;   /* the join was decided without this future, which may still come first in the list */
 } SrWatch;
 
 /* How an item ended. Its handle, which holds its results or its error, is at `handle` on the stack of L. */
@@ -32,6 +33,7 @@ typedef struct SrJoinPolicy {
   SrKind kind; /* of the host's wait: SR_JOIN_KIND */
   /* An item has ended; whether that decides the join. May be called again after it was decided. */
   bool (*ended)(SrJoin *join, const SrEnding *ending);
+  bool in_list_order; /* of what ends in one turn the first of the list counts */
 } SrJoinPolicy;
 
 /* The kind of a policy's wait; that of one which the first of its functions may decide. */
