@@ -3,6 +3,7 @@
 
 local async = require "saros"
 local internal = require "saros.internal"
+local misuse = require "saros.misuse"
 local core = require "saros.net.core"
 local options = require "saros.net.options"
 local server = require "saros.net.server"
@@ -189,5 +190,7 @@ end
 function net.pair()
   return core.pair()
 end
+
+misuse.guard(net)
 
 return net

@@ -182,4 +182,6 @@ function Server:shutdown(seconds)
   async.sleep(0) -- what is done at their end is done, too
 end
 
+misuse.guard(Server)
+
 return server

@@ -2,6 +2,7 @@
 -- What streams have that is written in Lua.
 
 local core = require "saros.net.core"
+local misuse = require "saros.misuse"
 
 ---@class saros.Stream
 local Stream = core.stream_methods
@@ -13,5 +14,7 @@ local Stream = core.stream_methods
 function Stream:start_tls(given)
   return require("saros.net.tls").start_on(self, given)
 end
+
+misuse.guard(Stream, "start_tls")
 
 return Stream

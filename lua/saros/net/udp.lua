@@ -2,6 +2,7 @@
 -- What UDP sockets have that is written in Lua: names in the place of addresses.
 
 local core = require "saros.net.core"
+local misuse = require "saros.misuse"
 local options = require "saros.net.options"
 
 ---@class saros.UDP
@@ -35,5 +36,7 @@ end
 function Udp:connect(host, port)
   return connect(self, address_of(host), port)
 end
+
+misuse.guard(Udp, "send", "connect")
 
 return Udp
