@@ -97,7 +97,9 @@ static void begin_shutdown(SrIoWriter *writer) {
   if (writer->has_begun) return;
   writer->has_begun = true;
   int status = stream->transport->cls->shutdown(stream->transport);
-  if (status != 0) sr_io_writer_shut(stream, status);
+  if (status == 0) return;
+  if (status != UV_ENOTCONN) stream->write_end = status; /* its task may not wait yet */
+  sr_io_writer_shut(stream, status);
 }
 
 /* Serves those in line as far as that goes. */
@@ -209,7 +211,9 @@ SrIoWriter *sr_io_writer_shutdown(saros_stream *stream, int *status) {
   }
   stream->write_end = SR_IO_SHUT_DOWN;
   serve(stream);
-  return find_shutdown(stream);
+  writer = find_shutdown(stream);
+  if (writer == NULL && stream->write_end != SR_IO_SHUT_DOWN) *status = stream->write_end;
+  return writer;
 }
 
 /* --- waiting -------------------------------------------------------------------- */
