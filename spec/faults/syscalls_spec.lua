@@ -2,6 +2,7 @@
 -- Every call to the system that streams and sockets make fails once: whoever made it hears of it, nothing hangs, no
 -- descriptor is left, and everything works afterwards.
 local script = require "spec.support.script"
+local certificates = require "spec.support.certificates"
 local toolchain = require "spec.embed.toolchain"
 
 local PROGRAM = [[
@@ -49,14 +50,29 @@ local scenarios = {
     there:send "x"
     here:receive()
   end,
+  function() -- TLS
+    local server <close> = net.listen("127.0.0.1", 0, { tls = { cert = %q, key = %q } })
+    local host, port = server:address()
+    local serving <close> = async.spawn(server.serve, server, function(stream) stream:write(stream:read_all()) end)
+    local client <close> = net.connect(host, port, { tls = { ca_file = %q } })
+    client:write(("x"):rep(50000))
+    client:shutdown()
+    local answer = client:read_all()
+    if #answer ~= 50000 then error(async.error { name = "SystemError", message = "lost" }, 0) end
+  end,
 }
 
-async.on_error(function(err) assert(async.is_error(err, "SystemError"), err) end)
+-- What a failure is for who made the call, and over TLS for the other side.
+local FAILURES = { SystemError = true, GroupError = true, TLSError = true, EOFError = true }
+
+local function is_failure(err) return async.is_error(err) and FAILURES[err.name] end
+
+async.on_error(function(err) assert(is_failure(err), err) end)
 
 local function try(scenario)
   local ok, err = pcall(async.run, function() async.wait_for(scenario, 5) end)
   collectgarbage()
-  assert(ok or async.is_error(err, "SystemError") or async.is_error(err, "GroupError"), err)
+  assert(ok or is_failure(err), err)
   return ok, err
 end
 
@@ -89,7 +105,9 @@ describe("a call to the system that fails", function()
   it("is an error for who made it, and harms nobody else", function()
     local shim = workshop:compile("spec/faults/syscalls.c", "syscalls.so")
     local preload = (os.getenv "LD_PRELOAD" or "") .. " " .. shim
-    local result = script(PROGRAM:format(package.path, shim, shim), { env = { LD_PRELOAD = preload } })
+    local files = certificates()
+    local program = PROGRAM:format(package.path, shim, shim, files.server, files.server_key, files.ca)
+    local result = script(program, { env = { LD_PRELOAD = preload } })
     assert.equal("survived\n", result.out, result.err)
     assert.equal(0, result.code, result.err)
   end)

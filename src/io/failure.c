@@ -23,14 +23,14 @@ static Words words_of(int status) {
 
 void sr_io_push_system(lua_State *L, int status, const char *syscall) {
   Words words = words_of(status);
-  sr_saros->push_error(L, "SystemError", words.code, "%s: %s", syscall, words.text);
+  sr_io_saros->push_error(L, "SystemError", words.code, "%s: %s", syscall, words.text);
   set_string(L, "syscall", syscall);
 }
 
 void sr_io_push_system_host(lua_State *L, int status, const char *syscall, const char *host, int port) {
   Words words = words_of(status);
   const char *format = strchr(host, ':') != NULL ? "%s [%s]:%d: %s" : "%s %s:%d: %s";
-  sr_saros->push_error(L, "SystemError", words.code, format, syscall, host, port, words.text);
+  sr_io_saros->push_error(L, "SystemError", words.code, format, syscall, host, port, words.text);
   set_string(L, "syscall", syscall);
   set_string(L, "host", host);
   lua_pushinteger(L, port);
@@ -39,17 +39,17 @@ void sr_io_push_system_host(lua_State *L, int status, const char *syscall, const
 
 void sr_io_push_system_path(lua_State *L, int status, const char *syscall, const char *path) {
   Words words = words_of(status);
-  sr_saros->push_error(L, "SystemError", words.code, "%s %s: %s", syscall, path, words.text);
+  sr_io_saros->push_error(L, "SystemError", words.code, "%s %s: %s", syscall, path, words.text);
   set_string(L, "syscall", syscall);
   set_string(L, "path", path);
 }
 
 int sr_io_raise_closed(lua_State *L, const char *what) {
-  sr_saros->push_error(L, "ClosedError", "ECLOSED", "%s", what);
+  sr_io_saros->push_error(L, "ClosedError", "ECLOSED", "%s", what);
   return lua_error(L);
 }
 
 int sr_io_raise_busy(lua_State *L, const char *what) {
-  sr_saros->push_error(L, "BusyError", "EBUSY", "%s", what);
+  sr_io_saros->push_error(L, "BusyError", "EBUSY", "%s", what);
   return lua_error(L);
 }

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-const saros_api *sr_saros;
+const saros_api *sr_io_saros;
 
 void *sr_io_test(lua_State *L, int index, const SrIoClass *cls) {
   if (lua_rawlen(L, index) < sizeof(void *)) return NULL; /* light userdata has no length */
@@ -49,7 +49,7 @@ void sr_io_push_meta(lua_State *L, const SrIoClass *cls) {
 
 int sr_io_type_error(lua_State *L, const char *function, int index, int arg, const char *expected) {
   const char *got = lua_isnone(L, index) ? "no value" : luaL_typename(L, index);
-  return sr_saros->arg_error(L, function, arg, "%s expected, got %s", expected, got);
+  return sr_io_saros->arg_error(L, function, arg, "%s expected, got %s", expected, got);
 }
 
 const char *sr_io_string(lua_State *L, const char *function, int index, int arg, size_t *length) {
@@ -60,7 +60,7 @@ const char *sr_io_string(lua_State *L, const char *function, int index, int arg,
 const char *sr_io_name(lua_State *L, const char *function, int index, int arg) {
   size_t length;
   const char *name = sr_io_string(L, function, index, arg, &length);
-  if (memchr(name, '\0', length) != NULL) sr_saros->arg_error(L, function, arg, "must not contain NUL bytes");
+  if (memchr(name, '\0', length) != NULL) sr_io_saros->arg_error(L, function, arg, "must not contain NUL bytes");
   return name;
 }
 
@@ -68,11 +68,11 @@ lua_Integer sr_io_integer(lua_State *L, const char *function, int index, int arg
   int is_integer;
   lua_Integer value = lua_tointegerx(L, index, &is_integer);
   if (lua_type(L, index) != LUA_TNUMBER) sr_io_type_error(L, function, index, arg, "integer");
-  if (!is_integer) sr_saros->arg_error(L, function, arg, "number has no integer representation");
+  if (!is_integer) sr_io_saros->arg_error(L, function, arg, "number has no integer representation");
   if (value < least)
-    sr_saros->arg_error(L, function, arg, "must be at least %I, got %I", (LUAI_UACINT)least, (LUAI_UACINT)value);
+    sr_io_saros->arg_error(L, function, arg, "must be at least %I, got %I", (LUAI_UACINT)least, (LUAI_UACINT)value);
   if (value > most)
-    sr_saros->arg_error(L, function, arg, "must be at most %I, got %I", (LUAI_UACINT)most, (LUAI_UACINT)value);
+    sr_io_saros->arg_error(L, function, arg, "must be at most %I, got %I", (LUAI_UACINT)most, (LUAI_UACINT)value);
   return value;
 }
 
@@ -80,7 +80,7 @@ double sr_io_seconds(lua_State *L, const char *function, int index, int arg) {
   if (lua_isnoneornil(L, index)) return HUGE_VAL;
   if (lua_type(L, index) != LUA_TNUMBER) sr_io_type_error(L, function, index, arg, "number");
   double seconds = (double)lua_tonumber(L, index);
-  if (seconds != seconds) sr_saros->arg_error(L, function, arg, "seconds must not be NaN");
+  if (seconds != seconds) sr_io_saros->arg_error(L, function, arg, "seconds must not be NaN");
   return seconds < 0 ? 0 : seconds;
 }
 
@@ -97,6 +97,6 @@ void sr_io_options(lua_State *L, const char *function, int index, int arg, const
   while (lua_next(L, index) != 0) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING || !is_known(lua_tostring(L, -1), known))
-      sr_saros->arg_error(L, function, arg, "unknown option '%s'", luaL_tolstring(L, -1, NULL));
+      sr_io_saros->arg_error(L, function, arg, "unknown option '%s'", luaL_tolstring(L, -1, NULL));
   }
 }

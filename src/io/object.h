@@ -14,7 +14,7 @@
 #include "saros.h"
 
 /* The runtime's functions; set when the module is opened. */
-extern const saros_api *sr_saros;
+extern const saros_api *sr_io_saros;
 
 typedef struct SrIoClass {
   const char *name; /* as messages and tostring show it: "stream" */

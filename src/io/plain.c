@@ -40,10 +40,10 @@ static void on_closed(uv_handle_t *handle) {
 static void finish(SrIoPlain *plain) {
   plain->base.sink = NULL;
   plain->base.owner = NULL;
-  sr_saros->resource_close(&plain->resource);
-  if (plain->patience != NULL) sr_saros->close((uv_handle_t *)plain->patience, free_timer);
+  sr_io_saros->resource_close(&plain->resource);
+  if (plain->patience != NULL) sr_io_saros->close((uv_handle_t *)plain->patience, free_timer);
   plain->patience = NULL;
-  sr_saros->close((uv_handle_t *)plain->stream, on_closed);
+  sr_io_saros->close((uv_handle_t *)plain->stream, on_closed);
 }
 
 static void on_impatient(uv_timer_t *timer) {
@@ -242,7 +242,7 @@ static SrIoPlain *new_plain(SrIoContext *context) {
 }
 
 SrIoPlain *sr_io_plain_new(SrIoContext *context, uv_handle_type type, int *status) {
-  uv_loop_t *loop = sr_saros->loop(context->runtime);
+  uv_loop_t *loop = sr_io_saros->loop(context->runtime);
   SrIoPlain *plain = new_plain(context);
   *status = plain == NULL           ? UV_ENOMEM
             : type == UV_NAMED_PIPE ? uv_pipe_init(loop, &plain->own.pipe, 0)
@@ -264,7 +264,7 @@ SrIoPlain *sr_io_plain_adopt(SrIoContext *context, uv_stream_t *stream, void (*r
 
 void sr_io_plain_open(lua_State *L, SrIoPlain *plain) {
   plain->resource.name = "stream";
-  sr_saros->resource_open(L, &plain->resource);
+  sr_io_saros->resource_open(L, &plain->resource);
   uv_unref((uv_handle_t *)plain->stream);
 }
 
@@ -279,7 +279,7 @@ SrIoContext *sr_io_context(lua_State *L) {
   lua_pop(L, 1);
   if (context != NULL) return context;
   context = (SrIoContext *)lua_newuserdatauv(L, sizeof *context, 0);
-  context->runtime = sr_saros->runtime(L);
+  context->runtime = sr_io_saros->runtime(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
   return context;
 }

@@ -33,7 +33,7 @@ static void drop_skipped(saros_stream *stream) {
 
 void sr_io_reader_wake(saros_stream *stream) {
   if (stream->reader.task == NULL) return;
-  sr_saros->wake(&stream->reader);
+  sr_io_saros->wake(&stream->reader);
   sr_io_stream_hold(stream);
 }
 
@@ -123,7 +123,7 @@ static const saros_kind read_kind = {"bytes of a stream", abort_read};
 int sr_io_reader_park(lua_State *L, saros_stream *stream, const SrIoFrame *frame, lua_KFunction k, lua_KContext ctx) {
   stream->frame = *frame;
   stream->transport->cls->hold(stream->transport, 1);
-  return sr_saros->park(L, &stream->reader, &read_kind, k, ctx);
+  return sr_io_saros->park(L, &stream->reader, &read_kind, k, ctx);
 }
 
 void sr_io_reader_consume(saros_stream *stream, size_t count) {

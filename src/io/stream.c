@@ -130,9 +130,9 @@ void sr_io_stream_stack(saros_stream *stream, saros_transport *above) {
 
 static void push_eof_error(lua_State *L, const char *function, int status) {
   if (status == UV_EOF)
-    sr_saros->push_error(L, "EOFError", "EOF", "%s: the data ended in the middle", function);
+    sr_io_saros->push_error(L, "EOFError", "EOF", "%s: the data ended in the middle", function);
   else
-    sr_saros->push_error(L, "EOFError", "ETRUNCATED", "%s: the connection was cut off", function);
+    sr_io_saros->push_error(L, "EOFError", "ETRUNCATED", "%s: the connection was cut off", function);
 }
 
 static void push_system(lua_State *L, saros_stream *stream, const char *syscall, int status) {
@@ -155,11 +155,12 @@ static const char *syscall_of(const char *function) {
 void sr_io_stream_push_error(lua_State *L, saros_stream *stream, const char *function, int status) {
   saros_transport *transport = stream->transport;
   if (transport == NULL || status == UV_ECANCELED)
-    sr_saros->push_error(L, "ClosedError", "ECLOSED", "the stream is closed");
+    sr_io_saros->push_error(L, "ClosedError", "ECLOSED", "the stream is closed");
   else if (status == SR_IO_CUT_OFF)
-    sr_saros->push_error(L, "ClosedError", "ECLOSED", "a write was cancelled in the middle: the write side is closed");
+    sr_io_saros->push_error(L, "ClosedError", "ECLOSED",
+                            "a write was cancelled in the middle: the write side is closed");
   else if (status == SR_IO_SHUT_DOWN)
-    sr_saros->push_error(L, "ClosedError", "ECLOSED", "the write side is shut down");
+    sr_io_saros->push_error(L, "ClosedError", "ECLOSED", "the write side is shut down");
   else if (status == UV_EOF || status == SAROS_ETRUNCATED)
     push_eof_error(L, function, status);
   else if (transport->cls->push_error == NULL || !transport->cls->push_error(transport, L, status))

@@ -28,7 +28,7 @@ static saros_stream *stream_at(lua_State *L, int index) {
 
 static int raise_cancelled(lua_State *L) {
   stream_at(L, SOURCE)->is_piped = false;
-  return sr_saros->raise(L);
+  return sr_io_saros->raise(L);
 }
 
 static int raise_status(lua_State *L, int index, int status) {
@@ -46,7 +46,7 @@ static int finish(lua_State *L) {
 
 static int k_shutdown(lua_State *L, int status, lua_KContext ctx) {
   status = sr_io_writer_finish((SrIoWriter *)ctx);
-  if (sr_saros->aborted(L)) return raise_cancelled(L);
+  if (sr_io_saros->aborted(L)) return raise_cancelled(L);
   return status != 0 ? raise_status(L, TARGET, status) : finish(L);
 }
 
@@ -70,7 +70,7 @@ static void consume(lua_State *L, lua_Integer count) {
 
 static int k_written(lua_State *L, int status, lua_KContext ctx) {
   status = sr_io_writer_finish((SrIoWriter *)ctx);
-  if (sr_saros->aborted(L)) return raise_cancelled(L);
+  if (sr_io_saros->aborted(L)) return raise_cancelled(L);
   if (status != 0) return raise_status(L, TARGET, status);
   consume(L, lua_tointeger(L, COUNT));
   return go_on(L);
@@ -78,14 +78,14 @@ static int k_written(lua_State *L, int status, lua_KContext ctx) {
 
 static int k_readable(lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
-  return sr_saros->aborted(L) ? raise_cancelled(L) : go_on(L);
+  return sr_io_saros->aborted(L) ? raise_cancelled(L) : go_on(L);
 }
 
 static int go_on(lua_State *L) {
   saros_stream *source = stream_at(L, SOURCE), *target = stream_at(L, TARGET);
   SrIoFrame frame = {.want = SR_IO_SOME, .count = SIZE_MAX};
   SrIoFound found;
-  if (sr_saros->cancelled(L)) return raise_cancelled(L);
+  if (sr_io_saros->cancelled(L)) return raise_cancelled(L);
   while (sr_io_reader_is_ready(source, &frame, &found)) {
     if (found != SR_IO_FOUND) return end(L, source);
     SrIoWriter *blocked;
@@ -108,7 +108,7 @@ static bool check_shutdown(lua_State *L) {
   sr_io_options(L, FUNCTION, 3, 2, known);
   int type = lua_getfield(L, 3, "shutdown");
   if (type != LUA_TBOOLEAN && type != LUA_TNIL)
-    sr_saros->arg_error(L, FUNCTION, 2, "option 'shutdown': boolean expected, got %s", lua_typename(L, type));
+    sr_io_saros->arg_error(L, FUNCTION, 2, "option 'shutdown': boolean expected, got %s", lua_typename(L, type));
   bool shuts_down = type == LUA_TNIL || lua_toboolean(L, -1);
   lua_pop(L, 1);
   return shuts_down;
@@ -122,9 +122,9 @@ int sr_io_l_pipe_to(lua_State *L) {
   lua_pushboolean(L, shuts_down);
   lua_pushinteger(L, 0);
   lua_pushinteger(L, 0);
-  sr_saros->check(L, FUNCTION);
+  sr_io_saros->check(L, FUNCTION);
   sr_io_reader_check(L, source);
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   source->is_piped = true;
   return go_on(L);
 }

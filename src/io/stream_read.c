@@ -82,8 +82,8 @@ static int raise_too_long(lua_State *L, saros_stream *stream, const SrIoFrame *f
     sr_io_reader_consume(stream, frame->taken);
   else if (!sr_io_reader_skip(stream, frame))
     return luaL_error(L, "not enough memory");
-  sr_saros->push_error(L, "LimitError", "ETOOLARGE", "%s: more than %I bytes without a delimiter", function_of(L),
-                       (LUAI_UACINT)limit);
+  sr_io_saros->push_error(L, "LimitError", "ETOOLARGE", "%s: more than %I bytes without a delimiter", function_of(L),
+                          (LUAI_UACINT)limit);
   lua_pushinteger(L, limit);
   lua_setfield(L, -2, "limit");
   return lua_error(L);
@@ -118,22 +118,22 @@ static int park(lua_State *L, saros_stream *stream) {
 static int k_read(lua_State *L, int status, lua_KContext ctx) {
   saros_stream *stream = (saros_stream *)ctx;
   (void)status;
-  if (sr_saros->aborted(L)) return sr_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   int count = push_answer(L, stream);
   if (count > 0) return count;
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   sr_io_reader_check(L, stream);
   return park(L, stream);
 }
 
 /* The slots are filled. */
 static int perform(lua_State *L, saros_stream *stream) {
-  sr_saros->check(L, function_of(L));
+  sr_io_saros->check(L, function_of(L));
   if (stream->transport == NULL) return raise_status(L, stream, UV_ECANCELED);
   sr_io_reader_check(L, stream);
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   int count = push_answer(L, stream);
-  return count > 0 ? sr_saros->ready(L, count) : park(L, stream);
+  return count > 0 ? sr_io_saros->ready(L, count) : park(L, stream);
 }
 
 /* Fills the slots behind the stream; the delimiter, or nil, is on top. */
@@ -190,7 +190,7 @@ static lua_Integer check_line(lua_State *L, const char *function, int index, int
   if (lua_isinteger(L, -1) && lua_tointeger(L, -1) > 0)
     limit = lua_tointeger(L, -1);
   else if (!lua_isnil(L, -1))
-    sr_saros->arg_error(L, function, arg, "option 'limit' must be a positive integer");
+    sr_io_saros->arg_error(L, function, arg, "option 'limit' must be a positive integer");
   lua_pop(L, 2);
   return limit < MOST ? limit : MOST;
 }
@@ -206,7 +206,7 @@ static int l_read_line(lua_State *L) {
 static void check_delimiter(lua_State *L, const char *function, int index) {
   size_t length;
   sr_io_string(L, function, index, 1, &length);
-  if (length == 0) sr_saros->arg_error(L, function, 1, "must not be empty");
+  if (length == 0) sr_io_saros->arg_error(L, function, 1, "must not be empty");
 }
 
 static int l_read_until(lua_State *L) {

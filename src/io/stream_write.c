@@ -32,7 +32,7 @@ static void check_empty_list(lua_State *L, int index, int arg) {
   lua_pushnil(L);
   while (lua_next(L, index) != 0) {
     bool is_length = lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "n") == 0;
-    if (!is_length) sr_saros->arg_error(L, FUNCTION, arg, "%s expected, got a table that is no list", EXPECTED);
+    if (!is_length) sr_io_saros->arg_error(L, FUNCTION, arg, "%s expected, got a table that is no list", EXPECTED);
     lua_pop(L, 1);
   }
 }
@@ -40,12 +40,12 @@ static void check_empty_list(lua_State *L, int index, int arg) {
 static size_t check_list(lua_State *L, int index, int arg) {
   size_t count = lua_rawlen(L, index);
   if (count == 0) check_empty_list(L, index, arg);
-  if (count > 1000000) sr_saros->arg_error(L, FUNCTION, arg, "a list of more than a million items");
+  if (count > 1000000) sr_io_saros->arg_error(L, FUNCTION, arg, "a list of more than a million items");
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, index, (lua_Integer)i);
     if (!is_piece(L, -1))
-      sr_saros->arg_error(L, FUNCTION, arg, "item %I of the list: string or number expected, got %s", (LUAI_UACINT)i,
-                          luaL_typename(L, -1));
+      sr_io_saros->arg_error(L, FUNCTION, arg, "item %I of the list: string or number expected, got %s", (LUAI_UACINT)i,
+                             luaL_typename(L, -1));
     lua_pop(L, 1);
   }
   return count;
@@ -114,7 +114,7 @@ static int raise_status(lua_State *L, saros_stream *stream, const char *function
 
 static int k_write(lua_State *L, int status, lua_KContext ctx) {
   status = sr_io_writer_finish((SrIoWriter *)ctx);
-  if (sr_saros->aborted(L)) return sr_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   if (status != 0) return raise_status(L, (saros_stream *)lua_touserdata(L, 1), FUNCTION + 7, status);
   lua_settop(L, 1);
   return 1;
@@ -125,20 +125,20 @@ static int l_write(lua_State *L) {
   SrIoWriter *blocked;
   saros_stream *stream = check_stream(L, FUNCTION);
   collect(L, &pieces);
-  sr_saros->check(L, FUNCTION);
-  if (stream->transport != NULL && stream->write_end == 0 && sr_saros->cancelled(L)) return sr_saros->raise(L);
+  sr_io_saros->check(L, FUNCTION);
+  if (stream->transport != NULL && stream->write_end == 0 && sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   int status = sr_io_writer_send(stream, pieces.bufs, pieces.count, &blocked);
   if (status != 0) return raise_status(L, stream, FUNCTION + 7, status);
   lua_settop(L, 1);
   if (blocked != NULL) return sr_io_writer_park(L, blocked, k_write);
-  return sr_saros->ready(L, 1);
+  return sr_io_saros->ready(L, 1);
 }
 
 /* --- shutdown ------------------------------------------------------------------------------- */
 
 static int k_shutdown(lua_State *L, int status, lua_KContext ctx) {
   status = sr_io_writer_finish((SrIoWriter *)ctx);
-  if (sr_saros->aborted(L)) return sr_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   if (status != 0) return raise_status(L, (saros_stream *)lua_touserdata(L, 1), "shutdown", status);
   return 0;
 }
@@ -146,13 +146,13 @@ static int k_shutdown(lua_State *L, int status, lua_KContext ctx) {
 static int l_shutdown(lua_State *L) {
   saros_stream *stream = check_stream(L, "stream:shutdown");
   int status = 0;
-  sr_saros->check(L, "stream:shutdown");
+  sr_io_saros->check(L, "stream:shutdown");
   if (stream->transport == NULL) return raise_status(L, stream, "shutdown", UV_ECANCELED);
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   SrIoWriter *writer = sr_io_writer_shutdown(stream, &status);
   if (writer != NULL) return sr_io_writer_park(L, writer, k_shutdown);
   if (status != 0) return raise_status(L, stream, "shutdown", status);
-  return sr_saros->ready(L, 0);
+  return sr_io_saros->ready(L, 0);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */
@@ -174,7 +174,8 @@ static int l_closed(lua_State *L) {
 
 static int l_gc(lua_State *L) {
   saros_stream *stream = check_stream(L, "stream:__gc");
-  if (stream->transport != NULL) sr_saros->collected(L, stream->transport->cls->resource(stream->transport), "stream");
+  if (stream->transport != NULL)
+    sr_io_saros->collected(L, stream->transport->cls->resource(stream->transport), "stream");
   sr_io_stream_free(stream);
   return 0;
 }

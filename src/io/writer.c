@@ -63,7 +63,7 @@ static void end_writer(SrIoWriter *writer, int status) {
     return;
   }
   append(&writer->stream->done, writer);
-  sr_saros->wake(&writer->wait);
+  sr_io_saros->wake(&writer->wait);
 }
 
 void sr_io_writer_fail(saros_stream *stream, int status) {
@@ -97,7 +97,9 @@ static void begin_shutdown(SrIoWriter *writer) {
   if (writer->has_begun) return;
   writer->has_begun = true;
   int status = stream->transport->cls->shutdown(stream->transport);
-  if (status != 0) sr_io_writer_shut(stream, status);
+  if (status == 0) return;
+  if (status != UV_ENOTCONN) stream->write_end = status; /* its task may not wait yet */
+  sr_io_writer_shut(stream, status);
 }
 
 /* Serves those in line as far as that goes. */
@@ -209,7 +211,9 @@ SrIoWriter *sr_io_writer_shutdown(saros_stream *stream, int *status) {
   }
   stream->write_end = SR_IO_SHUT_DOWN;
   serve(stream);
-  return find_shutdown(stream);
+  writer = find_shutdown(stream);
+  if (writer == NULL && stream->write_end != SR_IO_SHUT_DOWN) *status = stream->write_end;
+  return writer;
 }
 
 /* --- waiting -------------------------------------------------------------------- */
@@ -235,7 +239,7 @@ static const saros_kind write_kind = {"room to write", abort_write};
 
 int sr_io_writer_park(lua_State *L, SrIoWriter *writer, lua_KFunction k) {
   writer->is_awaited = true;
-  return sr_saros->park(L, &writer->wait, &write_kind, k, (lua_KContext)writer);
+  return sr_io_saros->park(L, &writer->wait, &write_kind, k, (lua_KContext)writer);
 }
 
 int sr_io_writer_finish(SrIoWriter *writer) {

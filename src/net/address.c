@@ -23,7 +23,7 @@ int sr_net_check_port(lua_State *L, const char *function, int index, int arg) {
 SrIoAddress sr_net_check_address(lua_State *L, const char *function, int host, int port) {
   SrIoAddress address;
   const char *text = sr_io_name(L, function, host, 1);
-  if (!sr_net_parse(text, &address)) sr_saros->arg_error(L, function, 1, "'%s' is no address", text);
+  if (!sr_net_parse(text, &address)) sr_io_saros->arg_error(L, function, 1, "'%s' is no address", text);
   sr_net_set_port(&address, sr_net_check_port(L, function, port, 2));
   return address;
 }
@@ -57,7 +57,7 @@ saros_stream *sr_net_push_stream(lua_State *L, SrIoPlain *plain, SrNetTuning tun
 }
 
 uv_loop_t *sr_net_check_loop(lua_State *L, const char *function) {
-  uv_loop_t *loop = sr_saros->loop(sr_saros->runtime(L));
+  uv_loop_t *loop = sr_io_saros->loop(sr_io_saros->runtime(L));
   if (loop == NULL) luaL_error(L, "%s: no loop is running (call it inside async.run)", function);
   return loop;
 }

@@ -47,7 +47,7 @@ static void drop(struct Try *try) {
 }
 
 static void drop_all(Connecting *connecting) {
-  sr_saros->timer_stop(connecting->context->runtime, &connecting->stagger);
+  sr_io_saros->timer_stop(connecting->context->runtime, &connecting->stagger);
   for (unsigned i = 0; i < connecting->count; i++) drop(&connecting->tries[i]);
 }
 
@@ -56,7 +56,7 @@ static void end(Connecting *connecting) {
   drop_all(connecting);
   if (connecting->winner != NULL) sr_io_plain_discard(connecting->winner);
   connecting->winner = NULL;
-  sr_saros->resource_close(&connecting->resource);
+  sr_io_saros->resource_close(&connecting->resource);
 }
 
 static void on_run_end(saros_resource *resource) {
@@ -100,9 +100,9 @@ static void begin_next(Connecting *connecting) {
     note_failure(connecting, try, status);
   }
   if (connecting->started < connecting->count)
-    sr_saros->timer_start(connecting->context->runtime, &connecting->stagger, STAGGER);
+    sr_io_saros->timer_start(connecting->context->runtime, &connecting->stagger, STAGGER);
   else
-    sr_saros->timer_stop(connecting->context->runtime, &connecting->stagger);
+    sr_io_saros->timer_stop(connecting->context->runtime, &connecting->stagger);
 }
 
 static void on_stagger(saros_timer *timer) {
@@ -118,14 +118,14 @@ static void on_connected(uv_connect_t *request, int status) {
   if (status != 0) {
     note_failure(connecting, try, status);
     begin_next(connecting);
-    if (connecting->open == 0) sr_saros->wake(&connecting->wait);
+    if (connecting->open == 0) sr_io_saros->wake(&connecting->wait);
     return;
   }
   try->plain = NULL;
   plain->base.owner = NULL;
   connecting->winner = plain;
   drop_all(connecting);
-  sr_saros->wake(&connecting->wait);
+  sr_io_saros->wake(&connecting->wait);
 }
 
 /* --- the order of addresses ---------------------------------------------------------------- */
@@ -171,7 +171,7 @@ static const saros_kind connect_kind = {"connection", abort_connect};
 
 static int push_result(lua_State *L, Connecting *connecting) {
   SrIoPlain *plain = connecting->winner;
-  sr_saros->resource_close(&connecting->resource);
+  sr_io_saros->resource_close(&connecting->resource);
   if (plain == NULL) {
     sr_io_push_system_host(L, connecting->status, "connect", lua_tostring(L, HOST), connecting->port);
     return lua_error(L);
@@ -186,7 +186,7 @@ static int push_result(lua_State *L, Connecting *connecting) {
 
 static int k_connect(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  if (sr_saros->aborted(L)) return sr_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   return push_result(L, (Connecting *)ctx);
 }
 
@@ -196,7 +196,7 @@ static Connecting *new_connecting(lua_State *L, lua_Integer count) {
   connecting->context = sr_io_context(L);
   connecting->stagger.on_fire = on_stagger;
   connecting->resource.on_run_end = on_run_end;
-  sr_saros->resource_open(L, &connecting->resource);
+  sr_io_saros->resource_open(L, &connecting->resource);
   connecting->port = (int)lua_tointeger(L, PORT);
   if (!lua_istable(L, OPTIONS)) return connecting;
   if (lua_getfield(L, OPTIONS, "local_address") == LUA_TSTRING) sr_net_parse(lua_tostring(L, -1), &connecting->local);
@@ -207,14 +207,14 @@ static Connecting *new_connecting(lua_State *L, lua_Integer count) {
 /* connect(addresses, port, options, host) gives a stream. */
 int sr_net_connect(lua_State *L) {
   lua_settop(L, HOST);
-  sr_saros->check(L, "connect");
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  sr_io_saros->check(L, "connect");
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   lua_Integer count = (lua_Integer)lua_rawlen(L, ADDRESSES);
   Connecting *connecting = new_connecting(L, count);
   fill_tries(L, connecting, count);
   begin_next(connecting);
   if (connecting->open == 0) return push_result(L, connecting);
-  return sr_saros->park(L, &connecting->wait, &connect_kind, k_connect, (lua_KContext)connecting);
+  return sr_io_saros->park(L, &connecting->wait, &connect_kind, k_connect, (lua_KContext)connecting);
 }
 
 static int l_gc(lua_State *L) {
@@ -229,7 +229,7 @@ static void on_unix_connected(uv_connect_t *request, int status) {
   Connecting *connecting = (Connecting *)plain->base.owner;
   if (connecting == NULL) return;
   connecting->status = status;
-  sr_saros->wake(&connecting->wait);
+  sr_io_saros->wake(&connecting->wait);
 }
 
 static int raise_path(lua_State *L, int status) {
@@ -239,7 +239,7 @@ static int raise_path(lua_State *L, int status) {
 
 static int k_connect_unix(lua_State *L, int status, lua_KContext ctx) {
   Connecting *connecting = (Connecting *)ctx;
-  if (sr_saros->aborted(L)) return sr_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   status = connecting->status;
   char *path = strdup(lua_tostring(L, 1));
   if (path == NULL || status != 0) {
@@ -249,7 +249,7 @@ static int k_connect_unix(lua_State *L, int status, lua_KContext ctx) {
   }
   SrIoPlain *plain = connecting->tries[0].plain;
   connecting->tries[0].plain = NULL;
-  sr_saros->resource_close(&connecting->resource);
+  sr_io_saros->resource_close(&connecting->resource);
   sr_net_push_stream(L, plain, (SrNetTuning){0})->path = path;
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);
@@ -262,8 +262,8 @@ int sr_net_connect_unix(lua_State *L) {
   int status;
   lua_settop(L, HOST);
   const char *path = luaL_checkstring(L, 1);
-  sr_saros->check(L, "connect_unix");
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  sr_io_saros->check(L, "connect_unix");
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   if (sr_unix_address(&address, path) == 0) return raise_path(L, UV_ENAMETOOLONG);
   Connecting *connecting = new_connecting(L, 1);
   connecting->count = 1;
@@ -272,7 +272,7 @@ int sr_net_connect_unix(lua_State *L) {
   connecting->tries[0].plain = plain;
   plain->base.owner = connecting;
   uv_pipe_connect(&plain->request.connect, &plain->own.pipe, path, on_unix_connected);
-  return sr_saros->park(L, &connecting->wait, &connect_kind, k_connect_unix, (lua_KContext)connecting);
+  return sr_io_saros->park(L, &connecting->wait, &connect_kind, k_connect_unix, (lua_KContext)connecting);
 }
 
 void sr_net_open_connect(lua_State *L) {

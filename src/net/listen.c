@@ -55,7 +55,7 @@ static void on_closed(uv_handle_t *handle) {
 
 /* From now on nobody can connect. */
 static void close_port(Port *port) {
-  sr_saros->close((uv_handle_t *)&port->poll, on_closed);
+  sr_io_saros->close((uv_handle_t *)&port->poll, on_closed);
   sr_socket_close(port->socket);
 }
 
@@ -79,9 +79,9 @@ static void close_listener(Listener *listener) {
   listener->count = 0;
   if (listener->has_pending) sr_socket_close(listener->pending);
   listener->has_pending = false;
-  sr_saros->timer_stop(listener->context->runtime, &listener->rest);
-  sr_saros->resource_close(&listener->resource);
-  sr_saros->wake(&listener->wait);
+  sr_io_saros->timer_stop(listener->context->runtime, &listener->rest);
+  sr_io_saros->resource_close(&listener->resource);
+  sr_io_saros->wake(&listener->wait);
 }
 
 static void on_run_end(saros_resource *resource) {
@@ -96,8 +96,8 @@ static void stop_polling(Listener *listener) {
 
 static void wake(Listener *listener) {
   stop_polling(listener);
-  sr_saros->timer_stop(listener->context->runtime, &listener->rest);
-  sr_saros->wake(&listener->wait);
+  sr_io_saros->timer_stop(listener->context->runtime, &listener->rest);
+  sr_io_saros->wake(&listener->wait);
 }
 
 static void on_connection(uv_poll_t *poll, int status, int events) {
@@ -112,7 +112,7 @@ static void on_rested(saros_timer *timer) {
 static int abort_accept(saros_wait *wait) {
   Listener *listener = SR_IO_CONTAINER(wait, Listener, wait);
   stop_polling(listener);
-  sr_saros->timer_stop(listener->context->runtime, &listener->rest);
+  sr_io_saros->timer_stop(listener->context->runtime, &listener->rest);
   return 1;
 }
 
@@ -168,7 +168,7 @@ static int k_accept(lua_State *L, int status, lua_KContext ctx);
 
 static int wait(lua_State *L, Listener *listener, int status) {
   if (is_at_limit(status)) {
-    if (!sr_saros->timer_start(listener->context->runtime, &listener->rest, REST))
+    if (!sr_io_saros->timer_start(listener->context->runtime, &listener->rest, REST))
       return luaL_error(L, "server:accept: not enough memory");
   } else if (status != UV_EAGAIN) {
     sr_io_push_system(L, status, "accept");
@@ -176,7 +176,7 @@ static int wait(lua_State *L, Listener *listener, int status) {
   } else if (!listener->is_full) {
     for (unsigned i = 0; i < listener->count; i++) uv_poll_start(&listener->ports[i]->poll, UV_READABLE, on_connection);
   }
-  return sr_saros->park(L, &listener->wait, &accept_kind, k_accept, (lua_KContext)listener);
+  return sr_io_saros->park(L, &listener->wait, &accept_kind, k_accept, (lua_KContext)listener);
 }
 
 static int raise_closed(lua_State *L) {
@@ -185,12 +185,12 @@ static int raise_closed(lua_State *L) {
 
 static int k_accept(lua_State *L, int status, lua_KContext ctx) {
   Listener *listener = (Listener *)ctx;
-  if (sr_saros->aborted(L)) return sr_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   if (listener->count == 0) return raise_closed(L);
   if (listener->wait.task != NULL) return sr_io_raise_busy(L, "another task accepts");
   if (listener->is_nudged) return 0;
   if (try_accept(L, listener, &status)) return 1;
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   return wait(L, listener, status);
 }
 
@@ -198,13 +198,13 @@ static int k_accept(lua_State *L, int status, lua_KContext ctx) {
 static int l_accept(lua_State *L) {
   int status;
   Listener *listener = (Listener *)sr_io_self(L, &listener_class, "server:accept");
-  sr_saros->check(L, "server:accept");
+  sr_io_saros->check(L, "server:accept");
   if (listener->count == 0) return raise_closed(L);
   if (listener->wait.task != NULL) return sr_io_raise_busy(L, "another task accepts");
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   listener->is_full = lua_toboolean(L, 2);
   listener->is_nudged = false;
-  if (try_accept(L, listener, &status)) return sr_saros->ready(L, 1);
+  if (try_accept(L, listener, &status)) return sr_io_saros->ready(L, 1);
   return wait(L, listener, status);
 }
 
@@ -236,7 +236,7 @@ static int add_port(Listener *listener, const SrListening *listening) {
   if (port == NULL) return UV_ENOMEM;
   port->socket = sr_socket_listen(listening, &status);
   if (status == 0) {
-    status = uv_poll_init_socket(sr_saros->loop(listener->context->runtime), &port->poll, port->socket);
+    status = uv_poll_init_socket(sr_io_saros->loop(listener->context->runtime), &port->poll, port->socket);
     if (status != 0) sr_socket_close(port->socket);
   }
   if (status != 0) return free(port), status;
@@ -288,7 +288,7 @@ static bool flag_option(lua_State *L, int index, const char *name) {
 
 static int finish(lua_State *L, Listener *listener) {
   listener->tuning = sr_net_tuning(L, 3);
-  sr_saros->resource_open(L, &listener->resource);
+  sr_io_saros->resource_open(L, &listener->resource);
   lua_pushvalue(L, 5);
   return 1;
 }
@@ -370,7 +370,7 @@ static int l_is_closed(lua_State *L) {
 
 static int l_gc(lua_State *L) {
   Listener *listener = (Listener *)sr_io_self(L, &listener_class, "server:__gc");
-  if (listener->count > 0) sr_saros->collected(L, &listener->resource, "server");
+  if (listener->count > 0) sr_io_saros->collected(L, &listener->resource, "server");
   close_listener(listener);
   return 0;
 }

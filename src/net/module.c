@@ -45,7 +45,7 @@ int luaopen_saros_net_core(lua_State *L) {
                                        {"udp", sr_net_udp},
                                        {NULL, NULL}};
   sr_stay_loaded();
-  sr_saros = saros_open(L);
+  sr_io_saros = saros_open(L);
   sr_ignore_broken_pipes();
   if (!is_hosted(L)) sr_settle_heap();
   sr_io_open(L);

@@ -24,7 +24,7 @@ enum { NAME = 1, OPTIONS, QUESTION };
 static void let_go(Question *question) {
   if (question->lookup != NULL) sr_net_lookup_drop(question->lookup);
   question->lookup = NULL;
-  sr_saros->resource_close(&question->resource);
+  sr_io_saros->resource_close(&question->resource);
 }
 
 static void on_run_end(saros_resource *resource) {
@@ -32,7 +32,7 @@ static void on_run_end(saros_resource *resource) {
 }
 
 static void on_done(SrNetLookup *lookup) {
-  sr_saros->wake(&((Question *)lookup->owner)->wait);
+  sr_io_saros->wake(&((Question *)lookup->owner)->wait);
 }
 
 static int abort_question(saros_wait *wait) {
@@ -63,8 +63,8 @@ static const char *code_of(const SrNetLookup *lookup) {
 
 /* Pushes the error. The results of a look-up are one value, be it an error. */
 static void push_failure(lua_State *L, const SrNetLookup *lookup, const char *syscall) {
-  sr_saros->push_error(L, "SystemError", code_of(lookup), "%s %s: %s", syscall, lua_tostring(L, NAME),
-                       lookup->result == EAI_MEMORY ? "not enough memory" : gai_strerror(lookup->result));
+  sr_io_saros->push_error(L, "SystemError", code_of(lookup), "%s %s: %s", syscall, lua_tostring(L, NAME),
+                          lookup->result == EAI_MEMORY ? "not enough memory" : gai_strerror(lookup->result));
   lua_pushstring(L, syscall);
   lua_setfield(L, -2, "syscall");
   lua_pushvalue(L, NAME);
@@ -98,7 +98,7 @@ static bool push_answer(lua_State *L, SrNetLookup *lookup) {
 static int k_lookup(lua_State *L, int status, lua_KContext ctx) {
   Question *question = (Question *)ctx;
   (void)status;
-  if (sr_saros->aborted(L)) return sr_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   bool ok = push_answer(L, question->lookup);
   let_go(question);
   return ok ? 1 : lua_error(L);
@@ -112,10 +112,10 @@ static int ask(lua_State *L, const char *function, int family, const SrIoAddress
   question->lookup = sr_net_lookup(loop, address == NULL ? lua_tostring(L, NAME) : NULL, family, address, &status);
   if (question->lookup == NULL) return sr_io_push_system(L, status, function), lua_error(L);
   question->resource.on_run_end = on_run_end;
-  sr_saros->resource_open(L, &question->resource);
+  sr_io_saros->resource_open(L, &question->resource);
   question->lookup->owner = question;
   question->lookup->on_done = on_done;
-  return sr_saros->park(L, &question->wait, &lookup_kind, k_lookup, (lua_KContext)question);
+  return sr_io_saros->park(L, &question->wait, &lookup_kind, k_lookup, (lua_KContext)question);
 }
 
 /* resolve(name, family or nil) gives a list. */
@@ -124,12 +124,12 @@ int sr_net_resolve(lua_State *L) {
   lua_settop(L, OPTIONS);
   lua_Integer number = lua_tointeger(L, OPTIONS);
   int family = number == 4 ? AF_INET : number == 6 ? AF_INET6 : AF_UNSPEC;
-  sr_saros->check(L, "resolve");
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  sr_io_saros->check(L, "resolve");
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   if (sr_net_parse(luaL_checkstring(L, NAME), &address) && (family == AF_UNSPEC || family == address.any.sa_family)) {
     lua_createtable(L, 1, 0);
     add_address(L, &address);
-    return sr_saros->ready(L, 1);
+    return sr_io_saros->ready(L, 1);
   }
   return ask(L, "resolve", family, NULL);
 }
@@ -139,8 +139,8 @@ int sr_net_reverse(lua_State *L) {
   SrIoAddress address;
   lua_settop(L, OPTIONS);
   sr_net_parse(luaL_checkstring(L, NAME), &address);
-  sr_saros->check(L, "reverse");
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  sr_io_saros->check(L, "reverse");
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   return ask(L, "reverse", AF_UNSPEC, &address);
 }
 

@@ -133,7 +133,7 @@ void sr_net_lookup_drop(SrNetLookup *lookup) {
   uv_mutex_lock(&line.mutex);
   lookup->is_dropped = true;
   uv_mutex_unlock(&line.mutex);
-  sr_saros->close((uv_handle_t *)&lookup->async, on_closed);
+  sr_io_saros->close((uv_handle_t *)&lookup->async, on_closed);
 }
 
 SrNetLookup *sr_net_lookup(uv_loop_t *loop, const char *name, int family, const SrIoAddress *address, int *status) {

@@ -89,12 +89,12 @@ static Datagram *take_datagram(Udp *udp) {
 static void close_udp(Udp *udp) {
   if (udp->handle == NULL) return;
   udp->handle->owner = NULL;
-  sr_saros->close((uv_handle_t *)&udp->handle->udp, on_closed);
+  sr_io_saros->close((uv_handle_t *)&udp->handle->udp, on_closed);
   udp->handle = NULL;
   Datagram *datagram;
   while ((datagram = take_datagram(udp)) != NULL) free(datagram);
-  sr_saros->resource_close(&udp->resource);
-  sr_saros->wake(&udp->wait);
+  sr_io_saros->resource_close(&udp->resource);
+  sr_io_saros->wake(&udp->wait);
 }
 
 static void on_run_end(saros_resource *resource) {
@@ -145,7 +145,7 @@ static void on_receive(uv_udp_t *handle, ssize_t size, const uv_buf_t *room, con
     queue(udp, room->base, (size_t)size, from);
   if (udp->count >= MOST_QUEUED || udp->bytes >= MOST_BYTES) stop(udp);
   uv_unref((uv_handle_t *)handle);
-  sr_saros->wake(&udp->wait);
+  sr_io_saros->wake(&udp->wait);
 }
 
 static int abort_receive(saros_wait *wait) {
@@ -187,7 +187,7 @@ static int await_datagram(lua_State *L, Udp *udp) {
     udp->is_started = true;
   }
   uv_ref((uv_handle_t *)&udp->handle->udp);
-  return sr_saros->park(L, &udp->wait, &receive_kind, k_receive, (lua_KContext)udp);
+  return sr_io_saros->park(L, &udp->wait, &receive_kind, k_receive, (lua_KContext)udp);
 }
 
 static int check_receiver(lua_State *L, const Udp *udp) {
@@ -197,21 +197,21 @@ static int check_receiver(lua_State *L, const Udp *udp) {
 static int k_receive(lua_State *L, int status, lua_KContext ctx) {
   Udp *udp = (Udp *)ctx;
   (void)status;
-  if (sr_saros->aborted(L)) return sr_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   int count = push_datagram(L, udp);
   if (count > 0) return count;
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   check_receiver(L, udp);
   return await_datagram(L, udp);
 }
 
 static int l_receive(lua_State *L) {
   Udp *udp = check_udp(L, "udp:receive");
-  sr_saros->check(L, "udp:receive");
+  sr_io_saros->check(L, "udp:receive");
   check_receiver(L, udp);
-  if (udp->handle != NULL && sr_saros->cancelled(L)) return sr_saros->raise(L);
+  if (udp->handle != NULL && sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   int count = push_datagram(L, udp);
-  return count > 0 ? sr_saros->ready(L, count) : await_datagram(L, udp);
+  return count > 0 ? sr_io_saros->ready(L, count) : await_datagram(L, udp);
 }
 
 /* --- sending ---------------------------------------------------------------------------- */
@@ -222,7 +222,7 @@ static void on_sent(uv_udp_send_t *request, int status) {
   if (sender != NULL) {
     sender->sending = NULL;
     sender->status = status;
-    sr_saros->wake(&sender->wait);
+    sr_io_saros->wake(&sender->wait);
   }
   free(sending);
 }
@@ -248,7 +248,7 @@ static int raise_send(lua_State *L, int status, const SrIoAddress *to) {
 }
 
 static int k_send(lua_State *L, int status, lua_KContext ctx) {
-  if (sr_saros->aborted(L)) return sr_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   status = ((Sender *)ctx)->status;
   if (status != 0) return raise_send(L, status, NULL);
   lua_settop(L, 1);
@@ -270,7 +270,7 @@ static int send_later(lua_State *L, Udp *udp, const char *bytes, size_t size, co
   }
   sending->sender = sender;
   sender->sending = sending;
-  return sr_saros->park(L, &sender->wait, &send_kind, k_send, (lua_KContext)sender);
+  return sr_io_saros->park(L, &sender->wait, &send_kind, k_send, (lua_KContext)sender);
 }
 
 /* udp:send(data [, address, port]) returns the socket. */
@@ -284,18 +284,18 @@ static int l_send(lua_State *L) {
     address = sr_net_check_address(L, "udp:send", 3, 4);
     to = &address;
   }
-  sr_saros->check(L, "udp:send");
+  sr_io_saros->check(L, "udp:send");
   check_open(L, "udp:send");
   if (to == NULL && !udp->is_connected)
     return luaL_error(L, "udp:send: no destination (give host and port, or connect the socket)");
   if (to != NULL && udp->is_connected) return luaL_error(L, "udp:send: the socket is connected to another destination");
-  if (sr_saros->cancelled(L)) return sr_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)size);
   int status = uv_udp_try_send(&udp->handle->udp, &buf, 1, to != NULL ? &to->any : NULL);
   if (status == UV_EAGAIN || status == UV_ENOSYS) return send_later(L, udp, bytes, size, to);
   if (status < 0) return raise_send(L, status, to);
   lua_settop(L, 1);
-  return sr_saros->ready(L, 1);
+  return sr_io_saros->ready(L, 1);
 }
 
 /* --- the rest ------------------------------------------------------------------------------ */
@@ -337,7 +337,7 @@ static int l_closed(lua_State *L) {
 
 static int l_gc(lua_State *L) {
   Udp *udp = check_udp(L, "udp:__gc");
-  if (udp->handle != NULL) sr_saros->collected(L, &udp->resource, "udp socket");
+  if (udp->handle != NULL) sr_io_saros->collected(L, &udp->resource, "udp socket");
   close_udp(udp);
   return 0;
 }
@@ -356,7 +356,7 @@ static int open_handle(Udp *udp, uv_loop_t *loop, const SrIoAddress *local) {
   handle->udp.data = handle;
   if (local != NULL) status = uv_udp_bind(&handle->udp, &local->any, 0);
   if (status != 0) {
-    sr_saros->close((uv_handle_t *)&handle->udp, on_closed);
+    sr_io_saros->close((uv_handle_t *)&handle->udp, on_closed);
     return status;
   }
   uv_unref((uv_handle_t *)&handle->udp);
@@ -380,7 +380,7 @@ int sr_net_udp(lua_State *L) {
     sr_io_push_system_host(L, status, "bind", is_bound ? lua_tostring(L, 1) : "*", (int)lua_tointeger(L, 2));
     return lua_error(L);
   }
-  sr_saros->resource_open(L, &udp->resource);
+  sr_io_saros->resource_open(L, &udp->resource);
   return 1;
 }
 

@@ -42,7 +42,9 @@ static const saros_kind kind = {"TLS handshake", abort_handshake};
 
 static void on_late(saros_timer *timer) {
   SrTlsHandshake *handshake = (SrTlsHandshake *)((char *)timer - offsetof(SrTlsHandshake, timer));
-  handshake->status = UV_ETIMEDOUT;
+  int status = handshake->tls->write_status;
+  handshake->is_late = status == 0;
+  handshake->status = status != 0 ? status : UV_ETIMEDOUT;
   sr_tls_saros->wake(&handshake->wait);
 }
 
@@ -62,7 +64,7 @@ static void push_timeout(lua_State *L, const SrTlsHandshake *handshake) {
 /* [-0, +1, m] */
 static void push_failure(lua_State *L, SrTlsHandshake *handshake, saros_stream *stream) {
   lua_getfield(L, PEER, "caller");
-  if (handshake->status == UV_ETIMEDOUT && handshake->tls != NULL)
+  if (handshake->is_late && handshake->tls != NULL)
     push_timeout(L, handshake);
   else
     sr_tls_streams->push_error(L, stream, lua_tostring(L, -1), handshake->status);
@@ -116,8 +118,10 @@ static SrTlsHandshake *new_box(lua_State *L) {
 }
 
 static bool start_timer(SrTlsHandshake *handshake) {
-  if (handshake->seconds >= FOREVER) return true;
-  return sr_tls_saros->timer_start(handshake->runtime, &handshake->timer, handshake->seconds);
+  double seconds = handshake->seconds;
+  if (handshake->tls->write_status != 0 && seconds > SR_TLS_LAST_WORDS) seconds = SR_TLS_LAST_WORDS;
+  if (seconds >= FOREVER) return true;
+  return sr_tls_saros->timer_start(handshake->runtime, &handshake->timer, seconds);
 }
 
 /* Raises what keeps TLS from beginning; the stream is closed. [-0, +0, v] */

@@ -28,11 +28,10 @@ void sr_tls_flush(SrTls *tls) {
   if (tls->output.capacity > SPARE) sr_buffer_free(&tls->output);
 }
 
-void sr_tls_go_on_shutting(SrTls *tls) {
-  if (!tls->shutting || tls->below == NULL || sr_buffer_length(&tls->output) > 0) return;
+int sr_tls_go_on_shutting(SrTls *tls) {
+  if (!tls->shutting || tls->below == NULL || sr_buffer_length(&tls->output) > 0) return 0;
   tls->shutting = false;
-  int status = tls->write_status != 0 ? tls->write_status : tls->below->cls->shutdown(tls->below);
-  if (status != 0 && tls->head.sink != NULL) tls->head.sink->on_shutdown(tls->head.owner, status);
+  return tls->write_status != 0 ? tls->write_status : tls->below->cls->shutdown(tls->below);
 }
 
 void sr_tls_say_goodbye(SrTls *tls) {

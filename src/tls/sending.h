@@ -21,7 +21,7 @@ ptrdiff_t sr_tls_send(SrTls *tls, const uv_buf_t *bufs, unsigned count);
 /* Tells the peer that nothing follows. */
 void sr_tls_say_goodbye(SrTls *tls);
 
-/* After the goodbye has been handed down the write side of the one below may end too. */
-void sr_tls_go_on_shutting(SrTls *tls);
+/* After the goodbye has been handed down the write side of the one below may end too. 0, or why it cannot. */
+int sr_tls_go_on_shutting(SrTls *tls);
 
 #endif

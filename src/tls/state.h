@@ -42,6 +42,9 @@ typedef struct SrTlsEngine {
 
 typedef struct SrTls SrTls;
 
+/* How many seconds a handshake goes on that cannot send any more. */
+#define SR_TLS_LAST_WORDS 1.0
+
 /* Who waits for the end of the handshake. */
 typedef struct SrTlsHandshake {
   saros_wait wait;
@@ -49,6 +52,7 @@ typedef struct SrTlsHandshake {
   saros_runtime *runtime;
   SrTls *tls;     /* NULL once the handshake is over, or the transport closed */
   int status;     /* how it ended: 0, or why it failed */
+  bool is_late;   /* it took longer than it may */
   double seconds; /* how long it may take; for messages */
 } SrTlsHandshake;
 

@@ -62,9 +62,9 @@ static int t_shutdown(saros_transport *transport) {
   enter(tls);
   sr_tls_say_goodbye(tls);
   tls->shutting = true;
-  sr_tls_go_on_shutting(tls);
+  int status = sr_tls_go_on_shutting(tls);
   leave(tls);
-  return 0;
+  return status;
 }
 
 /* ---- Up: plaintext ---- */
@@ -87,10 +87,20 @@ static void end_handshake(SrTls *tls, int status) {
   hold(tls);
 }
 
+/* The peer will not answer what it has not got. But it may have said why before it went away. */
+static void expect_last_words(SrTls *tls) {
+  SrTlsHandshake *handshake = tls->handshake;
+  if (tls->write_status == 0 || handshake == NULL || handshake->seconds <= SR_TLS_LAST_WORDS) return;
+  sr_tls_saros->timer_start(handshake->runtime, &handshake->timer, SR_TLS_LAST_WORDS);
+}
+
 static void shake_hands(SrTls *tls) {
   SrTlsResult result = sr_tls_engine_handshake(&tls->engine);
   sr_tls_flush(tls);
-  if (result == SR_TLS_WANT) return;
+  if (result == SR_TLS_WANT) {
+    expect_last_words(tls);
+    return;
+  }
   end_handshake(tls, result == SR_TLS_DONE ? 0 : SAROS_ETRANSPORT);
   if (result == SR_TLS_DONE && tls->head.sink != NULL) tls->head.sink->on_drain(tls->head.owner, 0);
 }
@@ -219,6 +229,10 @@ static void on_end(void *owner, int status) {
   leave(tls);
 }
 
+static void tell_shutdown(SrTls *tls, int status) {
+  if (status != 0) tls->head.sink->on_shutdown(tls->head.owner, status);
+}
+
 static void on_drain(void *owner, int status) {
   SrTls *tls = owner;
   enter(tls);
@@ -227,7 +241,8 @@ static void on_drain(void *owner, int status) {
   if (tls->closing) {
     if (sr_buffer_length(&tls->output) == 0) release_below(tls, 0);
   } else {
-    sr_tls_go_on_shutting(tls);
+    expect_last_words(tls);
+    tell_shutdown(tls, sr_tls_go_on_shutting(tls));
     if (tls->engine.established || status < 0) tls->head.sink->on_drain(tls->head.owner, status);
     if (!tls->dead) adjust(tls);
   }
