@@ -165,6 +165,7 @@ local written = {
   },
   ["saros.ListenOptions"] = { function(options) async.net.listen("127.0.0.1", 0, options):close() end },
   ["saros.MapOptions"] = { function(options) async.map({}, none, options) end },
+  ["saros.GroupOptions"] = { function(options) async.task_group(options, none) end },
   ["saros.Part"] = { function(part) async.fetch(server.url, { multipart = { part } }) end },
   ["saros.PipeOptions"] = {
     function(options)

@@ -140,6 +140,10 @@ function Timeout:remaining() end
 ---made it.
 function Timeout:close() end
 
+---@class saros.GroupOptions
+---@field limit? integer            at most so many of its tasks at a time, from 1
+---@field cancel_on_error? boolean  true unless said otherwise
+
 ---Tasks that do not outlive a block: `local group <close> = async.task_group()`. Leaving the block
 ---waits for all of them. If one fails, or the block does, the others and the block are cancelled and
 ---joined, and a GroupError with every error is raised. Only inside a task.
@@ -151,10 +155,10 @@ function Timeout:close() end
 ---
 ---With `limit` so many of its tasks run at once, and `spawn` waits for its turn. With `cancel_on_error = false` the
 ---others go on when one fails; an error of the block itself still cancels.
----@param options? {limit?: integer, cancel_on_error?: boolean}
+---@param options? saros.GroupOptions
 ---@return saros.TaskGroup
 ---@overload async fun(fn: async fun(group: saros.TaskGroup): ...): ...
----@overload async fun(options: {limit?: integer, cancel_on_error?: boolean}, fn: async fun(group: saros.TaskGroup): ...): ...
+---@overload async fun(options: saros.GroupOptions, fn: async fun(group: saros.TaskGroup): ...): ...
 function async.task_group(options) end
 
 ---A block that owns tasks, to be held in a `<close>` variable.
