@@ -95,6 +95,23 @@ describe("a task local", function()
     assert.same({ "default", "registered", "late" }, seen)
   end)
 
+  it("is seen by callbacks of futures as it was for who registered them", function()
+    local value, seen = async.task_local "default", {}
+    local future = async.future()
+    future:on_done(function() seen[1] = value:get() end)
+    value:with("registered", function()
+      future:on_done(function() seen[2] = value:get() end)
+    end)
+    async.spawn(function()
+      value:set "who settles it"
+      future:set()
+    end)
+    async.sleep(1)
+    value:with("late", function() future:on_done(function() seen[3] = value:get() end) end)
+    async.sleep(1)
+    assert.same({ "default", "registered", "late" }, seen)
+  end)
+
   it("has a value for the time of a call, whichever way that ends", function()
     local value, other = async.task_local "default", async.task_local()
     local results = table.pack(value:with(1, function(...)

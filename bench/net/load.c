@@ -26,6 +26,9 @@
 #include <unistd.h>
 #include <fcntl.h>
 
+/* How long the server may take to put away what it need not keep, in microseconds. */
+#define SETTLING 200000
+
 typedef struct Connection {
   int fd;
   SSL *ssl;
@@ -183,34 +186,42 @@ static void raise_limit(void) {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* What the first connections cost belongs to the server. */
+static void warm_up(void) {
+  Connection warm[64] = {{0}};
+  for (int i = 0; i < 64; i++) open_connection(&warm[i]);
+  run(warm, 64, 64);
+  for (int i = 0; i < 64; i++) close(warm[i].fd);
+  usleep(SETTLING);
+}
+
+static void prepare(int is_tls) {
+  signal(SIGPIPE, SIG_IGN);
+  raise_limit();
+  message = calloc(1, size);
+  echo = malloc(size);
+  poller = epoll_create1(0);
+  if (!is_tls) return;
+  context = SSL_CTX_new(TLS_client_method());
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
 int main(int argc, char **argv) {
   if (argc < 6) return 2;
   int is_idle = strcmp(argv[1], "idle") == 0;
   long count = atol(argv[2]), messages = atol(argv[4]);
   size = (size_t)atol(argv[3]);
-  signal(SIGPIPE, SIG_IGN);
-  raise_limit();
-  if (strcmp(argv[1], "tls") == 0) context = SSL_CTX_new(TLS_client_method());
-  if (context != NULL) SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  message = calloc(1, size);
-  echo = malloc(size);
+  prepare(strcmp(argv[1], "tls") == 0);
   Connection *connections = calloc((size_t)count, sizeof *connections);
   start_server(argv + 5);
-  poller = epoll_create1(0);
-  if (is_idle) { /* what the first ones cost belongs to the server */
-    Connection warm[64] = {{0}};
-    for (int i = 0; i < 64; i++) open_connection(&warm[i]);
-    run(warm, 64, 64);
-    for (int i = 0; i < 64; i++) close(warm[i].fd);
-    usleep(200000);
-  }
+  if (is_idle) warm_up();
   double before = is_idle ? server_bytes() : 0;
   for (long i = 0; i < count; i++) open_connection(&connections[i]);
   run(connections, count, is_idle ? count : count * 20);
   double started = now();
   if (!is_idle) run(connections, count, messages);
   double seconds = now() - started;
-  if (is_idle) usleep(200000);
+  if (is_idle) usleep(SETTLING);
   double bytes = server_bytes() - before;
   kill(server, SIGTERM);
   waitpid(server, NULL, 0);

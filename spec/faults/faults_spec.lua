@@ -24,6 +24,12 @@ local TLS_MODES = {
   {"collect", 20}, {"frantic", 1}, {"young", 20},
 }
 
+-- What streams do is the system's affair, too, and takes its time.
+local NET_MODES = {
+  {"foreign", 1}, {"once", 3}, {"forever", 7}, {"close", 23}, {"onceL", 11}, {"foreverL", 17}, {"closeL", 41},
+  {"collect", 5}, {"frantic", 1}, {"young", 5},
+}
+
 local SECONDS = 20 -- a run that takes longer hangs
 
 -- The host takes the place of malloc, as only the GNU C library lets it.
@@ -72,6 +78,13 @@ describe("a fault", function()
         check(path_of(file), name, MODES)
       end)
     end
+  end
+
+  for _, name in ipairs(names_of(dofile(path_of "net"))) do
+    it(("in net.%s does no harm"):format(name), function()
+      if not workshop then return pending "needs the GNU C library" end
+      check(path_of "net", name, NET_MODES)
+    end)
   end
 
   for _, name in ipairs(names_of(dofile(path_of "http") "")) do

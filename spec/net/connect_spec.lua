@@ -113,7 +113,12 @@ describe("net.connect", function()
   end))
 
   it("cannot wait outside of a run, and says so", function()
-    assert.matches("resolve: cannot wait here: no loop is running", caught(net.connect, "127.0.0.1", 80))
+    for _, given in ipairs { {}, { timeout = 1 } } do
+      local message = caught(net.connect, "127.0.0.1", 80, given)
+      assert.matches("^[%w_./]*:?%d*:? ?connect: cannot wait here: no loop is running", message)
+      message = caught(net.connect_unix, "/tmp/x", given)
+      assert.matches("connect_unix: cannot wait here: no loop is running", message)
+    end
   end)
 end)
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-require "saros.busted"
+local busted = require "saros.busted"
+local script = require "spec.support.script"
 local tls = require "spec.support.tls"
 local files = tls.certificates
 
@@ -161,6 +162,18 @@ describe("verification", function()
     assert.matches("authority that is not known", err.reason)
     serving:await()
   end)
+
+  it("trusts those whom SSL_CERT_FILE names, as other programs do", busted.outside(function()
+    local source = [[
+async.run(function()
+  local client, server = async.net.pair()
+  async.spawn(server.start_tls, server, { server = true, cert = "%s", key = "%s" })
+  print(client:start_tls({ server_name = "localhost" }):tls_info().verified)
+end)
+]]
+    local ended = script(source:format(files.server, files.server_key), { env = { SSL_CERT_FILE = files.ca } })
+    assert.equal("true\n", ended.out, ended.err)
+  end))
 
   it("is not done where it is not wanted", function()
     local client, _server = tls.pair({ verify = false, server_name = "nonsense.example" },

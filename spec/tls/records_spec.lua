@@ -82,6 +82,27 @@ describe("TLS", function()
     assert.equal("ab1c2.5", server:read_exactly(7))
   end)
 
+  it("is piped into plain streams, and plain ones into it", function()
+    local client, server = tls.pair()
+    local near, far = async.net.pair()
+    local _held <close> = tls.closing(client, server, near, far)
+    local text = numbers(MEBIBYTE)
+    local there, back = async.gather(
+      function() return server:pipe_to(near) end,
+      function() return near:pipe_to(server) end,
+      function()
+        client:write(text)
+        client:shutdown()
+        assert.is_true(text == client:read_all())
+      end,
+      function()
+        far:write(far:read_all())
+        far:shutdown()
+      end)
+    assert.equal(#text, there)
+    assert.equal(#text, back)
+  end)
+
   it("comes through a wire that hands on byte by byte", function()
     local near, far, _wire = tls.wire(tls.bytewise, tls.bytewise)
     local _held <close> = tls.closing(near, far, _wire)

@@ -44,6 +44,8 @@ void sr_socket_set_reset(uv_os_sock_t socket) {
   setsockopt(socket, SOL_SOCKET, SO_LINGER, (const char *)&reset, sizeof reset);
 }
 
+static int last_status(void);
+
 int sr_socket_family(uv_os_sock_t socket) {
   struct sockaddr_storage address;
   socklen_t length = sizeof address;
@@ -54,7 +56,7 @@ int sr_socket_name(uv_os_sock_t socket, struct sockaddr *address, int *length) {
   socklen_t size = (socklen_t)*length;
   int result = getsockname(socket, address, &size);
   *length = (int)size;
-  return result == 0 ? 0 : UV_ENOTSOCK;
+  return result == 0 ? 0 : last_status();
 }
 
 int sr_socket_error(uv_os_sock_t socket) {
@@ -64,7 +66,7 @@ int sr_socket_error(uv_os_sock_t socket) {
   return uv_translate_sys_error(number);
 }
 
-/* An option that is on or off. that is on or off. False: the system refused. */
+/* Sets an option that is on or off. False: the system refused. */
 static bool set_flag(uv_os_sock_t socket, int level, int option, int value) {
   return setsockopt(socket, level, option, (const char *)&value, sizeof value) == 0;
 }
@@ -78,6 +80,11 @@ void sr_settle_heap(void) {
 #ifdef _WIN32
 
 /* --- Windows --------------------------------------------------------------- */
+
+/* Why the last call for a socket failed. */
+static int last_status(void) {
+  return uv_translate_sys_error(WSAGetLastError());
+}
 
 uv_os_sock_t sr_socket_open(int family, int type, int protocol, int *status) {
   SOCKET fd = WSASocketW(family, type, protocol, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
@@ -200,6 +207,10 @@ const char *sr_transport_text(int status) {
 #else
 
 /* --- Unix ------------------------------------------------------------------ */
+
+static int last_status(void) {
+  return uv_translate_sys_error(errno);
+}
 
 #ifdef SOCK_CLOEXEC
 

@@ -5,41 +5,31 @@
 */
 #include <lauxlib.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
+#include "base/platform.h"
 #include "base/resident.h"
+#include "fs/file.h"
 #include "http/api.h"
 #include "http/body.h"
 #include "http/easy.h"
-#include "wire/codec.h"
-#include "http/send.h"
-#include "fs/file.h"
 #include "http/idn.h"
 #include "http/lookup.h"
-#include "http/request.h"
 #include "http/pool_methods.h"
+#include "http/request.h"
+#include "http/send.h"
 #include "http/suffix.h"
 #include "http/upload_methods.h"
+#include "wire/codec.h"
 
 #if LIBCURL_VERSION_NUM < 0x075700
 #error "libcurl 7.87 or later is needed: before, a cancelled name lookup blocks the loop (CURLOPT_QUICK_EXIT)"
 #endif
 
-/* What may be free at the end of the heap before glibc gives it back, see below: twice this. */
-enum { LARGE_BLOCK = 1048576 };
-
-/*
-** glibc gives the end of its heap back whenever 128 KiB are free there. That is in nearly every turn
-** where many responses end at once, or a body comes in pieces, and the next turn pays for it in page
-** faults. It waits for more once it has seen a large block come and go, as it has in most programs. A host that
-** brings a loop of its own has its own mind about its heap, too, so there it is left alone.
-*/
-static void settle_heap(lua_State *L) {
-  bool is_hosted = lua_getfield(L, LUA_REGISTRYINDEX, SAROS_LOOP_KEY) != LUA_TNIL;
+/* A host that brings a loop of its own has its own mind about its heap, too. */
+static bool is_hosted(lua_State *L) {
+  bool is = lua_getfield(L, LUA_REGISTRYINDEX, SAROS_LOOP_KEY) != LUA_TNIL;
   lua_pop(L, 1);
-  if (is_hosted) return;
-  void *volatile block = malloc(LARGE_BLOCK); /* volatile: or the compiler leaves both calls out */
-  free(block);
+  return is;
 }
 
 SAROS_EXPORT int luaopen_saros_http_core(lua_State *L);
@@ -49,7 +39,7 @@ int luaopen_saros_http_core(lua_State *L) {
   sr_stay_loaded();
   sr_http_saros = saros_open(L);
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl could not be initialised");
-  settle_heap(L);
+  if (!is_hosted(L)) sr_settle_heap();
   lua_newtable(L);
   sr_http_open_request(L);
   sr_http_open_pool(L);

@@ -147,6 +147,11 @@ static void push_system(lua_State *L, saros_stream *stream, const char *syscall,
     sr_io_push_system(L, status, syscall);
 }
 
+static const char *syscall_of(const char *function) {
+  if (strcmp(function, "shutdown") == 0) return "shutdown";
+  return strncmp(function, "write", 5) == 0 ? "write" : "read";
+}
+
 void sr_io_stream_push_error(lua_State *L, saros_stream *stream, const char *function, int status) {
   saros_transport *transport = stream->transport;
   if (transport == NULL || status == UV_ECANCELED)
@@ -158,5 +163,5 @@ void sr_io_stream_push_error(lua_State *L, saros_stream *stream, const char *fun
   else if (status == UV_EOF || status == SAROS_ETRUNCATED)
     push_eof_error(L, function, status);
   else if (transport->cls->push_error == NULL || !transport->cls->push_error(transport, L, status))
-    push_system(L, stream, strncmp(function, "write", 5) == 0 ? "write" : "read", status);
+    push_system(L, stream, syscall_of(function), status);
 }

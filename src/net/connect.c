@@ -71,7 +71,7 @@ static struct Try *find_try(Connecting *connecting, const SrIoPlain *plain) {
 
 static void note_failure(Connecting *connecting, struct Try *try, int status) {
   drop(try);
-  if (connecting->status == 0) connecting->status = status;
+  if (connecting->status == 0 || status == UV_ENOMEM) connecting->status = status;
 }
 
 static void on_connected(uv_connect_t *request, int status);

@@ -34,8 +34,10 @@ struct Listener {
   saros_wait wait;  /* of the task that accepts */
   saros_timer rest; /* set while accepting rests */
   Port *ports[MOST_PORTS];
-  unsigned count; /* of ports; 0: closed */
-  unsigned next;  /* which of them is asked first */
+  unsigned count;       /* of ports; 0: closed */
+  unsigned next;        /* which of them is asked first */
+  uv_os_sock_t pending; /* accepted, but there was no memory for more; if has_pending */
+  bool has_pending;
   bool is_full;   /* who accepts waits for a nudge alone */
   bool is_nudged; /* and goes on without a connection */
   SrNetTuning tuning;
@@ -75,6 +77,8 @@ static void close_listener(Listener *listener) {
   listener->path = NULL;
   for (unsigned i = 0; i < listener->count; i++) close_port(listener->ports[i]);
   listener->count = 0;
+  if (listener->has_pending) sr_socket_close(listener->pending);
+  listener->has_pending = false;
   sr_saros->timer_stop(listener->context->runtime, &listener->rest);
   sr_saros->resource_close(&listener->resource);
   sr_saros->wake(&listener->wait);
@@ -116,29 +120,31 @@ static const saros_kind accept_kind = {"a connection to accept", abort_accept};
 
 /* --- accept ------------------------------------------------------------------------------- */
 
-/* The next connection of any port, or why there is none: UV_EAGAIN if there is nothing to say. */
-static int accept_next(Listener *listener, uv_os_sock_t *socket) {
+/* Finds the next connection of any port, or why there is none: UV_EAGAIN if there is nothing to say. */
+static int accept_next(Listener *listener) {
   int status = UV_EAGAIN;
+  if (listener->has_pending) return 0;
   for (unsigned i = 0; i < listener->count && status == UV_EAGAIN; i++) {
     Port *port = listener->ports[(listener->next + i) % listener->count];
-    *socket = sr_socket_accept(port->socket, &status);
+    listener->pending = sr_socket_accept(port->socket, &status);
   }
   listener->next++;
+  listener->has_pending = status == 0;
   return status;
 }
 
-/* Makes a transport of the descriptor. NULL: see status; the descriptor is closed. */
-static SrIoPlain *adopt(Listener *listener, uv_os_sock_t socket, int *status) {
+/* Makes a transport of it. NULL: see status; what there is no memory for stays pending. */
+static SrIoPlain *adopt(Listener *listener, int *status) {
+  uv_os_sock_t socket = listener->pending;
   uv_handle_type type = listener->path != NULL ? UV_NAMED_PIPE : UV_TCP;
   SrIoPlain *plain = sr_io_plain_new(listener->context, type, status);
-  if (plain == NULL) {
-    sr_socket_close(socket);
-    return NULL;
-  }
+  if (plain == NULL) return NULL;
+  listener->has_pending = false;
   *status = type == UV_TCP ? uv_tcp_open(&plain->own.tcp, socket) : uv_pipe_open(&plain->own.pipe, (uv_file)socket);
   if (*status == 0) return plain;
   sr_socket_close(socket);
   sr_io_plain_discard(plain);
+  *status = UV_EAGAIN; /* that connection is lost; others come */
   return NULL;
 }
 
@@ -148,10 +154,9 @@ static bool is_at_limit(int status) {
 
 /* What cannot be waited for: a connection is on the stack (1), or a failure in `*status`; 0: wait. */
 static int try_accept(lua_State *L, Listener *listener, int *status) {
-  uv_os_sock_t socket;
-  *status = listener->is_full ? UV_EAGAIN : accept_next(listener, &socket);
+  *status = listener->is_full ? UV_EAGAIN : accept_next(listener);
   if (*status != 0) return 0;
-  SrIoPlain *plain = adopt(listener, socket, status);
+  SrIoPlain *plain = adopt(listener, status);
   if (plain == NULL) return 0;
   sr_net_push_stream(L, plain, listener->tuning);
   lua_pushboolean(L, 1);

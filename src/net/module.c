@@ -22,6 +22,13 @@ static void add_methods(lua_State *L, const SrIoClass *cls, const char *field) {
   lua_pop(L, 1);
 }
 
+/* A host that brings a loop of its own has its own mind about its heap, too. */
+static bool is_hosted(lua_State *L) {
+  bool is = lua_getfield(L, LUA_REGISTRYINDEX, SAROS_LOOP_KEY) != LUA_TNIL;
+  lua_pop(L, 1);
+  return is;
+}
+
 SAROS_EXPORT int luaopen_saros_net_core(lua_State *L);
 
 /* [-0, +1, v] */
@@ -40,7 +47,7 @@ int luaopen_saros_net_core(lua_State *L) {
   sr_stay_loaded();
   sr_saros = saros_open(L);
   sr_ignore_broken_pipes();
-  sr_settle_heap();
+  if (!is_hosted(L)) sr_settle_heap();
   sr_io_open(L);
   sr_net_open_connect(L);
   sr_net_open_listen(L);

@@ -64,7 +64,7 @@ static const char *code_of(const SrNetLookup *lookup) {
 /* Pushes the error. The results of a look-up are one value, be it an error. */
 static void push_failure(lua_State *L, const SrNetLookup *lookup, const char *syscall) {
   sr_saros->push_error(L, "SystemError", code_of(lookup), "%s %s: %s", syscall, lua_tostring(L, NAME),
-                       gai_strerror(lookup->result));
+                       lookup->result == EAI_MEMORY ? "not enough memory" : gai_strerror(lookup->result));
   lua_pushstring(L, syscall);
   lua_setfield(L, -2, "syscall");
   lua_pushvalue(L, NAME);

@@ -153,6 +153,6 @@ SrNetLookup *sr_net_lookup(uv_loop_t *loop, const char *name, int family, const 
   lookup->owners = 1;
   if (enqueue(lookup)) return lookup;
   sr_net_lookup_drop(lookup);
-  *status = UV_EAGAIN;
+  *status = UV_ENOMEM;
   return NULL;
 }

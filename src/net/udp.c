@@ -9,10 +9,8 @@
 #include "io/failure.h"
 #include "net/net.h"
 
-enum {
-  MOST_QUEUED = 256,   /* datagrams */
-  MOST_BYTES = 1048576 /* and the bytes in them */
-};
+/* So many datagrams wait at most, and so many bytes in them. */
+enum { MOST_QUEUED = 256, MOST_BYTES = 1048576 };
 
 typedef struct Datagram {
   struct Datagram *next;
@@ -118,7 +116,10 @@ static void stop(Udp *udp) {
 
 static void queue(Udp *udp, const char *bytes, size_t size, const struct sockaddr *from) {
   Datagram *datagram = (Datagram *)malloc(sizeof *datagram + size);
-  if (datagram == NULL) return; /* datagrams get lost */
+  if (datagram == NULL) { /* datagrams get lost, but not without a word */
+    udp->failure = UV_ENOMEM;
+    return;
+  }
   memset(datagram, 0, sizeof *datagram);
   memcpy(&datagram->address, from,
          from->sa_family == AF_INET6 ? sizeof datagram->address.v6 : sizeof datagram->address.v4);
@@ -239,15 +240,10 @@ static int abort_send(saros_wait *wait) {
 static const saros_kind send_kind = {"room to send", abort_send};
 
 static int raise_send(lua_State *L, int status, const SrIoAddress *to) {
-  char host[INET6_ADDRSTRLEN];
   if (status == UV_ECANCELED) return sr_io_raise_closed(L, "the socket is closed");
-  if (to == NULL ||
-      uv_inet_ntop(to->any.sa_family,
-                   to->any.sa_family == AF_INET6 ? (const void *)&to->v6.sin6_addr : (const void *)&to->v4.sin_addr,
-                   host, sizeof host) != 0)
-    return raise_failure(L, status, "send");
-  sr_io_push_system_host(L, status, "send", host,
-                         ntohs(to->any.sa_family == AF_INET6 ? to->v6.sin6_port : to->v4.sin_port));
+  if (to == NULL) return raise_failure(L, status, "send");
+  sr_io_push_sockaddr(L, &to->any);
+  sr_io_push_system_host(L, status, "send", lua_tostring(L, -2), (int)lua_tointeger(L, -1));
   return lua_error(L);
 }
 

@@ -18,7 +18,7 @@ static lua_Integer count_stacks(lua_State *L, int index) {
   return count;
 }
 
-/* Pushes the innermost stacks of the trace at `index`, which has `count`, for a link around it; nil if those are few. */
+/* For a link around the trace at `index`, which has `count` stacks: pushes the innermost ones, nil if those are few. */
 static void push_head(lua_State *L, int index, lua_Integer count) {
   if (count < MAX_STACKS)
     lua_pushnil(L);

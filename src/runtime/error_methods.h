@@ -10,7 +10,7 @@ int sr_l_is_error(lua_State *L);
 int sr_l_error(lua_State *L);
 int sr_l_pcall(lua_State *L);
 int sr_l_catch(lua_State *L);
-/* group_message(errors), for the Lua half: that of a GroupError over this list, whose `n` goes unless one of them is nil */
+/* group_message(errors): that of a GroupError over this list, whose `n` goes unless one of them is nil */
 int sr_l_group_message(lua_State *L);
 
 /* The value on top leaves a run: if it is an Error object its text shows from now on where it came from. [-0, +0, m] */

@@ -31,7 +31,7 @@ static uint32_t push_kept_results(lua_State *L, int first) {
   return (uint32_t)count;
 }
 
-/* Pushes the origin of the error on top: of a task, or the place where a future is made to fail. [-0, +1, m] */
+/* Pushes the origin of the error on top: that of a task, or where a future is made to fail. [-0, +1, m] */
 static void push_origin(lua_State *L, int index) {
   SrTask *t = sr_test_task(L, index);
   if (t != NULL) {

@@ -38,11 +38,12 @@ static int l_bound(lua_State *L) {
 }
 
 void sr_locals_bind(lua_State *L, SrRuntime *rt, int index) {
-  if (rt->current == NULL || !rt->current->has_locals) return;
+  SrTask *t = sr_current_task(rt);
+  if (t == NULL || !t->has_locals) return;
   index = lua_absindex(L, index);
   lua_pushlightuserdata(L, rt);
   lua_pushvalue(L, index);
-  sr_anchor_get(L, &rt->current->has_locals);
+  sr_anchor_get(L, &t->has_locals);
   lua_pushcclosure(L, l_bound, BOUND_LOCALS);
   lua_replace(L, index);
 }
@@ -50,14 +51,14 @@ void sr_locals_bind(lua_State *L, SrRuntime *rt, int index) {
 /* --- Lua functions ------------------------------------------------------------ */
 
 int sr_l_locals(lua_State *L) {
-  SrTask *t = sr_rt(L)->current;
+  SrTask *t = sr_current_task(sr_rt(L));
   if (t == NULL || !t->has_locals) return 0;
   sr_anchor_get(L, &t->has_locals);
   return 1;
 }
 
 int sr_l_set_locals(lua_State *L) {
-  SrTask *t = sr_rt(L)->current;
+  SrTask *t = sr_current_task(sr_rt(L));
   lua_settop(L, 1);
   if (t != NULL) set(L, t);
   return 0;

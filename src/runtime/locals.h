@@ -13,7 +13,7 @@
 void sr_locals_inherit(lua_State *L, SrTask *t, SrTask *from);
 /* A task that has values ends. [-0, +0, -] */
 void sr_locals_drop(lua_State *L, SrTask *t);
-/* Replaces the function at `index`, which a task of its own will call later, by one that has the values of now. [-0, +0, m] */
+/* Replaces the function at `index`, which another task will call, by one that has the values of now. [-0, +0, m] */
 void sr_locals_bind(lua_State *L, SrRuntime *rt, int index);
 
 /* locals(): the table of the calling task, or nil; set_locals(table or nil) */

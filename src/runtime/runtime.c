@@ -192,7 +192,7 @@ static SrRuntime *new_runtime(lua_State *L) {
   lua_pushcfunction(L, l_collect);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
+  lua_rawseti(L, LUA_REGISTRYINDEX, SR_RUNTIME_INDEX);
   lua_getfield(L, LUA_REGISTRYINDEX, SAROS_LOOP_KEY);
   rt->loop.borrowed = (uv_loop_t *)lua_touserdata(L, -1);
   lua_pop(L, 1);

@@ -18,7 +18,7 @@ typedef enum SrTaking {
 
 typedef struct SrSelectable {
   const SrKind *kind; /* of a task that waits for such an object alone: in which ring it stands, how that is undone */
-  /* Raises if the task must not wait for it, whatever else it waits for. May be NULL. Runs no finalizers. [-0, +0, v] */
+  /* Raises if the task must not wait for it, whatever else it waits for. May be NULL. Runs no finalizer. [-0, +0, v] */
   void (*check)(lua_State *L, SrTask *t, void *object);
   /* The task whose end is waited for, as far as is known, or NULL. May be NULL. */
   SrTask *(*awaited)(const void *object);

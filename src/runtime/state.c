@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_runtime_key,
-    sr_live_key, sr_scheduler_key, sr_module_key, sr_protected_key;
+const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_live_key,
+    sr_scheduler_key, sr_module_key, sr_protected_key;
 
 SrRuntime *sr_find_runtime(lua_State *L) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_runtime_key);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, SR_RUNTIME_INDEX);
   SrRuntime *rt = (SrRuntime *)lua_touserdata(L, -1);
   lua_pop(L, 1);
   return rt;

@@ -376,13 +376,15 @@ struct SrRuntime {
   SrTesting testing;
 };
 
-extern const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key,
-    sr_runtime_key, sr_live_key, sr_scheduler_key, sr_module_key, sr_protected_key;
+extern const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_live_key,
+    sr_scheduler_key, sr_module_key, sr_protected_key;
 
 /* The runtime, from inside one of saros' own C functions. */
 static inline SrRuntime *sr_rt(lua_State *L) {
   return (SrRuntime *)lua_touserdata(L, lua_upvalueindex(SR_UP_RUNTIME));
 }
+/* Where the registry has it: "saros". An integer is found faster than an address; luaL_ref gives small ones. */
+#define SR_RUNTIME_INDEX 0x7361726f73
 /* The runtime, from anywhere. */
 SrRuntime *sr_find_runtime(lua_State *L);
 

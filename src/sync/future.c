@@ -4,9 +4,7 @@
 
 #include "runtime/error.h"
 #include "runtime/failure.h"
-#include "runtime/future.h"
 #include "runtime/locals.h"
-#include "runtime/task.h"
 
 /* The user value with the list of functions given to on_done, until they are called. */
 enum { CALLBACKS = 2 };
@@ -23,11 +21,11 @@ static int l_future(lua_State *L) {
 
 /* --- callbacks -------------------------------------------------------------- */
 
-/* Spawns the function at `index` with the future at 1. [-0, +0, m] */
-static void spawn_callback(lua_State *L, SrRuntime *rt, int index) {
+/* Spawns the function at `index` with the future at 1. [-0, +1, m] */
+static SrTask *spawn_callback(lua_State *L, SrRuntime *rt, int index) {
   lua_pushvalue(L, index);
   lua_pushvalue(L, 1);
-  sr_spawn_free(L, rt, sr_current_task(rt), lua_gettop(L) - 1, 1);
+  return sr_spawn_free(L, rt, sr_current_task(rt), lua_gettop(L) - 1, 1);
 }
 
 /* (future, list of functions) */
@@ -35,7 +33,8 @@ static int l_call_back(lua_State *L) {
   lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, 2, i);
-    spawn_callback(L, sr_rt(L), 3);
+    SrTask *called = spawn_callback(L, sr_rt(L), 3);
+    if (called->has_locals) sr_locals_drop(L, called); /* those of who settles it; the function has its own */
     lua_settop(L, 2);
   }
   return 0;
@@ -76,13 +75,14 @@ static bool add_callback(lua_State *L, SrFuture *future) {
 /* future:on_done(fn): fn(future) in a later turn, as a task of its own, also if it is settled. Returns the future. */
 static int l_on_done(lua_State *L) {
   SrFuture *future = check_future(L, "future:on_done");
-  SrRuntime *rt = sr_rt(L);
   sr_check_function(L, "future:on_done", 2, 1);
+  SrRuntime *rt = sr_rt(L);
   lua_settop(L, 2);
-  if (future->status == SR_PENDING) sr_locals_bind(L, rt, 2);
+  lua_pushvalue(L, 2);
+  if (future->status == SR_PENDING) sr_locals_bind(L, rt, 2); /* finalizers run */
   if (future->status != SR_PENDING || !add_callback(L, future)) {
     if (!rt->is_running) return luaL_error(L, "future:on_done: no loop is running that could call the function");
-    spawn_callback(L, rt, 2);
+    spawn_callback(L, rt, 3);
   }
   lua_settop(L, 1);
   return 1;

@@ -141,8 +141,8 @@ function Timeout:remaining() end
 function Timeout:close() end
 
 ---@class saros.GroupOptions
----@field limit? integer            at most so many of its tasks at a time, from 1
----@field cancel_on_error? boolean  true unless said otherwise
+---@field limit? integer           how many of its tasks run at once; any number unless said otherwise
+---@field cancel_on_error? boolean  whether a task that fails brings the others down; true unless said otherwise
 
 ---Tasks that do not outlive a block: `local group <close> = async.task_group()`. Leaving the block
 ---waits for all of them. If one fails, or the block does, the others and the block are cancelled and

@@ -58,7 +58,8 @@ function Stream:lines(options) end
 function Stream:chunks() end
 
 ---Sends strings, numbers and lists of them, all as one message that no other one gets into. Returns when the system
----took them, or less than 64 KiB wait. Cancelled before any of it has left it is withdrawn, later the write side is closed.
+---took them, or less than 64 KiB wait. Cancelled before any of it has left it is withdrawn, later the write side is
+---closed.
 ---@async
 ---@param ... string|number|(string|number)[]
 ---@return saros.Stream self

@@ -2,6 +2,7 @@
 -- async.net: TCP, Unix and UDP sockets, names and servers. Loaded by saros at its first use.
 
 local async = require "saros"
+local internal = require "saros.internal"
 local core = require "saros.net.core"
 local options = require "saros.net.options"
 local server = require "saros.net.server"
@@ -34,6 +35,7 @@ local function local_addresses(host, family)
   elseif core.family(host) then
     return { host }
   end
+  internal.checkpoint "listen"
   return addresses_of(host, family)
 end
 
@@ -69,6 +71,7 @@ function net.connect(host, port, given)
   options.check_port("connect", 2, port)
   given = options.check("connect", 3, given, options.connect)
   local wanted = plan_tls("client", "connect", 3, given, host)
+  internal.checkpoint "connect"
   if not given.timeout then return connect(host, port, given, wanted) end
   return async.wait_for(function() return connect(host, port, given, wanted) end, given.timeout)
 end
@@ -92,6 +95,7 @@ function net.connect_unix(path, given)
   options.check_name("connect_unix", 1, path)
   given = options.check("connect_unix", 2, given, options.connect)
   local wanted = plan_tls("client", "connect_unix", 2, given)
+  internal.checkpoint "connect_unix"
   if not given.timeout then return connect_unix(path, wanted) end
   return async.wait_for(function() return connect_unix(path, wanted) end, given.timeout)
 end
@@ -139,6 +143,7 @@ function net.serve(handler, host, port, given)
   if host ~= nil then options.check_name("serve", 2, host) end
   options.check_port("serve", 3, port)
   given = options.check("serve", 4, given, options.listen)
+  internal.checkpoint "serve"
   plan_tls("server", "serve", 4, given) -- so that its mistakes are ours, not those of listen
   local listening <close> = net.listen(host, port, given)
   listening:serve(handler)

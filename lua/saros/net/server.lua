@@ -39,6 +39,7 @@ end
 ---@return saros.Stream
 function Server:accept()
   check_self(self, "accept")
+  internal.checkpoint "server:accept"
   local permit <close> = self._turn:acquire()
   return self._listener:accept()
 end
@@ -61,17 +62,38 @@ function Server:connections()
 end
 
 -- The task of a connection.
-local function handle(stream, self, handler)
-  local held <close> = stream
+local function handle(self, stream, handler)
+  local _held <close> = stream
   handler(stream, self)
 end
 
-local function on_end(self, task)
-  internal.report(task)
-  self._tasks[task] = nil
-  self._count = self._count - 1
-  self._change:set()
-  self._change:clear()
+-- What is to be done when the task of a connection has ended, which may have had no memory to begin.
+local function ender(self, stream)
+  return function(task)
+    stream:close()
+    self._tasks[task] = nil
+    self._count = self._count - 1
+    internal.report(task)
+    self._change:set()
+    self._change:clear()
+  end
+end
+
+-- Serves a connection, in a task. It is counted as long as that lives, whatever fails here.
+local function start(self, stream, handler)
+  local task
+  local ok, err = pcall(function()
+    local finish = ender(self, stream)
+    task = async.spawn(handle, self, stream, handler)
+    task:on_done(finish)
+  end)
+  if not ok then
+    stream:close()
+    if task then task:cancel() end
+    error(err, 0)
+  end
+  self._count = self._count + 1
+  self._tasks[task] = true
 end
 
 -- Waits until there is room for one more. False once the server is closed.
@@ -118,16 +140,12 @@ function Server:serve(handler)
   if type(handler) ~= "function" then
     misuse.argument("server:serve", 1, "function expected, got " .. type(handler))
   end
+  internal.checkpoint "server:serve"
   local _serving <close> = setmetatable({ server = self }, Serving)
   while await_room(self) do
     local stream = next_connection(self)
     if not stream then return end
-    local task = async.spawn(handle, stream, self, handler)
-    self._tasks[task] = true
-    self._count = self._count + 1
-    task:on_done(function()
-      on_end(self, task)
-    end)
+    start(self, stream, handler)
   end
 end
 
@@ -155,12 +173,13 @@ function Server:shutdown(seconds)
   check_self(self, "shutdown")
   local handshakes = self._listener.tasks and self._listener:tasks() or {}
   self:close()
+  internal.checkpoint "server:shutdown"
   local tasks = running(self)
   for _, task in ipairs(handshakes) do tasks[#tasks + 1] = task end
   local _, pending = async.wait(tasks, { timeout = seconds })
   stop(pending, "the server shuts down")
-  local own = self._tasks[async.current_task()] and 1 or 0
-  while self._count > own do self._change:wait() end -- what is done at their end is done, too
+  async.sleep(0)
+  async.sleep(0) -- what is done at their end is done, too
 end
 
 return server

@@ -1,0 +1,96 @@
+-- SPDX-License-Identifier: MIT
+-- Every call to the system that streams and sockets make fails once: whoever made it hears of it, nothing hangs, no
+-- descriptor is left, and everything works afterwards.
+local script = require "spec.support.script"
+local toolchain = require "spec.embed.toolchain"
+
+local PROGRAM = [[
+package.path = %q
+local proc = require "spec.support.proc"
+local arm, disarm = package.loadlib(%q, "arm"), package.loadlib(%q, "disarm")
+local net = async.net
+
+local scenarios = {
+  function() -- TCP, a server, half-close
+    local server <close> = net.listen("127.0.0.1", 0)
+    local host, port = server:address()
+    local serving <close> = async.spawn(server.serve, server, function(stream) stream:write(stream:read_all()) end)
+    local client <close> = net.connect(host, port)
+    client:write("one", { "two", 3 })
+    client:shutdown()
+    local answer = client:read_all()
+    if answer ~= "onetwo3" then error(async.error { name = "SystemError", message = "lost" }, 0) end
+  end,
+  function() -- pairs and pipes
+    local a, b = net.pair()
+    local c, d = net.pair()
+    async.gather(function()
+      a:write(("x"):rep(300000))
+      a:shutdown()
+    end, function() b:pipe_to(c) end, function() d:read_all() end)
+    a:abort()
+  end,
+  function() -- a Unix socket
+    local path = os.tmpname()
+    os.remove(path)
+    local server <close> = net.listen_unix(path)
+    local client <close> = net.connect_unix(path)
+    local stream <close> = server:accept()
+    stream:write "x"
+    client:read()
+    client:peer()
+  end,
+  function() -- UDP
+    local here <close> = net.udp("127.0.0.1", 0)
+    local there <close> = net.udp()
+    local host, port = here:address()
+    if not host then error(async.error { name = "SystemError", message = "no name" }, 0) end
+    there:connect(host, port)
+    there:send "x"
+    here:receive()
+  end,
+}
+
+async.on_error(function(err) assert(async.is_error(err, "SystemError"), err) end)
+
+local function try(scenario)
+  local ok, err = pcall(async.run, function() async.wait_for(scenario, 5) end)
+  collectgarbage()
+  assert(ok or async.is_error(err, "SystemError") or async.is_error(err, "GroupError"), err)
+  return ok, err
+end
+
+for number, scenario in ipairs(scenarios) do
+  assert(try(scenario))
+  local before, calls, failures, at = proc.descriptors(), 0, 0, 0
+  repeat
+    at = at + 1
+    arm(at)
+    local ok, err = try(scenario)
+    local count, struck = disarm()
+    if not ok then failures = failures + 1 end
+    assert(ok or struck, err)
+    local again, why = try(scenario)
+    assert(again, ("%%s after %%s"):format(tostring(why), struck))
+    assert(proc.descriptors() == before, struck)
+    calls = count
+  until at > count
+  assert(at > 5 and failures > 2, ("%%d: %%d calls, %%d failures"):format(number, calls, failures))
+end
+print "survived"
+]]
+
+describe("a call to the system that fails", function()
+  local workshop
+
+  setup(function() workshop = toolchain.open() end)
+  teardown(function() workshop:close() end)
+
+  it("is an error for who made it, and harms nobody else", function()
+    local shim = workshop:compile("spec/faults/syscalls.c", "syscalls.so")
+    local preload = (os.getenv "LD_PRELOAD" or "") .. " " .. shim
+    local result = script(PROGRAM:format(package.path, shim, shim), { env = { LD_PRELOAD = preload } })
+    assert.equal("survived\n", result.out, result.err)
+    assert.equal(0, result.code, result.err)
+  end)
+end)
