@@ -423,21 +423,43 @@ local function add_error(group, err)
     group.seen[err] = true
     table.insert(group.errors, err)
   end
-  cancel_scope(group.scope)
 end
 
-function model.task_group()
-  local group = setmetatable({running = 0, errors = {}, seen = {}, task = current}, Group)
+local function is_full(group)
+  return group.limit and group.running >= group.limit and not group.scope.cause
+end
+
+--- A task has ended, or a place was given back. A place that is handed over counts as running.
+local function go_on(group)
+  while #group.spawners > 0 and not is_full(group) do
+    group.running = group.running + 1
+    wake(table.remove(group.spawners, 1))
+  end
+  if group.running == 0 and group.is_left then wake(group.task) end
+end
+
+function model.task_group(options)
+  local group = setmetatable({running = 0, errors = {}, seen = {}, spawners = {}, task = current}, Group)
+  group.limit = options and options.limit
+  group.collects = options and options.cancel_on_error == false
   group.scope = open_scope("group", current.scope, current)
   function group.scope.child_ended(child)
     group.running = group.running - 1
-    if child.ending == "failed" then add_error(group, child.error) end
-    if group.running == 0 and group.is_left then wake(group.task) end
+    if child.ending == "failed" then
+      add_error(group, child.error)
+      if not group.collects then cancel_scope(group.scope) end
+    end
+    go_on(group)
   end
   return group
 end
 
 function Group:spawn(fn, ...)
+  if is_full(self) then
+    check_cancelled()
+    if not wait_in(self.spawners) then throw() end
+    self.running = self.running - 1
+  end
   self.running = self.running + 1
   return spawn(self.scope, fn, ...)
 end
@@ -468,7 +490,10 @@ end
 
 function Group.__close(group, err)
   local was_cancelled = group.scope.parent.cause ~= nil
-  if err ~= nil and counts(group, err) then add_error(group, err) end
+  if err ~= nil and counts(group, err) then
+    add_error(group, err)
+    cancel_scope(group.scope)
+  end
   if group.running == 0 and was_cancelled and err == nil then give_turn() end
   local is_aborted = join(group)
   close_scope(group.scope)

@@ -36,6 +36,8 @@ local function make_act(maker, depth)
     act.children = {}
     for i = 1, random(3) do act.children[i] = make_body(maker, depth + 1) end
     act.cancels = random(5) == 1
+    act.options = {limit = random(3), cancel_on_error = random(4) > 1}
+    if act.options.limit == 3 then act.options.limit = nil end
   end
   return act
 end
@@ -281,7 +283,7 @@ function Run:spawn(group, body, known)
 end
 
 function ACTS.group(run, act, known)
-  local group <close> = run.api.task_group()
+  local group <close> = run.api.task_group(act.options)
   known = table.move(known, 1, #known, 1, {})
   for _, body in ipairs(act.children) do run:spawn(group, body, known) end
   run:perform(act.body, known)

@@ -54,8 +54,18 @@ static void add_error(lua_State *L, SrGroup *group) {
   }
 }
 
+/* All who wait for a place go on without one. */
+static void refuse_places(SrGroup *group) {
+  SrTask *t;
+  while ((t = sr_take_waiting(&group->spawners)) != NULL) {
+    t->object = NULL;
+    sr_wake(t);
+  }
+}
+
 void sr_group_go_on(SrGroup *group) {
   SrTask *t = group->block.task;
+  if (group->block.scope.cause != NULL) refuse_places(group);
   while (group->spawners != NULL && !sr_group_is_full(group)) {
     group->block.running++;
     sr_wake(sr_take_waiting(&group->spawners));
@@ -100,9 +110,8 @@ static int l_report_errors(lua_State *L) {
 
 static void dispose(lua_State *L, SrBlock *block) {
   SrGroup *group = (SrGroup *)(void *)block;
-  SrTask *t;
   if (L == NULL) return;
-  while ((t = sr_take_waiting(&group->spawners)) != NULL) sr_wake(t); /* to find that it has been left */
+  refuse_places(group);
   if (!group->is_left && (group->failed > 0 || group->lost)) {
     lua_pushlightuserdata(L, block);
     sr_protected(L, l_report_errors, 1, 0);

@@ -28,7 +28,7 @@ static int raise_going_down(lua_State *L, const SrGroup *group, const char *func
 /* The place that was handed to a task that is closed by force. */
 static void undo_wait(lua_State *L, SrTask *t) {
   (void)L;
-  if (lua_status(t->co) != LUA_YIELD) return; /* closed by hand: its frame is gone */
+  if (t->object == NULL || lua_status(t->co) != LUA_YIELD) return; /* it has none; closed by hand: its frame is gone */
   const SrGroupHandle *handle = (const SrGroupHandle *)lua_touserdata(t->co, 1);
   SrGroup *group = (SrGroup *)(void *)sr_block_alive(t->rt, handle->block, handle->serial);
   if (group == NULL) return;
@@ -55,18 +55,20 @@ static int l_start_task(lua_State *L) {
   return 0;
 }
 
-/* Starts the task at `index` in the place that was handed over, or raises why not. [-0, +0, v] */
-static void start_in_place(lua_State *L, int index, const char *function) {
+/*
+** The wait for a place is over: starts the task at `index` in the one that was handed over, or raises why not. If the
+** group was cancelled since then the task starts cancelled. [-0, +0, v]
+*/
+static void start_in_place(lua_State *L, SrTask *t, int index, const char *function) {
   SrGroup *group = sr_group_alive(L, function);
   if (group == NULL) closed_error(L, function);
-  bool goes_down = group->block.scope.cause != NULL;
+  if (t->object == NULL) raise_going_down(L, group, function);
   lua_pushvalue(L, index);
   lua_pushlightuserdata(L, group);
-  bool ok = !goes_down && sr_protected(L, l_start_task, 2, 0);
+  bool ok = sr_protected(L, l_start_task, 2, 0);
   group->block.running--;
   if (ok) return;
   sr_group_go_on(group);
-  if (goes_down) raise_going_down(L, group, function);
   sr_push_memory_error(L);
   lua_error(L);
 }
@@ -77,7 +79,7 @@ static int k_spawn(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
   if (!sr_was_woken(L, t)) return sr_throw(L, t);
-  start_in_place(L, lua_gettop(L), "group:spawn");
+  start_in_place(L, t, lua_gettop(L), "group:spawn");
   return 1;
 }
 
@@ -187,7 +189,7 @@ static int k_place(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   SrTask *t = (SrTask *)ctx;
   if (!sr_was_woken(L, t)) return sr_throw(L, t);
-  start_in_place(L, FRAME_TASK, "group:start");
+  start_in_place(L, t, FRAME_TASK, "group:start");
   return wait_until_started(L, t);
 }
 
