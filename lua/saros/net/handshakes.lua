@@ -23,28 +23,37 @@ local Handshakes = {}
 local handshakes = {}
 
 local metatable = { __index = Handshakes }
+local weak = { __mode = "k" }
 
 ---@param listener userdata
 ---@param wanted saros.net.TLSPlan
 function handshakes.new(listener, wanted)
   return setmetatable({
-    _listener = listener, _wanted = wanted, _done = async.queue(), _tasks = {}, _failed = {}, _count = 0,
+    _listener = listener, _wanted = wanted, _done = async.queue(), _failed = {}, _count = 0,
+    _tasks = setmetatable({}, weak), -- a task for which there was no memory leaves its stream to the collector
   }, metatable)
 end
 
--- The task of a handshake.
-local function shake(self, stream)
+-- Hands over the stream when its handshake is done.
+local function secure(self, stream)
   local host, port = stream:peer()
-  local ok, err = pcall(tls.start, stream, self._wanted, host, port)
+  tls.start(stream, self._wanted, host, port)
+  if not self._done:try_put(stream) then error("the server is closed", 0) end
+end
+
+-- The task of a handshake. What follows a failure needs no memory, but for the report.
+local function shake(self, stream)
+  local ok, err = pcall(secure, self, stream)
   local task = async.current_task()
   self._tasks[task] = nil
-  if not ok then table.insert(self._failed, task) end
-  if not ok or not self._done:try_put(stream) then
+  if not ok then
     stream:close()
     self._count = self._count - 1
   end
   self._listener:nudge()
-  if not ok then error(err, 0) end
+  if ok or self._listener:closed() then return end
+  table.insert(self._failed, task)
+  error(err, 0)
 end
 
 local function begin(self, stream)
