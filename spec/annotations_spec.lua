@@ -258,9 +258,12 @@ local function refuses_coroutine(object, fn, member)
   local required, has_self = annotations.required(declared, member)
   local arguments = { has_self and object or nil }
   for _, parameter in ipairs(required) do arguments[#arguments + 1] = sample(parameter) end
-  local ok, result = coroutine.wrap(function() return pcall(fn, table.unpack(arguments)) end)()
-  local meta = getmetatable(result)
-  if ok and type(meta) == "table" and meta.__close and result ~= async.current_task() then result:close() end
+  local results = table.pack(coroutine.wrap(function() return pcall(fn, table.unpack(arguments)) end)())
+  local ok, result = results[1], results[2]
+  for i = 2, ok and results.n or 0 do
+    local meta = getmetatable(results[i])
+    if type(meta) == "table" and meta.__close and results[i] ~= async.current_task() then meta.__close(results[i]) end
+  end
   return not ok and type(result) == "string" and result:find "cannot wait inside a coroutine" ~= nil
 end
 
