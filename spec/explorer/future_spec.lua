@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
-local ledger = require "spec.support.ledger"
+local oracle = require "spec.support.oracle"
 local explored = require("spec.support.explorer").explored
 
 describe("future, explored:", function()
@@ -55,7 +55,7 @@ describe("future, explored:", function()
 
   it("raises the error in all who await it", explored(function(probe)
     local future = async.future()
-    local reason, raised = ledger.planned(), 0 -- nobody looks at it if all are cancelled
+    local reason, raised = oracle.planned(), 0 -- nobody looks at it if all are cancelled
 
     local function await()
       local ok, err = pcall(future.await, future)
