@@ -139,4 +139,28 @@ function support.reported(fn, ...)
   return reports
 end
 
+--- Of futures that are set in one turn, in whatever order, `combinator` takes the first in the list.
+function support.check_one_turn(combinator)
+  for _, order in ipairs {{1, 2, 3}, {3, 2, 1}, {2, 1, 3}, {3, 1, 2}} do
+    local futures = {async.future(), async.future(), async.future()}
+    async.spawn(function()
+      for _, i in ipairs(order) do futures[i]:set(i) end
+    end)
+    assert.equal(1, combinator(futures))
+  end
+end
+
+--- A future that is set in a later turn than the winner is left alone by `combinator`.
+function support.check_later_turn(combinator)
+  local first, second = async.future(), async.future()
+  async.spawn(function()
+    second:set "second"
+    async.sleep(0)
+    first:set "first"
+  end)
+  assert.equal("second", combinator {first, second})
+  testing.settle()
+  assert.equal("first", first:result())
+end
+
 return support
