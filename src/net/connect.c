@@ -241,16 +241,19 @@ static int k_connect_unix(lua_State *L, int status, lua_KContext ctx) {
   Connecting *connecting = (Connecting *)ctx;
   if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   status = connecting->status;
-  char *path = strdup(lua_tostring(L, 1));
-  if (path == NULL || status != 0) {
-    free(path);
+  if (status != 0) {
     end(connecting);
-    return path == NULL && status == 0 ? luaL_error(L, "not enough memory") : raise_path(L, status);
+    return raise_path(L, status);
   }
   SrIoPlain *plain = connecting->tries[0].plain;
   connecting->tries[0].plain = NULL;
   sr_io_saros->resource_close(&connecting->resource);
-  sr_net_push_stream(L, plain, (SrNetTuning){0})->path = path;
+  saros_stream *stream = sr_net_push_stream(L, plain, (SrNetTuning){0});
+  stream->path = strdup(lua_tostring(L, 1)); /* not before: what pushes the stream may raise */
+  if (stream->path == NULL) {
+    sr_io_stream_close(stream, 1);
+    return luaL_error(L, "not enough memory");
+  }
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);
   return 1;
