@@ -56,7 +56,7 @@ static int api_end(const saros_stream *stream) {
 }
 
 static int api_is_read(const saros_stream *stream) {
-  return stream->reader.task != NULL;
+  return stream->reader.task != NULL || stream->is_piped;
 }
 
 static int api_wait_readable(lua_State *L, saros_stream *stream, size_t have, lua_KFunction k, lua_KContext ctx) {
