@@ -271,7 +271,7 @@ typedef struct saros_stream_api {
   size_t (*read)(saros_stream *stream, char *into, size_t room);
   /* Why nothing follows the bytes that have arrived: UV_EOF, SAROS_ETRUNCATED, ...; 0 as long as more may come. */
   int (*end)(const saros_stream *stream);
-  /* Whether a task waits for bytes. */
+  /* Whether a task waits for bytes, or pipes them. */
   int (*is_read)(const saros_stream *stream);
   /*
   ** Parks the task until more than `have` bytes are there, or the end, or the stream is closed. As park: check and

@@ -50,6 +50,32 @@ describe("pipe_to", function()
     assert.equal("rest", d:read_all())
   end))
 
+  it("lets nobody else read, also while the target takes no more", with_two_pairs(function(a, b, c)
+    local writer = streams.filled(c)
+    a:write "kept"
+    local piping = start(b.pipe_to, b, c)
+    async.sleep(0.01)
+    for _, name in ipairs { "read", "read_line", "read_all", "start_tls" } do
+      raises("BusyError", function() b[name](b, name == "start_tls" and { verify = false } or nil) end)
+    end
+    raises("BusyError", b.pipe_to, b, c)
+    piping:close()
+    assert.equal("kept", b:read())
+    writer:close()
+  end))
+
+  it("ends when its source is closed, also while the target takes no more", with_two_pairs(function(a, b, c, d)
+    local writer, accepted = streams.filled(c)
+    a:write "taken"
+    local piping = start(b.pipe_to, b, c)
+    async.sleep(0.01)
+    b:close()
+    raises("ClosedError", async.wait_for, piping, 5)
+    start(c.shutdown, c)
+    assert.equal(accepted + (1 << 20) + #"taken", #d:read_all())
+    writer:await()
+  end))
+
   it("stops reading when the target takes no more", with_two_pairs(function(a, b, c)
     local piping = start(b.pipe_to, b, c)
     local writer, accepted = streams.filled(a)

@@ -171,6 +171,28 @@ describe("read_line", function()
     assert.equal("c", b:read())
   end))
 
+  it("does not take the first half of that delimiter for data, if nobody waits", paired(function(a, b)
+    a:write(("x"):rep(20) .. "\r")
+    raises("LimitError", b.read_until, b, "\r\n", { limit = 10 })
+    raises("TimeoutError", async.wait_for, function() return b:read() end, 0)
+    local task = start(b.read, b)
+    testing.settle()
+    assert.equal("pending", task:status())
+    a:write "\nnext"
+    assert.equal("next", task:await())
+  end))
+
+  it("looks for another delimiter behind that line alone", paired(function(a, b)
+    a:write(("x"):rep(20) .. "a\n")
+    raises("LimitError", b.read_until, b, "a\nbc", { limit = 10 })
+    local task = start(b.read_line, b)
+    testing.settle()
+    assert.equal("pending", task:status())
+    a:write "bc\nnext\n"
+    assert.equal("", task:await())
+    assert.equal("next", b:read_line())
+  end))
+
   it("meets the end in a line that is too long", paired(function(a, b)
     a:write(("x"):rep(20))
     raises("LimitError", b.read_line, b, { limit = 10 })

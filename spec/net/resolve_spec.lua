@@ -114,6 +114,21 @@ print "over"
     assert.equal("x\ntrue\nover\n", result.out)
   end)
 
+  it("of a name with addresses of both families gives a UDP socket one of its own", function()
+    local result = run [[
+async.run(function()
+  local here <close> = async.net.udp("127.0.0.1", 0)
+  local there <close> = async.net.udp("127.0.0.1", 0)
+  here:send("sent", "both.invalid", select(2, there:address()))
+  print((there:receive()))
+  here:connect("both.invalid", select(2, there:address()))
+  here:send "connected"
+  print((there:receive()))
+end)
+]]
+    assert.equal("sent\nconnected\n", result.out, result.err)
+  end)
+
   it("that waits for its turn is never asked if nobody wants it any more", function()
     local result = run [[
 async.run(function()

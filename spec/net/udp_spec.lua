@@ -118,10 +118,22 @@ describe("udp", function()
   it("refuses what makes no sense", with_sockets(function(here)
     assert.matches("bad argument #1 to 'udp' %(string expected, got number%)", caught(async.net.udp, 5))
     assert.matches("bad argument #1 to 'udp:send' %(string expected, got nil%)", caught(here.send, here, nil, "x", 1))
-    assert.matches("bad argument #2 to 'udp:send' %(integer expected, got nil%)",
+    assert.matches("bad argument #3 to 'udp:send' %(integer expected, got nil%)",
       caught(here.send, here, "x", "127.0.0.1"))
     assert.matches("calling 'udp:receive' on bad self %(udp expected, got string", caught(here.receive, "x"))
     assert.equal("EADDRINUSE", raises("SystemError", async.net.udp, here:address()).code)
+  end))
+
+  it("refuses it before a name is looked up", with_sockets(function(here)
+    local name = "nothing.invalid"
+    assert.matches("bad argument #3 to 'udp:send' %(integer expected, got string%)", caught(here.send, here, "x", name, "1"))
+    assert.matches("bad argument #2 to 'udp:connect' %(port out of range", caught(here.connect, here, name, 65536))
+    assert.matches("bad argument #1 to 'udp:send' %(string expected", caught(here.send, here, {}, name, 1))
+    assert.matches("calling 'udp:send' on bad self %(udp expected, got table", caught(here.send, {}, "x", name, 1))
+    assert.matches("calling 'udp:connect' on bad self %(udp expected, got nil", caught(here.connect, nil, name, 1))
+    here:close()
+    raises("ClosedError", here.send, here, "x", name, 1)
+    raises("ClosedError", here.connect, here, name, 1)
   end))
 
   it("does not hide a deadlock while nobody receives", function()

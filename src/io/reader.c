@@ -37,16 +37,25 @@ void sr_io_reader_wake(saros_stream *stream) {
   sr_io_stream_hold(stream);
 }
 
+size_t sr_io_reader_count(const saros_stream *stream) {
+  return stream->skipped == NULL ? sr_buffer_length(&stream->in) : 0;
+}
+
+/* Nobody is shown what remains of a line that was too long: it may be the beginning of its delimiter. */
+static SrIoFound find(saros_stream *stream, SrIoFrame *frame) {
+  return stream->skipped == NULL ? sr_io_frame_find(frame, &stream->in) : SR_IO_NOT_YET;
+}
+
 /* Something has arrived. */
 static void look(saros_stream *stream) {
   bool is_awaited = stream->reader.task != NULL;
   if (stream->skipped != NULL) drop_skipped(stream);
-  if (is_awaited && sr_io_frame_find(&stream->frame, &stream->in) != SR_IO_NOT_YET) {
+  if (is_awaited && find(stream, &stream->frame) != SR_IO_NOT_YET) {
     sr_io_reader_wake(stream);
     is_awaited = false;
   }
   if (!is_awaited && sr_buffer_length(&stream->in) >= READ_AHEAD) stop(stream);
-  if (sr_buffer_length(&stream->in) > 0) sr_io_stream_notify(stream, SAROS_READABLE);
+  if (sr_io_reader_count(stream) > 0) sr_io_stream_notify(stream, SAROS_READABLE);
 }
 
 /* How much is worth being read into the buffer, by what the reader misses or by what readers took before; 0: nothing. */
@@ -102,7 +111,7 @@ void sr_io_reader_start(saros_stream *stream) {
 /* A transport that has much at hand may fill the read-ahead, and be stopped, while it is being started. */
 bool sr_io_reader_is_ready(saros_stream *stream, SrIoFrame *frame, SrIoFound *found) {
   for (;;) {
-    *found = sr_io_frame_find(frame, &stream->in);
+    *found = find(stream, frame);
     if (*found != SR_IO_NOT_YET || stream->end != 0 || stream->transport == NULL) return true;
     if (stream->is_started) return false;
     sr_io_reader_start(stream);

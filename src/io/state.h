@@ -58,6 +58,7 @@ struct saros_stream {
   int end;            /* why nothing follows what is in `in`; 0: more may come */
   bool is_started;    /* the transport gives bytes */
   bool is_piped;      /* a task pipes it: nobody else may read */
+  saros_wait *piped;  /* of that task while the target takes no more, or NULL */
   char *skipped;      /* the delimiter of a line that was too long and whose end has not come yet; or NULL */
   size_t skip_length; /* of it */
 

@@ -38,6 +38,7 @@ static void become_closed(saros_stream *stream) {
   stream->handed++;
   sr_buffer_free(&stream->in);
   sr_io_reader_wake(stream);
+  if (stream->piped != NULL) sr_io_saros->wake(stream->piped);
   sr_io_writer_fail(stream, UV_ECANCELED);
   sr_io_stream_notify(stream, SAROS_CLOSED);
 }
@@ -98,6 +99,7 @@ void sr_io_stream_close(saros_stream *stream, int at_once) {
 
 void sr_io_stream_free(saros_stream *stream) {
   stream->watched = 0;
+  stream->piped = NULL; /* the other one may be gone already */
   sr_io_stream_close(stream, 0);
   sr_io_writer_free(stream);
   sr_buffer_free(&stream->in);

@@ -38,12 +38,12 @@ static saros_stream *api_test(lua_State *L, int index) {
 /* --- reading ------------------------------------------------------------------------ */
 
 static const char *api_peek(saros_stream *stream, size_t *count) {
-  *count = sr_buffer_length(&stream->in);
+  *count = sr_io_reader_count(stream);
   return sr_buffer_front(&stream->in);
 }
 
 static size_t api_read(saros_stream *stream, char *into, size_t room) {
-  size_t count = sr_buffer_length(&stream->in);
+  size_t count = sr_io_reader_count(stream);
   if (count > room) count = room;
   if (count == 0) return 0;
   memcpy(into, sr_buffer_front(&stream->in), count);
@@ -56,7 +56,7 @@ static int api_end(const saros_stream *stream) {
 }
 
 static int api_is_read(const saros_stream *stream) {
-  return stream->reader.task != NULL;
+  return stream->reader.task != NULL || stream->is_piped;
 }
 
 static int api_wait_readable(lua_State *L, saros_stream *stream, size_t have, lua_KFunction k, lua_KContext ctx) {

@@ -68,7 +68,9 @@ static void consume(lua_State *L, lua_Integer count) {
   set_integer(L, TOTAL, lua_tointeger(L, TOTAL) + count);
 }
 
+/* If the source was closed meanwhile the message goes on without its task. */
 static int k_written(lua_State *L, int status, lua_KContext ctx) {
+  stream_at(L, SOURCE)->piped = NULL;
   status = sr_io_writer_finish((SrIoWriter *)ctx);
   if (sr_io_saros->aborted(L)) return raise_cancelled(L);
   if (status != 0) return raise_status(L, TARGET, status);
@@ -94,7 +96,10 @@ static int go_on(lua_State *L) {
     int status = sr_io_writer_send(target, &buf, 1, &blocked);
     if (status != 0) return raise_status(L, TARGET, status);
     set_integer(L, COUNT, (lua_Integer)frame.content);
-    if (blocked != NULL) return sr_io_writer_park(L, blocked, k_written);
+    if (blocked != NULL) {
+      source->piped = &blocked->wait;
+      return sr_io_writer_park(L, blocked, k_written);
+    }
     consume(L, (lua_Integer)frame.content);
   }
   return sr_io_reader_park(L, source, &frame, k_readable, 0);

@@ -20,11 +20,11 @@ int sr_net_check_port(lua_State *L, const char *function, int index, int arg) {
   return (int)sr_io_integer(L, function, index, arg, 0, 65535);
 }
 
-SrIoAddress sr_net_check_address(lua_State *L, const char *function, int host, int port) {
+SrIoAddress sr_net_check_address(lua_State *L, const char *function, int index, int arg) {
   SrIoAddress address;
-  const char *text = sr_io_name(L, function, host, 1);
-  if (!sr_net_parse(text, &address)) sr_io_saros->arg_error(L, function, 1, "'%s' is no address", text);
-  sr_net_set_port(&address, sr_net_check_port(L, function, port, 2));
+  const char *text = sr_io_name(L, function, index, arg);
+  if (!sr_net_parse(text, &address)) sr_io_saros->arg_error(L, function, arg, "'%s' is no address", text);
+  sr_net_set_port(&address, sr_net_check_port(L, function, index + 1, arg + 1));
   return address;
 }
 

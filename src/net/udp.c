@@ -281,7 +281,7 @@ static int l_send(lua_State *L) {
   Udp *udp = check_udp(L, "udp:send");
   const char *bytes = sr_io_string(L, "udp:send", 2, 1, &size);
   if (!lua_isnoneornil(L, 3)) {
-    address = sr_net_check_address(L, "udp:send", 3, 4);
+    address = sr_net_check_address(L, "udp:send", 3, 2);
     to = &address;
   }
   sr_io_saros->check(L, "udp:send");
@@ -303,7 +303,7 @@ static int l_send(lua_State *L) {
 /* udp:connect(address, port) returns the socket. */
 static int l_connect(lua_State *L) {
   Udp *udp = check_udp(L, "udp:connect");
-  SrIoAddress address = sr_net_check_address(L, "udp:connect", 2, 3);
+  SrIoAddress address = sr_net_check_address(L, "udp:connect", 2, 1);
   check_open(L, "udp:connect");
   if (udp->is_connected) uv_udp_connect(&udp->handle->udp, NULL);
   int status = uv_udp_connect(&udp->handle->udp, &address.any);
@@ -370,7 +370,7 @@ int sr_net_udp(lua_State *L) {
   SrIoAddress local;
   uv_loop_t *loop = sr_net_check_loop(L, "udp");
   bool is_bound = !lua_isnoneornil(L, 1);
-  if (is_bound) local = sr_net_check_address(L, "udp", 1, 2);
+  if (is_bound) local = sr_net_check_address(L, "udp", 1, 1);
   Udp *udp = (Udp *)sr_io_new(L, &sr_net_udp_class, sizeof *udp, 0);
   udp->context = sr_io_context(L);
   udp->resource.name = "udp socket";

@@ -48,27 +48,33 @@ static void on_late(saros_timer *timer) {
   sr_tls_saros->wake(&handshake->wait);
 }
 
+static const char *peer_text(lua_State *L, const char *key) {
+  lua_getfield(L, PEER, key);
+  const char *text = lua_tostring(L, -1);
+  lua_pop(L, 1); /* the table holds it */
+  return text;
+}
+
 /* ---- How it ended ---- */
 
 /* [-0, +1, m] */
 static void push_timeout(lua_State *L, const SrTlsHandshake *handshake) {
-  const char *peer = sr_tls_push_peer(handshake->tls, L);
-  sr_tls_saros->push_error(L, "TimeoutError", "ETIMEDOUT", "the TLS handshake %stook longer than %f seconds", peer,
-                           handshake->seconds);
+  SrTlsPeerName peer;
+  sr_tls_name_peer(handshake->tls, &peer);
+  sr_tls_saros->push_error(L, "TimeoutError", "ETIMEDOUT", "the TLS handshake %stook longer than %f seconds",
+                           sr_tls_push_peer(&peer, L), handshake->seconds);
   lua_remove(L, -2);
   lua_pushnumber(L, handshake->seconds);
   lua_setfield(L, -2, "seconds");
-  sr_tls_set_peer(handshake->tls, L);
+  sr_tls_set_peer(&peer, L);
 }
 
 /* [-0, +1, m] */
 static void push_failure(lua_State *L, SrTlsHandshake *handshake, saros_stream *stream) {
-  lua_getfield(L, PEER, "caller");
   if (handshake->is_late && handshake->tls != NULL)
     push_timeout(L, handshake);
   else
-    sr_tls_streams->push_error(L, stream, lua_tostring(L, -1), handshake->status);
-  lua_remove(L, -2);
+    sr_tls_streams->push_error(L, stream, peer_text(L, "caller"), handshake->status);
 }
 
 /* Returns the stream, or raises why it is closed. [-0, +1, v] */
@@ -95,13 +101,6 @@ static int k_start(lua_State *L, int status, lua_KContext ctx) {
 }
 
 /* ---- Beginning ---- */
-
-static const char *peer_text(lua_State *L, const char *key) {
-  lua_getfield(L, PEER, key);
-  const char *text = lua_tostring(L, -1);
-  lua_pop(L, 1); /* the table holds it */
-  return text;
-}
 
 static double peer_number(lua_State *L, const char *key) {
   lua_getfield(L, PEER, key);

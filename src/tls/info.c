@@ -5,6 +5,7 @@
 #include "tls/info.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tls/certificate.h"
@@ -63,28 +64,35 @@ void sr_tls_push_info(SrTls *tls, lua_State *L) {
   lua_setfield(L, -2, "peer_certificate");
 }
 
-void sr_tls_set_peer(const SrTls *tls, lua_State *L) {
-  if (tls->host == NULL) return;
-  set_text(L, "host", tls->host);
-  if (tls->port <= 0) return;
-  lua_pushinteger(L, tls->port);
+void sr_tls_name_peer(const SrTls *tls, SrTlsPeerName *name) {
+  snprintf(name->host, sizeof name->host, "%s", tls->host != NULL ? tls->host : "");
+  name->port = tls->port;
+}
+
+void sr_tls_set_peer(const SrTlsPeerName *peer, lua_State *L) {
+  if (peer->host[0] == '\0') return;
+  set_text(L, "host", peer->host);
+  if (peer->port <= 0) return;
+  lua_pushinteger(L, peer->port);
   lua_setfield(L, -2, "port");
 }
 
-const char *sr_tls_push_peer(const SrTls *tls, lua_State *L) {
-  if (tls->host == NULL) return lua_pushliteral(L, "");
-  if (tls->port <= 0) return lua_pushfstring(L, "with %s ", tls->host);
-  return lua_pushfstring(L, strchr(tls->host, ':') != NULL ? "with [%s]:%d " : "with %s:%d ", tls->host, tls->port);
+const char *sr_tls_push_peer(const SrTlsPeerName *peer, lua_State *L) {
+  if (peer->host[0] == '\0') return lua_pushliteral(L, "");
+  if (peer->port <= 0) return lua_pushfstring(L, "with %s ", peer->host);
+  return lua_pushfstring(L, strchr(peer->host, ':') != NULL ? "with [%s]:%d " : "with %s:%d ", peer->host, peer->port);
 }
 
 int sr_tls_push_error(SrTls *tls, lua_State *L, int status) {
+  SrTlsPeerName peer;
+  char reason[512];
   if (status != SAROS_ETRANSPORT) return 0;
-  const char *reason = tls->engine.reason != NULL ? tls->engine.reason : "not enough memory";
-  const char *peer = sr_tls_push_peer(tls, L);
-  sr_tls_saros->push_error(L, "TLSError", "ETLS", "TLS %s%s: %s", peer,
-                           tls->engine.established ? "broke" : "failed in the handshake", reason);
+  const char *how = tls->engine.established ? "broke" : "failed in the handshake";
+  snprintf(reason, sizeof reason, "%s", tls->engine.reason != NULL ? tls->engine.reason : "not enough memory");
+  sr_tls_name_peer(tls, &peer);
+  sr_tls_saros->push_error(L, "TLSError", "ETLS", "TLS %s%s: %s", sr_tls_push_peer(&peer, L), how, reason);
   lua_remove(L, -2);
   set_text(L, "reason", reason);
-  sr_tls_set_peer(tls, L);
+  sr_tls_set_peer(&peer, L);
   return 1;
 }

@@ -307,8 +307,21 @@ static int t_push_error(saros_transport *transport, lua_State *L, int status) {
   return sr_tls_push_error((SrTls *)transport, L, status);
 }
 
+/* [-0, +1, m] */
+static int l_push_info(lua_State *L) {
+  sr_tls_push_info(lua_touserdata(L, 1), L);
+  return 1;
+}
+
+/* A finalizer that closes the stream meanwhile frees nothing, and nothing is left behind if there is no memory. */
 static void t_push_info(saros_transport *transport, lua_State *L) {
-  sr_tls_push_info((SrTls *)transport, L);
+  SrTls *tls = (SrTls *)transport;
+  enter(tls);
+  lua_pushcfunction(L, l_push_info);
+  lua_pushlightuserdata(L, tls);
+  int status = lua_pcall(L, 1, 1, 0);
+  leave(tls);
+  if (status != LUA_OK) lua_error(L);
 }
 
 static const saros_transport_class class = {
