@@ -90,6 +90,25 @@ describe("a task group with a limit", function()
     for _, err in ipairs(errors) do assert.is_true(async.is_error(err, "CancelledError")) end
   end)
 
+  it("says so, and why, also where it has been left before they go on", function()
+    for _, way in ipairs {"spawn", "start"} do
+      local refused
+      local err = support.raises("GroupError", async.task_group, {limit = 1}, function(group)
+        group:spawn(failing(1, "a"))
+        refused = started(group[way], group, async.sleep)
+        async.sleep(math.huge)
+      end)
+      assert.same({"a"}, err.errors)
+      assert.is_true(async.is_error(select(2, support.outcome(refused)), "CancelledError"))
+      async.task_group({limit = 1}, function(group)
+        group:spawn(async.sleep, math.huge)
+        refused = started(group[way], group, async.sleep)
+        group:cancel "enough"
+      end)
+      assert.equal("enough", select(2, support.outcome(refused)).reason)
+    end
+  end)
+
   it("gives a task that starts cancelled once it goes down, without waiting", function()
     async.task_group({limit = 1}, function(group)
       group:spawn(pcall, async.shield, after(5))
@@ -236,6 +255,7 @@ describe("task_group", function()
     end
     local _ <close> = async.task_group(nil)
     assert.equal(2, async.task_group(function() return 2 end))
+    assert.equal(3, async.task_group(nil, function() return 3 end))
   end)
 
   it("refuses what is none of these", function()
@@ -243,5 +263,6 @@ describe("task_group", function()
     support.refuses(1, "task_group", async.task_group, {1})
     support.refuses(1, "task_group", async.task_group, 5)
     support.refuses(2, "task_group", async.task_group, {limit = 1}, 5)
+    support.refuses(2, "task_group", async.task_group, nil, {limit = 1})
   end)
 end)

@@ -157,6 +157,16 @@ describe("queue:close{discard = true}", function()
     joiner:await()
   end))
 
+  it("counts nothing as done for which task_done was called before it was got", inside(function()
+    each_class(function(make)
+      local queue = filled(make, nil, 1, 2)
+      queue:task_done()
+      queue:close {discard = true}
+      queue:join()
+      support.complains("task_done", queue.task_done, queue)
+    end)
+  end))
+
   it("drops it also of a queue that is closed already", inside(function()
     local queue = filled(async.queue, nil, 1, 2)
     queue:close()

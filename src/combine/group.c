@@ -54,11 +54,20 @@ static void add_error(lua_State *L, SrGroup *group) {
   }
 }
 
-/* All who wait for a place go on without one. */
+/* Pushes the reason with which the group was cancelled, or nil. [-0, +1, -] */
+static void push_reason(lua_State *L, const SrGroup *group) {
+  if (group->block.scope.cause != NULL)
+    sr_scope_push_reason(L, group->block.scope.cause);
+  else
+    lua_pushnil(L);
+}
+
+/* All who wait for a place go on without one. They are told why now: the group may have been left when they run. */
 static void refuse_places(SrGroup *group) {
   SrTask *t;
   while ((t = sr_take_waiting(&group->spawners)) != NULL) {
     t->object = NULL;
+    if (lua_status(t->co) == LUA_YIELD) push_reason(t->co, group); /* else closed by hand */
     sr_wake(t);
   }
 }

@@ -39,10 +39,8 @@ typedef struct Options {
   bool collects;
 } Options;
 
-/* Takes the options, if there are any, from the front of the arguments: task_group([options,] [fn]). */
-static void take_options(lua_State *L, Options *options) {
+static void read_options(lua_State *L, Options *options) {
   static const char *const known[] = {"limit", "cancel_on_error", NULL};
-  if (!lua_istable(L, 1)) return;
   sr_check_options(L, "task_group", 1, 1, known);
   if (lua_getfield(L, 1, "limit") != LUA_TNIL) {
     lua_Integer limit = sr_check_integer(L, "task_group", -1, 1, 1);
@@ -50,14 +48,20 @@ static void take_options(lua_State *L, Options *options) {
   }
   if (lua_getfield(L, 1, "cancel_on_error") != LUA_TNIL) options->collects = !lua_toboolean(L, -1);
   lua_pop(L, 2);
+}
+
+/* Takes what stands for options, a table or nil, from the front of the arguments: task_group([options,] [fn]). */
+static bool take_options(lua_State *L, Options *options) {
+  if (!lua_istable(L, 1) && !lua_isnil(L, 1)) return false;
+  if (lua_istable(L, 1)) read_options(L, options);
   lua_remove(L, 1);
+  return true;
 }
 
 /* task_group([options] [, fn]): with a function, its results once every task of the group has ended. Waits then. */
 static int l_task_group(lua_State *L) {
   Options options = {.limit = 0};
-  int number = lua_istable(L, 1) ? 2 : 1;
-  take_options(L, &options);
+  int number = take_options(L, &options) ? 2 : 1;
   if (!lua_isnoneornil(L, 1)) sr_check_function(L, "task_group", 1, number);
   SrTask *t = sr_check_wait(L, "task_group");
   lua_settop(L, 1);

@@ -16,9 +16,8 @@ static int closed_error(lua_State *L, const char *function) {
   return lua_error(L);
 }
 
-/* Nobody's own cancellation: it is the group that goes down, not the caller. */
-static int raise_going_down(lua_State *L, const SrGroup *group, const char *function) {
-  sr_scope_push_reason(L, group->block.scope.cause);
+/* Nobody's own cancellation: it is the group that goes down, not the caller. The reason is on top. */
+static int raise_going_down(lua_State *L, const char *function) {
   sr_push_error(L, "CancelledError", "ECANCELED", "%s: the group was cancelled", function);
   lua_insert(L, -2);
   lua_setfield(L, -2, "reason");
@@ -60,9 +59,9 @@ static int l_start_task(lua_State *L) {
 ** group was cancelled since then the task starts cancelled. [-0, +0, v]
 */
 static void start_in_place(lua_State *L, SrTask *t, int index, const char *function) {
+  if (t->object == NULL) raise_going_down(L, function);
   SrGroup *group = sr_group_alive(L, function);
   if (group == NULL) closed_error(L, function);
-  if (t->object == NULL) raise_going_down(L, group, function);
   lua_pushvalue(L, index);
   lua_pushlightuserdata(L, group);
   bool ok = sr_protected(L, l_start_task, 2, 0);

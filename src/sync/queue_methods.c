@@ -124,12 +124,12 @@ static int l_drain(lua_State *L) {
   return 1;
 }
 
-/* Drops the items of the queue at index 1. [-0, +0, m] */
+/* Drops the items of the queue at index 1. For some of them task_done may have been called already. [-0, +0, m] */
 static void discard(lua_State *L, SrQueue *queue) {
   lua_createtable(L, SR_STORE_CAPACITY, 0);
   lua_Integer count = queue->store.count;
   empty_store(L, queue);
-  finish_items(queue, count);
+  finish_items(queue, count < queue->unfinished ? count : queue->unfinished);
 }
 
 /* --- closing ---------------------------------------------------------------- */
