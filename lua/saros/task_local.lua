@@ -19,13 +19,22 @@ local meta = { __name = "task local", __index = TaskLocal }
 
 local NIL = {} -- stands in the table for a nil that was set
 
--- Replaces what stands in the table of the calling task, nil for nothing; returns what stood there.
+-- Replaces what stands in the table of the calling task, nil for nothing; returns the new table.
 local function replace(self, entry)
   local values, copy = internal.locals(), {}
   for key, value in next, values or {} do copy[key] = value end
   copy[self] = entry
   internal.set_locals(next(copy) ~= nil and copy or nil)
-  return values and values[self]
+  return copy
+end
+
+-- Gives the value back what it has in the table `outer`. Where `inner` is the task's still, that takes no memory.
+local function restore(self, outer, inner)
+  if internal.locals() == inner then
+    internal.set_locals(outer)
+  else
+    replace(self, outer and outer[self])
+  end
 end
 
 local function check(method, self)
@@ -72,10 +81,12 @@ function TaskLocal:with(value, fn, ...)
   check("task_local:with", self)
   misuse.check_function("task_local:with", 2, fn)
   check_task "task_local:with"
-  local task, former = async.current_task(), replace(self, entry_of(value))
+  local task, outer, inner = async.current_task(), internal.locals(), nil
   local held <close> = setmetatable({}, { __close = function()
-    if async.current_task() == task then replace(self, former) end -- else closed by force, or by another task
+    if not inner or async.current_task() ~= task then return end -- not set yet; closed by force, or by another task
+    restore(self, outer, inner)
   end })
+  inner = replace(self, entry_of(value))
   return fn(...)
 end
 

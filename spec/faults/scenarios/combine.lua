@@ -150,6 +150,16 @@ scenario("task_local", function()
   assert(seen[1] == 1 and (seen[2] == 3 or seen[2] == nil) and value:get() == 1)
 end)
 
+scenario("task_local_with", function()
+  local value, other = async.task_local(), async.task_local()
+  other:set("other")
+  local ok, err = pcall(value.with, value, 1, function() return value:get() end)
+  assert(value:get() == nil and other:get() == "other")
+  if not ok then error(err, 0) end
+  value:with(2, other.set, other, "changed")
+  assert(value:get() == nil and other:get() == "changed")
+end)
+
 scenario("race", function()
   local a, b = async.race {after(3, "slow"), after(1, "first", 2), after(2)}
   assert(a == "first" and b == 2)
