@@ -9,6 +9,12 @@ local outside = require("saros.busted").outside
 local after, failing, started = support.after, support.failing, support.started
 
 describe("a task group with a limit", function()
+  it("are refused behind the function", function()
+    local ok, err = pcall(async.task_group, function() end, {limit = 1})
+    assert.is_false(ok)
+    assert.matches("bad argument #2 to 'task_group' %(the options come before the function%)", err)
+  end)
+
   it("runs so many at once; spawn waits for its turn", function()
     local running, most, total = 0, 0, 0
     local took = support.seconds(async.task_group, {limit = 2}, function(group)

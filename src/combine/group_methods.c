@@ -63,6 +63,7 @@ static int l_task_group(lua_State *L) {
   Options options = {.limit = 0};
   int number = take_options(L, &options) ? 2 : 1;
   if (!lua_isnoneornil(L, 1)) sr_check_function(L, "task_group", 1, number);
+  if (lua_istable(L, 2)) sr_arg_error(L, "task_group", number + 1, "the options come before the function");
   SrTask *t = sr_check_wait(L, "task_group");
   lua_settop(L, 1);
   SrGroup *group = sr_push_group(L, t, options.limit, options.collects);
