@@ -126,7 +126,8 @@ describe("udp", function()
 
   it("refuses it before a name is looked up", with_sockets(function(here)
     local name = "nothing.invalid"
-    assert.matches("bad argument #3 to 'udp:send' %(integer expected, got string%)", caught(here.send, here, "x", name, "1"))
+    assert.matches("bad argument #3 to 'udp:send' %(integer expected, got string%)",
+      caught(here.send, here, "x", name, "1"))
     assert.matches("bad argument #2 to 'udp:connect' %(port out of range", caught(here.connect, here, name, 65536))
     assert.matches("bad argument #1 to 'udp:send' %(string expected", caught(here.send, here, {}, name, 1))
     assert.matches("calling 'udp:send' on bad self %(udp expected, got table", caught(here.send, {}, "x", name, 1))
