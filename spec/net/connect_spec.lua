@@ -81,7 +81,9 @@ describe("net.connect", function()
 
   it("tells that there is no such name", in_test(function()
     local err = raises("SystemError", net.connect, "nothing.invalid", 80)
-    assert.same({ "ENOTFOUND", "nothing.invalid" }, { err.code, err.host })
+    assert.same({ "ENOTFOUND", "nothing.invalid", 80 }, { err.code, err.host, err.port })
+    err = raises("SystemError", net.listen, "nothing.invalid", 81)
+    assert.same({ "ENOTFOUND", "nothing.invalid", 81 }, { err.code, err.host, err.port })
   end))
 
   it("binds the address it is told to come from", in_test(function()

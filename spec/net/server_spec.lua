@@ -5,6 +5,7 @@ local script = require "spec.support.script"
 local streams = require "spec.support.streams"
 local tasks = require "spec.support.tasks"
 local testing = require "saros.testing"
+local toolchain = require "spec.embed.toolchain"
 local caught, raises, start = tasks.caught, streams.raises, tasks.start
 
 local net
@@ -402,5 +403,35 @@ end)
 ]], { descriptors = 250 })
     assert.equal(0, result.code, result.err)
     assert.equal("spins:\tfalse\nserved:\tnil\ntrue\ttrue\n", result.out)
+  end)
+end)
+
+describe("what the network did to a connection before it was accepted", function()
+  local workshop
+
+  setup(function() workshop = toolchain.open() end)
+
+  teardown(function() workshop:close() end)
+
+  it("does not end the server", function()
+    local failing = workshop:compile("spec/support/accept.c", "accept.so")
+    local result = script([[
+local net = async.net
+async.run(function()
+  local server = net.listen("127.0.0.1", 0)
+  local serving = async.spawn(server.serve, server, function(stream) stream:write "served" end)
+  for _ = 1, 2 do
+    local client <close> = net.connect(server:address())
+    print(async.wait_for(function() return client:read_all() end, 30))
+  end
+  server:close()
+  serving:await()
+end)
+]], { env = {
+      LD_PRELOAD = (os.getenv "LD_PRELOAD" or "") .. " " .. failing,
+      ACCEPT_FAILS = "71 103 113 100 1", -- EPROTO, ECONNABORTED, EHOSTUNREACH, ENETDOWN, EPERM
+    } })
+    assert.equal(0, result.code, result.err)
+    assert.equal("served\nserved\n", result.out)
   end)
 end)

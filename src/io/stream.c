@@ -117,6 +117,8 @@ void sr_io_stream_stack(saros_stream *stream, saros_transport *above) {
   int end = stream->end;
   stream->in = (SrBuffer){0};
   stream->handed++;
+  free(stream->skipped); /* no line goes on in what is no plain text */
+  stream->skipped = NULL;
   stream->end = 0;
   stream->transport = above;
   above->sink = &stream_sink;

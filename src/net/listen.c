@@ -4,7 +4,7 @@
 **
 ** A connection is accepted when a task asks for one, never before: what nobody asks for waits in the system's queue.
 ** libuv's own way of accepting throws connections away at the limit of descriptors; so the sockets are polled, and at
-** that limit accepting rests for a moment.
+** that limit accepting rests for a moment, and so it does when the network is out of order.
 */
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +152,22 @@ static bool is_at_limit(int status) {
   return status == UV_EMFILE || status == UV_ENFILE || status == UV_ENOBUFS || status == UV_ENOMEM;
 }
 
+/* Linux tells here what the network did to a connection that nobody has taken yet. */
+static bool is_of_network(int status) {
+  switch (status) {
+  case UV_EPROTO:
+  case UV_EPERM: /* a firewall's word */
+  case UV_ENETDOWN:
+  case UV_ENETUNREACH:
+  case UV_EHOSTDOWN:
+  case UV_EHOSTUNREACH:
+  case UV_ENOPROTOOPT:
+  case UV_ENONET:
+  case UV_ETIMEDOUT: return true;
+  default: return false;
+  }
+}
+
 /* What cannot be waited for: a connection is on the stack (1), or a failure in `*status`; 0: wait. */
 static int try_accept(lua_State *L, Listener *listener, int *status) {
   *status = listener->is_full ? UV_EAGAIN : accept_next(listener);
@@ -167,7 +183,7 @@ static int try_accept(lua_State *L, Listener *listener, int *status) {
 static int k_accept(lua_State *L, int status, lua_KContext ctx);
 
 static int wait(lua_State *L, Listener *listener, int status) {
-  if (is_at_limit(status)) {
+  if (is_at_limit(status) || is_of_network(status)) {
     if (!sr_io_saros->timer_start(listener->context->runtime, &listener->rest, REST))
       return luaL_error(L, "server:accept: not enough memory");
   } else if (status != UV_EAGAIN) {

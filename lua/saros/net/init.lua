@@ -25,8 +25,16 @@ local function addresses_of(host, family)
   return list
 end
 
+-- The same, to be connected to, or listened at, with that port: an error names it, too.
+local function addresses_with(host, port, family)
+  local ok, list = async.pcall(addresses_of, host, family)
+  if ok then return list end
+  if async.is_error(list, "SystemError") then list.port = port end
+  error(list, 0)
+end
+
 -- The addresses to listen at. Without a host all of this machine's; "localhost" is both of its own.
-local function local_addresses(host, family)
+local function local_addresses(host, port, family)
   if host == nil or host == "*" or host == "" then
     if family == 4 then return { "0.0.0.0" } end
     return family == 6 and { "::" } or { "0.0.0.0", "::" }
@@ -37,7 +45,7 @@ local function local_addresses(host, family)
     return { host }
   end
   internal.checkpoint "listen"
-  return addresses_of(host, family)
+  return addresses_with(host, port, family)
 end
 
 -- OpenSSL is loaded by those who want it. What is wrong with options and files is raised before anything happens.
@@ -55,7 +63,7 @@ local function secure(stream, wanted, host, port)
 end
 
 local function connect(host, port, given, wanted)
-  local addresses = addresses_of(host, given.family)
+  local addresses = addresses_with(host, port, given.family)
   return secure(core.connect(addresses, port, given, host), wanted, host, port)
 end
 
@@ -119,7 +127,7 @@ function net.listen(host, port, given)
   options.check_port("listen", 2, port)
   given = options.check("listen", 3, given, options.listen)
   local wanted = plan_tls("server", "listen", 3, given)
-  return make_server(core.listen(local_addresses(host, given.family), port, given, host or "*"), given, wanted)
+  return make_server(core.listen(local_addresses(host, port, given.family), port, given, host or "*"), given, wanted)
 end
 
 ---Listens at a Unix socket, whose file is removed when the server is closed. SystemError with `path`.
