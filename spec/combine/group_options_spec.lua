@@ -9,6 +9,13 @@ local outside = require("saros.busted").outside
 local after, failing, started = support.after, support.failing, support.started
 
 describe("a task group with a limit", function()
+  it("are named when their values are wrong", function()
+    for _, limit in ipairs {0, -1, 1.5, "2", {}} do
+      local _, err = pcall(async.task_group, {limit = limit})
+      assert.matches("bad argument #1 to 'task_group' %(option 'limit': a positive integer expected, got ", err)
+    end
+  end)
+
   it("are refused behind the function", function()
     local ok, err = pcall(async.task_group, function() end, {limit = 1})
     assert.is_false(ok)

@@ -21,6 +21,9 @@ void sr_check_awaitable(lua_State *L, const char *function, int index, int arg);
 */
 int sr_push_call(lua_State *L, int index, bool owns);
 
+/* The option `limit` of the table, or nil, at `index`: a positive integer. UINT32_MAX: none. [-0, +0, v] */
+uint32_t sr_check_limit(lua_State *L, const char *function, int index, int arg);
+
 /* wait_in_generator(tasks, options): wait, under the name that the user of a generator knows. */
 int sr_l_wait_in_generator(lua_State *L);
 

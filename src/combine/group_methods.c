@@ -42,12 +42,10 @@ typedef struct Options {
 static void read_options(lua_State *L, Options *options) {
   static const char *const known[] = {"limit", "cancel_on_error", NULL};
   sr_check_options(L, "task_group", 1, 1, known);
-  if (lua_getfield(L, 1, "limit") != LUA_TNIL) {
-    lua_Integer limit = sr_check_integer(L, "task_group", -1, 1, 1);
-    options->limit = limit < UINT32_MAX ? (uint32_t)limit : 0;
-  }
+  uint32_t limit = sr_check_limit(L, "task_group", 1, 1);
+  if (limit != UINT32_MAX) options->limit = limit;
   if (lua_getfield(L, 1, "cancel_on_error") != LUA_TNIL) options->collects = !lua_toboolean(L, -1);
-  lua_pop(L, 2);
+  lua_pop(L, 1);
 }
 
 /* Takes what stands for options, a table or nil, from the front of the arguments: task_group([options,] [fn]). */

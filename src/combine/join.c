@@ -20,6 +20,17 @@ void sr_check_awaitable(lua_State *L, const char *function, int index, int arg) 
   if (!sr_is_awaitable(L, index)) sr_type_error(L, function, index, arg, "function, task or future");
 }
 
+uint32_t sr_check_limit(lua_State *L, const char *function, int index, int arg) {
+  int isnum;
+  if (lua_isnoneornil(L, index)) return UINT32_MAX;
+  bool is_given = lua_getfield(L, index, "limit") != LUA_TNIL;
+  lua_Integer limit = lua_tointegerx(L, -1, &isnum);
+  if (is_given && (!isnum || lua_type(L, -1) != LUA_TNUMBER || limit < 1))
+    sr_arg_error(L, function, arg, "option 'limit': a positive integer expected, got %s", luaL_tolstring(L, -1, NULL));
+  lua_pop(L, 1);
+  return is_given && limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
+}
+
 static void check_item(lua_State *L, const char *function, lua_Integer number, bool takes_functions) {
   if (takes_functions ? sr_is_awaitable(L, -1) : sr_test_future(L, -1) != NULL) return;
   sr_arg_error(L, function, 1, "item %I: %s expected, got %s", (LUAI_UACINT)number,

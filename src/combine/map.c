@@ -58,17 +58,6 @@ static void check_on_progress(lua_State *L) {
   sr_arg_error(L, "map", 3, "option 'on_progress': function expected, got %s", luaL_typename(L, -1));
 }
 
-/* The option `limit`. How many items there are is not known yet: reading options may change the list. */
-static uint32_t check_limit(lua_State *L) {
-  int isnum;
-  if (lua_isnoneornil(L, 3) || lua_getfield(L, 3, "limit") == LUA_TNIL) return UINT32_MAX;
-  lua_Integer limit = lua_tointegerx(L, -1, &isnum);
-  if (!isnum || lua_type(L, -1) != LUA_TNUMBER || limit < 1)
-    sr_arg_error(L, "map", 3, "option 'limit': a positive integer expected, got %s", luaL_tolstring(L, -1, NULL));
-  lua_pop(L, 1);
-  return limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
-}
-
 /* Arranges on_progress and the tracker, the third and fourth value of the frame. */
 static void arrange_progress(lua_State *L) {
   if (lua_isnoneornil(L, 3))
@@ -248,7 +237,7 @@ static int l_map(lua_State *L) {
   lua_Integer total = check_source(L, known);
   sr_check_function(L, "map", 2, 2);
   sr_check_options(L, "map", 3, 3, known);
-  uint32_t limit = check_limit(L);
+  uint32_t limit = sr_check_limit(L, "map", 3, 3); /* this may change the list */
   bool keeps_errors = sr_gather_flag(L, 3, "return_errors");
   arrange_progress(L);
   SrTask *t = sr_check_wait(L, "map");
