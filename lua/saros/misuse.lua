@@ -76,6 +76,18 @@ function misuse.check_type(caller, position, value, what, types)
   misuse.argument(caller, position, ("%s: %s expected, got %s"):format(what, types, got))
 end
 
+---Raises that there is no such option, and says which one may be meant.
+---@param caller string
+---@param position integer
+---@param name any
+---@param known table<string, any>  the options that there are, by name
+---@param where? string             whose they are: " of TLS"
+function misuse.unknown_option(caller, position, name, known, where)
+  local meant = type(name) == "string" and internal.nearest(name, known)
+  local hint = meant and (" (did you mean '%s'?)"):format(meant) or ""
+  misuse.argument(caller, position, ("unknown option '%s'%s%s"):format(tostring(name), where or "", hint))
+end
+
 ---Whether a table has the keys 1 to n, and no others but `n` itself: what stands behind a hole would be lost.
 ---@param value table
 ---@return boolean

@@ -100,11 +100,11 @@ describe("net.connect", function()
   end))
 
   it("refuses what makes no sense, before anything else", in_test(function()
-    assert.matches("bad argument #1 to 'connect' %(string expected, got nil%)", caught(net.connect))
+    assert.matches("bad argument #1 to 'connect' %(string expected, got no value%)", caught(net.connect))
     assert.matches("bad argument #1 to 'connect' %(must not contain NUL bytes%)", caught(net.connect, "a\0b", 80))
     assert.matches("bad argument #2 to 'connect' %(integer expected, got string%)", caught(net.connect, "x", "80"))
     assert.matches("bad argument #2 to 'connect' %(port out of range: 65536%)", caught(net.connect, "x", 65536))
-    assert.matches("bad argument #3 to 'connect' %(unknown option 'time_out'%)",
+    assert.matches("bad argument #3 to 'connect' %(unknown option 'time_out' %(did you mean 'timeout'%?%)%)",
       caught(net.connect, "x", 1, { time_out = 1 }))
     assert.matches("bad argument #3 to 'connect' %(option 'family': 4 or 6 expected, got number%)",
       caught(net.connect, "x", 1, { family = 5 }))

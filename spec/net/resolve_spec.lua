@@ -42,7 +42,7 @@ describe("net.resolve", function()
   end))
 
   it("refuses what makes no sense", in_test(function()
-    assert.matches("bad argument #1 to 'resolve' %(string expected, got nil%)", caught(async.net.resolve))
+    assert.matches("bad argument #1 to 'resolve' %(string expected, got no value%)", caught(async.net.resolve))
     assert.matches("bad argument #2 to 'resolve' %(unknown option 'timeout'%)",
       caught(async.net.resolve, "x", { timeout = 1 }))
     assert.matches("bad argument #1 to 'reverse' %('localhost' is no address%)", caught(async.net.reverse, "localhost"))

@@ -84,6 +84,13 @@ describe("net.listen", function()
     end
   end))
 
+  it("listens at no address of the other family", in_test(function()
+    local err = raises("SystemError", net.listen, "127.0.0.1", 7, { family = 6 })
+    assert.same({ "ENOTFOUND", "127.0.0.1", 7 }, { err.code, err.host, err.port })
+    local server <close> = net.listen("127.0.0.1", 0, { family = 4 })
+    assert.equal("127.0.0.1", (server:address()))
+  end))
+
   it("binds all addresses without a host", in_test(function()
     local server <close> = net.listen(nil, 0)
     local _, port = server:address()
@@ -122,11 +129,13 @@ describe("net.listen", function()
   end))
 
   it("refuses what makes no sense", in_test(function()
-    assert.matches("bad argument #2 to 'listen' %(integer expected, got nil%)", caught(net.listen, "x"))
+    assert.matches("bad argument #2 to 'listen' %(integer expected, got no value%)", caught(net.listen, "x"))
     assert.matches("bad argument #3 to 'listen' %(option 'backlog': positive integer expected, got number%)",
       caught(net.listen, "x", 0, { backlog = 0 }))
     assert.matches("bad argument #3 to 'listen' %(unknown option 'timeout'%)",
       caught(net.listen, "x", 0, { timeout = 1 }))
+    assert.matches("unknown option 'max_connection' %(did you mean 'max_connections'%?%)",
+      caught(net.listen, "x", 0, { max_connection = 1 }))
     assert.matches("bad argument #1 to 'serve' %(function expected, got string%)", caught(net.serve, "x", 80))
     assert.matches("bad argument #3 to 'serve' %(integer expected, got string%)", caught(net.serve, print, "x", "80"))
   end))
@@ -326,6 +335,15 @@ describe("server:close", function()
 end)
 
 describe("server:shutdown", function()
+  it("refuses what is no number of seconds before it closes anything", in_test(function()
+    local server <close> = net.listen("127.0.0.1", 0)
+    assert.matches("bad argument #1 to 'server:shutdown' %(number expected, got string%)",
+      caught(server.shutdown, server, "soon"))
+    assert.matches("bad argument #1 to 'server:shutdown' %(seconds must not be NaN%)",
+      caught(server.shutdown, server, 0 / 0))
+    assert.equal("127.0.0.1", (server:address()))
+  end))
+
   it("waits for running handlers", in_test(function()
     local server, port = serving(function(stream)
       async.sleep(3)

@@ -26,6 +26,7 @@ describe("options of TLS", function()
 
   it("that do not exist are a mistake", function()
     mistake({ certificate = files.server }, "unknown option 'certificate'")
+    mistake({ min_versions = "1.3" }, "unknown option 'min_versions' of TLS %(did you mean 'min_version'%?%)")
     mistake({ "ca_file" }, "unknown option '1'")
   end)
 

@@ -41,9 +41,9 @@ local function local_addresses(host, port, family)
   elseif host == "localhost" then
     if family then return { family == 4 and "127.0.0.1" or "::1" } end
     return { "127.0.0.1", "::1" }
-  elseif core.family(host) then
-    return { host }
   end
+  local own = core.family(host)
+  if own and own == (family or own) then return { host } end
   internal.checkpoint "listen"
   return addresses_with(host, port, family)
 end
@@ -148,7 +148,7 @@ end
 ---@param port integer
 ---@param given? saros.ListenOptions
 function net.serve(handler, host, port, given)
-  if type(handler) ~= "function" then options.misuse("serve", 1, "function expected, got " .. type(handler)) end
+  misuse.check_function("serve", 1, handler)
   if host ~= nil then options.check_name("serve", 2, host) end
   options.check_port("serve", 3, port)
   given = options.check("serve", 4, given, options.listen)
@@ -189,7 +189,7 @@ end
 ---@return string
 function net.reverse(address)
   options.check_name("reverse", 1, address)
-  if not core.family(address) then options.misuse("reverse", 1, ("'%s' is no address"):format(address)) end
+  if not core.family(address) then misuse.argument("reverse", 1, ("'%s' is no address"):format(address)) end
   return core.reverse(address)
 end
 

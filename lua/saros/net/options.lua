@@ -6,8 +6,6 @@ local core = require "saros.net.core"
 
 local options = {}
 
-options.misuse = misuse.argument
-
 ---@class saros.ConnectOptions
 ---@field timeout? number        seconds for all of it, TLS included
 ---@field family? 4|6            addresses of this family only
@@ -77,9 +75,9 @@ options.resolve = set "family"
 ---@return table
 function options.check(caller, position, given, known)
   if given == nil then return {} end
-  if type(given) ~= "table" then misuse.argument(caller, position, "table expected, got " .. type(given)) end
+  if type(given) ~= "table" then misuse.type(caller, position, "table", given) end
   for name, value in pairs(given) do
-    if not known[name] then misuse.argument(caller, position, ("unknown option '%s'"):format(tostring(name))) end
+    if not known[name] then misuse.unknown_option(caller, position, name, known) end
     local ok, expected = checks[name](value)
     if not ok then
       misuse.argument(caller, position, ("option '%s': %s expected, got %s"):format(name, expected, type(value)))
@@ -90,14 +88,14 @@ end
 
 ---A host, or a path.
 function options.check_name(caller, position, value)
-  if type(value) ~= "string" then misuse.argument(caller, position, "string expected, got " .. type(value)) end
+  if type(value) ~= "string" then misuse.type(caller, position, "string", value) end
   if value:find("\0", 1, true) then misuse.argument(caller, position, "must not contain NUL bytes") end
 end
 
 function options.check_port(caller, position, value)
   if math.type(value) ~= "integer" then
-    local got = type(value) == "number" and "number without an integer representation" or type(value)
-    misuse.argument(caller, position, "integer expected, got " .. got)
+    if type(value) ~= "number" then misuse.type(caller, position, "integer", value) end
+    misuse.argument(caller, position, "integer expected, got number without an integer representation")
   elseif value < 0 or value > 65535 then
     misuse.argument(caller, position, ("port out of range: %d"):format(value))
   end

@@ -137,9 +137,7 @@ local Serving = {
 ---@param handler async fun(stream: saros.Stream, server: saros.Server)
 function Server:serve(handler)
   check_self(self, "serve")
-  if type(handler) ~= "function" then
-    misuse.argument("server:serve", 1, "function expected, got " .. type(handler))
-  end
+  misuse.check_function("server:serve", 1, handler)
   internal.checkpoint "server:serve"
   local _serving <close> = setmetatable({ server = self }, Serving)
   while await_room(self) do
@@ -171,6 +169,7 @@ metatable.__close = Server.close
 ---@param seconds? number  none: waits as long as they like
 function Server:shutdown(seconds)
   check_self(self, "shutdown")
+  misuse.check_deadline("server:shutdown", 1, seconds)
   local handshakes = self._listener.tasks and self._listener:tasks() or {}
   self:close()
   internal.checkpoint "server:shutdown"

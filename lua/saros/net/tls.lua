@@ -131,7 +131,7 @@ local function check(caller, position, options, side, others)
       check_value(caller, position, name, value)
       if (SIDES[name] or side) ~= side then refuse(caller, position, "option '%s' is for a %s", name, SIDES[name]) end
     elseif not (others and others[name]) then
-      refuse(caller, position, "unknown option '%s' of TLS", tostring(name))
+      misuse.unknown_option(caller, position, name, CHECKS, " of TLS")
     end
   end
   check_combination(caller, position, options, side)

@@ -42,7 +42,7 @@ end
 function Udp:send(data, host, port)
   if not is_name(host) then return send(self, data, host, port) end
   check("udp:send", self, 3, port)
-  if type(data) ~= "string" then options.misuse("udp:send", 1, "string expected, got " .. type(data)) end
+  if type(data) ~= "string" then misuse.type("udp:send", 1, "string", data) end
   if self:closed() then return send(self, data) end
   return send(self, data, address_of(self, host), port)
 end
