@@ -4,19 +4,8 @@ local script = require "spec.support.script"
 local streams = require "spec.support.streams"
 local tasks = require "spec.support.tasks"
 local testing = require "saros.testing"
-local caught, paired, raises, start = tasks.caught, streams.paired, streams.raises, tasks.start
-
--- The body of an `it`: the same with streams over TCP.
-local function over_tcp(fn)
-  return function()
-    testing.run(function()
-      local a, b = streams.tcp_pair()
-      local left <close> = a
-      local right <close> = b
-      fn(left, right)
-    end)
-  end
-end
+local caught, raises, start = tasks.caught, streams.raises, tasks.start
+local over_tcp, paired = streams.over_tcp, streams.paired
 
 describe("write", function()
   it("takes strings, numbers and lists of them, and returns the stream", paired(function(a, b)

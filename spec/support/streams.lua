@@ -7,11 +7,20 @@ local testing = require "saros.testing"
 
 local streams = {}
 
--- The body of an `it`: fn(a, b) with two connected streams, in a test, where what is left open is a failure.
-function streams.paired(fn)
+-- Two streams that are connected over TCP: the client's, and that of the server.
+function streams.tcp_pair()
+  local server <close> = async.net.listen("127.0.0.1", 0)
+  local _, port = server:address()
+  local client = async.net.connect("127.0.0.1", port)
+  return client, server:accept()
+end
+
+-- The body of an `it`: fn(a, b) with the two streams that connect() gives, in a test, where what is left open is a
+-- failure.
+local function with_both(connect, fn)
   return function()
     testing.run(function()
-      local a, b = async.net.pair()
+      local a, b = connect()
       local left <close> = a
       local right <close> = b
       fn(left, right)
@@ -19,12 +28,14 @@ function streams.paired(fn)
   end
 end
 
--- Two streams that are connected over TCP: the client's, and that of the server.
-function streams.tcp_pair()
-  local server <close> = async.net.listen("127.0.0.1", 0)
-  local _, port = server:address()
-  local client = async.net.connect("127.0.0.1", port)
-  return client, server:accept()
+-- The same, with two streams that are connected with each other.
+function streams.paired(fn)
+  return with_both(function() return async.net.pair() end, fn)
+end
+
+-- The same, connected over TCP.
+function streams.over_tcp(fn)
+  return with_both(streams.tcp_pair, fn)
 end
 
 -- The Error object of that name that fn(...) raises.

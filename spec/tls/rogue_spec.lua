@@ -14,32 +14,28 @@ local function caught(...)
   return err
 end
 
--- A client of ours at one end, a rogue server at the other, whose stream in plain it is given.
-local function connect(version)
-  local client, far = async.net.pair()
-  local side = rogue.server(files.server, files.server_key, version)
-  local shaking = async.spawn(client.start_tls, client, tls.client())
+-- A stream of ours with these options of TLS, the stream in plain at its other end, and the rogue side that speaks
+-- there, once they have shaken hands.
+local function shake_hands(options, side)
+  local stream, far = async.net.pair()
+  local shaking = async.spawn(stream.start_tls, stream, options)
   while not side:shake() do
     far:write(side:drain())
     side:feed(far:read())
   end
   far:write(side:drain())
   shaking:await()
-  return client, far, side
+  return stream, far, side
 end
 
--- The same with a server of ours.
+-- A client of ours with a rogue server.
+local function connect(version)
+  return shake_hands(tls.client(), rogue.server(files.server, files.server_key, version))
+end
+
+-- A server of ours with a rogue client.
 local function accept(version)
-  local far, server = async.net.pair()
-  local side = rogue.client(version)
-  local shaking = async.spawn(server.start_tls, server, tls.server())
-  while not side:shake() do
-    far:write(side:drain())
-    side:feed(far:read())
-  end
-  far:write(side:drain())
-  shaking:await()
-  return server, far, side
+  return shake_hands(tls.server(), rogue.client(version))
 end
 
 describe("a peer", function()

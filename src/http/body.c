@@ -233,10 +233,6 @@ void sr_http_open_body(lua_State *L) {
   static const luaL_Reg methods[] = {{"read", l_read},     {"read_all", l_read_all}, {"done", l_done},
                                      {"length", l_length}, {"received", l_received}, {"close", l_close},
                                      {NULL, NULL}};
-  luaL_newmetatable(L, SR_HTTP_TRANSFER_TYPE);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, l_close);
-  lua_setfield(L, -2, "__close");
-  lua_pop(L, 1);
+  static const luaL_Reg meta[] = {{"__close", l_close}, {NULL, NULL}};
+  sr_http_class(L, SR_HTTP_TRANSFER_TYPE, methods, meta);
 }

@@ -124,13 +124,7 @@ static int l_stats(lua_State *L) {
 void sr_http_open_pool(lua_State *L) {
   static const luaL_Reg functions[] = {{"pool", l_pool}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"close", l_close}, {"stats", l_stats}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", l_gc}, {"__close", l_close}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  luaL_newmetatable(L, SR_HTTP_POOL_TYPE);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, l_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, l_close);
-  lua_setfield(L, -2, "__close");
-  lua_pop(L, 1);
+  sr_http_class(L, SR_HTTP_POOL_TYPE, methods, meta);
 }

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "http/api.h"
+
 /* The string of a field, anchored by the table; NULL if it is absent. */
 static const char *field_string(lua_State *L, int table, const char *name, size_t *length) {
   const char *value = lua_getfield(L, table, name) == LUA_TSTRING ? lua_tolstring(L, -1, length) : NULL;
@@ -150,9 +152,7 @@ static int l_gc(lua_State *L) {
 
 void sr_http_open_request(lua_State *L) {
   static const luaL_Reg functions[] = {{"prepare", l_prepare}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", l_gc}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  luaL_newmetatable(L, SR_HTTP_REQUEST_TYPE);
-  lua_pushcfunction(L, l_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  sr_http_class(L, SR_HTTP_REQUEST_TYPE, NULL, meta);
 }

@@ -192,9 +192,7 @@ static int l_send(lua_State *L) {
 
 void sr_http_open_send(lua_State *L) {
   static const luaL_Reg functions[] = {{"send", l_send}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", l_gc}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  luaL_newmetatable(L, SR_HTTP_TRANSFER_TYPE);
-  lua_pushcfunction(L, l_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  sr_http_class(L, SR_HTTP_TRANSFER_TYPE, NULL, meta);
 }

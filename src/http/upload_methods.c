@@ -117,13 +117,7 @@ void sr_http_open_upload(lua_State *L) {
   static const luaL_Reg functions[] = {{"upload", l_upload}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"wait", l_wait}, {"write", l_write}, {"finish", l_finish}, {"fail", l_fail}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", l_gc}, {"__close", l_close}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  luaL_newmetatable(L, SR_HTTP_UPLOAD_TYPE);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, l_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, l_close);
-  lua_setfield(L, -2, "__close");
-  lua_pop(L, 1);
+  sr_http_class(L, SR_HTTP_UPLOAD_TYPE, methods, meta);
 }
