@@ -675,6 +675,19 @@ describe("the page about the C API", function()
     assert.matches("^rested\trested\nfalse\tTimeoutError: [^\n]+\nserved\n$", result.out)
   end)
 
+  it("has a host that turns its loop itself", function()
+    workshop:compile(workshop:write("guest_page.c", toolchain.block(DOCUMENT, "guest.c")), "guest_page")
+    local result = workshop:run("guest_page", toolchain.block(DOCUMENT, "guest.lua"))
+    assert.same({out = "greet gave hello host\nthe run has ended\n", err = "", code = 0}, result)
+  end)
+
+  it("has a module that a thread completes", function()
+    workshop:compile(workshop:write("crunch.c", toolchain.block(DOCUMENT, "crunch.c")), "crunch.so")
+    local result = workshop:run("page", toolchain.block(DOCUMENT, "crunch.lua"))
+    assert.same({err = "", code = 0}, {err = result.err, code = result.code})
+    assert.matches("^6 2 2\n", result.out)
+  end)
+
   it("has a module that lua_close finds in any state", function()
     workshop:compile("spec/embed/host.c", "host")
     for _, last in ipairs{"", "host.close()", "host.stop() host.close()", "os.exit(0, true)"} do

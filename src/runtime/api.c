@@ -6,6 +6,7 @@
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/object.h"
+#include "runtime/port.h"
 #include "runtime/resource.h"
 #include "runtime/wait.h"
 
@@ -33,6 +34,10 @@ static int api_timer_start(saros_runtime *rt, saros_timer *timer, double seconds
 
 static void api_timer_stop(saros_runtime *rt, saros_timer *timer) {
   sr_clock_stop(&runtime_of(rt)->clock, (SrTimer *)timer);
+}
+
+static saros_port *api_expect(saros_runtime *rt) {
+  return sr_port_expect(runtime_of(rt));
 }
 
 /* --- operations of other modules ---------------------------------------------- */
@@ -119,6 +124,10 @@ static const saros_api api = {
     .push_error = sr_push_error,
     .arg_error = sr_arg_error,
     .collected = sr_debug_collected,
+    .expect = api_expect,
+    .post = sr_port_post,
+    .forget = sr_port_forget,
+    .unexpect = sr_port_unexpect,
 };
 
 void sr_open_api(lua_State *L) {
