@@ -77,7 +77,7 @@ void sr_loop_open(lua_State *L, SrRuntime *rt) {
     rt->loop.uv = NULL;
     luaL_error(L, "run: cannot open the handles of the loop: %s", uv_strerror(status));
   }
-  if (rt->loop.borrowed == NULL) sr_interrupt_take(rt);
+  if (rt->loop.borrowed == NULL || rt->loop.is_adopted) sr_interrupt_take(rt);
 }
 
 static void close_leftover(uv_handle_t *handle, void *unused) {

@@ -129,6 +129,42 @@ static int l_collect(lua_State *L) {
   return 0;
 }
 
+/* The loop's owner ends before the runtime: what is on it is closed before. */
+static int l_leave_loop(lua_State *L) {
+  lua_pushcfunction(L, l_collect);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, SR_RUNTIME_INDEX);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+typedef uv_loop_t *(*LoopOf)(lua_State *L);
+
+/* adopt_loop(loop_of): runs use the loop that a C function of another library, luv's luv_loop, returns. */
+int sr_l_adopt_loop(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  LoopOf loop_of = (LoopOf)(void (*)(void))lua_tocfunction(L, 1);
+  if (loop_of == NULL) return luaL_argerror(L, 1, "a C function expected");
+  if (rt->is_running) return luaL_error(L, "a loop is running already: it cannot be replaced");
+  uv_loop_t *loop = loop_of(L);
+  if (rt->loop.borrowed == loop) return 0;
+  if (rt->loop.borrowed != NULL) return luaL_error(L, "the host has handed over a loop already");
+  lua_newuserdatauv(L, 0, 0); /* it is collected before what was made before it, the loop too */
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_leave_loop);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &rt->loop.borrowed);
+  rt->loop.borrowed = loop;
+  rt->loop.is_adopted = true;
+  return 0;
+}
+
+/* uv_version(): of the libuv that we use */
+int sr_l_uv_version(lua_State *L) {
+  lua_pushstring(L, uv_version_string());
+  return 1;
+}
+
 static SrRuntime *new_runtime(lua_State *L) {
   SrRuntime *rt = (SrRuntime *)lua_newuserdatauv(L, sizeof(SrRuntime), 0);
   memset(rt, 0, sizeof *rt);

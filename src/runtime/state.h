@@ -315,6 +315,7 @@ typedef struct SrGate SrGate;   /* see port.c */
 typedef struct SrLoop {
   uv_loop_t *uv;       /* of the run, or NULL */
   uv_loop_t *borrowed; /* the host's, or NULL */
+  bool is_adopted;     /* that is another library's of the same script: Ctrl-C is ours */
   uv_loop_t own;
   SrPoller *poller;
   SrGate *gate;                        /* to the loop from other threads, NULL: nobody needs it yet */
