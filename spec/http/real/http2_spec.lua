@@ -190,9 +190,9 @@ describe("HTTP/2 with nginx", function()
     local new <close> = session:get "/big.bin"
     assert.same({ "1.1", "2" }, { old.http_version, new.http_version })
     for _ = 1, 3 do
-      local response = session:get("/facts", { timeout = 20 })
+      local response = session:get("/facts", { timeout = 120 })
       assert.same({ "2", "HTTP/2.0" }, { response.http_version, response:json().protocol })
-      response = session:get("/facts", { timeout = 20, http_version = "1.1" })
+      response = session:get("/facts", { timeout = 120, http_version = "1.1" })
       assert.same({ "1.1", "HTTP/1.1" }, { response.http_version, response:json().protocol })
     end
     assert.same({ server.big, server.big }, { size_of(old), size_of(new) })
