@@ -5,6 +5,7 @@ local rogue = require "spec.support.rogue_server"()
 local script = require "spec.support.script"
 local server = require "spec.support.http_server"()
 local tasks = require "spec.support.tasks"
+local toolchain = require "spec.embed.toolchain"
 
 local inside, error_of = tasks.inside, tasks.error_of
 
@@ -192,6 +193,26 @@ describe("a kept connection that turns out closed", function()
       assert.equal(2, http.get(server.url .. "/times?key=" .. key):json())
     end))
   end
+
+  it("has a request sent again once, however soon its end comes", inside(function()
+    local workshop = toolchain.open()
+    local _ <close> = tasks.finally(function() workshop:close() end)
+    local preload = (os.getenv "LD_PRELOAD" or "") .. " " .. workshop:compile("spec/support/prompt.c", "prompt.so")
+    for i, base in ipairs { server.url, server.tls } do
+      local url = ("%s/once-per-connection?key=prompt%d"):format(base, i)
+      local result = script(([[
+        local http = require "saros.http"
+        async.run(function()
+          local session <close> = http.session { ca_file = %q }
+          local url = %q
+          async.map(4, function() return session:get(url .. "&together=4"):text() end)
+          print(session:stats().idle, select(2, pcall(session.put, session, url, { body = "order" })).code)
+        end)
+      ]]):format(server.ca, url), { env = { LD_PRELOAD = preload:match "^%s*(.*)" } })
+      assert.matches("^4\tECONNRESET\n$", result.out, result.err)
+      assert.equal(2, http.get(("%s/times?key=prompt%d"):format(server.url, i)):json())
+    end
+  end))
 
   it("has requests sent again however often that was so before", inside(function()
     local session, url, times = stale_session()
