@@ -78,7 +78,7 @@ end
 
 for number, scenario in ipairs(scenarios) do
   assert(try(scenario))
-  local before, calls, failures, at = proc.descriptors(), 0, 0, 0
+  local before, calls, failures, at = proc.descriptors_kept(), 0, 0, 0
   repeat
     at = at + 1
     arm(at)

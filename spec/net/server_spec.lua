@@ -332,7 +332,7 @@ describe("server:close", function()
   end))
 
   it("is what the end of a block does, and of a run", function()
-    local before = proc.descriptors()
+    local before = proc.descriptors_kept()
     async.run(function()
       do
         local _server <close> = net.listen("127.0.0.1", 0)
