@@ -70,7 +70,7 @@ local function is_failure(err) return async.is_error(err) and FAILURES[err.name]
 async.on_error(function(err) assert(is_failure(err), err) end)
 
 local function try(scenario)
-  local ok, err = pcall(async.run, function() async.wait_for(scenario, 5) end)
+  local ok, err = pcall(async.run, function() async.wait_for(scenario, 60) end)
   collectgarbage()
   assert(ok or is_failure(err), err)
   return ok, err
