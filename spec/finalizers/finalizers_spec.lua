@@ -15,7 +15,7 @@ local FILES = {
 
 local HTTP_SHARE = 7
 local SEED = 0
-local SECONDS = 20 -- a run that takes longer hangs
+local SECONDS = 120 -- a run that takes longer hangs
 
 local function names_of(scenarios)
   local names = {}

@@ -24,7 +24,7 @@ enum {
 static const int64_t POLL_INTERVAL = 100000;
 
 /* How long a test waits at its end for what closes by itself, in nanoseconds of real time. */
-static const int64_t LINGER_TIME = 100000000;
+static const int64_t LINGER_TIME = 500000000;
 
 /* --- handles ---------------------------------------------------------------- */
 
