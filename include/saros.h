@@ -122,8 +122,11 @@ typedef struct saros_api {
   /* The loop of the present run, NULL outside of one. */
   uv_loop_t *(*loop)(saros_runtime *rt);
 
-  /* Raises, naming `function` and the reason, unless the caller is a task that can be suspended here. [-0, +0, v] */
-  void (*check)(lua_State *L, const char *function);
+  /*
+  ** Raises, naming `function` and the reason, unless the caller is a task that can be suspended here. Returns what
+  ** `cancelled` would. [-0, +0, v]
+  */
+  int (*check)(lua_State *L, const char *function);
   /* Whether the calling task is cancelled (or interrupted): its await must `return saros->raise(L)`. [-0, +0, -] */
   int (*cancelled)(lua_State *L);
   /* Lets the others have a turn, then raises the cancellation. To be returned: `return saros->raise(L);` [-0, +0, v] */
@@ -162,6 +165,11 @@ typedef struct saros_api {
   void (*push_error)(lua_State *L, const char *name, const char *code, const char *format, ...);
   /* Raises "bad argument #arg to 'function' (message)". [-0, +0, v] */
   int (*arg_error)(lua_State *L, const char *function, int arg, const char *format, ...);
+  /*
+  ** Raises the same unless all options are among `known` (ends with NULL), and says which may have been meant. `index`
+  ** is a table or nil. [-0, +0, v]
+  */
+  void (*check_options)(lua_State *L, const char *function, int index, int arg, const char *const *known);
   /*
   ** For __gc of something the collector had to close: in debug mode warns on standard error
   ** with the place where it was opened. [-0, +0, -]

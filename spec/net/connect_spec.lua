@@ -120,6 +120,24 @@ describe("net.connect", function()
   end)
 end)
 
+describe("of several addresses", function()
+  it("those of another family than the local address are not tried", in_test(function()
+    local given = { local_address = "127.0.0.1" }
+    local err = raises("SystemError", core.connect, { "::1", "127.0.0.1" }, dead_port(), given, "both")
+    assert.equal("ECONNREFUSED", err.code)
+    err = raises("SystemError", core.connect, { "::1" }, 1, given, "six")
+    assert.same({ "EAFNOSUPPORT", "six", 1 }, { err.code, err.host, err.port })
+  end))
+
+  it("one that refused tells more than one to which there is no way", in_test(function()
+    local multicast = "224.0.0.1" -- nobody can connect to it
+    local err = raises("SystemError", core.connect, { multicast }, dead_port(), {}, "none")
+    assert.not_equal("ECONNREFUSED", err.code)
+    err = raises("SystemError", core.connect, { multicast, "127.0.0.1" }, dead_port(), {}, "both")
+    assert.equal("ECONNREFUSED", err.code)
+  end))
+end)
+
 describe("happy eyeballs:", function()
   it("an address that refuses costs no time", in_test(function()
     local server <close> = net.listen("127.0.0.1", 0)
@@ -134,9 +152,9 @@ describe("happy eyeballs:", function()
   end))
 
   it("an address that does not answer costs a quarter of a second, and is left", in_test(function()
-    local port, held = deaf_server "127.0.0.2"
+    local server <close> = net.listen("127.0.0.1", 0) -- there others take ports, too, so it comes first
+    local port, held = deaf_server("127.0.0.2", select(2, server:address()))
     local deaf <close> = held
-    local _server <close> = net.listen("127.0.0.1", port)
     local before, descriptors = async.now(), proc.descriptors_kept()
     local stream <close> = core.connect({ "127.0.0.2", "127.0.0.1" }, port, {}, "several")
     assert.equal("127.0.0.1", (stream:peer()))
