@@ -157,6 +157,17 @@ typedef struct saros_api {
   ** with the place where it was opened. [-0, +0, -]
   */
   void (*collected)(lua_State *L, const saros_resource *resource, const char *name);
+
+  /*
+  ** Raises an error that arose elsewhere, in a thread for example: on top is the traceback from there (nil: none), below
+  ** it the error. It is shown above that of the calling task. To be returned. [-2, +0, v]
+  */
+  int (*raise_traced)(lua_State *L);
+  /*
+  ** Interrupts the run of that runtime, if there is one, as Ctrl-C does. Called in the thread of the run, where a signal
+  ** handler may call it; for any other Lua state than a host's, which has SIGINT to itself.
+  */
+  void (*interrupt)(saros_runtime *rt);
 } saros_api;
 
 /* --- streams ----------------------------------------------------------------- */

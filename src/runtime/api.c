@@ -5,8 +5,10 @@
 #include "runtime/clock.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
+#include "runtime/interrupt.h"
 #include "runtime/object.h"
 #include "runtime/resource.h"
+#include "runtime/trace.h"
 #include "runtime/wait.h"
 
 static SrRuntime *runtime_of(saros_runtime *rt) {
@@ -97,6 +99,21 @@ static int api_ready(lua_State *L, int n) {
   return sr_return(L, sr_find_runtime(L)->current, n);
 }
 
+/* --- other threads ------------------------------------------------------------- */
+
+static int api_raise_traced(lua_State *L) {
+  SrTask *t = sr_find_runtime(L)->current;
+  if (t != NULL)
+    sr_note_foreign(L, t);
+  else
+    lua_pop(L, 1);
+  return lua_error(L);
+}
+
+static void api_interrupt(saros_runtime *rt) {
+  sr_interrupt_run(runtime_of(rt));
+}
+
 /* --- the table ------------------------------------------------------------------ */
 
 static const saros_api api = {
@@ -119,6 +136,8 @@ static const saros_api api = {
     .push_error = sr_push_error,
     .arg_error = sr_arg_error,
     .collected = sr_debug_collected,
+    .raise_traced = api_raise_traced,
+    .interrupt = api_interrupt,
 };
 
 void sr_open_api(lua_State *L) {

@@ -80,6 +80,10 @@ static void receive(SrRuntime *rt) {
   uv_async_send(&rt->loop.poller->signal);
 }
 
+void sr_interrupt_run(SrRuntime *rt) {
+  if (rt->interrupt.is_taken && rt->loop.poller != NULL) receive(rt);
+}
+
 #ifdef _WIN32
 
 static volatile LONG gate;

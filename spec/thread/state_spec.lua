@@ -1,0 +1,102 @@
+-- SPDX-License-Identifier: MIT
+-- The states of threads: warm, and clean.
+local async = require "saros"
+local tasks = require "spec.support.tasks"
+local caught = tasks.caught
+
+-- The body of an `it` with one thread, so that every job finds what the one before has left: run(fn, ...).
+local function with_thread(fn)
+  return function()
+    async.run(function()
+      local pool <close> = async.thread_pool { size = 1 }
+      fn(function(...) return pool:run(...) end)
+    end)
+  end
+end
+
+describe("a thread's state", function()
+  local folder
+
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    os.execute(("mkdir '%s'"):format(folder))
+  end)
+
+  teardown(function() os.execute(("rm -r '%s'"):format(folder)) end)
+
+  -- Writes a module, and lets `require` find it.
+  local function module(name, text)
+    local file <close> = assert(io.open(("%s/%s.lua"):format(folder, name), "w"))
+    file:write(text)
+    local former = package.path
+    package.path = ("%s/?.lua;%s"):format(folder, former)
+    return tasks.finally(function() package.path = former end)
+  end
+
+  it("keeps the modules that were loaded", with_thread(function(run)
+    local _restoring <close> = module("warm", "local t = { count = 0 } return t")
+    local function count()
+      local warm = require "warm"
+      warm.count = warm.count + 1
+      return warm.count
+    end
+    assert.same({ 1, 2, 3 }, { run(count), run(count), run(count) })
+  end))
+
+  it("has the globals it had at first, for each job", with_thread(function(run)
+    local function spoil()
+      made = true
+      print, math.floor, string.trim, _VERSION = nil, nil, print, "other"
+      table.insert = error
+      package.preload.x = print
+      getmetatable("").__index = function() return "spoilt" end
+      setmetatable(_G, { __index = function() return "spoilt" end })
+    end
+    local function look()
+      return made, type(print), type(math.floor), string.trim, _VERSION, ("x"):rep(2), #table.pack(table.unpack { 1 }),
+        package.preload.x, getmetatable(_G), nothing
+    end
+    run(spoil)
+    assert.same({ nil, "function", "function", nil, _VERSION, "xx", 1, nil, nil, nil, n = 10 }, table.pack(run(look)))
+  end))
+
+  it("keeps the globals of a module for it, by giving up the state", with_thread(function(run)
+    local _restoring <close> = module("oldstyle", "oldstyle_value = 7 return true")
+    local function use()
+      require "oldstyle"
+      return oldstyle_value
+    end
+    assert.same({ 7, 7, 7 }, { run(use), run(use), run(use) })
+    assert.is_nil((run(function() return oldstyle_value end)))
+  end))
+
+  it("has the hook, the collector and the paths that it had", with_thread(function(run)
+    run(function()
+      debug.sethook(function() end, "l")
+      collectgarbage "stop"
+      package.path, package.cpath = "", ""
+    end)
+    assert.same({ nil, true, package.path, package.cpath, n = 4 }, table.pack(run(function()
+      return debug.gethook(), collectgarbage "isrunning", package.path, package.cpath
+    end)))
+  end))
+
+  it("has the paths that its user has now", with_thread(function(run)
+    assert.matches("module 'late' not found", caught(run, require, "late"), 1, true)
+    local _restoring <close> = module("late", "return 'found'")
+    assert.equal("found", (run(require, "late")))
+  end))
+
+  it("closes the files that a job has left open, once it is swept", with_thread(function(run)
+    local path = folder .. "/left"
+    run(function(name)
+      left = { io.open(name, "w"), ("x"):rep(8 << 20) }
+      left[1]:write "buffered"
+    end, path)
+    run(function() end) -- it sweeps between the two at the latest
+    run(function() collectgarbage() end)
+    local file <close> = assert(io.open(path))
+    assert.equal("buffered", file:read "a")
+  end))
+end)
