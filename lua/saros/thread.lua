@@ -31,12 +31,10 @@ end
 -- A positive integer, or nil.
 local function check_count(caller, position, name, value)
   if value == nil then return nil end
-  if type(value) ~= "number" then
-    misuse.argument(caller, position, ("option '%s': integer expected, got %s"):format(name, type(value)))
-  end
-  local count = math.tointeger(value)
+  local count = type(value) == "number" and math.tointeger(value)
   if not count or count < 1 then
-    misuse.argument(caller, position, ("option '%s': positive integer expected, got %s"):format(name, value))
+    local message = "option '%s': a positive integer expected, got %s"
+    misuse.argument(caller, position, message:format(name, tostring(value)))
   end
   return count
 end
@@ -56,28 +54,12 @@ end
 
 -- Map ---------------------------------------------------------------------------------------------
 
-local function is_iterator(value)
-  if type(value) == "function" then return true end
-  local meta = type(value) == "userdata" and getmetatable(value)
-  return type(meta) == "table" and meta.__call ~= nil
-end
-
 -- What map goes over: a table with `total` and, of a list, `items`; or with `ask`.
 local function source_of(list)
-  if is_iterator(list) then return { ask = list, items = {}, index = 0 } end
-  if type(list) == "number" then
-    local total = math.tointeger(list)
-    if not total or total < 0 then
-      misuse.argument("pool:map", 1, ("count expected, got %s"):format(list))
-    end
-    return { total = total, next = 1 }
-  end
-  if type(list) ~= "table" then misuse.type("pool:map", 1, "list, count or iterator", list) end
-  if not misuse.is_list(list) then
-    misuse.argument("pool:map", 1, "list, count or iterator expected, got " .. misuse.kind(list))
-  end
-  local total = rawget(list, "n") or #list
-  return { total = total, next = 1, items = table.move(list, 1, total, 1, {}) }
+  if list == nil then misuse.type("pool:map", 1, "list, count or iterator", list) end
+  local total = internal.map_source("pool:map", list)
+  if total < 0 then return { ask = list, index = 0 } end
+  return { total = total, next = 1, items = type(list) == "table" and table.move(list, 1, total, 1, {}) or nil }
 end
 
 -- The next item of an iterator is a chunk of its own: who gives it may wait for what becomes of it.

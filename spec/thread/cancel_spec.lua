@@ -12,8 +12,8 @@ local function with_pool(size, fn)
   return function()
     local pipe, other = fifo.make(), fifo.make()
     local _removal <close> = tasks.finally(function()
-      os.remove(pipe)
-      os.remove(other)
+      fifo.remove(pipe)
+      fifo.remove(other)
     end)
     async.run(function()
       local pool <close> = async.thread_pool { size = size }
@@ -49,7 +49,7 @@ describe("a job whose task is cancelled", function()
     local last = async.spawn(pool.run, pool, function() return "last" end)
     async.sleep(0)
     cancel(waiting)
-    async.to_thread(release, pipe)
+    release(pipe)
     assert.same({ "x", "last" }, { first:await(), last:await() })
     assert.is_nil(io.open(path))
   end))
@@ -88,19 +88,19 @@ describe("a job whose task is cancelled", function()
     end))
   end
 
-  it("is left behind where nothing stops it, and its thread is replaced", with_pool(1, function(pool, pipe)
-    local blocked = async.spawn(pool.run, pool, wait, pipe)
-    async.sleep(0)
-    cancel(blocked)
+  it("is left behind where nothing stops it, and its thread is replaced", with_pool(1, function(pool, pipe, other)
+    local third = fifo.make()
+    cancel(started(pool, pipe, other, function() wait(third) end))
     assert.equal("next", pool:run(function() return "next" end))
-    async.to_thread(release, pipe)
+    release(third)
+    async.to_thread(wait, other)
     assert.equal("after", pool:run(function() return "after" end))
+    fifo.remove(third)
   end))
 
   it("may be left behind by a deadline, as any wait", with_pool(1, function(pool, pipe)
     local err = caught(async.wait_for, function() pool:run(wait, pipe) end, 0.01)
     assert.is_true(async.is_error(err, "TimeoutError"))
-    async.to_thread(release, pipe)
   end))
 
   it("does not harm those that come after it in its state", with_pool(2, function(pool)
@@ -127,17 +127,18 @@ describe("a job whose task is cancelled", function()
 end)
 
 describe("a job that blocks", function()
+  -- The script finds a pipe that nobody ever writes to.
   local function blocking(source)
     local pipe = fifo.make()
     local got = script(("local pipe = %q\n"):format(pipe) .. source)
-    os.remove(pipe)
+    fifo.remove(pipe)
     return got
   end
 
   it("holds up neither the end of a run nor that of the process", function()
     local got = blocking [[
 async.run(function()
-  for _ = 1, 3 do async.spawn(async.to_thread, function() return io.open(pipe) end) end
+  for _ = 1, 3 do async.spawn(async.to_thread, function() return io.open(pipe):read() end) end
   async.to_thread(function() end)
 end)
 print "the run has ended"
@@ -150,7 +151,7 @@ async.run(function() print(async.to_thread(function() return "the next one" end)
     for _, exit in ipairs { "os.exit(0, true)", "os.exit(0)" } do
       local got = blocking(([[
 async.run(function()
-  async.spawn(async.to_thread, function() return io.open(pipe) end)
+  async.spawn(async.to_thread, function() return io.open(pipe):read() end)
   async.spawn(async.to_thread, function() while true do end end)
   async.to_thread(function() end)
   print "here"
@@ -165,7 +166,7 @@ end)
     local got = blocking [[
 async.run(function()
   local pool = async.thread_pool { size = 1 }
-  local task = async.spawn(pool.run, pool, function() return io.open(pipe) end)
+  local task = async.spawn(pool.run, pool, function() return io.open(pipe):read() end)
   async.sleep(0)
   task:close()
 end)

@@ -42,8 +42,8 @@ describe("pool:map", function()
   it("gives each item the function and the globals as they were", with_pool(function(pool)
     local count = 0
     local list = pool:map(1000, function()
-      count, total = count + 1, (total or 0) + 1
-      return count + total
+      count, _G.total = count + 1, (_G.total or 0) + 1
+      return count + _G.total
     end)
     for i = 1, 1000 do assert.equal(2, list[i]) end
     assert.equal(0, count)
@@ -58,10 +58,10 @@ describe("pool:map", function()
     end, function(n) return n, fifo.wait(pipe) end)
     tasks.turns()
     assert.equal(2, asked)
-    for _ = 1, 6 do async.to_thread(fifo.release, pipe) end
+    for _ = 1, 6 do fifo.release(pipe) end
     assert.same({ 1, 2, 3, 4, 5, 6 }, mapping:await())
     assert.equal(7, asked)
-    os.remove(pipe)
+    fifo.remove(pipe)
   end))
 
   it("takes an iterator that waits, such as a queue, and has its items done meanwhile", with_pool(function(pool)
@@ -144,12 +144,12 @@ describe("pool:map", function()
     local function refused(what, ...) assert.matches("bad argument " .. what, caught(pool.map, pool, ...), 1, true) end
     refused("#1 to 'pool:map' (list, count or iterator expected, got no value)")
     refused("#1 to 'pool:map' (list, count or iterator expected, got string)", "x", print)
-    refused("#1 to 'pool:map' (list, count or iterator expected, got a table that is no list)", { a = 1 }, print)
-    refused("#1 to 'pool:map' (count expected, got -1)", -1, print)
+    refused("#1 to 'pool:map' (list expected, got a table with the key 'a')", { a = 1 }, print)
+    refused("#1 to 'pool:map' (must be at least 0, got -1)", -1, print)
     refused("#2 to 'pool:map' (function expected, got no value)", { 1 })
     refused("#2 to 'pool:map' (a C function cannot be copied", { 1 }, coroutine.wrap(print))
     refused("#3 to 'pool:map' (unknown option 'limits' (did you mean 'limit'?))", 1, print, { limits = 1 })
-    refused("#3 to 'pool:map' (option 'limit': positive integer expected, got 0)", 1, print, { limit = 0 })
+    refused("#3 to 'pool:map' (option 'limit': a positive integer expected, got 0)", 1, print, { limit = 0 })
     refused("#3 to 'pool:map' (option 'on_progress': function expected, got number)", 1, print, { on_progress = 1 })
     refused("#1 to 'pool:map' (item 2, field 'f': a userdata (FILE*)", { 1, { f = io.stdout } }, print)
   end))

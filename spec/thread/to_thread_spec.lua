@@ -10,10 +10,10 @@ local wait, release = fifo.wait, fifo.release
 
 describe("to_thread", function()
   it("calls a function in another state, and returns all it returns", inside(function()
-    here = "here"
-    local _restoring <close> = tasks.finally(function() here = nil end)
+    _G.here = "here"
+    local _restoring <close> = tasks.finally(function() _G.here = nil end)
     assert.same({ "a", nil, "c", n = 3 }, table.pack(to_thread(function(...) return ... end, "a", nil, "c")))
-    assert.is_nil((to_thread(function() return here end)))
+    assert.is_nil((to_thread(function() return _G.here end)))
     assert.equal(0, select("#", to_thread(function() end)))
   end))
 
@@ -27,8 +27,8 @@ describe("to_thread", function()
     assert.is_false(one:done())
     release(first)
     assert.equal("x", one:await())
-    os.remove(first)
-    os.remove(second)
+    fifo.remove(first)
+    fifo.remove(second)
   end))
 
   it("works on a virtual clock, which stands still until the job has ended", function()
@@ -58,7 +58,8 @@ describe("to_thread", function()
     assert.matches("bad argument #1 to 'to_thread' %(function expected, got table%)", caught(to_thread, {}))
     assert.matches("to_thread: cannot wait here: no loop is running", caught(to_thread, print))
     async.run(function()
-      assert.matches("to_thread: cannot wait inside a coroutine", caught(coroutine.wrap(function() to_thread(print) end)))
+      local err = caught(coroutine.wrap(function() to_thread(print) end))
+      assert.matches("to_thread: cannot wait inside a coroutine", err)
     end)
   end)
 end)
@@ -69,7 +70,7 @@ describe("an error in a thread", function()
     assert.same({ code = 7 }, caught(to_thread, function() error { code = 7 } end))
     assert.is_nil(caught(to_thread, function() error() end))
     assert.matches("to_thread_spec.lua:%d+: attempt to call a nil value %(local 'nothing'%)",
-      caught(to_thread, function() local nothing nothing() end))
+      caught(to_thread, function() local nothing = nil nothing() end))
   end))
 
   it("comes with the worker's traceback, above that of who waits", function()
@@ -104,7 +105,8 @@ end)]].err
   end))
 
   it("of a run in it comes out of that", inside(function()
-    local err = caught(to_thread, function() async.run(function() async.gather { function() error("in", 0) end } end) end)
+    local function fail() error("in", 0) end
+    local err = caught(to_thread, function() async.run(function() async.gather { fail } end) end)
     assert.matches("^in\nstack traceback:", err)
     local timeout = caught(to_thread, function() async.run(async.wait_for, async.future(), 0) end)
     assert.is_true(async.is_error(timeout, "TimeoutError"))
@@ -155,7 +157,7 @@ describe("a job", function()
     end))
     assert.same({ 55, true, 7, "a,b", "1,2", "c", "falseraiseddead", "cannot resume dead coroutine", "wrapped", n = 9 },
       got)
-    assert.matches("bad argument #1 to 'resume'", caught(to_thread, coroutine.resume, 1))
-    assert.matches("bad argument #1 to 'wrap'", caught(to_thread, coroutine.wrap, 1))
+    assert.matches("bad argument #1 to 'resume'", caught(to_thread, function() coroutine.resume(1) end))
+    assert.matches("bad argument #1 to 'wrap'", caught(to_thread, function() coroutine.wrap(1) end))
   end))
 end)

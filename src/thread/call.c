@@ -183,7 +183,7 @@ static void pack_items(lua_State *L, SrThreadJob *job) {
   int refused = sr_thread_pack(L, &job->task.call, top + 1, count + 1);
   if (refused != 0) {
     lua_Integer index = lua_tointeger(L, EACH_FIRST) + refused - 2;
-    sr_thread_saros->arg_error(L, "pool:map", 1, "item %I: %s", (LUAI_UACINT)index, lua_tostring(L, -1));
+    sr_thread_saros->arg_error(L, "pool:map", 1, "item %I, %s", (LUAI_UACINT)index, lua_tostring(L, -1));
   }
   lua_settop(L, top);
 }

@@ -28,28 +28,37 @@ enum { GRACE = 1000000 };
 
 /* --- interrupting ----------------------------------------------------------------- */
 
-/* Code that goes on all the same is interrupted at every step from the second time on. */
+/*
+** Code that goes on all the same is interrupted anew when the grace is over, each time at one step more in succession:
+** so an error gets out of any number of loops that catch errors, and what closes then has its grace.
+*/
 static void on_hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
   SrThreadState *state = (SrThreadState *)lua_touserdata(L, -1);
   lua_pop(L, 1);
-  lua_sethook(L, on_hook, LUA_MASKCOUNT, state->hits++ == 0 ? GRACE : 1);
+  if (state->burst == 0) state->burst = ++state->rounds;
+  int count = --state->burst > 0 ? 1 : GRACE;
+  lua_sethook(L, on_hook, LUA_MASKCOUNT, count);
+  if (L != state->L) lua_sethook(state->L, on_hook, LUA_MASKCOUNT, count);
   luaL_error(L, "the job was cancelled");
 }
 
+/* A run that goes on raises its InterruptError: the code below it is not to be interrupted besides. */
 void sr_thread_state_interrupt(SrThreadState *state) {
   state->is_interrupted = 1;
   if (state->L == NULL) return;
-  lua_sethook(state->L, on_hook, LUA_MASKCOUNT, 1);
-  if (state->running != NULL) lua_sethook(state->running, on_hook, LUA_MASKCOUNT, 1);
-  if (state->rt != NULL) state->saros->interrupt(state->rt);
+  bool is_in_run = state->rt != NULL && state->saros->loop(state->rt) != NULL;
+  int count = is_in_run ? GRACE : 1;
+  lua_sethook(state->L, on_hook, LUA_MASKCOUNT, count);
+  if (state->running != NULL) lua_sethook(state->running, on_hook, LUA_MASKCOUNT, count);
+  if (is_in_run) state->saros->interrupt(state->rt);
 }
 
 void sr_thread_state_begin(SrThreadState *state) {
   if (state->L != NULL) lua_sethook(state->L, NULL, 0, 0);
   state->running = NULL;
-  state->hits = 0;
+  state->rounds = state->burst = 0;
   state->is_interrupted = 0;
 }
 

@@ -43,7 +43,7 @@ typedef struct SrThreadState {
   SrThreadMessage trial; /* a result is packed in it to see whether it can be */
   int idle_kilobytes;    /* of memory when it was last swept */
   volatile sig_atomic_t is_interrupted;
-  int hits; /* how often Lua code was interrupted in this job */
+  int rounds, burst; /* how often this job was interrupted, and how often more at once */
 } SrThreadState;
 
 /* Does it, in the state, which is made if there is none. */

@@ -14,9 +14,10 @@ enum { UP_RUNNING = 1, UP_RESUME, UP_COROUTINE, UP_CLOSE };
 static int resume(lua_State *L) {
   lua_State **running = (lua_State **)lua_touserdata(L, lua_upvalueindex(UP_RUNNING));
   lua_State *former = *running, *co = lua_tothread(L, 1);
+  if (co == NULL) luaL_typeerror(L, 1, "coroutine");
   lua_pushvalue(L, lua_upvalueindex(UP_RESUME));
   lua_insert(L, 1);
-  if (co != NULL) *running = co;
+  *running = co;
   int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
   *running = former;
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
