@@ -110,6 +110,10 @@ static int api_raise_traced(lua_State *L) {
   return lua_error(L);
 }
 
+static void api_leave_sigint(saros_runtime *rt) {
+  runtime_of(rt)->interrupt.is_left = true;
+}
+
 static void api_interrupt(saros_runtime *rt) {
   sr_interrupt_run(runtime_of(rt));
 }
@@ -137,6 +141,7 @@ static const saros_api api = {
     .arg_error = sr_arg_error,
     .collected = sr_debug_collected,
     .raise_traced = api_raise_traced,
+    .leave_sigint = api_leave_sigint,
     .interrupt = api_interrupt,
 };
 

@@ -81,7 +81,7 @@ static void receive(SrRuntime *rt) {
 }
 
 void sr_interrupt_run(SrRuntime *rt) {
-  if (rt->interrupt.is_taken && rt->loop.poller != NULL) receive(rt);
+  if (rt->loop.poller != NULL) receive(rt);
 }
 
 #ifdef _WIN32
@@ -252,6 +252,7 @@ static void take_out(SrRuntime *rt) {
 
 void sr_interrupt_take(SrRuntime *rt) {
   rt->interrupt.is_pending = 0;
+  if (rt->interrupt.is_left) return;
   rt->interrupt.is_taken = true;
   add(rt);
 }

@@ -14,7 +14,7 @@
 
 #include "runtime/state.h"
 
-/* Takes SIGINT for a run that begins, beside others that have it. */
+/* Takes SIGINT for a run that begins, beside others that have it, unless its state leaves it alone. */
 void sr_interrupt_take(SrRuntime *rt);
 /* Gives the former handler back; harmless if it was not taken. */
 void sr_interrupt_give_back(SrRuntime *rt);

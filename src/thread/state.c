@@ -85,8 +85,10 @@ static int l_open(lua_State *L) {
   set_paths(L, (const char *)lua_touserdata(L, 2));
   sr_thread_push_module(L, "saros");
   state->saros = saros_open(L);
-  state->rt = state->saros->runtime(L);
+  saros_runtime *rt = state->saros->runtime(L);
+  state->saros->leave_sigint(rt); /* Ctrl-C is for who waits for the job, and drops it */
   sr_thread_keep_clean(L);
+  state->rt = rt;
   return 0;
 }
 
