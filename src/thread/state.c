@@ -323,7 +323,7 @@ static int l_clean(lua_State *L) {
 static bool tidy(lua_State *L) {
   lua_sethook(L, NULL, 0, 0);
   lua_settop(L, 0);
-  lua_gc(L, LUA_GCRESTART);
+  if (!lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCINC, 0, 0, 0);
   lua_pushcfunction(L, l_clean);
   bool ok = lua_pcall(L, 0, 1, 0) == LUA_OK && lua_toboolean(L, -1);
