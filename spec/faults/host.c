@@ -10,6 +10,7 @@
 **   once     the n-th request for memory fails, be it Lua's or that of C code: saros' and of the libraries it uses
 **   forever  so does every one after it, until the scenario has returned
 **   foreign  the n-th request of C code fails, those of Lua do not count
+**            (in none of these those of other threads)
 **   close    lua_close is called at the n-th instruction of Lua code
 **   collect  a full collection takes place at every STEP-th instruction; once only
 **   frantic  the collector works all the time, in small steps and large amounts; once only
@@ -26,6 +27,7 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <lualib.h>
+#include <pthread.h>
 #include <saros.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -42,6 +44,7 @@ typedef enum Mode { ONCE, FOREVER, FOREIGN, CLOSE, COLLECT, FRANTIC, YOUNG } Mod
 
 static const char *const mode_names[] = {"once", "forever", "foreign", "close", "collect", "frantic", "young"};
 
+static pthread_t main_thread;
 static Mode mode;
 static bool armed;      /* the scenario runs */
 static bool has_struck; /* the fault has happened */
@@ -51,7 +54,7 @@ static size_t retried;  /* the size whose request has just failed: Lua collects 
 static long step;
 
 static bool strikes(size_t size) {
-  if (!armed || mode > FOREIGN) return false;
+  if (!armed || mode > FOREIGN || !pthread_equal(pthread_self(), main_thread)) return false;
   requests++;
   if (has_struck && mode == FOREVER) return true;
   bool is_retry = retried == size;
@@ -88,15 +91,17 @@ static void *l_alloc(void *ud, void *block, size_t old_size, size_t new_size) {
 ** All calls end up here, as symbols of the program go before those of libraries. The caller tells those of
 ** saros and its libraries from the calls of everybody else.
 */
-enum { MAX_BLOCKS = 1 << 16, MAX_MODULES = 8 };
+enum { MAX_BLOCKS = 1 << 16, MAX_MODULES = 9 };
 
-static const char *const module_names[] = {"saros/core.so",     "saros/http/core.so", "saros/net/core.so",
-                                           "saros/tls/core.so", "libcurl.so",         "libz.so",
-                                           "libbrotlidec.so",   "libzstd.so"};
+static const char *const module_names[] = {"saros/core.so",     "saros/http/core.so",   "saros/net/core.so",
+                                           "saros/tls/core.so", "saros/thread/core.so", "libcurl.so",
+                                           "libz.so",           "libbrotlidec.so",      "libzstd.so"};
 static struct { uintptr_t start, end; } modules[MAX_MODULES]; /* where their code is */
 static int module_count;
 static void *blocks[MAX_BLOCKS]; /* what it holds: a hash table */
 static long block_count;
+static pthread_mutex_t blocks_mutex = PTHREAD_MUTEX_INITIALIZER;
+enum { PATIENCE = 10000 }; /* milliseconds */
 
 static void **find_block(const void *block) {
   size_t at = ((uintptr_t)block >> 4) * 0x9E3779B1u % MAX_BLOCKS;
@@ -106,14 +111,17 @@ static void **find_block(const void *block) {
 
 static void *note_block(void *block) {
   if (block == NULL) return NULL;
+  pthread_mutex_lock(&blocks_mutex);
   *find_block(block) = block;
   block_count++;
+  pthread_mutex_unlock(&blocks_mutex);
   return block;
 }
 
-static void forget_block(void *block) {
+/* The mutex is held. */
+static void take_block(void *block) {
   void **place = find_block(block);
-  if (block == NULL || *place == NULL) return;
+  if (*place == NULL) return;
   *place = NULL;
   block_count--;
   size_t at = (size_t)(place - blocks);
@@ -122,6 +130,25 @@ static void forget_block(void *block) {
     blocks[at] = NULL;
     *find_block(moved) = moved;
   }
+}
+
+static void forget_block(void *block) {
+  if (block == NULL) return;
+  pthread_mutex_lock(&blocks_mutex);
+  if (block_count > 0) take_block(block);
+  pthread_mutex_unlock(&blocks_mutex);
+}
+
+/* Threads that were left behind give back what they have when they end. */
+static long count_blocks(void) {
+  long count = 1;
+  for (int i = 0; i < PATIENCE && count > 0; i++) {
+    if (i > 0) usleep(1000);
+    pthread_mutex_lock(&blocks_mutex);
+    count = block_count;
+    pthread_mutex_unlock(&blocks_mutex);
+  }
+  return count;
 }
 
 static bool is_module(const void *caller) {
@@ -170,7 +197,7 @@ char *strdup(const char *text) {
 }
 
 void free(void *block) {
-  if (block_count > 0) forget_block(block);
+  forget_block(block);
   REAL(free)(block);
 }
 
@@ -289,12 +316,13 @@ static void check_nothing_left(uv_loop_t *loop) {
     uv_run(loop, UV_RUN_DEFAULT);
     if (uv_loop_close(loop) != 0) fail("a handle is left on the host's loop", "");
   }
-  if (descriptors == 0) descriptors = count_descriptors();
-  if (count_descriptors() > descriptors) fail("descriptors are left", "");
-  if (block_count > 0) {
-    snprintf(text, sizeof text, "%ld", block_count);
+  long left = count_blocks();
+  if (left > 0) {
+    snprintf(text, sizeof text, "%ld", left);
     fail("blocks of C code are left", text);
   }
+  if (descriptors == 0) descriptors = count_descriptors();
+  if (count_descriptors() > descriptors) fail("descriptors are left", "");
 }
 
 /* Whether there may be another one: the fault has happened. */
@@ -344,6 +372,7 @@ static bool parse_mode(const char *name, bool *has_loop) {
 int main(int argc, char **argv) {
   bool has_loop;
   if (argc < 6 || !parse_mode(argv[1], &has_loop)) return 2;
+  main_thread = pthread_self();
   signal(SIGALRM, on_signal);
 #ifndef __SANITIZE_ADDRESS__ /* which shows more */
   signal(SIGSEGV, on_signal);

@@ -122,7 +122,7 @@ static int run(lua_State *L, SrThreadFace *face, int first, const char *function
     return sr_thread_saros->arg_error(L, function, 1, "function expected, got %s",
                                       count < 1 ? "no value" : luaL_typename(L, first));
   sr_thread_saros->check(L, function);
-  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  sr_thread_check_stack(L, 0);
   Box *box = push_box(L, face, NULL);
   int refused = sr_thread_pack(L, &box->job->task.call, first, count);
   if (refused != 0) return sr_thread_saros->arg_error(L, function, refused, "%s", lua_tostring(L, -1));
@@ -177,7 +177,7 @@ static void push_item(lua_State *L, int i) {
 /* Packs the index of the first item, and the items. */
 static void pack_items(lua_State *L, SrThreadJob *job) {
   int count = (int)lua_tointeger(L, EACH_COUNT), top = lua_gettop(L);
-  luaL_checkstack(L, count + LUA_MINSTACK, "too many items");
+  sr_thread_check_stack(L, count);
   lua_pushvalue(L, EACH_FIRST);
   for (int i = 1; i <= count; i++) push_item(L, i);
   int refused = sr_thread_pack(L, &job->task.call, top + 1, count + 1);

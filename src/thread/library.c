@@ -102,6 +102,12 @@ void sr_thread_push_names(lua_State *L, bool functions) {
   lua_settop(L, names);
 }
 
+void sr_thread_check_stack(lua_State *L, int count) {
+  if (lua_checkstack(L, count + LUA_MINSTACK)) return;
+  lua_pushliteral(L, "not enough memory");
+  lua_error(L);
+}
+
 void sr_thread_push_module(lua_State *L, const char *name) {
   sr_thread_push_loaded(L);
   if (lua_getfield(L, -1, name) == LUA_TNIL) {

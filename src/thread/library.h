@@ -21,4 +21,7 @@ void sr_thread_push_loaded(lua_State *L);
 /* Pushes the module of a name, which is loaded if it has not been. [-0, +1, v] */
 void sr_thread_push_module(lua_State *L, const char *name);
 
+/* Makes room for so many more values. [-0, +0, m] */
+void sr_thread_check_stack(lua_State *L, int count);
+
 #endif

@@ -375,7 +375,7 @@ static int put_contents(Packer *p) {
 
 static void push_frame(Packer *p) {
   lua_State *L = p->L;
-  luaL_checkstack(L, FRAME + LUA_MINSTACK, "too many values");
+  sr_thread_check_stack(L, FRAME);
   p->base = lua_gettop(L);
   lua_newtable(L);
   lua_newtable(L);

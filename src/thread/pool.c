@@ -221,7 +221,7 @@ static void work(void *arg) {
 /* Under the lock: another thread, if there is a job without one and room. 0 or a status. */
 static int staff(SrThreadPool *pool) {
   if (pool->waiting <= pool->idle || pool->threads >= pool->size) return 0;
-  if (!sr_thread_start(work, pool)) return pool->threads > 0 ? 0 : UV_EAGAIN;
+  if (!sr_thread_start(work, pool)) return pool->threads > 0 ? 0 : UV_ENOMEM;
   pool->threads++;
   pool->owners++;
   return 0;

@@ -4,6 +4,8 @@
 
 #include <lauxlib.h>
 
+#include "thread/library.h"
+
 /* Longer ways are told from their end. */
 enum { MOST_STEPS = 10 };
 
@@ -82,7 +84,7 @@ static void push_reason(lua_State *L, int index) {
 int sr_thread_refuse(lua_State *L, SrThreadTrail trail, uint32_t owner, int index) {
   lua_Integer at = (lua_Integer)owner, parent = 0;
   int steps = 0;
-  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  sr_thread_check_stack(L, 0);
   for (; at > 0 && (parent = parent_of(L, trail, at)) > 0; at = parent)
     if (++steps <= MOST_STEPS) prepend_step(L, trail, parent, at);
   push_reason(L, index);

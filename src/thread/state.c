@@ -181,7 +181,7 @@ static int l_call_each(lua_State *L) {
   lua_newtable(L);
   lua_Integer count = sr_thread_unpack(L, &task->call) - 1;
   lua_Integer first = lua_tointeger(L, EACH_INDEX);
-  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  sr_thread_check_stack(L, 0);
   for (lua_Integer i = 1; i <= count; i++) {
     check_interrupted(L);
     if (i > 1) {

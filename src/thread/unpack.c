@@ -185,7 +185,7 @@ static void get_upvalues(Unpacker *u) {
 
 int sr_thread_unpack(lua_State *L, const SrThreadMessage *message) {
   Unpacker u = {.L = L, .message = message, .at = sr_buffer_front(&message->bytes)};
-  luaL_checkstack(L, message->values + LUA_MINSTACK, "too many values");
+  sr_thread_check_stack(L, message->values);
   lua_newtable(L);
   u.objects = lua_gettop(L);
   for (int i = 0; i < message->values; i++) get_value(&u, get_tag(&u));
