@@ -16,6 +16,8 @@ local methods = core.methods
 local CHUNK_TIME = 0.002
 local LARGEST_CHUNK = 1000
 
+local MOST_THREADS = 1024
+
 local pool_options = { size = true }
 local map_options = { limit = true, return_errors = true, on_progress = true }
 
@@ -49,6 +51,9 @@ end
 function thread.thread_pool(options)
   options = check_options("thread_pool", 1, options, pool_options)
   local size = check_count("thread_pool", 1, "size", options.size)
+  if size and size > MOST_THREADS then
+    misuse.argument("thread_pool", 1, ("option 'size': at most %d expected, got %d"):format(MOST_THREADS, size))
+  end
   return core.pool(size or core.cores, internal.place(), internal.collected)
 end
 
@@ -82,8 +87,8 @@ local function cut(source, size)
 end
 
 -- What items cost, from the chunks that have come back: the last one counts as much as all before.
-local function learn(source, chunk, seconds)
-  local cost = math.max(seconds / chunk.count, 1e-7)
+local function learn(source, seconds)
+  local cost = math.max(seconds, 1e-7)
   source.cost = source.cost and (source.cost + cost) / 2 or cost
 end
 
@@ -109,15 +114,20 @@ function methods:map(list, fn, options)
   internal.checkpoint "pool:map"
 
   local results, errors, finished = {}, {}, 0
-  local function do_chunk(chunk)
-    local values, failures, seconds = core.each(self, packed, chunk.first, chunk.count, chunk.items, chunk.offset)
-    learn(source, chunk, seconds)
-    for i = 1, chunk.count do
-      results[chunk.first + i - 1], errors[chunk.first + i - 1] = values[i], failures[i]
+  local do_chunk
+  function do_chunk(chunk)
+    local first, count = chunk.first, chunk.count
+    local values, failures, seconds, done = core.each(self, packed, first, count, chunk.items, chunk.offset)
+    learn(source, seconds / done)
+    for i = 1, done do
+      results[first + i - 1], errors[first + i - 1] = values[i], failures[i]
     end
-    for _ = 1, on_progress and chunk.count or 0 do
+    for _ = 1, on_progress and done or 0 do
       finished = finished + 1
       on_progress(finished, source.total)
+    end
+    if done < count then
+      do_chunk { first = first + done, count = count - done, items = chunk.items, offset = chunk.offset + done }
     end
   end
   async.map(function() return source.ask and ask(source) or not source.ask and cut(source, size) or nil end, do_chunk,

@@ -56,6 +56,7 @@ describe("thread_pool", function()
     for _, size in ipairs { 0, -1, 1.5 } do
       refused("(option 'size': a positive integer expected, got " .. size, { size = size })
     end
+    refused("(option 'size': at most 1024 expected, got 1025)", { size = 1025 })
     local pool <close> = async.thread_pool { size = 1 }
     assert.matches("calling 'pool:run' on bad self (thread pool expected, got function", caught(pool.run, print), 1,
       true)

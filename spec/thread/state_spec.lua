@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The states of threads: warm, and clean.
 local async = require "saros"
+local fifo = require "spec.support.fifo"
 local tasks = require "spec.support.tasks"
 local caught = tasks.caught
 
@@ -69,6 +70,38 @@ describe("a thread's state", function()
     end
     assert.same({ 7, 7, 7 }, { run(use), run(use), run(use) })
     assert.is_nil((run(function() return _G.oldstyle_value end)))
+  end))
+
+  it("is given up for the items of a map, too", function()
+    local _restoring <close> = module("global_too", "global_too_value = 7 return true")
+    async.run(function()
+      local pool <close> = async.thread_pool { size = 1 }
+      local seen = {}
+      local list = pool:map(300, function(n)
+        if n % 50 == 0 then require "global_too" end
+        return _G.global_too_value or 0
+      end, { on_progress = function(finished) seen[#seen + 1] = finished end })
+      for i = 1, 300 do assert.same({ i % 50 == 0 and 7 or 0, i }, { list[i], seen[i] }) end
+    end)
+  end)
+
+  it("is given up after a job that was stopped", with_thread(function(run)
+    local _restoring <close> = module("warm_again", "return { count = 0 }")
+    local function count()
+      local warm = require "warm_again"
+      warm.count = warm.count + 1
+      return warm.count
+    end
+    assert.same({ 1, 2 }, { run(count), run(count) })
+    local pipe = fifo.make()
+    local stopped = async.spawn(run, function()
+      fifo.release(pipe)
+      while true do end
+    end)
+    async.to_thread(fifo.wait, pipe)
+    stopped:close()
+    fifo.remove(pipe)
+    assert.equal(1, (run(count)))
   end))
 
   it("has the hook, the collector and the paths that it had", with_thread(function(run)

@@ -190,7 +190,8 @@ static void pack_items(lua_State *L, SrThreadJob *job) {
 
 /*
 ** each(pool, packed, index of the first, count, items, offset): calls the function for so many of the items behind the
-** offset, or, there being none, for their indices. Returns results and errors, two tables, and seconds. Waits.
+** offset, or, there being none, for their indices. Returns results and errors, two tables, seconds, and for how many it
+** was called: maybe not for all of them. Waits.
 */
 int sr_thread_l_each(lua_State *L) {
   SrThreadFace *face = sr_thread_check_face(L, "pool:map");

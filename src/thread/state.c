@@ -94,6 +94,7 @@ static int l_open(lua_State *L) {
 
 void sr_thread_state_close(SrThreadState *state) {
   lua_State *L = state->L;
+  state->is_spoilt = false;
   state->L = state->running = NULL; /* whoever interrupts from now on finds nothing */
   state->rt = NULL;
   if (L != NULL) lua_close(L);
@@ -171,7 +172,18 @@ static void call_item(lua_State *L, SrThreadTask *task, lua_Integer number, lua_
   lua_settop(L, top);
 }
 
-/* Calls the function for each item: (the task). Returns results, errors and how long it took. */
+/* Between two items. False: the next one has to find another state. */
+static bool clean_up(lua_State *L, SrThreadTask *task) {
+  check_interrupted(L);
+  if (!sr_thread_clean(L)) return state_of(L)->is_spoilt = true, false;
+  set_paths(L, sr_buffer_front(&task->paths));
+  return true;
+}
+
+/*
+** Calls the function for each item: (the task). Returns results, errors, how long it took, and for how many it was
+** called.
+*/
 static int l_call_each(lua_State *L) {
   SrThreadTask *task = (SrThreadTask *)lua_touserdata(L, EACH_TASK);
   uint64_t started = uv_hrtime();
@@ -182,17 +194,16 @@ static int l_call_each(lua_State *L) {
   lua_Integer count = sr_thread_unpack(L, &task->call) - 1;
   lua_Integer first = lua_tointeger(L, EACH_INDEX);
   sr_thread_check_stack(L, 0);
-  for (lua_Integer i = 1; i <= count; i++) {
-    check_interrupted(L);
-    if (i > 1) {
-      sr_thread_clean(L);
-      set_paths(L, sr_buffer_front(&task->paths));
-    }
-    call_item(L, task, i, first + i - 1);
-  }
+  lua_Integer done = 0;
+  check_interrupted(L);
+  do {
+    call_item(L, task, done + 1, first + done);
+    done++;
+  } while (done < count && clean_up(L, task));
   lua_settop(L, EACH_ERRORS);
   lua_pushnumber(L, (lua_Number)(uv_hrtime() - started) / 1e9);
-  return 3;
+  lua_pushinteger(L, done);
+  return 4;
 }
 
 /* --- what comes of it ------------------------------------------------------------------- */
@@ -319,8 +330,13 @@ static int l_clean(lua_State *L) {
   return 1;
 }
 
-/* What a job may have changed besides. False: the state is of no use any more. */
-static bool tidy(lua_State *L) {
+/*
+** What a job may have changed besides. False: the state is of no use any more. Code that was stopped anywhere may have
+** left modules half loaded, or their tables half changed.
+*/
+static bool tidy(SrThreadState *state) {
+  lua_State *L = state->L;
+  if (state->is_spoilt || state->is_interrupted) return false;
   lua_sethook(L, NULL, 0, 0);
   lua_settop(L, 0);
   if (!lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCRESTART);
@@ -342,5 +358,5 @@ void sr_thread_state_run(SrThreadState *state, SrThreadTask *task) {
     lua_insert(L, 1);
     pack(L, task, l_pack_error);
   }
-  if (L != NULL && (!ok || !tidy(L))) sr_thread_state_close(state);
+  if (L != NULL && (!ok || !tidy(state))) sr_thread_state_close(state);
 }

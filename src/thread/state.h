@@ -29,7 +29,7 @@ typedef struct SrThreadFunction {
 typedef struct SrThreadTask {
   SrBuffer paths;             /* package.path and package.cpath, each with its NUL */
   SrThreadMessage call;       /* a function and its arguments; or, with `function`, the first index and items */
-  SrThreadFunction *function; /* called for each item: the answer is results, errors and seconds; or NULL */
+  SrThreadFunction *function; /* called for each item: the answer is results, errors, seconds and how many; or NULL */
   SrThreadMessage answer;
   SrThreadOutcome outcome;
 } SrThreadTask;
@@ -43,6 +43,7 @@ typedef struct SrThreadState {
   SrThreadMessage trial; /* a result is packed in it to see whether it can be */
   int idle_kilobytes;    /* of memory when it was last swept */
   volatile sig_atomic_t is_interrupted;
+  bool is_spoilt;    /* what is loaded in it does not work any more */
   int rounds, burst; /* how often this job was interrupted, and how often more at once */
 } SrThreadState;
 
