@@ -64,32 +64,36 @@ static void add_functions(lua_State *L, int names, int module, const char *name)
   }
 }
 
-/* The module on top, of that name. [-1, +0, m] */
-static void add_module(lua_State *L, int names, const char *name, bool functions) {
+/* Takes the module on top, which has that name. [-1, +0, m] */
+typedef void Visit(lua_State *L, int names, const char *name);
+
+static void name_module(lua_State *L, int names, const char *name) {
   int module = lua_gettop(L);
   if (lua_istable(L, module)) {
-    if (functions)
-      add_functions(L, names, module, name);
-    else {
-      lua_pushvalue(L, module);
-      lua_pushstring(L, name);
-      lua_rawset(L, names);
-    }
-  } else if (functions && lua_iscfunction(L, module)) { /* which has no field */
-    lua_pushvalue(L, module);
+    lua_pushstring(L, name);
+    lua_rawset(L, names);
+  }
+  lua_settop(L, module - 1);
+}
+
+static void name_functions(lua_State *L, int names, const char *name) {
+  int module = lua_gettop(L);
+  if (lua_istable(L, module))
+    add_functions(L, names, module, name);
+  else if (lua_iscfunction(L, module)) { /* which has no field */
     lua_pushlstring(L, name, strlen(name) + 1);
     lua_rawset(L, names);
   }
   lua_settop(L, module - 1);
 }
 
-void sr_thread_push_names(lua_State *L, bool functions) {
-  lua_newtable(L);
-  int names = lua_gettop(L), loaded = names + 1;
+/* Calls `visit` for each module, with the table at `names`. */
+static void visit_modules(lua_State *L, int names, Visit *visit) {
   sr_thread_push_loaded(L);
+  int loaded = lua_gettop(L);
   for (const char *const *name = standard; *name != NULL; name++) {
     lua_getfield(L, loaded, *name);
-    add_module(L, names, *name, functions);
+    visit(L, names, *name);
   }
   lua_pushnil(L);
   while (lua_next(L, loaded) != 0) {
@@ -97,16 +101,69 @@ void sr_thread_push_names(lua_State *L, bool functions) {
     if (name == NULL || is_standard(name))
       lua_pop(L, 1);
     else
-      add_module(L, names, name, functions);
+      visit(L, names, name);
   }
-  lua_settop(L, names);
+  lua_settop(L, loaded - 1);
 }
 
-void sr_thread_check_stack(lua_State *L, int count) {
-  if (lua_checkstack(L, count + LUA_MINSTACK)) return;
-  lua_pushliteral(L, "not enough memory");
-  lua_error(L);
+void sr_thread_push_modules(lua_State *L) {
+  lua_newtable(L);
+  visit_modules(L, lua_gettop(L), name_module);
 }
+
+/* --- functions ------------------------------------------------------------------- */
+
+/* In the registry: the names of functions as they were found last. */
+static const char functions_key;
+
+/* Whether the function at `index` still is where the name on top says. */
+static bool is_there(lua_State *L, int index) {
+  int top = lua_gettop(L);
+  const char *name = lua_tostring(L, top), *field = name + strlen(name) + 1;
+  sr_thread_push_loaded(L);
+  lua_getfield(L, -1, name);
+  if (*field != '\0' && lua_istable(L, -1)) {
+    lua_pushstring(L, field);
+    lua_rawget(L, -2);
+  }
+  bool is = lua_rawequal(L, -1, index);
+  lua_settop(L, top);
+  return is;
+}
+
+static void find_functions(lua_State *L) {
+  lua_newtable(L);
+  visit_modules(L, lua_gettop(L), name_functions);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &functions_key);
+}
+
+/* Replaces the function on top by its name, or nil. */
+static void look_up(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &functions_key) == LUA_TNIL) {
+    lua_replace(L, -2);
+    return;
+  }
+  lua_insert(L, -2);
+  lua_rawget(L, -2);
+  lua_replace(L, -2);
+}
+
+void sr_thread_push_function_name(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  lua_pushvalue(L, index);
+  look_up(L);
+  if (!lua_isnil(L, -1) && is_there(L, index)) return;
+  lua_pop(L, 1);
+  find_functions(L);
+  lua_pushvalue(L, index);
+  look_up(L);
+}
+
+/* --- modules ----------------------------------------------------------------------- */
 
 void sr_thread_push_module(lua_State *L, const char *name) {
   sr_thread_push_loaded(L);
@@ -119,4 +176,10 @@ void sr_thread_push_module(lua_State *L, const char *name) {
     lua_replace(L, -2);
   }
   lua_replace(L, -2);
+}
+
+void sr_thread_check_stack(lua_State *L, int count) {
+  if (lua_checkstack(L, count + LUA_MINSTACK)) return;
+  lua_pushliteral(L, "not enough memory");
+  lua_error(L);
 }

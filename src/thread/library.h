@@ -6,11 +6,14 @@
 #include <lua.h>
 #include <stdbool.h>
 
+/* Pushes a table with the names of modules, by their tables. [-0, +1, m] */
+void sr_thread_push_modules(lua_State *L);
+
 /*
-** Pushes a table with names: of each table that is a module the name of that, or else, `functions` being true, of each
-** function written in C that a module has (or is) "module\0field". [-0, +1, m]
+** Pushes the name of the function at `index`, which is written in C: "module\0field" of where it is, nil: it is nowhere.
+** [-0, +1, m]
 */
-void sr_thread_push_names(lua_State *L, bool functions);
+void sr_thread_push_function_name(lua_State *L, int index);
 
 /* Whether another state finds a module of that name. [-0, +0, m] */
 bool sr_thread_is_loadable(lua_State *L, const char *name);

@@ -15,7 +15,6 @@ enum {
   OBJECTS,    /* by number; by -n the string of block n */
   PARENTS,    /* see refusal.h */
   MODULES,    /* names, see library.h; nil until they are wanted */
-  FUNCTIONS,  /* the same */
   ERROR_META, /* of Error objects */
   FRAME = ERROR_META
 };
@@ -93,30 +92,31 @@ static void put_string(Packer *p, int index) {
 
 /* --- what travels by name ------------------------------------------------------ */
 
-/* The name of the value at `index`, which it leaves on the stack; NULL: it has none. [-0, +1, m] */
-static const char *push_name(Packer *p, int index, int slot, size_t *length) {
-  lua_State *L = p->L;
-  if (lua_isnil(L, at(p, slot))) {
-    sr_thread_push_names(L, slot == FUNCTIONS);
-    lua_replace(L, at(p, slot));
-  }
-  lua_pushvalue(L, index);
-  lua_rawget(L, at(p, slot));
-  const char *name = lua_tolstring(L, -1, length);
-  return name != NULL && sr_thread_is_loadable(L, name) ? name : NULL;
+/* The name on top if another state can load the module that it begins with, else NULL. */
+static const char *loadable_name(Packer *p, size_t *length) {
+  const char *name = lua_tolstring(p->L, -1, length);
+  return name != NULL && sr_thread_is_loadable(p->L, name) ? name : NULL;
 }
 
 static bool put_module(Packer *p, int index) {
+  lua_State *L = p->L;
   size_t length;
-  const char *name = push_name(p, index, MODULES, &length);
+  if (lua_isnil(L, at(p, MODULES))) {
+    sr_thread_push_modules(L);
+    lua_replace(L, at(p, MODULES));
+  }
+  lua_pushvalue(L, index);
+  lua_rawget(L, at(p, MODULES));
+  const char *name = loadable_name(p, &length);
   if (name != NULL) put_text(p, SR_TAG_MODULE, name, length);
-  lua_pop(p->L, 1);
+  lua_pop(L, 1);
   return name != NULL;
 }
 
 static bool put_library(Packer *p, int index) {
   size_t length;
-  const char *name = push_name(p, index, FUNCTIONS, &length);
+  sr_thread_push_function_name(p->L, index);
+  const char *name = loadable_name(p, &length);
   if (name != NULL) {
     size_t module = strlen(name);
     put_text(p, SR_TAG_LIBRARY, name, module);
@@ -129,7 +129,8 @@ static bool put_library(Packer *p, int index) {
 
 static bool has_library_name(Packer *p, int index) {
   size_t length;
-  bool has = push_name(p, index, FUNCTIONS, &length) != NULL;
+  sr_thread_push_function_name(p->L, index);
+  bool has = loadable_name(p, &length) != NULL;
   lua_pop(p->L, 1);
   return has;
 }
@@ -380,7 +381,6 @@ static void push_frame(Packer *p) {
   lua_newtable(L);
   lua_newtable(L);
   lua_newtable(L);
-  lua_pushnil(L);
   lua_pushnil(L);
   sr_thread_push_error_meta(L);
 }
