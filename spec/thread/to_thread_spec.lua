@@ -84,12 +84,8 @@ describe("an error in a thread", function()
   it("has it in its report too, if nobody awaits the task", function()
     local said = script [[
 async.run(function()
-  async.spawn(async.to_thread, function() local function deep() error "oops" end deep() end)
-  async.sleep(0.5)
-  for _ = 1, 100 do
-    collectgarbage()
-    async.sleep(0.01)
-  end
+  local task = async.spawn(async.to_thread, function() local function deep() error "oops" end deep() end)
+  while not task:done() do async.sleep(0.001) end
 end)]].err
     assert.matches("oops\nstack traceback:.*in local 'deep'.*%[worker thread%]", said)
   end)

@@ -251,8 +251,8 @@ static void take_out(SrRuntime *rt) {
 #endif
 
 void sr_interrupt_take(SrRuntime *rt) {
+  if (rt->interrupt.is_left) return; /* who has interrupted the run before means this one, too */
   rt->interrupt.is_pending = 0;
-  if (rt->interrupt.is_left) return;
   rt->interrupt.is_taken = true;
   add(rt);
 }

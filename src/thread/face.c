@@ -196,9 +196,15 @@ static int k_close(lua_State *L, int status, lua_KContext ctx) {
   return is_aborted ? sr_thread_saros->raise(L) : 0;
 }
 
+/* Whether jobs of a run that goes on are awaited. */
+static bool is_busy(const SrThreadFace *face) {
+  return face->gate != NULL && face->awaited > 0;
+}
+
 static int wait_for_jobs(lua_State *L, SrThreadFace *face) {
   lua_settop(L, 1);
   SrThreadCloser *closer = (SrThreadCloser *)sr_thread_new(L, closer_class, sizeof *closer, 0);
+  if (!is_busy(face)) return 0; /* a finalizer has seen to that */
   closer->face = face;
   closer->next = face->closers;
   if (face->closers != NULL) face->closers->prev = closer;
@@ -210,11 +216,6 @@ static int wait_for_jobs(lua_State *L, SrThreadFace *face) {
 static void refuse_jobs(SrThreadFace *face) {
   if (!face->is_closed) sr_thread_pool_close(face->pool);
   face->is_closed = true;
-}
-
-/* Whether jobs of a run that goes on are awaited. */
-static bool is_busy(const SrThreadFace *face) {
-  return face->gate != NULL && face->awaited > 0;
 }
 
 int sr_thread_l_close(lua_State *L) {
