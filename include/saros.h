@@ -190,6 +190,18 @@ typedef struct saros_api {
   void (*forget)(saros_port *port);
   /* On the run's thread, instead of post: it will not come. */
   void (*unexpect)(saros_port *port);
+  /*
+  ** Raises an error that arose elsewhere, in a thread for example: on top is the traceback from there (nil: none), below
+  ** it the error. It is shown above that of the calling task. To be returned. [-2, +0, v]
+  */
+  int (*raise_traced)(lua_State *L);
+  /* From the next run on, runs of this runtime leave SIGINT to others, as they do on a host's loop. */
+  void (*leave_sigint)(saros_runtime *rt);
+  /*
+  ** Interrupts the run of that runtime, if there is one, as Ctrl-C does. Called in the thread of the run, where a signal
+  ** handler may call it; not on a host's loop.
+  */
+  void (*interrupt)(saros_runtime *rt);
 } saros_api;
 
 /* --- hosts -------------------------------------------------------------------- */

@@ -122,6 +122,12 @@ local live = {
     return socket
   end,
 
+  ["saros.ThreadPool"] = function(close)
+    local pool = async.thread_pool { size = 1 }
+    close(pool)
+    return pool
+  end,
+
   ["saros.Session"] = function(close)
     local session = async.session()
     close(session)
@@ -186,6 +192,7 @@ local written = {
       client:start_tls(options)
     end,
   },
+  ["saros.ThreadPoolOptions"] = { function(options) async.thread_pool(options):close() end },
   ["saros.Timeouts"] = { function(timeout) async.fetch(server.url, { timeout = timeout }) end },
   ["saros.WaitOptions"] = { function(options) async.wait({}, options) end },
 }

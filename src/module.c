@@ -39,6 +39,8 @@ static const luaL_Reg internal_functions[] = {
     {"misuse", sr_l_misuse},
     {"place", sr_l_place},
     {"group_message", sr_l_group_message},
+    {"list", sr_l_list},
+    {"map_source", sr_l_map_source},
     {"locals", sr_l_locals},
     {"set_locals", sr_l_set_locals},
     {"collected", sr_l_collected},

@@ -33,7 +33,9 @@ local lazy = {
   net = "saros.net",
   retry = "saros.retry",
   task_local = "saros.task_local",
+  thread_pool = "saros.thread",
   ticker = "saros.ticker",
+  to_thread = "saros.thread",
 }
 for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do
   lazy[name] = "saros.http"

@@ -49,6 +49,17 @@ static int is_handler_back(void) {
   return action.sa_handler == on_sigint;
 }
 
+/* Whether SIGURG is unhandled again, by which jobs are interrupted: the thread of the last one may take a moment. */
+static int is_urgent_free(void) {
+  struct sigaction action;
+  for (int i = 0; i < 10000; i++) {
+    sigaction(SIGURG, NULL, &action);
+    if (action.sa_handler == SIG_DFL) return 1;
+    usleep(1000);
+  }
+  return 0;
+}
+
 /* --- the table `host` --------------------------------------------------------- */
 
 /* meet(): waits until every thread has come here. */
@@ -110,6 +121,7 @@ int main(int argc, char **argv) {
   uv_barrier_destroy(&barrier);
   if (interrupts != 0) complain("SIGINT came to the program's own handler", NULL);
   if (!is_handler_back()) complain("SIGINT has another handler", NULL);
+  if (!is_urgent_free()) complain("SIGURG has a handler", NULL);
   raise(SIGINT);
   if (interrupts != 1) complain("SIGINT did not come to the program's own handler", NULL);
   return problems == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

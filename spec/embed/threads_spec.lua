@@ -172,6 +172,45 @@ describe("runs in several threads", function()
     ]])
   end)
 
+  it("may have jobs done in further threads, whose Lua code is stopped when they are cancelled", function()
+    passes(3, [[
+      for round = 1, 3 do
+        async.run(function()
+          local pool <close> = async.thread_pool { size = 2 }
+          local shared = { number }
+          local list = pool:map(200, function(n) return n + shared[1] end)
+          for i = 1, 200 do assert(list[i] == i + number) end
+          local text = ("x"):rep(100000)
+          assert(async.to_thread(function(t) return t .. "y" end, text) == text .. "y")
+          local ok, err = pcall(async.to_thread, function() error("oops", 0) end)
+          assert(not ok and err == "oops")
+          for i = 1, 5 do
+            local task = async.spawn(pool.run, pool, function() while true do ]] .. WORK .. [[ end end)
+            local other = async.spawn(pool.run, pool, function() return i end)
+            async.sleep(i % 2 / 1000)
+            task:close()
+            assert(other:await() == i)
+          end
+          async.spawn(async.to_thread, function() async.run(async.sleep, 1000) end)
+          async.sleep(0)
+        end)
+        host.meet()
+        assert(host.is_back())
+        host.meet()
+      end
+    ]])
+  end)
+
+  it("end while jobs go on, and the states after them", function()
+    passes(3, [[
+      async.run(function()
+        for _ = 1, 3 do async.spawn(async.to_thread, function() while true do ]] .. WORK .. [[ end end) end
+        async.to_thread(function() end)
+      end)
+      host.meet()
+    ]])
+  end)
+
   it("may be of states that come and go", function()
     passes(4, [[
       for _ = 1, 5 do

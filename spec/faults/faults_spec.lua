@@ -30,6 +30,12 @@ local NET_MODES = {
   {"collect", 5}, {"frantic", 1}, {"young", 5},
 }
 
+-- Each job takes its time, and so does the start of a thread; those that are left behind end after lua_close.
+local THREAD_MODES = {
+  {"foreign", 1}, {"once", 7}, {"forever", 17}, {"close", 211}, {"onceL", 23}, {"foreverL", 41}, {"closeL", 307},
+  {"collect", 20}, {"frantic", 1}, {"young", 20},
+}
+
 local SECONDS = 20 -- a run that takes longer hangs
 
 -- The host takes the place of malloc, as only the GNU C library lets it.
@@ -84,6 +90,13 @@ describe("a fault", function()
     it(("in net.%s does no harm"):format(name), function()
       if not workshop then return pending "needs the GNU C library" end
       check(path_of "net", name, NET_MODES)
+    end)
+  end
+
+  for _, name in ipairs(names_of(dofile(path_of "thread"))) do
+    it(("in thread.%s does no harm"):format(name), function()
+      if not workshop then return pending "needs the GNU C library" end
+      check(path_of "thread", name, THREAD_MODES)
     end)
   end
 

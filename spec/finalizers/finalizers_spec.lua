@@ -11,6 +11,7 @@ local FILES = {
   {path = "spec/faults/scenarios/tasks.lua", share = 9},
   {path = "spec/faults/scenarios/combine.lua", share = 9},
   {path = "spec/faults/scenarios/sync.lua", share = 9},
+  {path = "spec/faults/scenarios/thread.lua", share = 9},
 }
 
 local HTTP_SHARE = 7

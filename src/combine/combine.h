@@ -27,6 +27,12 @@ uint32_t sr_check_limit(lua_State *L, const char *function, int index, int arg);
 /* wait_in_generator(tasks, options): wait, under the name that the user of a generator knows. */
 int sr_l_wait_in_generator(lua_State *L);
 
+/* list(values, n): makes the table what gather returns, a list of n values of which some may be nil. */
+int sr_l_list(lua_State *L);
+
+/* map_source(function, source): how many items there are in what a function such as map goes over; -1: an iterator. */
+int sr_l_map_source(lua_State *L);
+
 /* Each opens one file: its functions go into the table on top. */
 void sr_open_gather(lua_State *L);
 void sr_open_map(lua_State *L);

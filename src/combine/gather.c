@@ -69,6 +69,14 @@ static void push_list(lua_State *L, int index, uint32_t total, uint32_t kept) {
   lua_setmetatable(L, -2);
 }
 
+int sr_l_list(lua_State *L) {
+  lua_Integer total = lua_tointeger(L, 2), kept = 0;
+  for (lua_Integer i = 1; i <= total; i++, lua_pop(L, 1))
+    if (lua_rawgeti(L, 1, i) != LUA_TNIL) kept++;
+  push_list(L, 1, (uint32_t)total, (uint32_t)kept);
+  return 1;
+}
+
 bool sr_gather_flag(lua_State *L, int index, const char *name) {
   if (lua_isnoneornil(L, index)) return false;
   lua_getfield(L, index, name);

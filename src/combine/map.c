@@ -195,12 +195,20 @@ static bool is_iterator(lua_State *L, int index) {
 /* More results than these have no place made for them beforehand: a count may be any number. */
 enum { MOST_PLACES = 1 << 16 };
 
-/* What map goes over: a list or a count, or, where it returns -1, an iterator. */
-static lua_Integer check_source(lua_State *L, const char *const *known) {
-  if (is_iterator(L, 1)) return -1;
-  if (lua_type(L, 1) == LUA_TNUMBER) return sr_check_integer(L, "map", 1, 1, 0);
-  if (!lua_istable(L, 1)) return sr_type_error(L, "map", 1, 1, "list, count or iterator");
-  return sr_check_list(L, "map", 1, 1, known);
+static const char *const map_options[] = {"limit", "return_errors", "on_progress", NULL};
+
+/* What map goes over, at `index`: a list or a count, or, where it returns -1, an iterator. */
+static lua_Integer check_source(lua_State *L, const char *function, int index) {
+  if (is_iterator(L, index)) return -1;
+  if (lua_type(L, index) == LUA_TNUMBER) return sr_check_integer(L, function, index, 1, 0);
+  if (!lua_istable(L, index)) return sr_type_error(L, function, index, 1, "list, count or iterator");
+  return sr_check_list(L, function, index, 1, map_options);
+}
+
+int sr_l_map_source(lua_State *L) {
+  lua_settop(L, 2);
+  lua_pushinteger(L, check_source(L, luaL_checkstring(L, 1), 2));
+  return 1;
 }
 
 static SrJoin *open_map(lua_State *L, SrTask *t, lua_Integer total, uint32_t limit, bool keeps_errors) {
@@ -233,10 +241,9 @@ static int map_asked(lua_State *L, SrTask *t, uint32_t limit, bool keeps_errors)
 
 /* map(list, count or iterator, fn [, {limit =, return_errors =, on_progress =}]). Waits. */
 static int l_map(lua_State *L) {
-  static const char *const known[] = {"limit", "return_errors", "on_progress", NULL};
-  lua_Integer total = check_source(L, known);
+  lua_Integer total = check_source(L, "map", 1);
   sr_check_function(L, "map", 2, 2);
-  sr_check_options(L, "map", 3, 3, known);
+  sr_check_options(L, "map", 3, 3, map_options);
   uint32_t limit = sr_check_limit(L, "map", 3, 3); /* this may change the list */
   bool keeps_errors = sr_gather_flag(L, 3, "return_errors");
   arrange_progress(L);

@@ -5,9 +5,11 @@
 #include "runtime/clock.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
+#include "runtime/interrupt.h"
 #include "runtime/object.h"
 #include "runtime/port.h"
 #include "runtime/resource.h"
+#include "runtime/trace.h"
 #include "runtime/wait.h"
 
 static SrRuntime *runtime_of(saros_runtime *rt) {
@@ -102,6 +104,25 @@ static int api_ready(lua_State *L, int n) {
   return sr_return(L, sr_runtime_here(L)->current, n);
 }
 
+/* --- other threads ------------------------------------------------------------- */
+
+static int api_raise_traced(lua_State *L) {
+  SrTask *t = sr_find_runtime(L)->current;
+  if (t != NULL)
+    sr_note_foreign(L, t);
+  else
+    lua_pop(L, 1);
+  return lua_error(L);
+}
+
+static void api_leave_sigint(saros_runtime *rt) {
+  runtime_of(rt)->interrupt.is_left = true;
+}
+
+static void api_interrupt(saros_runtime *rt) {
+  sr_interrupt_run(runtime_of(rt));
+}
+
 /* --- the table ------------------------------------------------------------------ */
 
 static const saros_api api = {
@@ -129,6 +150,9 @@ static const saros_api api = {
     .post = sr_port_post,
     .forget = sr_port_forget,
     .unexpect = sr_port_unexpect,
+    .raise_traced = api_raise_traced,
+    .leave_sigint = api_leave_sigint,
+    .interrupt = api_interrupt,
 };
 
 void sr_open_api(lua_State *L) {

@@ -80,6 +80,10 @@ static void receive(SrRuntime *rt) {
   uv_async_send(&rt->loop.poller->signal);
 }
 
+void sr_interrupt_run(SrRuntime *rt) {
+  if (rt->loop.poller != NULL) receive(rt);
+}
+
 #ifdef _WIN32
 
 static volatile LONG gate;
@@ -247,6 +251,7 @@ static void take_out(SrRuntime *rt) {
 #endif
 
 void sr_interrupt_take(SrRuntime *rt) {
+  if (rt->interrupt.is_left) return; /* who has interrupted the run before means this one, too */
   rt->interrupt.is_pending = 0;
   rt->interrupt.is_taken = true;
   add(rt);

@@ -14,10 +14,12 @@
 
 #include "runtime/state.h"
 
-/* Takes SIGINT for a run that begins, beside others that have it. */
+/* Takes SIGINT for a run that begins, beside others that have it, unless its state leaves it alone. */
 void sr_interrupt_take(SrRuntime *rt);
 /* Gives the former handler back; harmless if it was not taken. */
 void sr_interrupt_give_back(SrRuntime *rt);
+/* What Ctrl-C does, for this run alone, if it goes on; in its thread, be it in a signal handler. */
+void sr_interrupt_run(SrRuntime *rt);
 /* Ctrl-C came and has not been raised yet, and a step begins: it must not go on without end. */
 void sr_interrupt_hook(lua_State *co);
 /* The step is over, or the InterruptError is on its way: the coroutine gets the hook of `base` back. */

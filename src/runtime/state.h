@@ -330,6 +330,7 @@ typedef struct SrInterrupt {
   volatile sig_atomic_t is_pending; /* it came and has not been raised yet */
   SrRuntime *next_owner;            /* of SIGINT, in the process */
   uv_thread_t thread;               /* in which the run is */
+  bool is_left;                     /* runs leave SIGINT alone */
   bool is_taken;                    /* the run is among the owners */
   bool is_told;                     /* of the first Ctrl-C */
   bool is_nudged;                   /* that was sent on to its thread and has not come there yet */

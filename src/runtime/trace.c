@@ -87,23 +87,35 @@ static void push_left_trace(lua_State *L, int error, int index) {
 }
 
 /*
-** The `traceback` of an Error object says at once who awaited it. If several tasks await the same one they get the same
-** error, which tells of the last of them.
+** The `traceback` of an Error object says at once who awaited it: the one at `error` has come to task `t` with the trace
+** on top. Whether that still lacks the task. If several tasks await the same one they get the same error, which tells of
+** the last of them. [-0, +0, m]
 */
+static bool add_to_traceback(lua_State *L, SrTask *t, int error) {
+  if (lua_isnil(L, -1) || !push_traceback(L, error)) return true;
+  lua_pop(L, 1);
+  sr_push_stack_of(L, t, 0);
+  sr_add_link(L, lua_gettop(L) - 1);
+  sr_push_trace_text(L, -1);
+  set_traceback(L, error);
+  lua_pop(L, 1);
+  return false;
+}
+
 void sr_note_origin(lua_State *L, SrTask *t, int index) {
   int error = lua_gettop(L);
   push_left_trace(L, error, index);
-  bool is_fresh = true;
-  if (!lua_isnil(L, -1) && push_traceback(L, error)) {
-    lua_pop(L, 1);
-    sr_push_stack_of(L, t, 0);
-    sr_add_link(L, lua_gettop(L) - 1);
-    sr_push_trace_text(L, -1);
-    set_traceback(L, error);
-    lua_pop(L, 1);
-    is_fresh = false;
-  }
+  bool is_fresh = add_to_traceback(L, t, error);
   sr_push_failure_source(L, index);
+  sr_push_origin(L, error, is_fresh);
+  sr_keep_origin(L, t);
+}
+
+void sr_note_foreign(lua_State *L, SrTask *t) {
+  int error = lua_gettop(L) - 1;
+  if (push_traceback(L, error)) lua_replace(L, error + 1);
+  bool is_fresh = add_to_traceback(L, t, error);
+  lua_pushnil(L); /* it arose in no task */
   sr_push_origin(L, error, is_fresh);
   sr_keep_origin(L, t);
 }

@@ -1,0 +1,135 @@
+-- SPDX-License-Identifier: MIT
+-- The states of threads: warm, and clean.
+local async = require "saros"
+local fifo = require "spec.support.fifo"
+local tasks = require "spec.support.tasks"
+local caught = tasks.caught
+
+-- The body of an `it` with one thread, so that every job finds what the one before has left: run(fn, ...).
+local function with_thread(fn)
+  return function()
+    async.run(function()
+      local pool <close> = async.thread_pool { size = 1 }
+      fn(function(...) return pool:run(...) end)
+    end)
+  end
+end
+
+describe("a thread's state", function()
+  local folder
+
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    os.execute(("mkdir '%s'"):format(folder))
+  end)
+
+  teardown(function() os.execute(("rm -r '%s'"):format(folder)) end)
+
+  -- Writes a module, and lets `require` find it.
+  local function module(name, text)
+    local file <close> = assert(io.open(("%s/%s.lua"):format(folder, name), "w"))
+    file:write(text)
+    local former = package.path
+    package.path = ("%s/?.lua;%s"):format(folder, former)
+    return tasks.finally(function() package.path = former end)
+  end
+
+  it("keeps the modules that were loaded", with_thread(function(run)
+    local _restoring <close> = module("warm", "local t = { count = 0 } return t")
+    local function count()
+      local warm = require "warm"
+      warm.count = warm.count + 1
+      return warm.count
+    end
+    assert.same({ 1, 2, 3 }, { run(count), run(count), run(count) })
+  end))
+
+  it("has the globals it had at first, for each job", with_thread(function(run)
+    local function spoil()
+      _G.made = true
+      _G._VERSION, _G.print = "other", nil
+      math.floor, string.trim, table.insert = nil, print, error -- luacheck: ignore
+      package.preload.x = print
+      getmetatable("").__index = function() return "spoilt" end
+      setmetatable(_G, { __index = function() return "spoilt" end })
+    end
+    local function look()
+      return rawget(_G, "made"), type(print), type(math.floor), rawget(string, "trim"), _VERSION, ("x"):rep(2),
+        table.concat { table.insert == error and "spoilt" or "right" }, package.preload.x, getmetatable(_G)
+    end
+    run(spoil)
+    assert.same({ nil, "function", "function", nil, _VERSION, "xx", "right", nil, nil, n = 9 }, table.pack(run(look)))
+  end))
+
+  it("keeps the globals of a module for it, by giving up the state", with_thread(function(run)
+    local _restoring <close> = module("oldstyle", "oldstyle_value = 7 return true")
+    local function use()
+      require "oldstyle"
+      return _G.oldstyle_value
+    end
+    assert.same({ 7, 7, 7 }, { run(use), run(use), run(use) })
+    assert.is_nil((run(function() return _G.oldstyle_value end)))
+  end))
+
+  it("is given up for the items of a map, too", function()
+    local _restoring <close> = module("global_too", "global_too_value = 7 return true")
+    async.run(function()
+      local pool <close> = async.thread_pool { size = 1 }
+      local seen = {}
+      local list = pool:map(300, function(n)
+        if n % 50 == 0 then require "global_too" end
+        return _G.global_too_value or 0
+      end, { on_progress = function(finished) seen[#seen + 1] = finished end })
+      for i = 1, 300 do assert.same({ i % 50 == 0 and 7 or 0, i }, { list[i], seen[i] }) end
+    end)
+  end)
+
+  it("is given up after a job that was stopped", with_thread(function(run)
+    local _restoring <close> = module("warm_again", "return { count = 0 }")
+    local function count()
+      local warm = require "warm_again"
+      warm.count = warm.count + 1
+      return warm.count
+    end
+    assert.same({ 1, 2 }, { run(count), run(count) })
+    local pipe = fifo.make()
+    local stopped = async.spawn(run, function()
+      fifo.release(pipe)
+      while true do end
+    end)
+    async.to_thread(fifo.wait, pipe)
+    stopped:close()
+    fifo.remove(pipe)
+    assert.equal(1, (run(count)))
+  end))
+
+  it("has the hook, the collector and the paths that it had", with_thread(function(run)
+    run(function()
+      debug.sethook(function() end, "l")
+      collectgarbage "stop"
+      package.path, package.cpath = "", ""
+    end)
+    assert.same({ nil, true, package.path, package.cpath, n = 4 }, table.pack(run(function()
+      return debug.gethook(), collectgarbage "isrunning", package.path, package.cpath
+    end)))
+  end))
+
+  it("has the paths that its user has now", with_thread(function(run)
+    assert.matches("module 'late' not found", caught(run, require, "late"), 1, true)
+    local _restoring <close> = module("late", "return 'found'")
+    assert.equal("found", (run(require, "late")))
+  end))
+
+  it("closes the files that a job has left open, once it is swept", with_thread(function(run)
+    local path = folder .. "/left"
+    run(function(name)
+      _G.left = { io.open(name, "w"), ("x"):rep(8 << 20) }
+      _G.left[1]:write "buffered"
+    end, path)
+    run(function() end) -- it sweeps between the two at the latest
+    run(function() collectgarbage() end)
+    local file <close> = assert(io.open(path))
+    assert.equal("buffered", file:read "a")
+  end))
+end)
