@@ -4,9 +4,11 @@
 -- Invariant: a cookie goes to the host that set it, or to the domain it named, which is never a
 -- public suffix; one given by the program without a domain goes to one origin, or to every host.
 
+local async = require "saros"
 local cookie_file = require "saros.http.cookie_file"
 local core = require "saros.http.core"
-local file = require "saros.http.file"
+local draft = require "saros.fs.draft"
+local fs = require "saros.fs"
 local misuse = require "saros.misuse"
 local suggest = require "saros.http.suggest"
 local set_cookie = require "saros.http.set_cookie"
@@ -361,27 +363,37 @@ local function check_path(caller, path)
   misuse.argument(caller, 1, "the path of a file expected")
 end
 
+-- Sessions are made, and their jars filled, before a run begins, too: then there is one just for that.
+local function in_a_run(fn)
+  if async.current_task() then return fn() end
+  return async.run(fn)
+end
+
 ---Writes all cookies to a file, in the format of Netscape and curl, that only its owner may read.
 ---SystemError if the system refuses.
+---@async
 ---@param path string
 function Jar:save(path)
   check_self(self, "save")
   check_path("cookies:save", path)
-  local draft <close> = file.draft(path, OWNER_ONLY)
-  draft:write "# Netscape HTTP Cookie File\n"
+  local lines = { "# Netscape HTTP Cookie File\n" }
   for _, cookie in ipairs(alive(self)) do
-    draft:write(cookie_file.line_of(cookie))
+    lines[#lines + 1] = cookie_file.line_of(cookie)
   end
-  draft:keep()
+  in_a_run(function()
+    local file <close> = draft.open(path, OWNER_ONLY)
+    file:write(table.concat(lines))
+    draft.keep(file)
+  end)
 end
 
 ---Adds the cookies of such a file. SystemError if it cannot be read.
+---@async
 ---@param path string
 function Jar:load(path)
   check_self(self, "load")
   check_path("cookies:load", path)
-  local handle <close> = file.open(path)
-  for line in handle:lines() do
+  for line in in_a_run(function() return fs.read_file(path) end):gmatch "[^\n]+" do
     local cookie = cookie_file.read_line(line)
     if cookie then put(self, cookie) end
   end

@@ -2,7 +2,7 @@
 -- multipart/form-data (RFC 7578): a string where all of it is at hand, else a source that reads the
 -- files as they are sent.
 
-local file = require "saros.http.file"
+local fs = require "saros.fs"
 local misuse = require "saros.misuse"
 
 local multipart = {}
@@ -117,17 +117,21 @@ local function segments_of(parts, boundary)
   return segments
 end
 
+-- The size of a file; nil if it does not tell it, as a pipe and the files of /proc do not.
+local function size_of(path)
+  local stat = fs.stat(path)
+  if stat.type ~= "file" and stat.type ~= "directory" then return nil end
+  local handle <close> = fs.open(path)
+  local has_bytes = handle:read(0) -- which a folder refuses
+  return not (has_bytes and stat.size == 0) and stat.size or nil
+end
+
 -- The length of all segments; nil if a file does not tell its size. A file that cannot be read is
 -- found here, before anything is sent.
 local function length_of(segments)
   local length = 0
   for _, segment in ipairs(segments) do
-    local size = type(segment) == "string" and #segment
-    if not size then
-      local handle, found = file.open(segment.path)
-      handle:close()
-      size = found
-    end
+    local size = type(segment) == "string" and #segment or size_of(segment.path)
     length = size and length and length + size
   end
   return length or nil
@@ -149,7 +153,7 @@ local function open(segments)
     index = index + 1
     local segment = segments[index]
     if type(segment) ~= "table" then return segment end
-    handle = file.open(segment.path)
+    handle = fs.open(segment.path)
     return step()
   end
   return step, closer
