@@ -94,6 +94,7 @@ static void run_mkdir_parents(SrFsCall *call) {
     sr_fs_went(call, "mkdir", UV_ENOMEM);
     return;
   }
+  for (size_t end = strlen(path); end > 1 && is_separator(path[end - 1]); end--) path[end - 1] = '\0';
   for (size_t at = 1; path[0] != '\0' && path[at] != '\0'; at++) {
     if (!is_separator(path[at]) || is_separator(path[at - 1])) continue;
     char separator = path[at];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The methods of a file that write, and those that are about its size and its position. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,10 +49,23 @@ static int write_now(lua_State *L, SrFsFile *file) {
   return sr_fs_file_await(L, file, turn, return_file);
 }
 
-/* Strings and numbers; those become strings. */
+/* Until Lua 5.5 io writes floats without the ".0" that shows them to be some. */
+static const bool is_plain = LUA_VERSION_NUM < 505;
+
+static void write_plainly(lua_State *L, int index) {
+  char text[64];
+  snprintf(text, sizeof text, LUA_NUMBER_FMT, (LUAI_UACNUMBER)lua_tonumber(L, index));
+  lua_pushstring(L, text);
+  lua_replace(L, index);
+}
+
+/* Strings and numbers; those become strings, as io makes them. */
 static void check_pieces(lua_State *L) {
-  for (int i = 2; i <= lua_gettop(L); i++)
+  for (int i = 2; i <= lua_gettop(L); i++) {
+    bool is_float = lua_type(L, i) == LUA_TNUMBER && !lua_isinteger(L, i);
+    if (is_float && is_plain) write_plainly(L, i);
     if (lua_tolstring(L, i, NULL) == NULL) sr_io_type_error(L, "file:write", i, i - 1, "string");
+  }
 }
 
 static int l_write(lua_State *L) {

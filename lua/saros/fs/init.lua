@@ -307,7 +307,7 @@ end
 
 -- A folder that was there a moment ago and is not any more has nothing in it.
 local function scan(path, is_root)
-  local ok, step, _, held = pcall(function() return core.scandir(path) end)
+  local ok, step, _, _, held = pcall(function() return core.scandir(path) end)
   if ok then return step, held end
   local async = require "saros"
   local is_gone = async.is_error(step, "SystemError") and (step.code == "ENOENT" or step.code == "ENOTDIR")
