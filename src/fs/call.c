@@ -8,8 +8,12 @@
 
 #include "io/failure.h"
 
-/* The frame of a function. */
-enum { PATH = 1, DEST, DATA, NUMBERS, LAST = NUMBERS + SR_FS_NUMBERS - 1 };
+/* The frame of a function, and its upvalues. */
+enum { PATH = 1, DEST, DATA, NUMBERS, LAST = NUMBERS + SR_FS_NUMBERS - 1, SHARE };
+enum { UP_ACT = 1, UP_IDLE };
+
+/* So many shares are kept to be used again: the collector has little to do with files then. */
+enum { MOST_IDLE = 128 };
 
 /* The task's share, a userdata on its stack. */
 typedef struct Share {
@@ -18,6 +22,7 @@ typedef struct Share {
 } Share;
 
 static const SrIoClass share_class = {"file operation"};
+static const char idle_key; /* the table of shares that nobody uses */
 
 /* --- in a thread --------------------------------------------------------------------- */
 
@@ -157,6 +162,25 @@ void sr_fs_push_stat(lua_State *L, const uv_stat_t *stat) {
 
 static const SrFsAct taken = {.function = "taken"};
 
+/* Pushes a share, one that was used before if there is one. [-0, +1, m] */
+static Share *push_share(lua_State *L) {
+  int idle = lua_upvalueindex(UP_IDLE);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, idle);
+  if (count == 0) return (Share *)sr_io_new(L, &share_class, sizeof(Share), 0);
+  lua_rawgeti(L, idle, count);
+  lua_pushnil(L);
+  lua_rawseti(L, idle, count);
+  return (Share *)lua_touserdata(L, -1);
+}
+
+/* Its call is gone. [-0, +0, m] */
+static void keep_share(lua_State *L) {
+  lua_Integer count = (lua_Integer)lua_rawlen(L, lua_upvalueindex(UP_IDLE));
+  if (count >= MOST_IDLE) return;
+  lua_pushvalue(L, SHARE);
+  lua_rawseti(L, lua_upvalueindex(UP_IDLE), count + 1);
+}
+
 /* Lets go of the call also if this raises, then by the collector. */
 static int k_call(lua_State *L, int status, lua_KContext ctx) {
   Share *share = (Share *)ctx;
@@ -174,6 +198,7 @@ static int k_call(lua_State *L, int status, lua_KContext ctx) {
   int count = call->act->push(L, call);
   call->act = &taken; /* nothing is to be undone any more */
   let_go(share);
+  keep_share(L);
   return count;
 }
 
@@ -212,12 +237,16 @@ static SrFsCall *new_call(lua_State *L, const SrFsAct *act) {
   return call;
 }
 
-/* The arguments come checked: (path, dest or nil, data or nil, numbers or nil). */
+/* The arguments, but for the path of a bare act, come checked: (path, dest or nil, data or nil, numbers or nil). */
 static int l_call(lua_State *L) {
-  const SrFsAct *act = (const SrFsAct *)lua_touserdata(L, lua_upvalueindex(1));
+  const SrFsAct *act = (const SrFsAct *)lua_touserdata(L, lua_upvalueindex(UP_ACT));
+  if (act->is_bare) {
+    sr_io_name(L, act->function, PATH, 1);
+    lua_settop(L, PATH);
+  }
   lua_settop(L, LAST);
   sr_io_saros->check(L, act->function);
-  Share *share = (Share *)sr_io_new(L, &share_class, sizeof *share, 0);
+  Share *share = push_share(L);
   if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   SrFsCall *call = new_call(L, act);
   if (call == NULL) return luaL_error(L, "%s: not enough memory", act->function);
@@ -238,7 +267,8 @@ static int l_gc(lua_State *L) {
 void sr_fs_add_acts(lua_State *L, const SrFsAct *acts) {
   for (; acts->function != NULL; acts++) {
     lua_pushlightuserdata(L, (void *)(uintptr_t)acts);
-    lua_pushcclosure(L, l_call, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &idle_key);
+    lua_pushcclosure(L, l_call, 2);
     lua_setfield(L, -2, acts->function);
   }
 }
@@ -247,4 +277,6 @@ void sr_fs_open_call(lua_State *L) {
   static const luaL_Reg methods[] = {{NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {NULL, NULL}};
   sr_io_class(L, &share_class, methods, meta);
+  lua_createtable(L, MOST_IDLE, 0);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &idle_key);
 }

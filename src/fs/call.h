@@ -19,6 +19,7 @@ typedef struct SrFsAct {
   void (*run)(SrFsCall *call);               /* in a thread */
   int (*push)(lua_State *L, SrFsCall *call); /* pushes the results, of a call that succeeded [-0, +n, v] */
   void (*undo)(SrFsCall *call);              /* in a thread: it succeeded, but nobody wants it; may be NULL */
+  bool is_bare;                              /* programs call it as it is, with a path that is checked here */
 } SrFsAct;
 
 enum { SR_FS_NUMBERS = 3 };

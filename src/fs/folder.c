@@ -351,6 +351,6 @@ static int push_names(lua_State *L, SrFsCall *call) {
 }
 
 const SrFsAct sr_fs_folder_acts[] = {
-    {"clear", run_clear, push_names, NULL},
-    {NULL, NULL, NULL, NULL},
+    {"clear", run_clear, push_names, NULL, false},
+    {.function = NULL},
 };

@@ -57,10 +57,10 @@ static int push_file(lua_State *L, SrFsCall *call) {
 }
 
 const SrFsAct sr_fs_open_acts[] = {
-    {"open", run_open, push_file, NULL},
-    {"tempfile", run_tempfile, push_file, NULL},
-    {"draft", run_draft, push_file, undo_draft},
-    {NULL, NULL, NULL, NULL},
+    {"open", run_open, push_file, NULL, false},
+    {"tempfile", run_tempfile, push_file, NULL, false},
+    {"draft", run_draft, push_file, undo_draft, false},
+    {.function = NULL},
 };
 
 void sr_fs_open_file(lua_State *L) {

@@ -50,11 +50,15 @@ static int open_descriptor(const SrFsHandle *handle, const char *path, int flags
   }
 }
 
-int sr_fs_open(SrFsHandle *handle, const char *path, int flags, int mode) {
+int sr_fs_open_plainly(SrFsHandle *handle, const char *path, int flags, int mode) {
   handle->fd = open_descriptor(handle, path, flags, mode);
-  if (handle->fd < 0) return handle->fd;
-  handle->is_seekable = sr_descriptor_position(handle->fd) >= 0;
-  return 0;
+  return handle->fd < 0 ? handle->fd : 0;
+}
+
+int sr_fs_open(SrFsHandle *handle, const char *path, int flags, int mode) {
+  int status = sr_fs_open_plainly(handle, path, flags, mode);
+  if (status == 0) handle->is_seekable = sr_descriptor_position(handle->fd) >= 0;
+  return status;
 }
 
 int sr_fs_close(uv_file fd) {

@@ -22,6 +22,8 @@ typedef struct SrFsHandle {
 
 /* Opens `path`; the handle's job is set. */
 int sr_fs_open(SrFsHandle *handle, const char *path, int flags, int mode);
+/* The same; whether it has positions is to be found out. */
+int sr_fs_open_plainly(SrFsHandle *handle, const char *path, int flags, int mode);
 int sr_fs_close(uv_file fd);
 /* Reads at a position, -1: where the system is. The number of bytes; 0 at the end. */
 ptrdiff_t sr_fs_read(const SrFsHandle *handle, char *into, size_t room, int64_t position);

@@ -46,9 +46,10 @@ static bool read_on(SrFsCall *call, SrBuffer *bytes, size_t expected) {
 
 static void run_read_file(SrFsCall *call) {
   SrBuffer bytes = {0};
-  if (!open_for(call, UV_FS_O_RDONLY)) return;
-  bool is_read = sr_fs_went(call, "fstat", sr_fs_fstat(call->handle.fd, &call->stat)) &&
-                 read_on(call, &bytes, (size_t)call->stat.st_size);
+  if (!sr_fs_went(call, "open", sr_fs_open_plainly(&call->handle, call->path, UV_FS_O_RDONLY, 0))) return;
+  bool is_read = sr_fs_went(call, "fstat", sr_fs_fstat(call->handle.fd, &call->stat));
+  call->handle.is_seekable = (call->stat.st_mode & S_IFMT) == S_IFREG; /* what is none may make us wait */
+  is_read = is_read && read_on(call, &bytes, (size_t)call->stat.st_size);
   close_handle(call);
   if (!is_read) {
     sr_buffer_free(&bytes);
@@ -140,10 +141,10 @@ static void run_copy(SrFsCall *call) {
 }
 
 const SrFsAct sr_fs_whole_acts[] = {
-    {"read_file", run_read_file, sr_fs_push_text, NULL},
-    {"write_file", run_write_file, sr_fs_push_true, NULL},
-    {"write_atomic", run_write_atomic, sr_fs_push_true, NULL},
-    {"append_file", run_append_file, sr_fs_push_true, NULL},
-    {"copy", run_copy, sr_fs_push_true, NULL},
-    {NULL, NULL, NULL, NULL},
+    {"read_file", run_read_file, sr_fs_push_text, NULL, true},
+    {"write_file", run_write_file, sr_fs_push_true, NULL, false},
+    {"write_atomic", run_write_atomic, sr_fs_push_true, NULL, false},
+    {"append_file", run_append_file, sr_fs_push_true, NULL, false},
+    {"copy", run_copy, sr_fs_push_true, NULL, false},
+    {.function = NULL},
 };

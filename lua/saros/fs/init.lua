@@ -38,15 +38,6 @@ function fs.tempfile()
   return core.tempfile(core.temporary_folder() .. "/saros-XXXXXX")
 end
 
----All that is in a file.
----@async
----@param path string
----@return string
-function fs.read_file(path)
-  check.path("read_file", 1, path)
-  return core.read_file(path)
-end
-
 ---@class saros.WriteOptions
 ---@field atomic? boolean  the file has all of it, on the disk, or is as it was; nobody ever sees a part
 
@@ -105,33 +96,6 @@ end
 
 -- ---- what is there -----------------------------------------------------------------------------------
 
----What the system knows of a path, links followed.
----@async
----@param path string
----@return saros.Stat
-function fs.stat(path)
-  check.path("stat", 1, path)
-  return core.stat(path)
-end
-
----The same for a link itself.
----@async
----@param path string
----@return saros.Stat
-function fs.lstat(path)
-  check.path("lstat", 1, path)
-  return core.lstat(path)
-end
-
----Whether there is something, links followed.
----@async
----@param path string
----@return boolean
-function fs.exists(path)
-  check.path("exists", 1, path)
-  return core.exists(path)
-end
-
 local access_bits = { r = 4, w = 2, x = 1 }
 
 ---Whether this process may read, write, execute what is there: a text of `"r"`, `"w"` and `"x"`; without it, whether it
@@ -149,24 +113,6 @@ function fs.access(path, mode)
   return core.access(path, nil, nil, sum)
 end
 
----What a link says.
----@async
----@param path string
----@return string
-function fs.readlink(path)
-  check.path("readlink", 1, path)
-  return core.readlink(path)
-end
-
----The path of what is there from the root on, without links and dots.
----@async
----@param path string
----@return string
-function fs.realpath(path)
-  check.path("realpath", 1, path)
-  return core.realpath(path)
-end
-
 -- ---- making, moving, removing ---------------------------------------------------------------------------
 
 ---@class saros.MkdirOptions
@@ -182,24 +128,6 @@ function fs.mkdir(path, given)
   check.path("mkdir", 1, path)
   given = check.options("mkdir", 2, given, { parents = true, mode = true })
   return (given.parents and core.mkdir_parents or core.mkdir)(path, nil, nil, check.mode_of(given.mode))
-end
-
----Removes a folder that is empty.
----@async
----@param path string
----@return true
-function fs.rmdir(path)
-  check.path("rmdir", 1, path)
-  return core.rmdir(path)
-end
-
----Removes a file, or a folder that is empty, as `os.remove` does.
----@async
----@param path string
----@return true
-function fs.remove(path)
-  check.path("remove", 1, path)
-  return core.remove(path)
 end
 
 local function join(folder, name)
@@ -353,5 +281,39 @@ function fs.watch(path)
 end
 
 misuse.guard(fs)
+
+-- ---- what is written in C alone ------------------------------------------------------------------------------
+
+---All that is in a file.
+---@type async fun(path: string): string
+fs.read_file = core.read_file
+
+---What the system knows of a path, links followed.
+---@type async fun(path: string): saros.Stat
+fs.stat = core.stat
+
+---The same for a link itself.
+---@type async fun(path: string): saros.Stat
+fs.lstat = core.lstat
+
+---Whether there is something, links followed.
+---@type async fun(path: string): boolean
+fs.exists = core.exists
+
+---What a link says.
+---@type async fun(path: string): string
+fs.readlink = core.readlink
+
+---The path of what is there from the root on, without links and dots.
+---@type async fun(path: string): string
+fs.realpath = core.realpath
+
+---Removes a folder that is empty.
+---@type async fun(path: string): true
+fs.rmdir = core.rmdir
+
+---Removes a file, or a folder that is empty, as `os.remove` does.
+---@type async fun(path: string): true
+fs.remove = core.remove
 
 return fs
