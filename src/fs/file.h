@@ -51,6 +51,7 @@ struct SrFsFile {
   bool is_busy;       /* a task is parked, or about to go on */
   bool is_closing;    /* that task closes it */
   SrBuffer in;        /* what was read ahead; empty while a job has it */
+  size_t ahead;       /* so much the last read wanted; 0: it begins anew */
   int64_t position;   /* of the first byte in there */
   SrFsTurn *turn;     /* under way, or NULL */
   char *path;

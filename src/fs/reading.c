@@ -13,8 +13,8 @@
 #include "fs/number.h"
 #include "io/failure.h"
 
-/* So much is read ahead; of a long line twice as much each time, up to a bound. */
-enum { AHEAD = 65536, MOST_AHEAD = 1048576 };
+/* So much is read ahead; twice as much each time by who goes on reading, and more for one long line. */
+enum { AHEAD = 65536, MOST_AHEAD = 262144, LONG_LINE = 1048576 };
 
 /* As many formats as an iterator may have. */
 enum { MOST_FORMATS = 250 }; /* Lua has 255 upvalues */
@@ -86,7 +86,7 @@ static void commit(SrFsFile *file) {
   sr_buffer_take(&file->in, file->taken);
   file->position += (int64_t)file->taken;
   file->taken = 0;
-  if (file->in.size == 0 && file->in.capacity > MOST_AHEAD) sr_buffer_free(&file->in);
+  if (file->in.size == 0 && file->in.capacity > LONG_LINE) sr_buffer_free(&file->in);
 }
 
 static Outcome push_nil(lua_State *L) {
@@ -162,11 +162,12 @@ static Outcome read_one(lua_State *L, SrFsFile *file, Want want) {
 
 static int go_on(lua_State *L, SrFsFile *file);
 
-static size_t ahead_for(const SrFsFile *file, Want want) {
+static size_t ahead_for(SrFsFile *file, Want want) {
   size_t size = sr_buffer_length(&file->in);
   if (want.what == 0 && want.count > size && want.count - size > AHEAD) size = want.count - size;
-  if (size < AHEAD) return AHEAD;
-  return size < MOST_AHEAD ? size : MOST_AHEAD;
+  file->ahead = file->ahead == 0 ? AHEAD : file->ahead < MOST_AHEAD ? 2 * file->ahead : MOST_AHEAD;
+  if (size < file->ahead) return file->ahead;
+  return size < LONG_LINE ? size : LONG_LINE;
 }
 
 static int read_more(lua_State *L, SrFsFile *file, Want want) {

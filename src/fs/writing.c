@@ -85,8 +85,10 @@ static int move_to(lua_State *L, SrFsFile *file, int64_t base) {
   int64_t target = base + offset, distance = target - file->position;
   if (distance >= 0 && distance <= ahead)
     sr_buffer_take(&file->in, (size_t)distance);
-  else
+  else {
     sr_buffer_clear(&file->in);
+    file->ahead = 0;
+  }
   file->position = target;
   lua_pushinteger(L, target);
   return sr_io_saros->ready(L, 1);
