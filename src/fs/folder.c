@@ -106,6 +106,7 @@ struct Scan {
   saros_wait wait;
   uv_loop_t *loop;
   Reading *reading; /* NULL: closed */
+  char path[];
 };
 
 static const SrIoClass scan_class = {"scandir"};
@@ -186,7 +187,7 @@ static int await_batch(lua_State *L, Scan *scan, lua_KFunction k) {
   Reading *reading = scan->reading;
   if (!reading->is_running) {
     int status = sr_fs_submit(scan->loop, &reading->job);
-    if (status != 0) return sr_io_push_system_path(L, status, "scandir", reading->path), lua_error(L);
+    if (status != 0) return sr_io_push_system_path(L, status, "scandir", scan->path), lua_error(L);
     reading->is_running = true;
   }
   return sr_io_saros->park(L, &scan->wait, &scan_kind, k, (lua_KContext)scan);
@@ -195,8 +196,10 @@ static int await_batch(lua_State *L, Scan *scan, lua_KFunction k) {
 /* Raises if the last batch failed; it is closed then. */
 static void check_batch(lua_State *L, Scan *scan) {
   if (scan->reading == NULL || scan->reading->status == 0) return;
-  sr_io_push_system_path(L, scan->reading->status, scan->reading->syscall, scan->reading->path);
+  int status = scan->reading->status;
+  const char *syscall = scan->reading->syscall;
   close_scan(scan);
+  sr_io_push_system_path(L, status, syscall, scan->path);
   lua_error(L);
 }
 
@@ -216,9 +219,9 @@ static int next_entry(lua_State *L, Scan *scan) {
     const char *entry = sr_buffer_front(&reading->names);
     char type = entry[0];
     size_t length = strlen(entry + 1);
-    sr_buffer_take(&reading->names, length + 2); /* the bytes stay where they are, and no other thread is at work */
     lua_pushlstring(L, entry + 1, length);
     lua_pushstring(L, types[(int)type]);
+    if (scan->reading != NULL) sr_buffer_take(&reading->names, length + 2); /* else a finalizer has closed it */
     return sr_io_saros->ready(L, 2);
   }
   if (reading != NULL && !reading->has_ended) return await_batch(L, scan, k_next);
@@ -261,7 +264,8 @@ int sr_fs_l_scandir(lua_State *L) {
   lua_settop(L, 1);
   const char *path = lua_tolstring(L, 1, &length);
   sr_io_saros->check(L, "scandir");
-  Scan *scan = (Scan *)sr_io_new(L, &scan_class, sizeof *scan, 0);
+  Scan *scan = (Scan *)sr_io_new(L, &scan_class, sizeof *scan + length + 1, 0);
+  memcpy(scan->path, path, length + 1);
   if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   Reading *reading = (Reading *)calloc(1, sizeof *reading + length + 1);
   if (reading == NULL) return luaL_error(L, "scandir: not enough memory");

@@ -188,7 +188,7 @@ static int done_of(lua_State *L, const SrFsFile *file) {
 static int finish(lua_State *L, SrFsFile *file) {
   int count = done_of(L, file);
   commit(file);
-  if (file->closes_at_end && lua_isnil(L, -count)) return sr_fs_file_close_at_end(L, file);
+  if (file->closes_at_end && file->fd >= 0 && lua_isnil(L, -count)) return sr_fs_file_close_at_end(L, file);
   return sr_io_saros->ready(L, count);
 }
 
