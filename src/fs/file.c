@@ -31,7 +31,7 @@ static void free_turn(SrFsTurn *turn) {
 
 /* What a read has found that was left behind is kept only where it could not be read again. */
 static void give_back(SrFsFile *file, SrFsTurn *turn) {
-  if (turn->is_left && file->is_seekable) turn->room.size = turn->before;
+  if (turn->is_left && file->is_seekable) turn->room.size = turn->room.head + turn->before;
   file->in = turn->room;
   turn->room = (SrBuffer){0};
   if (sr_buffer_length(&file->in) == 0) sr_buffer_clear(&file->in);
@@ -113,7 +113,7 @@ int sr_fs_file_go(lua_State *L, SrFsFile *file, int (*next)(lua_State *L, SrFsFi
 int sr_fs_file_await(lua_State *L, SrFsFile *file, SrFsTurn *turn, int (*next)(lua_State *L, SrFsFile *file)) {
   if (turn->is_read) {
     turn->room = file->in;
-    turn->before = turn->room.size;
+    turn->before = sr_buffer_length(&turn->room);
     file->in = (SrBuffer){0};
   }
   int status = sr_fs_submit(file->loop, &turn->job);

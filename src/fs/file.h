@@ -28,7 +28,7 @@ typedef struct SrFsTurn {
   bool has_ended;   /* it found the end */
   bool appends;     /* what is written goes to the end of the file */
   SrBuffer room;    /* the file's buffer, or the bytes to be written */
-  size_t before;    /* of a read: how far the buffer was filled */
+  size_t before;    /* of a read: how much was in the buffer */
   size_t count;     /* how much is to be read */
   int64_t position; /* where, -1: where the system is; or the size that is wanted */
   int64_t moved;    /* the file's position after it, -1: as before */

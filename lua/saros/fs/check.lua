@@ -62,16 +62,7 @@ local options = {
 ---Options, or nil for none.
 ---@return table
 function check.options(caller, position, given, known)
-  if given == nil then return {} end
-  if type(given) ~= "table" then misuse.type(caller, position, "table", given) end
-  for name, value in pairs(given) do
-    if not known[name] then misuse.unknown_option(caller, position, name, known) end
-    local ok, expected = options[name](value)
-    if not ok then
-      misuse.argument(caller, position, ("option '%s': %s expected, got %s"):format(name, expected, type(value)))
-    end
-  end
-  return given
+  return misuse.check_options(caller, position, given, known, options)
 end
 
 ---The permissions of an option that was checked.
