@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local folder = require "spec.support.folder"
+local script = require "spec.support.script"
 local tasks = require "spec.support.tasks"
 local testing = require "saros.testing"
 local fs = async.fs
@@ -145,11 +146,19 @@ describe("a file", function()
     if info then assert.matches("pos:%s+4\n", info:read "a") end
   end))
 
-  it("that a task forgets is closed by the collector, which debug mode tells", with(function(path)
-    fs.open(path .. "/f", "w"):write "x"
-    collectgarbage()
-    collectgarbage()
-  end))
+  it("or folder that a task forgets is closed by the collector, which debug mode tells", function()
+    local result = script [[
+      async.debug(true)
+      async.run(function()
+        async.fs.open("/dev/null"):seek()
+        async.fs.scandir("/")()
+        collectgarbage()
+      end)
+    ]]
+    assert.equal(0, result.code, result.err)
+    assert.matches("file opened at [^\n]*:4 was closed by the collector", result.err)
+    assert.matches("folder opened at [^\n]*:5 was closed by the collector", result.err)
+  end)
 
   it("that is left open is named in a test", function()
     local message = caught(testing.run, function() fs.open("/dev/null"):seek() end)

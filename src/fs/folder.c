@@ -288,7 +288,9 @@ static int l_close(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  close_scan((Scan *)lua_touserdata(L, 1));
+  Scan *scan = (Scan *)lua_touserdata(L, 1);
+  if (scan->reading != NULL) sr_io_saros->collected(L, &scan->resource, "folder");
+  close_scan(scan);
   return 0;
 }
 

@@ -4,11 +4,8 @@
 -- Invariant: a cookie goes to the host that set it, or to the domain it named, which is never a
 -- public suffix; one given by the program without a domain goes to one origin, or to every host.
 
-local async = require "saros"
 local cookie_file = require "saros.http.cookie_file"
 local core = require "saros.http.core"
-local draft = require "saros.fs.draft"
-local fs = require "saros.fs"
 local misuse = require "saros.misuse"
 local suggest = require "saros.http.suggest"
 local set_cookie = require "saros.http.set_cookie"
@@ -355,18 +352,9 @@ end
 
 -- Files -------------------------------------------------------------------------------------------
 
--- Only the owner may read who can be impersonated.
-local OWNER_ONLY = 384 -- rw-------
-
 local function check_path(caller, path)
   if type(path) == "string" and path ~= "" and not path:find "%z" then return end
   misuse.argument(caller, 1, "the path of a file expected")
-end
-
--- Sessions are made, and their jars filled, before a run begins, too: then there is one just for that.
-local function in_a_run(fn)
-  if async.current_task() then return fn() end
-  return async.run(fn)
 end
 
 ---Writes all cookies to a file, in the format of Netscape and curl, that only its owner may read.
@@ -380,11 +368,7 @@ function Jar:save(path)
   for _, cookie in ipairs(alive(self)) do
     lines[#lines + 1] = cookie_file.line_of(cookie)
   end
-  in_a_run(function()
-    local file <close> = draft.open(path, OWNER_ONLY)
-    file:write(table.concat(lines))
-    draft.keep(file)
-  end)
+  cookie_file.save("cookies:save", path, table.concat(lines))
 end
 
 ---Adds the cookies of such a file. SystemError if it cannot be read.
@@ -393,7 +377,7 @@ end
 function Jar:load(path)
   check_self(self, "load")
   check_path("cookies:load", path)
-  for line in in_a_run(function() return fs.read_file(path) end):gmatch "[^\n]+" do
+  for line in cookie_file.load("cookies:load", path):gmatch "[^\n]+" do
     local cookie = cookie_file.read_line(line)
     if cookie then put(self, cookie) end
   end

@@ -3,6 +3,7 @@
 -- files as they are sent.
 
 local fs = require "saros.fs"
+local internal = require "saros.internal"
 local misuse = require "saros.misuse"
 
 local multipart = {}
@@ -159,15 +160,18 @@ local function open(segments)
   return step, closer
 end
 
----The body that the option means: a string or a source, and its content type.
+---The body that the option means: a string or a source, and its content type. Waits if there are files.
+---@async
+---@param caller string
 ---@param given table<string, string|number|saros.Part>|saros.Part[]
 ---@return string|saros.http.Source
 ---@return string content_type
-function multipart.encode(given)
+function multipart.encode(caller, given)
   local boundary = new_boundary()
   local content_type = "multipart/form-data; boundary=" .. boundary
   local segments = segments_of(listed(given), boundary)
   if #segments == 1 then return segments[1], content_type end
+  internal.checkpoint(caller)
   return {
     repeatable = true, length = length_of(segments),
     open = function()

@@ -334,6 +334,7 @@ function Response:save(path)
   local text = type(self._body) == "string" and self._body
   if self._ended and not text then fail_closed(self, "the body has been read") end
   local size = 0
+  internal.checkpoint "response:save"
   local file <close> = draft.open(path)
   if not text then consume(self) end
   local piece = text or read(self, "response:save")
