@@ -6,7 +6,7 @@ local async = require "saros"
 local world = {}
 
 local KINDS = {"tasks", "groups", "scopes", "futures", "semaphores", "locks", "conditions", "barriers", "events",
-  "queues", "permits", "lists", "sessions", "responses", "streams", "servers", "sockets"}
+  "queues", "permits", "lists", "sessions", "responses", "streams", "servers", "sockets", "files"}
 
 -- Forgets everything.
 function world.reset()
