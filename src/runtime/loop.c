@@ -105,6 +105,29 @@ void sr_loop_close(SrRuntime *rt) {
   rt->loop.uv = NULL;
 }
 
+/* --- vigils ----------------------------------------------------------------- */
+
+void sr_loop_begin_vigil(SrRuntime *rt, SrVigil *vigil) {
+  vigil->next = rt->loop.vigils;
+  rt->loop.vigils = vigil;
+}
+
+void sr_loop_end_vigil(SrRuntime *rt, SrVigil *vigil) {
+  SrVigil **link = &rt->loop.vigils;
+  while (*link != NULL && *link != vigil) link = &(*link)->next;
+  if (*link == vigil) *link = vigil->next;
+}
+
+/* Rings are left in many ways, so it is only looked at them before it matters whether anybody stands there. */
+static void hold_vigils(const SrRuntime *rt) {
+  for (const SrVigil *vigil = rt->loop.vigils; vigil != NULL; vigil = vigil->next) {
+    if (*vigil->ring != NULL)
+      uv_ref(vigil->handle);
+    else
+      uv_unref(vigil->handle);
+  }
+}
+
 /* --- polling ---------------------------------------------------------------- */
 
 /* Asks the scheduler of a test which of the `count` oldest is to run next. */
@@ -284,6 +307,7 @@ static void wait_for_event(lua_State *L, SrRuntime *rt) {
 }
 
 static void poll(lua_State *L, SrRuntime *rt) {
+  hold_vigils(rt);
   if (rt->interrupt.is_pending) sr_interrupt_main(rt);
   if (rt->ready.count > 0)
     glance(rt);

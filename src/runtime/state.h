@@ -307,12 +307,20 @@ typedef struct SrPool {
   unsigned count, capacity;
 } SrPool;
 
+/* A handle that keeps the run from a deadlock as long as somebody stands in a ring. */
+typedef struct SrVigil {
+  struct SrVigil *next;
+  uv_handle_t *handle;
+  SrWaiter **ring;
+} SrVigil;
+
 /* The loop of a run. */
 typedef struct SrLoop {
   uv_loop_t *uv;       /* of the run, or NULL */
   uv_loop_t *borrowed; /* the host's, or NULL */
   uv_loop_t own;
   SrPoller *poller;
+  SrVigil *vigils;
   unsigned steps; /* since the loop was polled last */
   int64_t polled; /* when that was, in nanoseconds */
 } SrLoop;
