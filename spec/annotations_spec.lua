@@ -272,8 +272,9 @@ end
 local samples = {
   { "^async fun%(", none }, { "^fun%(", none }, { "^function", none }, { "^saros%.Awaitable%[%]", { none } },
   { "^saros%.Awaitable", none }, { "^%(saros%.Task|saros%.Future%)%[%]", { async.future() } }, { "^T%[%]", { 1 } },
+  { "^string%[%]", { "true" } },
   { "^saros%.Selectable%[%]", { async.event() } },
-  { "^string%[%]", { "true" } }, { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
+  { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
   target = server.url .. "/echo", path = os.tmpname(), address = "127.0.0.1",
 }
