@@ -30,6 +30,12 @@ local NET_MODES = {
   {"collect", 5}, {"frantic", 1}, {"young", 5},
 }
 
+-- A child costs a thousand times what a turn does.
+local PROCESS_MODES = {
+  {"foreign", 1}, {"once", 5}, {"forever", 13}, {"close", 37}, {"onceL", 23}, {"foreverL", 41}, {"closeL", 67},
+  {"collect", 20}, {"frantic", 1}, {"young", 20},
+}
+
 local SECONDS = 20 -- a run that takes longer hangs
 
 -- The host takes the place of malloc, as only the GNU C library lets it.
@@ -84,6 +90,13 @@ describe("a fault", function()
     it(("in net.%s does no harm"):format(name), function()
       if not workshop then return pending "needs the GNU C library" end
       check(path_of "net", name, NET_MODES)
+    end)
+  end
+
+  for _, name in ipairs(names_of(dofile(path_of "process"))) do
+    it(("in process.%s does no harm"):format(name), function()
+      if not workshop then return pending "needs the GNU C library" end
+      check(path_of "process", name, PROCESS_MODES)
     end)
   end
 

@@ -130,8 +130,17 @@ describe("process.run", function()
   end))
 
   it("gives exact codes of a thousand short children, and leaves no zombie", counted(function()
-    local results = async.map(1000, function(i) return shell(("exit %d"):format(i % 256)) end, { limit = 16 })
-    for i = 1, 1000 do assert.equal(i % 256, results[i].exit_code) end
+    local source = [[
+      local proc = require "spec.support.proc"
+      async.run(function()
+        local results = async.map(1000, function(i)
+          return async.process.run {"sh", "-c", ("exit %d"):format(i % 256)}
+        end, {limit = 16})
+        for i = 1, 1000 do assert(results[i].exit_code == i % 256, i) end
+        assert(proc.children() == 0)
+      end)
+      assert(proc.children() == 0)]]
+    assert.same({ exit_code = 0, stdout = "", stderr = "" }, processes.script(source))
   end))
 
   it("leaves alone the children that others have started", counted(function()

@@ -130,7 +130,7 @@ describe("async.stdin", function()
 
   it("is an error where there is none", counted(function()
     local source = "async.run(function() print(pcall(async.stdin.read, async.stdin)) end)"
-    local child <close> = processes.spawn({ "sh", "-c", 'exec "$0" "$@" <&-', processes.lua, "-e",
+    local child <close> = async.process.spawn({ "sh", "-c", 'exec "$0" "$@" <&-', processes.lua, "-e",
       'local async = require "saros" ' .. source })
     assert.matches("^false\tSystemError: read: ", child.stdout:read_all())
   end))
@@ -309,7 +309,10 @@ describe("the descriptors of standard streams", function()
         async.stdout:write("hello ", async.stdin:read_line(), "\n")
         async.stderr:write("err\n")
       end)]]
-    local result = processes.run { "python3", "spec/support/terminal.py", "Ada\n", processes.lua, "-e", source }
+    local preload = "LD_PRELOAD=" .. (os.getenv "LD_PRELOAD" or "")
+    local result = processes.run {
+      "python3", "spec/support/terminal.py", "Ada\n", "env", preload, processes.lua, "-e", source,
+    }
     assert.equal("", result.stderr)
     assert.matches("name%? hello Ada\nerr\nas it was 0\n$", (result.stdout:gsub("Ada\n", "", 1)))
   end))
