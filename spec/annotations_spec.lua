@@ -103,6 +103,19 @@ local live = {
     function() return async.priority_queue() end,
   },
   ["saros.RateLimiter"] = function() return async.rate_limiter(1, 1) end,
+  ["saros.Signals"] = function(close)
+    local signals = async.signals "SIGWINCH"
+    close(signals)
+    return signals
+  end,
+
+  ["saros.ProcessModule"] = function() return async.process end,
+  ["saros.Process"] = function(close)
+    local child = async.process.spawn { "cat" }
+    close(child)
+    return child
+  end,
+  ["saros.ProcessResult"] = function() return async.process.run { "true" } end,
 
   ["saros.Net"] = function() return async.net end,
   ["saros.Stream"] = function(close)
@@ -200,6 +213,7 @@ local written = {
   ["saros.Retries"] = { function(retries) async.fetch(server.url, { retries = retries }) end },
   ["saros.RetryOptions"] = { function(options) async.retry(none, options) end },
   ["saros.SessionOptions"] = { function(options) async.session(options):close() end },
+  ["saros.SpawnOptions"] = { function(options) async.process.run({ "true" }, options) end },
   ["saros.TLSOptions"] = {
     function(options)
       local client, far = async.net.pair()
@@ -280,6 +294,7 @@ end
 local samples = {
   { "^async fun%(", none }, { "^fun%(", none }, { "^function", none }, { "^saros%.Awaitable%[%]", { none } },
   { "^saros%.Awaitable", none }, { "^%(saros%.Task|saros%.Future%)%[%]", { async.future() } }, { "^T%[%]", { 1 } },
+  { "^string%[%]", { "true" } },
   { "^saros%.Selectable%[%]", { async.event() } },
   { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
@@ -316,6 +331,7 @@ local exceptions = {
   ["saros: pcall"] = "waits if the function does",
   ["saros: catch"] = "the same",
   ["saros.Deferred: close"] = "the same, and calls it where it cannot wait",
+  ["saros.Process: close"] = "kills the child where it cannot wait",
   ["saros.TaskLocal: with"] = "waits if the function does",
   ["saros.Response: discard"] = "calls pcall",
   ["saros.Stream: start_tls"] = "first says that server_name is missing",

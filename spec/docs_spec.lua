@@ -10,7 +10,7 @@ local server = require("spec.support.real_servers").httpbin()
 -- The documents, and what runs a main function of each.
 local DOCUMENTS = {
   ["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/threads.md"] = async.run,
-  ["docs/files.md"] = async.run,
+  ["docs/files.md"] = async.run, ["docs/processes.md"] = async.run,
   ["docs/handy.md"] = testing.run,
 }
 

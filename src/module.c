@@ -79,6 +79,7 @@ static int l_init(lua_State *L) {
   sr_open_barrier(L);
   sr_open_queue(L);
   sr_open_limiter(L);
+  sr_open_signals(L);
   lua_newtable(L);
   sr_set_functions(L, internal_functions);
   sr_open_completions(L);

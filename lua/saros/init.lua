@@ -12,6 +12,9 @@ package.loaded["saros.internal"] = internal
 ---errors, before anything happens. All times are seconds, all sizes bytes.
 ---@class saros
 ---@field json saros.JSON
+---@field stdin saros.Stream   standard input, whatever that is; `async.stdin:read_line()` is what replaces `io.read()`
+---@field stdout saros.Stream  standard output: all that was written is out when `run` returns
+---@field stderr saros.Stream  standard error
 local async = core[1]
 
 -- Places in messages are those of the user's code, not of ours: `require` tells where we are.
@@ -21,7 +24,7 @@ if type(path) == "string" and path:find "init%.lua$" then
 end
 
 -- Those that are modules of their own; of the others their module gives a field.
-local namespaces = { fs = true, json = true, net = true }
+local namespaces = { fs = true, json = true, net = true, process = true }
 
 -- By name, the module that gives it.
 local lazy = {
@@ -32,6 +35,7 @@ local lazy = {
   json = "saros.json",
   move_on_after = "saros.move_on_after",
   net = "saros.net",
+  process = "saros.process",
   retry = "saros.retry",
   task_local = "saros.task_local",
   thread_pool = "saros.thread",
@@ -45,9 +49,13 @@ for name in pairs(lazy) do
   async[name] = nil -- loaded again: what it has loaded by itself is, too
 end
 
+-- The standard streams: made anew after they were closed, so they are no fields.
+local standard = { stdin = 0, stdout = 1, stderr = 2 }
+
 -- A script that never fetches must not pay for libcurl.
 setmetatable(async, {
   __index = function(_, name)
+    if standard[name] then return require("saros.process.core").standard(standard[name]) end
     local module_name = lazy[name]
     if not module_name then return nil end
     local module = require(module_name)

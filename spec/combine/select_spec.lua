@@ -168,7 +168,7 @@ describe("select", function()
       queue:put(1)
       for _, item in ipairs {async.sleep, 1, "queue", {}, io.stdout, async.barrier(1), async.condition()} do
         local message = support.refuses(1, "select", async.select, {queue, item})
-        assert.matches("item 2: queue, semaphore, lock, event, task or future expected", message, 1, true)
+        assert.matches("item 2: queue, semaphore, lock, event, task, future or signals expected", message, 1, true)
       end
       assert.equal(1, queue:size())
     end))

@@ -93,9 +93,7 @@ static void *l_alloc(void *ud, void *block, size_t old_size, size_t new_size) {
 */
 enum { MAX_BLOCKS = 1 << 16, MAX_MODULES = 16 };
 
-static const char *const module_names[] = {
-    "saros/core.so",        "saros/http/core.so", "saros/net/core.so", "saros/tls/core.so", "saros/fs/core.so",
-    "saros/thread/core.so", "libcurl.so",         "libz.so",           "libbrotlidec.so",   "libzstd.so"};
+static const char *const module_names[] = {"/saros/", "libcurl.so", "libz.so", "libbrotlidec.so", "libzstd.so"};
 static struct { uintptr_t start, end; } modules[MAX_MODULES]; /* where their code is */
 static int module_count;
 static void *blocks[MAX_BLOCKS]; /* what it holds: a hash table */

@@ -1,22 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-/* What systems do differently with the descriptors of files, and libuv does not do for us. */
+/*
+** Descriptors that are read and written without libuv: those that others have too, such as standard output, and the
+** ends of pipes that lead to child processes. As platform.c, its source asks which system it is.
+**
+** Whether a descriptor blocks is a matter of what was opened, so of everybody who has it. Where the system lets us, we
+** open a terminal or a pipe once more, and change nothing for others; elsewhere the flag is set and given back.
+*/
 #ifndef SR_BASE_DESCRIPTOR_H
 #define SR_BASE_DESCRIPTOR_H
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <uv.h>
 
-/* Where the system stands in the file; negative: it has no positions (a pipe, a terminal). */
-int64_t sr_descriptor_position(uv_file fd);
+typedef struct SrDescriptor {
+  int fd;         /* the one that is used; -1: none */
+  int given;      /* the one that is somebody else's, or -1: `fd` is all our own */
+  int flags;      /* that `given` had and has to have again, or -1: they are as they were */
+  bool is_socket; /* it can be used without blocking, whatever its flags say */
+  bool can_read;  /* it is not for writing alone */
+  bool can_wait;  /* the system tells when it can be read and written; files, say, always can be */
+} SrDescriptor;
 
-/* Moves the system there. */
-void sr_descriptor_move(uv_file fd, int64_t position);
+/* One of our own, which does not block and tells when it can be used. */
+SrDescriptor sr_descriptor_own(int fd);
+/* Begins to use a descriptor of somebody else's. 0 or a status. */
+int sr_descriptor_borrow(SrDescriptor *descriptor, int fd);
+/* Ends that, or closes the one that is our own. Nothing that polls it may be left. */
+void sr_descriptor_release(SrDescriptor *descriptor);
+/* Gives the flags back to what does not need them changed; libuv changes them whenever it is to poll something. */
+void sr_descriptor_settle(SrDescriptor *descriptor);
 
-/* Waits, at most so long, until one can read (or write) without being held up. False: not yet. */
-bool sr_descriptor_wait(uv_file fd, bool writes, int milliseconds);
+/* At most `room` bytes. Their number, 0 at the end, or a status. */
+ptrdiff_t sr_descriptor_read(const SrDescriptor *descriptor, char *into, size_t room);
+/* How many bytes the system took, or a status. */
+ptrdiff_t sr_descriptor_write(const SrDescriptor *descriptor, const uv_buf_t *bufs, unsigned count);
+/* Blocks until more can be written, or that has failed. */
+void sr_descriptor_await_room(const SrDescriptor *descriptor);
 
-/* From now on reads and writes of it wait in the system, as programs expect of what they inherit. */
-void sr_descriptor_block(uv_file fd);
+/* Another descriptor for the same thing, which blocks as a child expects it; no child inherits it. -1: none. */
+int sr_descriptor_reopen(int fd);
+
+/* The descriptor of a file of the C library, whose bytes are all with the system then; -1: it has none. */
+int sr_descriptor_of_file(FILE *file);
 
 #endif

@@ -101,7 +101,7 @@ static const SrSelectable *test_selectable(lua_State *L, int index) {
 static void check_item(lua_State *L, lua_Integer number) {
   if (lua_isnil(L, -1)) sr_list_error(L, "select", 1);
   if (test_selectable(L, -1) != NULL) return;
-  sr_arg_error(L, "select", 1, "item %I: queue, semaphore, lock, event, task or future expected, got %s",
+  sr_arg_error(L, "select", 1, "item %I: queue, semaphore, lock, event, task, future or signals expected, got %s",
                (LUAI_UACINT)number, luaL_typename(L, -1));
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/descriptor.h"
+#include "base/file.h"
 #include "fs/closing.h"
 #include "fs/draft.h"
 #include "io/failure.h"
@@ -292,9 +292,9 @@ static int l_fileno(lua_State *L) {
   SrFsFile *file = sr_fs_file_self(L, "file:fileno");
   if (file->fd < 0) return sr_io_raise_closed(L, "the file is closed");
   if (file->is_seekable)
-    sr_descriptor_move(file->fd, file->position);
+    sr_file_move(file->fd, file->position);
   else
-    sr_descriptor_block(file->fd);
+    sr_file_block(file->fd);
   lua_pushinteger(L, file->fd);
   return 1;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/descriptor.h"
+#include "base/file.h"
 
 /* Kinds of files that not every system has. */
 #ifndef S_IFIFO
@@ -57,7 +57,7 @@ int sr_fs_open_plainly(SrFsHandle *handle, const char *path, int flags, int mode
 
 int sr_fs_open(SrFsHandle *handle, const char *path, int flags, int mode) {
   int status = sr_fs_open_plainly(handle, path, flags, mode);
-  if (status == 0) handle->is_seekable = sr_descriptor_position(handle->fd) >= 0;
+  if (status == 0) handle->is_seekable = sr_file_position(handle->fd) >= 0;
   return status;
 }
 
@@ -69,7 +69,7 @@ int sr_fs_close(uv_file fd) {
 /* 0 once it can be read or written, or a status. */
 static int wait_for(const SrFsHandle *handle, bool writes) {
   if (handle->is_seekable) return 0;
-  while (!sr_descriptor_wait(handle->fd, writes, PATIENCE))
+  while (!sr_file_wait(handle->fd, writes, PATIENCE))
     if (sr_fs_is_abandoned(handle->job)) return UV_ECANCELED;
   return 0;
 }

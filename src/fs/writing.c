@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/descriptor.h"
+#include "base/file.h"
 #include "fs/file.h"
 
 /* --- write ------------------------------------------------------------------------------- */
@@ -15,7 +15,7 @@ static void act_write(SrFsTurn *turn) {
   size_t size = sr_buffer_length(&turn->room);
   turn->syscall = "write";
   turn->status = sr_fs_write(&turn->handle, sr_buffer_front(&turn->room), size, turn->position, &written);
-  turn->moved = turn->appends ? sr_descriptor_position(turn->handle.fd) : turn->position + (int64_t)written;
+  turn->moved = turn->appends ? sr_file_position(turn->handle.fd) : turn->position + (int64_t)written;
 }
 
 static int return_file(lua_State *L, SrFsFile *file) {

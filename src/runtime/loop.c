@@ -109,6 +109,36 @@ void sr_loop_close(SrRuntime *rt) {
   rt->loop.uv = NULL;
 }
 
+/* --- vigils ----------------------------------------------------------------- */
+
+void sr_loop_begin_vigil(SrRuntime *rt, SrVigil *vigil) {
+  vigil->next = rt->loop.vigils;
+  rt->loop.vigils = vigil;
+}
+
+void sr_loop_end_vigil(SrRuntime *rt, SrVigil *vigil) {
+  SrVigil **link = &rt->loop.vigils;
+  while (*link != NULL && *link != vigil) link = &(*link)->next;
+  if (*link == vigil) *link = vigil->next;
+}
+
+/* Rings are left in many ways, so it is only looked at them before it matters whether anybody stands there. */
+static void hold_vigils(const SrRuntime *rt, bool holds_all) {
+  for (const SrVigil *vigil = rt->loop.vigils; vigil != NULL; vigil = vigil->next) {
+    if (holds_all || *vigil->ring != NULL)
+      uv_ref(vigil->handle);
+    else
+      uv_unref(vigil->handle);
+  }
+}
+
+/* Polls without waiting; libuv does not look at a loop on which nothing is held. */
+static void poll_at_once(const SrRuntime *rt) {
+  hold_vigils(rt, true);
+  uv_run(rt->loop.uv, UV_RUN_NOWAIT);
+  hold_vigils(rt, false);
+}
+
 /* --- polling ---------------------------------------------------------------- */
 
 /* Asks the scheduler of a test which of the `count` oldest is to run next. */
@@ -149,12 +179,12 @@ void sr_loop_drain(lua_State *L, SrRuntime *rt) {
 
 /* Tasks are ready: a look at timers and I/O, if it is time for one. */
 static void glance(SrRuntime *rt) {
-  if (rt->clock.count == 0 && !uv_loop_alive(rt->loop.uv)) return;
+  if (rt->clock.count == 0 && rt->loop.vigils == NULL && !uv_loop_alive(rt->loop.uv)) return;
   int64_t now = (int64_t)uv_hrtime();
   if (!rt->clock.is_virtual && rt->loop.steps < POLL_STEPS && now - rt->loop.polled < POLL_INTERVAL) return;
   rt->loop.steps = 0;
   rt->loop.polled = now;
-  uv_run(rt->loop.uv, UV_RUN_NOWAIT);
+  poll_at_once(rt);
   sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
 }
 
@@ -193,7 +223,7 @@ static void block(SrRuntime *rt, int64_t next) {
 
 static bool wake_settlers(SrRuntime *rt) {
   if (rt->testing.settlers == NULL) return false;
-  uv_run(rt->loop.uv, UV_RUN_NOWAIT);
+  poll_at_once(rt);
   sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
   SrWaiter *settler;
   if (rt->ready.count == 0)
@@ -283,14 +313,16 @@ static void wait_for_event(lua_State *L, SrRuntime *rt) {
     on_deadlock(L, rt);
     return;
   }
-  if (!io && rt->clock.is_virtual)
+  if (!io && rt->clock.is_virtual) {
+    poll_at_once(rt);
     rt->clock.virtual_now = next > rt->clock.virtual_now ? next : rt->clock.virtual_now;
-  else
+  } else
     block(rt, next);
   sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
 }
 
 static void poll(lua_State *L, SrRuntime *rt) {
+  hold_vigils(rt, false);
   if (rt->interrupt.is_pending) sr_interrupt_main(rt);
   if (rt->ready.count > 0)
     glance(rt);

@@ -17,6 +17,9 @@ void sr_loop_close(SrRuntime *rt);
 
 /* One turn: runs every task that is ready now, then looks at timers and I/O; waits for them if no task is ready. */
 void sr_loop_turn(lua_State *L, SrRuntime *rt);
+/* From now on, and not any more: see SrVigil. The second is harmless if the first was not called. */
+void sr_loop_begin_vigil(SrRuntime *rt, SrVigil *vigil);
+void sr_loop_end_vigil(SrRuntime *rt, SrVigil *vigil);
 /* A test has ended: lets I/O close what it is about to close by itself (a small body that nobody has read). No Lua. */
 void sr_loop_linger(SrRuntime *rt);
 /* One step for each task that is ready now. At the end of a run those that swallow all cancellation are closed. */

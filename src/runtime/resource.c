@@ -28,8 +28,8 @@ void sr_resource_close(saros_resource *resource) {
 void sr_resource_end_run(SrRuntime *rt) {
   while (rt->resources != NULL) {
     saros_resource *resource = rt->resources;
+    sr_resource_close(resource); /* its owner may free it */
     resource->on_run_end(resource);
-    sr_resource_close(resource);
   }
 }
 

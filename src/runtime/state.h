@@ -310,6 +310,12 @@ typedef struct SrPool {
 
 typedef struct SrGuest SrGuest; /* see guest.c */
 typedef struct SrGate SrGate;   /* see port.c */
+/* A handle that keeps the run from a deadlock as long as somebody stands in a ring. */
+typedef struct SrVigil {
+  struct SrVigil *next;
+  uv_handle_t *handle;
+  SrWaiter **ring;
+} SrVigil;
 
 /* The loop of a run. */
 typedef struct SrLoop {
@@ -321,8 +327,9 @@ typedef struct SrLoop {
   SrGate *gate;                        /* to the loop from other threads, NULL: nobody needs it yet */
   SrGuest *guest;                      /* NULL unless the host's own turns of the loop work the run */
   void (*leave)(struct SrRuntime *rt); /* closes what the guest has */
-  unsigned steps;                      /* since the loop was polled last */
-  int64_t polled;                      /* when that was, in nanoseconds */
+  SrVigil *vigils;
+  unsigned steps; /* since the loop was polled last */
+  int64_t polled; /* when that was, in nanoseconds */
 } SrLoop;
 
 /* Ctrl-C: see interrupt.c. */

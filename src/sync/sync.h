@@ -20,6 +20,7 @@ void sr_open_condition(lua_State *L);
 void sr_open_barrier(lua_State *L);
 void sr_open_queue(lua_State *L);
 void sr_open_limiter(lua_State *L);
+void sr_open_signals(lua_State *L);
 /* What awaits written in Lua begin with: goes into the table of internal functions on top. */
 void sr_open_checkpoint(lua_State *L);
 

@@ -62,12 +62,12 @@ function async.race(list) end
 function async.any(list) end
 
 ---What `select` takes from.
----@alias saros.Selectable saros.Queue|saros.Semaphore|saros.Lock|saros.Event|saros.Task|saros.Future
+---@alias saros.Selectable saros.Queue|saros.Semaphore|saros.Lock|saros.Event|saros.Task|saros.Future|saros.Signals
 
 ---Waits for the first of several things and takes from that one alone: an item of a queue (nil once that is
 ---closed and empty), a permit of a semaphore or lock, `true` of an event, the results of a task or future (whose
----error it raises). Of several that are ready the first of the list. It stands in the line of each from its call
----on; if it is cancelled it has taken nothing.
+---error it raises), the name of a signal. Of several that are ready the first of the list. It stands in the line
+---of each from its call on; if it is cancelled it has taken nothing.
 ---@async
 ---@param list saros.Selectable[]  not empty
 ---@return integer index  in the list

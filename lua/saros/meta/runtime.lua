@@ -43,6 +43,7 @@ local Error = {}
 ---| "FetchError"      # an HTTP exchange broke (`ECONNREFUSED`, `ENOTFOUND`, `ETLS`, `EPROTO`, ...)
 ---| "JSONError"       # JSON that cannot be read or written (`EJSON`)
 ---| "HTTPError"       # `raise_for_status` (`EHTTP`)
+---| "ProcessError"    # a program that did not end with exit code 0 (`EEXIT`)
 ---| "InterruptError"  # Ctrl-C (`EINTR`)
 
 ---Of a GroupError: the first error of that name, in groups within it too.

@@ -315,3 +315,25 @@ function RateLimiter:acquire() end
 ---How many tasks wait for their turn.
 ---@return integer
 function RateLimiter:waiting() end
+
+-- Signals -----------------------------------------------------------------------------------------
+
+---An iterator over the signals that the process gets from now on, by their full names:
+---`for name in async.signals("SIGHUP", "SIGTERM") do`. Leaving the loop puts back what was there before, and so does
+---`close`.
+---As long as it listens for SIGINT, Ctrl-C raises no InterruptError. A task that waits for a signal is in no deadlock.
+---@param name string  "SIGHUP", or "HUP"
+---@param ... string
+---@return saros.Signals next
+---@return nil
+---@return nil
+---@return saros.Signals closing
+function async.signals(name, ...) end
+
+---Those that have come and nobody has taken wait in order, up to 64; more merge.
+---@class saros.Signals
+---@overload async fun(): string?
+local Signals = {}
+
+---Listens no more: who waits, or asks later, gets nil. Can be called again.
+function Signals:close() end
