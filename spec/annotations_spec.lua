@@ -51,6 +51,7 @@ local live = {
     end
     return async
   end,
+  ["saros.Coroutine"] = function() return async.coroutine end,
   ["saros.JSON"] = function() return async.json end,
   ["saros.testing"] = function() return require "saros.testing" end,
   ["saros.busted"] = function() return busted end,
@@ -260,6 +261,7 @@ local samples = {
   { "^saros%.Awaitable", none }, { "^%(saros%.Task|saros%.Future%)%[%]", { async.future() } }, { "^T%[%]", { 1 } },
   { "^saros%.Selectable%[%]", { async.event() } },
   { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
+  { "^thread", coroutine.create(none) },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
   target = server.url .. "/echo", path = os.tmpname(), address = "127.0.0.1",
 }

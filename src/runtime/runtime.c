@@ -221,6 +221,7 @@ int sr_open_runtime(lua_State *L, lua_CFunction init) {
   new_table_at(L, &sr_origin_key, "k");
   new_table_at(L, &sr_names_key, "k");
   new_table_at(L, &sr_places_key, "k");
+  new_table_at(L, &sr_coroutines_key, "k");
   new_table_at(L, &sr_idle_key, NULL);
   sr_open_debug(rt);
   push_upvalues(L, rt);
