@@ -111,6 +111,13 @@ action("read responses", function()
   end
 end)
 
+action("resume coroutines", function()
+  for _, thread in ipairs(world.coroutines) do async.coroutine.resume(thread) end
+end)
+action("close coroutines", function()
+  for _, thread in ipairs(world.coroutines) do pcall(async.coroutine.close, thread) end
+end)
+
 action("run", function() pcall(async.run, nothing) end)
 
 return actions

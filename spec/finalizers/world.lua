@@ -6,7 +6,7 @@ local async = require "saros"
 local world = {}
 
 local KINDS = {"tasks", "groups", "scopes", "futures", "semaphores", "locks", "conditions", "barriers", "events",
-  "queues", "permits", "lists", "sessions", "responses"}
+  "queues", "permits", "lists", "sessions", "responses", "coroutines"}
 
 -- Forgets everything.
 function world.reset()
@@ -156,6 +156,8 @@ function world.open()
     local group <close> = async.task_group()
     override(group, {spawn = function(spawn, ...) return note("tasks", spawn(...)) end})
   end)
+  local create = async.coroutine.create
+  async.coroutine.create = function(fn) return note("coroutines", create(fn)) end
   override_functions {
     spawn = maker "tasks", timeout = maker "scopes", future = maker "futures",
     semaphore = function(make, limit)
