@@ -199,7 +199,10 @@ end
 
 -- Classes of the modules behind a room, which are no business of a program.
 local function is_internal(class)
-  return class:find "^saros%.http%." ~= nil or class:find "^saros%.net%." ~= nil
+  for _, prefix in ipairs { "^saros%.http%.", "^saros%.net%.", "^saros%.compat%." } do
+    if class:find(prefix) then return true end
+  end
+  return false
 end
 
 local function files()

@@ -80,7 +80,7 @@ metatable.__name = "SSL:Connection"
 metatable.__tostring = function(self) return ("SSL connection: %p"):format(self) end
 
 ---Takes over the connection of a socket.
----@param sock table  of saros.compat.socket, connected
+---@param sock table  a connected socket
 ---@param params table  a context, or what one is made of
 function ssl.wrap(sock, params)
   if type(params) ~= "table" then misuse.type("wrap", 2, "table", params) end
