@@ -99,8 +99,9 @@ function Tcp:connect(host, port, options)
   end
   local stream, problem = attempt(async.now() + self.connect_time, open, host, port)
   if not stream then
-    if problem:find "^host or service not" then problem = host .. " could not be resolved (3: Host not found)" end
-    return nil, problem
+    local unknown = problem:find "^host or service not" and "3: Host not found"
+      or problem:find "name resolution$" and "2: Server failure"
+    return nil, unknown and ("%s could not be resolved (%s)"):format(host, unknown) or problem
   end
   self.channel, self.reused = Channel.new(stream), 0
   return 1
