@@ -8,7 +8,10 @@ local certificates = require("spec.support.certificates")()
 local server = require("spec.support.real_servers").httpbin()
 
 -- The documents, and what runs a main function of each.
-local DOCUMENTS = {["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/handy.md"] = testing.run}
+local DOCUMENTS = {
+  ["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/libraries.md"] = async.run,
+  ["docs/handy.md"] = testing.run,
+}
 
 local function read(path)
   local file = assert(io.open(path))
@@ -58,6 +61,8 @@ local function run(document, example, folder)
     printed[#printed + 1] = table.concat(values, "  ")
   end
   local environment = setmetatable({async = async, print = print}, {__index = _G})
+  local socket = package.loaded.socket
+  local _ <close> = setmetatable({}, {__close = function() package.loaded.socket = socket end})
   local place = ("=%s:%d"):format(document, example.line)
   DOCUMENTS[document](assert(load(localized(example.code, folder), place, "t", environment)))
   return printed

@@ -220,3 +220,10 @@ describe("LuaSocket's ftp, unchanged,", function()
     assert.equal(content, files["new.bin"])
   end))
 end)
+
+describe("the example old_library", function()
+  it("asks for three pages at once", function()
+    local run = require "spec.support.example"
+    assert.equal("/red: 13 bytes, 200\n/green: 15 bytes, 200\n/blue: 14 bytes, 200\n", run "old_library")
+  end)
+end)
