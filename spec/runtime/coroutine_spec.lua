@@ -672,6 +672,38 @@ describe("a coroutine in the hands of others", function()
   end))
 end)
 
+describe("a step that goes through coroutines", function()
+  local script = require "spec.support.script"
+
+  it("is interrupted by Ctrl-C wherever it is", function()
+    local result = script [[
+      local co = async.coroutine
+      async.run(function()
+        co.wrap(function()
+          ctrl_c()
+          while true do co.wrap(function() co.yield() end)() end
+        end)()
+      end)
+    ]]
+    assert.equal(1, result.code)
+    assert.matches("InterruptError: interrupted", result.err)
+  end)
+
+  it("counts as one for the warning that it holds the loop", function()
+    local result = script [[
+      local co = async.coroutine
+      async.debug{slow = 0.3}
+      async.run(function()
+        local began = os.clock()
+        local step = co.wrap(function() while true do co.yield() end end)
+        while os.clock() - began < 0.6 do step() end
+      end)
+    ]]
+    assert.equal(0, result.code)
+    assert.matches("has held the loop for", result.err)
+  end)
+end)
+
 describe("lua_close", function()
   it("may come while tasks are inside coroutines", function()
     local script = require "spec.support.script"
