@@ -146,7 +146,7 @@ local conversations = {
     log(master:getpeername())
     log(a:getpeername() == "127.0.0.1", select("#", a:getpeername()), select(3, a:getpeername()))
     local _, port, family = server:getsockname()
-    log(select(2, a:getpeername()) == tonumber(port), type(port), family, math.type(select(2, a:getpeername())))
+    log(select(2, a:getpeername()) == tonumber(port), family, math.type(select(2, a:getpeername())))
     log(a:setoption("tcp-nodelay", true), a:setoption("keepalive", true), a:getoption "tcp-nodelay")
     log(master:bind("127.0.0.1", 0), master:listen(5), kind(master))
     a:send "12345"
@@ -175,7 +175,6 @@ local conversations = {
     local a, b = lib.udp(), lib.udp()
     log(b:setsockname("127.0.0.1", 0))
     local _, port = b:getsockname()
-    log(type(port))
     log(a:sendto("hello", "127.0.0.1", port))
     local data, host, from = b:receivefrom()
     log(data, host, math.type(from))

@@ -83,7 +83,7 @@ int sr_coroutine_enter(lua_State *L, SrTask *t, SrCoroutine *c, lua_KFunction k)
   sr_coroutine_set_owner(c, t);
   c->outer = t->inner;
   c->resumer = L;
-  c->entered = t->current;
+  c->entered = t->rt->blocks.last_serial;
   c->has_failed = false;
   c->task = t;
   t->inner = c;
@@ -175,10 +175,11 @@ static int k_yielded(lua_State *L, int status, lua_KContext ctx) {
 
 /* Who resumes a coroutine must not get into a block of it, nor be able to leave one around that. */
 static void check_blocks(lua_State *L, const SrTask *t, const SrCoroutine *c) {
-  if (t->current == c->entered || t->current->kind == SR_SCOPE_TASK) return;
+  const SrBlock *block = (const SrBlock *)(const void *)t->current;
+  if (t->current->kind == SR_SCOPE_TASK || block->serial <= c->entered) return;
   sr_push_place(L, t->current);
-  luaL_error(L, "attempt to yield inside a %s made at %s (an async.generator may do so)",
-             ((const SrBlock *)(const void *)t->current)->ops->name, lua_tostring(L, -1));
+  luaL_error(L, "attempt to yield inside a %s made at %s (an async.generator may do so)", block->ops->name,
+             lua_tostring(L, -1));
 }
 
 /* Raises as the plain library does, without a place. [-0, +0, v] */

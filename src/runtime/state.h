@@ -249,7 +249,7 @@ typedef struct SrCoroutine {
   SrTask *task;              /* that is in it, be it further inside, or NULL */
   struct SrCoroutine *outer; /* of such a task: in which its resumer runs, or NULL */
   lua_State *resumer;        /* of such a task: the coroutine that goes on once this one is left */
-  const SrScope *entered;    /* of such a task: the innermost scope it was in when this one was resumed */
+  uint64_t entered;          /* of such a task: blocks opened since it was resumed have a higher serial */
   unsigned run;              /* of the task to which it belongs: the run, */
   uint32_t slot, id;         /* the number among the live ones, and the id; 0: it belongs to none */
   bool is_own;               /* no such coroutine, but that in which a task runs */

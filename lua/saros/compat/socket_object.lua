@@ -97,10 +97,10 @@ function methods.setfd()
   misuse.raise "setfd: saros.compat.socket has no descriptors; use async.net, or a task for each socket"
 end
 
----The results of getsockname and getpeername.
-function Socket.name(host, port, as_text)
+---The results of getsockname and getpeername. The port is a number, as LuaSocket's manual has it, and not digits.
+function Socket.name(host, port)
   if not host then return nil, "Bad file descriptor" end
-  return host, as_text and tostring(port) or port, host:find(":", 1, true) and "inet6" or "inet"
+  return host, port, host:find(":", 1, true) and "inet6" or "inet"
 end
 
 ---The port as a number: libraries hand over digits too. nil and the words of LuaSocket for what is none.

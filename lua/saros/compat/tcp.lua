@@ -227,11 +227,10 @@ end
 function Tcp:getsockname()
   local object = self.server or self.channel and self.channel.stream
   if object then
-    local host, port = object:address()
-    return Socket.name(host, port, true)
+    return Socket.name(object:address())
   end
   if not self.bound then return Socket.name(nil) end
-  return Socket.name(self.bound.host == "*" and "0.0.0.0" or self.bound.host, self.bound.port, true)
+  return Socket.name(self.bound.host == "*" and "0.0.0.0" or self.bound.host, self.bound.port)
 end
 
 ---Bytes received, bytes sent, age in seconds; after the end too.

@@ -128,8 +128,7 @@ end
 
 function Udp:getsockname()
   if not self.socket then return Socket.name(nil) end
-  local host, port = self.socket:address()
-  return Socket.name(host, port, true)
+  return Socket.name(self.socket:address())
 end
 
 function Udp:getpeername()
