@@ -50,8 +50,11 @@ static SrTask *owner_of(lua_State *L, const SrCoroutine *c) {
 }
 
 bool sr_coroutine_is_of_other(lua_State *L, const SrCoroutine *c) {
-  const SrTask *owner = c == NULL ? NULL : owner_of(L, c);
-  return owner != NULL && owner != sr_rt(L)->current;
+  const SrRuntime *rt = sr_rt(L);
+  if (c == NULL) return false;
+  if (rt->current != NULL && rt->current->id == c->id && rt->runs == c->run) return false;
+  const SrTask *owner = owner_of(L, c);
+  return owner != NULL && owner != rt->current;
 }
 
 void sr_coroutine_push_belonging(lua_State *L, const SrCoroutine *c, const char *verb) {

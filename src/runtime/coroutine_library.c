@@ -11,8 +11,8 @@
 
 /* The frames of resume, of the function that wrap gives, and of close: what was handed over stands above the coroutine. */
 enum { CO = SR_COROUTINE_CO };
-/* The upvalues of that function: the usual ones, and the coroutine. */
-enum { WRAP_CO = SR_UP_COUNT + 1 };
+/* The upvalues of that function: the usual ones, the coroutine, and what is kept of it, as light userdata. */
+enum { WRAP_CO = SR_UP_COUNT + 1, WRAP_RECORD };
 
 static const char *const names[] = {
     [SR_CO_RUNNING] = "running", [SR_CO_SUSPENDED] = "suspended", [SR_CO_NORMAL] = "normal", [SR_CO_DEAD] = "dead"};
@@ -144,8 +144,8 @@ static int k_wrapped(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int l_wrapped(lua_State *L) {
-  lua_State *co = lua_tothread(L, lua_upvalueindex(WRAP_CO));
-  SrCoroutine *c = sr_find_coroutine(L, co);
+  SrCoroutine *c = (SrCoroutine *)lua_touserdata(L, lua_upvalueindex(WRAP_RECORD));
+  lua_State *co = c->co;
   SrTask *t = task_to_suspend(L);
   lua_pushvalue(L, lua_upvalueindex(WRAP_CO));
   lua_insert(L, CO);
@@ -224,7 +224,8 @@ static int l_wrap(lua_State *L) {
   int co = lua_gettop(L);
   for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, lua_upvalueindex(i));
   lua_pushvalue(L, co);
-  lua_pushcclosure(L, l_wrapped, WRAP_CO);
+  lua_pushlightuserdata(L, sr_find_coroutine(L, lua_tothread(L, co)));
+  lua_pushcclosure(L, l_wrapped, WRAP_RECORD);
   return 1;
 }
 
