@@ -19,8 +19,8 @@ local floors = [[
   runtime/wait
   runtime/future runtime/api
   runtime/task
-  runtime/step runtime/task_methods
-  runtime/loop
+  runtime/step runtime/task_methods runtime/coroutine
+  runtime/loop runtime/coroutine_library
   runtime/testing runtime/run
   runtime/guest
   runtime/runtime

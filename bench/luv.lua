@@ -305,6 +305,20 @@ function workloads.gather_sleep(levels)
   end) == 6 ^ levels)
 end
 
+-- n values out of a coroutine, to the task that resumes it.
+function workloads.coroutine(n)
+  local next_value = coroutine.wrap(function()
+    for i = 1, n do
+      coroutine.yield(i)
+    end
+  end)
+  local sum = 0
+  for _ = 1, n do
+    sum = sum + next_value()
+  end
+  assert(sum == n * (n + 1) // 2)
+end
+
 -- "VmRSS" (memory held now) or "VmHWM" (the most ever held) of this process, in bytes.
 local function memory(field)
   for line in io.lines "/proc/self/status" do

@@ -22,6 +22,7 @@ WORKLOADS = {
     "semaphore": Workload(10_000, 10_000, lambda n: n, 10_000),
     "gather": Workload(6, 5, children, 4, lambda n: n + 1),
     "gather_sleep": Workload(6, 5, children, 4, lambda n: n + 1),
+    "coroutine": Workload(1_000_000, 100_000, lambda n: n, 100_000),
     "start": Workload(50, 10, lambda n: 1, 0, None),
 }
 
@@ -37,6 +38,7 @@ ROWS = [
     # here wrote by hand, carries that over to others.
     Row("gather", "gather 6 x 6", SECONDS, "12.5 x asyncio", {"asyncio": 0.5 / 0.04}),
     Row("gather_sleep", "gather, leaf 50 ms", SECONDS, "8.3 x asyncio", {"asyncio": 1.25 / 0.15}),
+    Row("coroutine", "values out of a coroutine", MILLIONS, "0.3 of Lua's plain ones (luv)", {"luv": 0.3}),
     Row("start", "start and end", MILLISECONDS, "as luv (within 5 %)", {"luv": 1 / 1.05}),
     Row("start", "start, peak memory", MEBIBYTES, "as luv (within 5 %)", {"luv": 1 / 1.05}),
 ]
@@ -88,6 +90,8 @@ class Suite:
             "go/1": [self.go],
             "floor": [self.floor],
         }[peer]
+        if workload == "coroutine" and peer not in ("saros", "luv"):
+            return None
         if peer == "floor" and workload in ("semaphore", "gather", "gather_sleep"):
             return None
         return command + [workload, str(size)]

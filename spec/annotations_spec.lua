@@ -51,6 +51,7 @@ local live = {
     end
     return async
   end,
+  ["saros.Coroutine"] = function() return async.coroutine end,
   ["saros.JSON"] = function() return async.json end,
   ["saros.testing"] = function() return require "saros.testing" end,
   ["saros.busted"] = function() return busted end,
@@ -234,7 +235,10 @@ end
 
 -- Classes of the modules behind a room, which are no business of a program.
 local function is_internal(class)
-  return class:find "^saros%.http%." ~= nil or class:find "^saros%.net%." ~= nil
+  for _, prefix in ipairs { "^saros%.http%.", "^saros%.net%.", "^saros%.compat%." } do
+    if class:find(prefix) then return true end
+  end
+  return false
 end
 
 local function files()
@@ -297,6 +301,7 @@ local samples = {
   { "^string%[%]", { "true" } },
   { "^saros%.Selectable%[%]", { async.event() } },
   { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
+  { "^thread", coroutine.create(none) },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
   target = server.url .. "/echo", path = os.tmpname(), address = "127.0.0.1",
 }

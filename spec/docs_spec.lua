@@ -10,7 +10,7 @@ local server = require("spec.support.real_servers").httpbin()
 -- The documents, and what runs a main function of each.
 local DOCUMENTS = {
   ["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/threads.md"] = async.run,
-  ["docs/files.md"] = async.run, ["docs/processes.md"] = async.run,
+  ["docs/files.md"] = async.run, ["docs/processes.md"] = async.run, ["docs/libraries.md"] = async.run,
   ["docs/handy.md"] = testing.run,
 }
 
@@ -62,6 +62,8 @@ local function run(document, example, folder)
     printed[#printed + 1] = table.concat(values, "  ")
   end
   local environment = setmetatable({async = async, print = print}, {__index = _G})
+  local socket = package.loaded.socket
+  local _ <close> = setmetatable({}, {__close = function() package.loaded.socket = socket end})
   local place = ("=%s:%d"):format(document, example.line)
   DOCUMENTS[document](assert(load(localized(example.code, folder), place, "t", environment)))
   return printed

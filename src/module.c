@@ -2,6 +2,7 @@
 /* saros.core: the registration tables and the order of init, nothing else. */
 #include "base/resident.h"
 #include "combine/combine.h"
+#include "runtime/coroutine_library.h"
 #include "runtime/debug.h"
 #include "runtime/entry.h"
 #include "runtime/error_methods.h"
@@ -60,6 +61,7 @@ static int l_init(lua_State *L) {
   lua_createtable(L, 2, 0);
   lua_newtable(L);
   sr_set_functions(L, runtime_functions);
+  sr_open_coroutine(L);
   sr_open_error(L);
   sr_open_task(L);
   sr_open_failure(L);

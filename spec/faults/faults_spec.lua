@@ -41,6 +41,11 @@ local ROOMS = {
     {"foreign", 1}, {"once", 5}, {"forever", 11}, {"close", 41}, {"onceL", 23}, {"foreverL", 31}, {"closeL", 97},
     {"collect", 10}, {"frantic", 1}, {"young", 10},
   },
+  -- As net, in many more steps of Lua.
+  compat = {
+    {"foreign", 1}, {"once", 29}, {"forever", 71}, {"close", 151}, {"onceL", 97}, {"foreverL", 113}, {"closeL", 311},
+    {"collect", 20}, {"frantic", 1}, {"young", 20},
+  },
   -- A child costs a thousand times what a turn does.
   process = {
     {"foreign", 1}, {"once", 5}, {"forever", 13}, {"close", 37}, {"onceL", 23}, {"foreverL", 41}, {"closeL", 67},
@@ -98,7 +103,7 @@ describe("a fault", function()
     end
   end
 
-  for _, room in ipairs { "net", "fs", "process", "thread" } do
+  for _, room in ipairs { "net", "fs", "process", "thread", "compat" } do
     for _, name in ipairs(names_of(dofile(path_of(room)))) do
       it(("in %s.%s does no harm"):format(room, name), function()
         if not workshop then return pending "needs the GNU C library" end

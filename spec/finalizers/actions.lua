@@ -126,6 +126,14 @@ action("look at sockets", function()
   for _, method in ipairs{"peer", "closed", "tls_info"} do each(world.streams, method) end
 end)
 
+action("resume coroutines", function()
+  for _, thread in ipairs(world.coroutines) do async.coroutine.resume(thread) end
+end)
+
+action("close coroutines", function()
+  for _, thread in ipairs(world.coroutines) do pcall(async.coroutine.close, thread) end
+end)
+
 action("run", function() pcall(async.run, nothing) end)
 
 return actions

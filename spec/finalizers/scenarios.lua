@@ -656,6 +656,29 @@ scenario("generator", function()
   end)
 end)
 
+scenario("coroutine", function()
+  local co = async.coroutine
+  try(function()
+    for v in co.wrap(function()
+      for i = 1, 3 do
+        async.sleep(1)
+        co.yield(i)
+      end
+    end) do
+      if v == 3 then break end
+    end
+    pcall(co.wrap(failing(1, "oops")))
+  end)
+  try(function()
+    local thread = co.create(function()
+      local _ <close> = setmetatable({}, {__close = function() async.sleep(1) end})
+      co.yield(co.status(co.running()), co.isyieldable())
+    end)
+    co.resume(thread)
+    co.close(thread)
+  end)
+end)
+
 scenario("retry_and_ticker", function()
   try(async.retry, failing(1, "oops"), {attempts = 2})
   try(function()

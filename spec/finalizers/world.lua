@@ -6,7 +6,7 @@ local async = require "saros"
 local world = {}
 
 local KINDS = {"tasks", "groups", "scopes", "futures", "semaphores", "locks", "conditions", "barriers", "events",
-  "queues", "permits", "lists", "sessions", "responses", "streams", "servers", "sockets", "files"}
+  "queues", "permits", "lists", "sessions", "responses", "streams", "servers", "sockets", "files", "coroutines"}
 
 -- Forgets everything.
 function world.reset()
@@ -186,6 +186,8 @@ function world.open()
     override(group, {spawn = function(spawn, ...) return note("tasks", spawn(...)) end})
     open_net()
   end)
+  local create = async.coroutine.create
+  async.coroutine.create = function(fn) return note("coroutines", create(fn)) end
   override_functions({
     spawn = maker "tasks", timeout = maker "scopes", future = maker "futures",
     semaphore = function(make, limit)

@@ -14,6 +14,16 @@ static int l_origin(lua_State *L) {
   return 1;
 }
 
+/* hostname(): the name of this machine. */
+static int l_hostname(lua_State *L) {
+  char name[UV_MAXHOSTNAMESIZE];
+  size_t size = sizeof name;
+  int err = uv_os_gethostname(name, &size);
+  if (err != 0) return luaL_error(L, "gethostname: %s", uv_strerror(err));
+  lua_pushlstring(L, name, size);
+  return 1;
+}
+
 /* Lua adds methods of its own to these. */
 static void add_methods(lua_State *L, const SrIoClass *cls, const char *field) {
   sr_io_push_meta(L, cls);
@@ -33,17 +43,12 @@ SAROS_EXPORT int luaopen_saros_net_core(lua_State *L);
 
 /* [-0, +1, v] */
 int luaopen_saros_net_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"connect", sr_net_connect},
-                                       {"connect_unix", sr_net_connect_unix},
-                                       {"listen", sr_net_listen},
-                                       {"listen_unix", sr_net_listen_unix},
-                                       {"resolve", sr_net_resolve},
-                                       {"reverse", sr_net_reverse},
-                                       {"family", sr_net_family},
-                                       {"pair", sr_net_pair},
-                                       {"origin", l_origin},
-                                       {"udp", sr_net_udp},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"connect", sr_net_connect}, {"connect_unix", sr_net_connect_unix},
+                                       {"listen", sr_net_listen},   {"listen_unix", sr_net_listen_unix},
+                                       {"resolve", sr_net_resolve}, {"reverse", sr_net_reverse},
+                                       {"family", sr_net_family},   {"pair", sr_net_pair},
+                                       {"origin", l_origin},        {"hostname", l_hostname},
+                                       {"udp", sr_net_udp},         {NULL, NULL}};
   sr_stay_loaded();
   sr_io_saros = saros_open(L);
   sr_ignore_broken_pipes();

@@ -177,21 +177,34 @@ static void on_sample(lua_State *L, lua_Debug *ar) {
   lua_pop(L, 1);
 }
 
-int64_t sr_debug_start(lua_State *L, SrTask *t) {
+static void watch(lua_State *co) {
+  if (lua_gethook(co) == NULL) lua_sethook(co, on_sample, LUA_MASKCOUNT | LUA_MASKRET, SAMPLE);
+}
+
+static void unwatch(lua_State *co) {
+  if (lua_gethook(co) == on_sample) lua_sethook(co, NULL, 0, 0);
+}
+
+int sr_debug_start(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
   sr_push_task(L, t);
   rt->debug.step_started = (int64_t)uv_hrtime();
   rt->debug.step_warned = false;
   rt->debug.step_slow = 0;
-  if (t->co != NULL && lua_gethook(t->co) == NULL) lua_sethook(t->co, on_sample, LUA_MASKCOUNT | LUA_MASKRET, SAMPLE);
-  return rt->debug.step_started;
+  if (t->co != NULL) watch(t->co);
+  return lua_gettop(L);
 }
 
-void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started) {
+void sr_debug_move(lua_State *from, lua_State *to) {
+  unwatch(from);
+  watch(to);
+}
+
+void sr_debug_stop(lua_State *L, int index, lua_State *co) {
   SrTask *t = (SrTask *)lua_touserdata(L, index);
   SrRuntime *rt = t->rt;
-  int64_t elapsed = (int64_t)uv_hrtime() - started;
-  if (lua_gethook(co) == on_sample) lua_sethook(co, NULL, 0, 0);
+  int64_t elapsed = (int64_t)uv_hrtime() - rt->debug.step_started;
+  unwatch(co);
   if (rt->debug.is_on && elapsed >= rt->debug.slow) {
     lua_pushvalue(L, index);
     lua_pushlightuserdata(L, t->future.state == SR_ENDED ? NULL : co);

@@ -14,10 +14,12 @@ void sr_debug_cancelled(lua_State *L, SrTask *t);
 void sr_debug_raise(lua_State *L, SrTask *t);
 /* `t` ends with this status. [-0, +0, m] */
 void sr_debug_end(lua_State *L, SrTask *t, SrStatus status);
-/* A step begins: returns the time, and pushes the handle, for sr_debug_stop. Only in debug mode. [-0, +1, -] */
-int64_t sr_debug_start(lua_State *L, SrTask *t);
+/* A step begins: pushes the handle and returns its index, for sr_debug_stop. Only in debug mode. [-0, +1, -] */
+int sr_debug_start(lua_State *L, SrTask *t);
+/* The step goes on in another coroutine of its task. */
+void sr_debug_move(lua_State *from, lua_State *to);
 /* The step of the task that ran in `co` is over; removes its handle, which is at `index`. [-1, +0, -] */
-void sr_debug_stop(lua_State *L, int index, lua_State *co, int64_t started);
+void sr_debug_stop(lua_State *L, int index, lua_State *co);
 /* The run ends: warns of every task that is left. [-0, +0, m] */
 void sr_debug_cut_off(lua_State *L, SrRuntime *rt);
 /* A block was forgotten; what is on top says which. [-0, +0, -] */

@@ -181,11 +181,16 @@ int sr_l_error(lua_State *L) {
 
 /* --- protected calls ---------------------------------------------------------- */
 
-/* Whether the error on top is a cancellation that holds. One whose scope has been left is an ordinary error. */
+/*
+** Whether the error on top is a cancellation that holds, or ends a coroutine that is being closed. One whose scope has
+** been left is an ordinary error.
+*/
 static bool is_held_cancel(lua_State *L) {
   SrTask *t = sr_rt(L)->current;
   uint64_t serial;
-  return t != NULL && t->current->cause != NULL && sr_is_own_cancel(L, -1, t, &serial);
+  if (t == NULL) return false;
+  bool is_closing = t->inner != NULL && t->inner->is_closing;
+  return (t->current->cause != NULL || is_closing) && sr_is_own_cancel(L, -1, t, &serial);
 }
 
 static int k_pcall(lua_State *L, int status, lua_KContext ctx) {

@@ -9,7 +9,8 @@
 static const char *place_problem(lua_State *L, const SrRuntime *rt) {
   if (!rt->is_running) return "here: no loop is running (call it inside async.run)";
   if (sr_current_task(rt) == NULL) return "here: no task is running (this is a reporter or a finalizer)";
-  if (rt->current->co != L) return "inside a coroutine of your own (spawn a task instead)";
+  bool is_own = rt->current->co == L || sr_find_coroutine(L, L) != NULL;
+  if (!is_own) return "inside a coroutine of your own (spawn a task instead)";
   return "across a C function (table.sort, string.gsub, require, a finalizer, ...)";
 }
 
@@ -68,6 +69,10 @@ int sr_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx) {
   sr_ready(t->rt, t);
   begin_wait(t, &turn_kind, SR_READY);
   return suspend(L, k, ctx);
+}
+
+int sr_switch(lua_State *L, int n, lua_KFunction k, lua_KContext ctx) {
+  return lua_yieldk(L, n, ctx, k);
 }
 
 static int k_return(lua_State *L, int status, lua_KContext count) {
@@ -134,6 +139,13 @@ bool sr_end_stray_wait(SrTask *t) {
   t->future.state = SR_RUNNING;
   t->waiter.kind = &turn_kind;
   return true;
+}
+
+void sr_go_on(SrTask *t) {
+  t->future.state = SR_READY;
+  t->future.outcome = SR_WOKEN;
+  t->waiter.kind = &turn_kind;
+  sr_ready(t->rt, t);
 }
 
 /* Somebody got hold of the coroutine and resumed it: the wait is given up, and the task fails. */

@@ -134,6 +134,11 @@ int sr_park_checked(lua_State *L, SrTask *t, const SrKind *kind, void *object, l
 int sr_return(lua_State *L, SrTask *t, int n);
 /* Lets every task that is ready run first, then goes on in `k`. To be returned. [-0, +0, v] */
 int sr_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx);
+/*
+** Leaves this coroutine, with `n` values for who resumed it, unless the task that is in it has been put into another
+** one: then its step goes on there. To be returned. [-n, +0, v]
+*/
+int sr_switch(lua_State *L, int n, lua_KFunction k, lua_KContext ctx);
 /* Makes a parked task ready. */
 void sr_wake(SrTask *t);
 /* Ends a wait before its time; does nothing unless the task is parked. */
@@ -150,6 +155,8 @@ void sr_give_up(SrTask *t);
 bool sr_end_stray_wait(SrTask *t);
 /* Raises that a coroutine was resumed by hand. [-0, +0, v] */
 int sr_stray_error(lua_State *L);
+/* A task whose stray wait has ended gets its turn. */
+void sr_go_on(SrTask *t);
 /* Both. [-0, +0, v] */
 int sr_refuse_stray(lua_State *L, SrTask *t);
 

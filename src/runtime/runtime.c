@@ -117,6 +117,7 @@ int sr_l_now(lua_State *L) {
 /* lua_close, perhaps in the middle of a run: nothing of Lua is touched any more. */
 static int l_collect(lua_State *L) {
   SrRuntime *rt = (SrRuntime *)lua_touserdata(L, 1);
+  if (sr_stepping == rt) sr_stepping = NULL; /* the step does not come back */
   sr_loop_close(rt);
   sr_scope_forget_all(rt);
   sr_clock_free(&rt->clock);
@@ -203,6 +204,7 @@ int sr_open_runtime(lua_State *L, lua_CFunction init) {
   sr_run_new_table(L, &sr_origin_key, "k");
   sr_run_new_table(L, &sr_names_key, "k");
   sr_run_new_table(L, &sr_places_key, "k");
+  sr_run_new_table(L, &sr_coroutines_key, "k");
   sr_run_new_table(L, &sr_idle_key, NULL);
   sr_open_debug(rt);
   push_upvalues(L, rt);

@@ -76,12 +76,77 @@ void sr_push_stack(lua_State *L, lua_State *co, int level) {
   lua_remove(L, whole);
 }
 
+/* --- chains of coroutines ----------------------------------------------------- */
+
+/* Coroutines of one task that are shown, from the inside out; the rest is counted. */
+enum { MAX_COROUTINES = 50 };
+
+/* The next of the chain whose resumer is shown after that of `c`; sets how many are passed over. */
+static const SrCoroutine *next_shown(const SrCoroutine *c, int shown, int *left_out) {
+  const SrCoroutine *next = c->outer;
+  *left_out = 0;
+  if (shown < MAX_COROUTINES) return next;
+  for (; next != NULL && next->outer != NULL; next = next->outer) ++*left_out;
+  return next;
+}
+
+/* Adds the stack on top of L without its first line. [-1, +0, m] */
+static void add_lines(lua_State *L, luaL_Buffer *buffer) {
+  const char *first = strchr(lua_tostring(L, -1), '\n');
+  lua_pushstring(L, first == NULL ? "" : first);
+  lua_remove(L, -2);
+  luaL_addvalue(buffer);
+}
+
+/* Adds the stacks of those in whose coroutines the one is in which task `t` is to the stack on top. [-1, +1, m] */
+static void add_resumers(lua_State *L, const SrTask *t) {
+  luaL_Buffer buffer;
+  int left_out = 0, shown = 0, text = lua_gettop(L);
+  luaL_buffinit(L, &buffer);
+  lua_pushvalue(L, text);
+  luaL_addvalue(&buffer);
+  for (const SrCoroutine *c = t->inner; c != NULL; c = next_shown(c, ++shown, &left_out)) {
+    if (left_out > 0) {
+      lua_pushfstring(L, "\n\t(%d more coroutines)", left_out);
+      luaL_addvalue(&buffer);
+    }
+    luaL_addstring(&buffer, "\n\t[coroutine resumed by]");
+    sr_push_stack(L, c->resumer, 0);
+    add_lines(L, &buffer);
+  }
+  luaL_pushresult(&buffer);
+  lua_replace(L, -2);
+}
+
+static bool find_place(SrTask *t, lua_State *co, lua_Debug *ar) {
+  return sr_find_caller(co, t->rt, 0, ar);
+}
+
 void sr_push_where(lua_State *L, SrTask *t) {
   lua_Debug ar;
-  if (t->co != NULL && sr_find_caller(t->co, t->rt, 0, &ar))
+  const SrCoroutine *c = t->inner;
+  bool is_found = t->co != NULL && find_place(t, t->co, &ar);
+  for (; !is_found && c != NULL; c = c->outer) is_found = find_place(t, c->resumer, &ar);
+  if (is_found)
     lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
   else
     sr_push_place(L, &t->scope);
+}
+
+void sr_push_resumers(lua_State *L, SrTask *t) {
+  lua_Debug ar;
+  luaL_Buffer buffer;
+  int left_out = 0, shown = 0;
+  luaL_buffinit(L, &buffer);
+  for (const SrCoroutine *c = t->inner; c != NULL; c = next_shown(c, ++shown, &left_out)) {
+    if (left_out > 0) lua_pushfstring(L, ", in %d more coroutines", left_out), luaL_addvalue(&buffer);
+    if (find_place(t, c->resumer, &ar))
+      lua_pushfstring(L, ", in a coroutine resumed at %s:%d", ar.short_src, ar.currentline);
+    else
+      lua_pushliteral(L, ", in a coroutine");
+    luaL_addvalue(&buffer);
+  }
+  luaL_pushresult(&buffer);
 }
 
 void sr_push_label(lua_State *L, int index) {
@@ -97,6 +162,7 @@ void sr_push_stack_of(lua_State *L, SrTask *t, int level) {
     sr_push_stack(L, t->co, level);
   else
     lua_pushliteral(L, "stack traceback: (not running)");
+  if (t->inner != NULL) add_resumers(L, t);
   sr_push_task(L, t);
   sr_push_label(L, lua_gettop(L));
   lua_replace(L, -2);

@@ -18,5 +18,7 @@ void sr_push_stack_of(lua_State *L, SrTask *t, int level);
 void sr_push_here(lua_State *L);
 /* Pushes "file:line" where a task is now. [-0, +1, m] */
 void sr_push_where(lua_State *L, SrTask *t);
+/* Pushes ", in a coroutine resumed at file:line" for each coroutine that it is in, from the inside out. [-0, +1, m] */
+void sr_push_resumers(lua_State *L, SrTask *t);
 
 #endif

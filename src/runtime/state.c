@@ -6,7 +6,7 @@
 #include <string.h>
 
 const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_live_key,
-    sr_scheduler_key, sr_module_key, sr_protected_key;
+    sr_scheduler_key, sr_module_key, sr_protected_key, sr_coroutines_key;
 
 SR_THREAD_LOCAL SrRuntime *sr_stepping;
 
@@ -67,6 +67,16 @@ void sr_anchor_table(lua_State *L, const void *key) {
   lua_pop(L, 1);
   lua_pushvalue(L, -1);
   sr_anchor_set(L, key);
+}
+
+SrCoroutine *sr_find_coroutine(lua_State *L, lua_State *co) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_coroutines_key);
+  lua_pushthread(co);
+  if (co != L) lua_xmove(co, L, 1);
+  lua_rawget(L, -2);
+  SrCoroutine *c = (SrCoroutine *)lua_touserdata(L, -1);
+  lua_pop(L, 2);
+  return c;
 }
 
 /* --- protected calls -------------------------------------------------------- */

@@ -241,6 +241,24 @@ struct SrFuture {
   bool has_callbacks; /* functions were given to on_done: the anchor holds those of a task, under its address */
 };
 
+/*
+** A coroutine of async.coroutine: see coroutine.h. The values of a weak table under sr_coroutines_key, by their thread.
+** Those in which a task is form a chain, from SrTask.inner on.
+*/
+typedef struct SrCoroutine {
+  lua_State *co;
+  SrTask *task;              /* that is in it, be it further inside, or NULL */
+  struct SrCoroutine *outer; /* of such a task: in which its resumer runs, or NULL */
+  lua_State *resumer;        /* of such a task: the coroutine that goes on once this one is left */
+  uint64_t entered;          /* of such a task: blocks opened since it was resumed have a higher serial */
+  unsigned run;              /* of the task to which it belongs: the run, */
+  uint32_t slot, id;         /* the number among the live ones, and the id; 0: it belongs to none */
+  bool is_own;               /* no such coroutine, but that in which a task runs */
+  bool is_closing;           /* its yield raises */
+  bool is_dead;
+  bool has_failed; /* what it was left with is an error; once it is dead, one that `close` has yet to tell */
+} SrCoroutine;
+
 struct SrTask {
   SrFuture future;
   SrScope scope;   /* the task as a scope, below what owns it */
@@ -249,8 +267,9 @@ struct SrTask {
     void *object;   /* what it waits for: the kind's own */
     SrBlock *owner; /* at its end: the block that has to hear of it, or NULL */
   };
-  lua_State *co;    /* its coroutine, from the first step to the end */
-  SrScope *current; /* the innermost scope it is in */
+  lua_State *co;      /* the coroutine it is in, from the first step to the end: its own, or that of `inner` */
+  SrCoroutine *inner; /* the innermost of async.coroutine's that it is in, or NULL */
+  SrScope *current;   /* the innermost scope it is in */
   SrRuntime *rt;
   uint32_t slot; /* in the table of live tasks */
   uint32_t id;   /* counts tasks in spawn order */
@@ -393,7 +412,7 @@ struct SrRuntime {
 };
 
 extern const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_live_key,
-    sr_scheduler_key, sr_module_key, sr_protected_key;
+    sr_scheduler_key, sr_module_key, sr_protected_key, sr_coroutines_key;
 
 /* The runtime, from inside one of saros' own C functions. */
 static inline SrRuntime *sr_rt(lua_State *L) {
@@ -448,6 +467,9 @@ void sr_anchor_set(lua_State *L, const void *key);
 void sr_anchor_get(lua_State *L, const void *key);
 /* Pushes the table that the anchor keeps under `key`; makes it if there is none. [-0, +1, m] */
 void sr_anchor_table(lua_State *L, const void *key);
+
+/* What async.coroutine keeps of this coroutine, or NULL: it is none of those. [-0, +0, -] */
+SrCoroutine *sr_find_coroutine(lua_State *L, lua_State *co);
 
 /* --- protected calls -------------------------------------------------------- */
 

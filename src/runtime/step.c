@@ -12,6 +12,13 @@
 #include "runtime/scope.h"
 #include "runtime/task.h"
 
+/* A rare path that is kept out of the function that calls it, so that this one needs fewer registers. */
+#if defined(__GNUC__)
+#define RARE __attribute__((noinline, cold))
+#else
+#define RARE
+#endif
+
 /* The frame of sr_l_body. After the call the results, or the error, start where the function was. */
 enum { BODY_TASK = 1, BODY_HANDLER, BODY_FUNCTION, BODY_RESULTS = BODY_FUNCTION };
 
@@ -173,8 +180,27 @@ static void fail_to_start(lua_State *L, SrTask *t) {
   sr_finish_task(L, t, sr_l_end_task);
 }
 
+/* A coroutine that the task is in failed itself, for want of memory or closed by hand: that is told its resumer. */
+static void crash_inner(lua_State *L, SrTask *t, lua_State *co) {
+  SrCoroutine *c = t->inner;
+  t->inner = c->outer;
+  t->co = c->resumer;
+  c->task = NULL;
+  c->is_dead = c->has_failed = true;
+  if (lua_status(t->co) == LUA_YIELD)
+    lua_xmove(co, t->co, 1);
+  else
+    lua_pop(co, 1);
+  sr_go_on(t);
+  if (!t->is_anchored) anchor(L, t);
+}
+
 /* The body itself failed, for want of memory: the task fails with what is on top of its coroutine. */
 static void crash(lua_State *L, SrTask *t, lua_State *co) {
+  if (t->inner != NULL) {
+    crash_inner(L, t, co);
+    return;
+  }
   t->co = NULL;
   lua_xmove(co, L, 1);
   sr_finish_task(L, t, sr_l_end_task);
@@ -192,7 +218,51 @@ static void refuse_yield(SrTask *t, int count) {
   t->waiter.kind = &stray_kind;
 }
 
-/* The coroutine stands on top of L during the step, unless its task has been parked: then the handle holds it. */
+/* What stands on a coroutine that has not begun, without its body. */
+static int count_arguments(lua_State *co) {
+  return lua_status(co) == LUA_OK && lua_gettop(co) > 0 ? lua_gettop(co) - 1 : 0;
+}
+
+static void move_hooks(lua_State *L, const SrRuntime *rt, lua_State *from, lua_State *to) {
+  if (rt->interrupt.is_pending) {
+    sr_interrupt_unhook(from, L);
+    sr_interrupt_hook(to);
+  }
+  if (rt->debug.is_on) sr_debug_move(from, to);
+}
+
+/* The step of the task, which ran in `co` last, is over. `handle` is what sr_debug_start gave, or 0. */
+static inline void end_step(lua_State *L, SrTask *t, lua_State *co, int status, int handle) {
+  SrRuntime *rt = t->rt;
+  rt->current = NULL;
+  if (rt->interrupt.is_pending) sr_interrupt_unhook(co, L);
+  if (handle != 0) sr_debug_stop(L, handle, co);
+  if (status == LUA_YIELD) {
+    if (!t->is_anchored) anchor(L, t);
+  } else if (status == LUA_OK)
+    sr_coroutine_give(L, rt);
+  else
+    crash(L, t, co);
+}
+
+/* The task has left the coroutine `co`, with `count` values, but not to wait: it goes on in another one, if any. */
+static RARE void go_on(lua_State *L, SrTask *t, lua_State *co, int count, int handle) {
+  SrRuntime *rt = t->rt;
+  int status = LUA_YIELD;
+  while (status == LUA_YIELD && t->future.state == SR_RUNNING && t->co != co) {
+    move_hooks(L, rt, co, t->co);
+    co = t->co;
+    status = lua_resume(co, L, count_arguments(co), &count);
+    t = rt->current; /* it may have ended, and be another one */
+  }
+  if (status == LUA_YIELD && t->future.state == SR_RUNNING) refuse_yield(t, count);
+  end_step(L, t, co, status, handle);
+}
+
+/*
+** The coroutine of the task itself stands on top of L during the step, unless it has been parked: then the handle holds
+** it. The others that it may be in are held by the frames of those that resumed them.
+*/
 void sr_step(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
   int count = 0;
@@ -204,28 +274,25 @@ void sr_step(lua_State *L, SrTask *t) {
   t->future.state = SR_RUNNING;
   rt->current = t;
   if (rt->interrupt.is_pending) sr_interrupt_hook(co);
-  int64_t started = rt->debug.is_on ? sr_debug_start(L, t) : 0;
-  int handle = started != 0 ? lua_gettop(L) : 0;
+  int handle = rt->debug.is_on ? sr_debug_start(L, t) : 0;
   SrRuntime *outer = sr_stepping; /* a task may run the loop of another state */
   sr_stepping = rt;
   int status = lua_resume(co, L, count, &count);
-  sr_stepping = outer;
   t = rt->current; /* by now it may be another one */
-  rt->current = NULL;
-  if (rt->interrupt.is_pending) sr_interrupt_unhook(co, L);
-  if (started != 0) sr_debug_stop(L, handle, co, started);
-  if (status == LUA_YIELD) {
-    if (t->future.state == SR_RUNNING) refuse_yield(t, count);
-    if (!t->is_anchored) anchor(L, t);
-  } else if (status == LUA_OK)
-    sr_coroutine_give(L, rt);
+  if (status == LUA_YIELD && t->future.state == SR_RUNNING)
+    go_on(L, t, co, count, handle);
   else
-    crash(L, t, co);
+    end_step(L, t, co, status, handle);
+  sr_stepping = outer;
+}
+
+int sr_resume_nested(lua_State *co, lua_State *L, int nargs, int *nresults) {
+  return lua_resume(co, L, nargs, nresults);
 }
 
 /* --- by force --------------------------------------------------------------- */
 
-static int close_coroutine(lua_State *co, lua_State *from) {
+int sr_close_thread(lua_State *co, lua_State *from) {
 #if LUA_VERSION_RELEASE_NUM >= 50406
   return lua_closethread(co, from);
 #else
@@ -258,8 +325,17 @@ static bool is_ready(const SrTask *t) {
   return t->future.state == SR_READY || t->future.state == SR_NEW;
 }
 
+/* Returns the coroutine that holds it. */
+static lua_State *close_inner(lua_State *L, SrCoroutine *c) {
+  c->task = NULL;
+  c->is_dead = true;
+  sr_close_thread(c->co, L);
+  return c->resumer;
+}
+
 void sr_kill(lua_State *L, SrTask *t) {
   lua_State *co = t->co;
+  SrCoroutine *inner = t->inner;
   if (t->future.state == SR_PARKED)
     sr_give_up(t);
   else if (co != NULL && t->future.outcome == SR_WOKEN && t->waiter.kind->undo != NULL) {
@@ -270,7 +346,9 @@ void sr_kill(lua_State *L, SrTask *t) {
   if (sr_block_close_all(L, t)) lua_pop(L, 1);
   t->future.state = SR_RUNNING;
   t->co = NULL;
-  if (co != NULL) close_coroutine(co, L);
+  t->inner = NULL;
+  for (; inner != NULL; inner = inner->outer) co = close_inner(L, inner);
+  if (co != NULL) sr_close_thread(co, L);
   lua_pushnil(L);
   sr_finish_task(L, t, l_end_killed);
 }

@@ -12,6 +12,13 @@
 int sr_l_body(lua_State *L);
 /* Runs one step of a task. */
 void sr_step(lua_State *L, SrTask *t);
+/*
+** Resumes a coroutine of async.coroutine on top of its resumer, where that cannot be suspended: nothing in it can wait.
+** As lua_resume.
+*/
+int sr_resume_nested(lua_State *co, lua_State *L, int nargs, int *nresults);
+/* Closes a coroutine that does not run: `__close` cannot wait. Returns a status; the error, if any, is on top of it. */
+int sr_close_thread(lua_State *co, lua_State *from);
 /* Closes a task by force: `__close` runs, but cannot wait. [-0, +0, -] */
 void sr_kill(lua_State *L, SrTask *t);
 

@@ -32,7 +32,8 @@ void sr_push_task_line(lua_State *L, SrTask *t) {
   }
   if (t->co != NULL && t->future.state != SR_ENDED) {
     sr_push_where(L, t);
-    lua_pushfstring(L, "%s at %s", lua_tostring(L, -2), lua_tostring(L, -1));
+    sr_push_resumers(L, t);
+    lua_pushfstring(L, "%s at %s%s", lua_tostring(L, -3), lua_tostring(L, -2), lua_tostring(L, -1));
   }
   sr_push_place(L, &t->scope);
   lua_pushfstring(L, "%s%s (spawned at %s)", lua_tostring(L, -2), t->scope.cause != NULL ? ", cancelled" : "",

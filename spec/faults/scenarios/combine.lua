@@ -443,6 +443,40 @@ scenario("generator", function()
   end)
 end)
 
+scenario("coroutine", function()
+  local co = async.coroutine
+  local sum = 0
+  for v in co.wrap(function()
+    for i = 1, 3 do
+      async.sleep(1)
+      co.yield(co.wrap(after(1, i))())
+    end
+  end) do
+    sum = sum + v
+  end
+  assert(sum == 6)
+  check.raises("oops", co.wrap(failing(1, "oops")))
+  local thread = co.create(function()
+    local _ <close> = check.closing(function() async.sleep(1) end)
+    co.yield(1)
+  end)
+  local ok, err = co.resume(thread)
+  check.is(ok and "ok" or err, "ok")
+  ok, err = co.close(thread)
+  check.is(ok and "ok" or err, "ok")
+end)
+
+-- The task inside is cancelled, and its chain unwinds.
+scenario("coroutine_cancelled", function()
+  local co = async.coroutine
+  local task = async.spawn(co.wrap(function() co.wrap(after(9))() end))
+  testing.settle()
+  async.tree()
+  task:traceback()
+  task:cancel()
+  check.fails(task, "CancelledError")
+end)
+
 -- Whatever fails is caught, and the task goes on. Nothing that was started may be left then.
 scenario("caught", function()
   check.attempt(async.gather, after(1, "a"), after(2), after(3))
