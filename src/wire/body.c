@@ -65,7 +65,7 @@ static bool is_extensions(SrWireText text) {
   return true;
 }
 
-static SrWireFaultKind take_size(SrWireBody *body, SrWireText line) {
+static SrWireFaultKind take_size(SrWireBody *body, SrWireText line, const SrWireLimits *limits) {
   uint64_t size = 0;
   size_t digits = 0;
   for (; digits < line.length && sr_wire_digit(line.bytes[digits]) >= 0; digits++) {
@@ -75,6 +75,7 @@ static SrWireFaultKind take_size(SrWireBody *body, SrWireText line) {
   if (digits == 0) return SR_WIRE_BAD_CHUNK;
   skip(&line, digits);
   body->extra += line.length;
+  if (body->extra > limits->head) return SR_WIRE_LARGE_HEAD;
   if (line.length > 0) {
     if (!sr_wire_is_value(line.bytes, line.length)) return SR_WIRE_BAD_CHUNK;
     skip_blanks(&line);
@@ -124,7 +125,7 @@ static size_t take_line(SrWireBody *body, SrWireText rest, const SrWireLimits *l
   if (length == 0 || newline[-1] != '\r')
     *fault = SR_WIRE_BAD_CHUNK;
   else if (body->place == SR_WIRE_IN_SIZE)
-    *fault = take_size(body, (SrWireText){rest.bytes, length - 1});
+    *fault = take_size(body, (SrWireText){rest.bytes, length - 1}, limits);
   else if (body->place == SR_WIRE_IN_TRAILER)
     *fault = take_trailer(body, (SrWireText){rest.bytes, length - 1}, limits);
   else
