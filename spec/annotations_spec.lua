@@ -160,6 +160,7 @@ local live = {
   ["saros.HTTPFields"] = function(close) return (served(close, function(request) return request.query end)) end,
   ["saros.HTTPWriter"] = function(close) return (served(close, function(request) return request:respond() end)) end,
   ["saros.HTTPEvents"] = function(close) return (served(close, function(request) return request:events() end)) end,
+  ["saros.HTTPRouter"] = function() return async.http.router() end,
   ["saros.HTTPRecord"] = function(close)
     local record = async.future()
     served(close, nil, { log = function(told) record:set(told) end })
@@ -343,6 +344,9 @@ local exceptions = {
   ["saros.Net: udp"] = "the same",
   ["saros.Net: serve"] = "asks for a port first",
   ["saros.Stream: pipe_to"] = "needs another stream",
+  ["saros.HTTP: listen"] = "waits where a name has to be looked up",
+  ["saros.HTTP: serve"] = "asks for a port first",
+  ["saros.HTTPRequest: form"] = "looks at the type of the body first",
 }
 
 describe("the annotations", function()

@@ -8,6 +8,7 @@ local misuse = require "saros.misuse"
 local net = require "saros.net"
 local net_options = require "saros.net.options"
 local options = require "saros.http.server.options"
+local router = require "saros.http.server.router"
 local server = require "saros.http.server.server"
 
 ---@class saros
@@ -79,6 +80,12 @@ function http.error(status, message, headers)
   if message ~= nil and type(message) ~= "string" then misuse.type("error", 2, "string", message) end
   if headers ~= nil and type(headers) ~= "table" then misuse.type("error", 3, "table", headers) end
   error(async.error(failure.fields(status, message, headers)), 0)
+end
+
+---A handler that hands requests on to others, by path and method.
+---@return saros.HTTPRouter
+function http.router()
+  return router.new()
 end
 
 misuse.guard(http)

@@ -133,7 +133,8 @@ function Server:address()
   return self._listening:address()
 end
 
----What goes on: `connections` and `active` handlers now, `requests` and `failed` ones (500, or a reset) since the start.
+---What goes on: `connections` and `active` handlers now, `requests` and `failed` ones (500, or a reset) since the
+---start.
 ---@return {connections: integer, active: integer, requests: integer, failed: integer}
 function Server:stats()
   check_self(self, "stats")
