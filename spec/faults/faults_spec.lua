@@ -30,6 +30,12 @@ local NET_MODES = {
   {"collect", 5}, {"frantic", 1}, {"young", 5},
 }
 
+-- A response that does not come is waited for.
+local SERVER_MODES = {
+  {"foreign", 3}, {"once", 13}, {"forever", 41}, {"close", 53}, {"onceL", 59}, {"foreverL", 83}, {"closeL", 97},
+  {"collect", 20}, {"frantic", 1}, {"young", 20},
+}
+
 local SECONDS = 20 -- a run that takes longer hangs
 
 -- The host takes the place of malloc, as only the GNU C library lets it.
@@ -84,6 +90,13 @@ describe("a fault", function()
     it(("in net.%s does no harm"):format(name), function()
       if not workshop then return pending "needs the GNU C library" end
       check(path_of "net", name, NET_MODES)
+    end)
+  end
+
+  for _, name in ipairs(names_of(dofile(path_of "server"))) do
+    it(("in server.%s does no harm"):format(name), function()
+      if not workshop then return pending "needs the GNU C library" end
+      check(path_of "server", name, SERVER_MODES)
     end)
   end
 

@@ -248,8 +248,11 @@ static void on_reading_late(saros_timer *timer) {
       sr_server_conn_close(conn, false);
     break;
   case SR_SERVER_ANSWERS:
-    conn->is_timed_out = true;
-    sr_server_saros->wake(&conn->reader);
+    if (conn->request->has_begun) {
+      conn->is_timed_out = true;
+      sr_server_saros->wake(&conn->reader);
+    } else
+      sr_server_conn_tell(conn);
     break;
   case SR_SERVER_DRAINS:
   case SR_SERVER_LINGERS: sr_server_conn_close(conn, false); break;

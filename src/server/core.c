@@ -13,8 +13,12 @@
 #include "server/conn.h"
 #include "server/handle.h"
 #include "server/request.h"
+#include "server/timer.h"
 
 static const SrServerClass core_class = {"server"};
+
+/* In seconds: so long nobody asks whether a task has begun. */
+static const double PATIENCE = 1;
 
 /* The stack of the dispatcher. */
 enum { CORE = 1, HANDLER, SPAWN, NEWS };
@@ -130,6 +134,21 @@ static void cancel_handler(lua_State *L, SrServerConn *conn) {
   sr_server_saros->wake(&conn->writer);
 }
 
+/*
+** For want of memory a task may end without having begun, and nobody is told. So somebody looks after a while whether it
+** has; the deadline is moved as soon as the handler reads, and is of no account once it has begun.
+*/
+static void look_at_task(lua_State *L, SrServerConn *conn) {
+  lua_getiuservalue(L, NEWS, SR_SERVER_CONN_TASK);
+  lua_getfield(L, -1, "done");
+  lua_insert(L, -2);
+  lua_call(L, 1, 1);
+  if (lua_toboolean(L, -1))
+    sr_server_conclude(conn->request);
+  else
+    sr_server_timer_set(conn->core, &conn->reading, PATIENCE);
+}
+
 /* Starts the task of a request. */
 static void dispatch(lua_State *L, SrServerCore *core, SrServerConn *conn) {
   SrServerRequest *request = sr_server_request_push(L, conn);
@@ -143,6 +162,7 @@ static void dispatch(lua_State *L, SrServerCore *core, SrServerConn *conn) {
   lua_call(L, 3, 1);
   lua_setiuservalue(L, NEWS, SR_SERVER_CONN_TASK);
   request->began = sr_server_saros->now(core->runtime);
+  sr_server_timer_set(core, &conn->reading, PATIENCE);
   conn->request = request;
   conn->is_told = false;
   core->active++;
@@ -162,6 +182,7 @@ static void tell_refusal(lua_State *L, SrServerConn *conn) {
 
 /* Sees to the connection at NEWS. */
 static void attend(lua_State *L, SrServerCore *core, SrServerConn *conn) {
+  if (conn->request != NULL && !conn->request->has_begun) look_at_task(L, conn);
   if (conn->phase == SR_SERVER_HAS_REQUEST) dispatch(L, core, conn);
   if (conn->is_refused) tell_refusal(L, conn);
   if (conn->is_gone && !conn->is_told && conn->request != NULL && sr_server_request_is_forsaken(conn->request))

@@ -7,6 +7,7 @@
 */
 #include "server/handle.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "server/conn.h"
@@ -133,6 +134,8 @@ static int k_handled(lua_State *L, int status, lua_KContext ctx) {
 int sr_server_l_handle(lua_State *L) {
   SrServerRequest *request = (SrServerRequest *)lua_touserdata(L, REQUEST);
   lua_settop(L, HANDLER);
+  request->has_begun = true;
+  if (request->conn != NULL) request->conn->reading.due = HUGE_VAL; /* nobody need look whether it has */
   lua_pushvalue(L, REQUEST);
   lua_toclose(L, CLOSED);
   lua_pushvalue(L, HANDLER);
@@ -143,8 +146,7 @@ int sr_server_l_handle(lua_State *L) {
 
 /* --- leaving ----------------------------------------------------------------------------------- */
 
-/* The request is answered, as well as it could be. */
-static void conclude(SrServerRequest *request) {
+void sr_server_conclude(SrServerRequest *request) {
   SrServerConn *conn = request->conn;
   SrServerCore *core = conn->core;
   bool is_whole = request->has_ended || request->has_upgraded;
@@ -159,7 +161,7 @@ static void conclude(SrServerRequest *request) {
 static int k_told(lua_State *L, int status, lua_KContext ctx) {
   (void)L, (void)status;
   SrServerRequest *request = (SrServerRequest *)ctx;
-  if (request->conn != NULL) conclude(request);
+  if (request->conn != NULL) sr_server_conclude(request);
   return 0;
 }
 
@@ -179,7 +181,7 @@ int sr_server_l_leave(lua_State *L) {
   if (request->conn == NULL) return 0;
   if (!lua_isnil(L, 2)) return call_half(L, request, "failed");
   if (request->conn->core->has_log) return call_half(L, request, "log");
-  conclude(request);
+  sr_server_conclude(request);
   return 0;
 }
 

@@ -134,6 +134,7 @@ struct SrServerRequest {
   const SrServerClass *cls;
   SrServerConn *conn; /* NULL once it was answered */
   SrServerCancels cancels;
+  bool has_begun;    /* its task has, which does not where there is no memory for it */
   bool has_head;     /* the head of the response is out */
   bool has_ended;    /* all of the response is */
   bool is_streamed;  /* it is written piece by piece */

@@ -8,6 +8,7 @@ local connection = require "saros.http.connection"
 local file = require "saros.http.file"
 local headers = require "saros.http.headers"
 local internal = require "saros.internal"
+local iterators = require "saros.iterators"
 local lines = require "saros.http.lines"
 local misuse = require "saros.misuse"
 local phrases = require "saros.http.status"
@@ -273,9 +274,9 @@ end
 function Response:chunks()
   check_self(self, "chunks")
   consume(self)
-  return internal.entry(function()
+  return iterators.closed_by(internal.entry(function()
     return read(self, "response:chunks")
-  end), nil, nil, self
+  end), self)
 end
 
 ---`for line in response:lines() do`: lines without their ends; one of more than 1 MiB is a LimitError. Leaving the
@@ -284,9 +285,9 @@ end
 function Response:lines()
   check_self(self, "lines")
   consume(self)
-  return internal.entry(lines.over(function()
+  return iterators.closed_by(internal.entry(lines.over(function()
     return read(self, "response:lines")
-  end)), nil, nil, self
+  end)), self)
 end
 
 ---Writes the body, or what has not been read of it, to a file, which is there when all has arrived, or not at all. It

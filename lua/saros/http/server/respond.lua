@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- What a handler returned, made a response: all but strings and plain tables, which C sees to itself.
 
-local misuse = require "saros.misuse"
 local internal = require "saros.internal"
+local iterators = require "saros.iterators"
+local misuse = require "saros.misuse"
 
 local respond = {}
 
@@ -91,7 +92,7 @@ end
 -- For <close>: closes a body.
 local closing = {
   __close = function(held, err)
-    local body = held.body
+    local body = iterators.closer(held.body) or held.body
     if type(body) == "function" then return end
     local mt = getmetatable(body)
     local close = type(mt) == "table" and mt.__close
