@@ -160,6 +160,11 @@ local live = {
   ["saros.HTTPFields"] = function(close) return (served(close, function(request) return request.query end)) end,
   ["saros.HTTPWriter"] = function(close) return (served(close, function(request) return request:respond() end)) end,
   ["saros.HTTPEvents"] = function(close) return (served(close, function(request) return request:events() end)) end,
+  ["saros.HTTPTestClient"] = function(close)
+    local client = require("saros.testing").client(none)
+    close(client)
+    return client
+  end,
   ["saros.HTTPRouter"] = function() return async.http.router() end,
   ["saros.HTTPRecord"] = function(close)
     local record = async.future()

@@ -8,7 +8,10 @@ local certificates = require("spec.support.certificates")()
 local server = require("spec.support.real_servers").httpbin()
 
 -- The documents, and what runs a main function of each.
-local DOCUMENTS = {["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/handy.md"] = testing.run}
+local DOCUMENTS = {
+  ["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/handy.md"] = testing.run,
+  ["docs/server.md"] = async.run,
+}
 
 local function read(path)
   local file = assert(io.open(path))
