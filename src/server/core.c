@@ -220,7 +220,10 @@ static int k_run(lua_State *L, int status, lua_KContext ctx) {
   return run(L, (SrServerCore *)ctx);
 }
 
-/* core:run(handler, spawn): until it is drained and nothing is under way. */
+/*
+** run(core, handler, spawn): until it is drained and nothing is under way. It is the body of a task, so that who spawns
+** in it has no long way to look for the place.
+*/
 static int l_run(lua_State *L) {
   SrServerCore *core = check_core(L, "server:serve");
   sr_server_saros->check(L, "server:serve");
@@ -323,4 +326,6 @@ void sr_server_open_core(lua_State *L) {
   sr_server_class(L, &core_class, methods, meta);
   lua_pushcfunction(L, l_new);
   lua_setfield(L, -2, "new");
+  lua_pushcfunction(L, l_run);
+  lua_setfield(L, -2, "run");
 }

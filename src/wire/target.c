@@ -7,10 +7,11 @@
 
 /* --- hosts ----------------------------------------------------------------------- */
 
-/* What a name may hold beside letters and digits: it is not taken apart any further. */
+/* What a name may hold: it is not taken apart any further. Letters and digits, as most bytes are, come first. */
 static bool is_name_byte(char byte) {
   bool is_letter = (byte | 32) >= 'a' && (byte | 32) <= 'z';
-  return is_letter || (byte >= '0' && byte <= '9') || (byte != '\0' && strchr("-._~!$&'()*+,;=%", byte) != NULL);
+  if (is_letter || (byte >= '0' && byte <= '9') || byte == '.' || byte == '-') return true;
+  return byte != '\0' && strchr("_~!$&'()*+,;=%", byte) != NULL;
 }
 
 /* An address of IPv6 in its brackets; a zone or a later kind of address is none that a host is asked by. */

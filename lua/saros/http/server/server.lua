@@ -94,6 +94,7 @@ local Serving = {
         async.wait(self._core:tasks(), { timeout = serving.grace })
       end
       stop(self, "nobody serves any more")
+      serving.dispatcher:close()
       self._core:finish()
     end)
     self._is_served = false
@@ -111,8 +112,11 @@ function server.serve(self, handler, grace)
   internal.checkpoint "server:serve"
   self._is_served = true
   local acceptor = async.spawn(accept, self):set_name "http acceptor"
-  local _serving <close> = setmetatable({ server = self, acceptor = acceptor, grace = grace }, Serving)
-  self._core:run(handler, async.spawn)
+  local dispatcher = async.spawn(core.run, self._core, handler, async.spawn):set_name "http server"
+  local _serving <close> = setmetatable({
+    server = self, acceptor = acceptor, dispatcher = dispatcher, grace = grace,
+  }, Serving)
+  dispatcher:await()
   if acceptor:done() then acceptor:await() end
 end
 
