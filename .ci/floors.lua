@@ -27,14 +27,14 @@ local floors = [[
   combine sync io thread
   net fs process
   tls
-  http
+  http server
   module
 ]]
 
 -- Rooms that are C modules of their own, or written like them, and which others they may know beside saros.h.
 local knows = {
   io = "base", net = "base io", tls = "base", wire = "base", fs = "base io", thread = "base", process = "base io",
-  http = "base wire",
+  http = "base wire", server = "base wire",
 }
 
 -- Calls that stand in one file only.

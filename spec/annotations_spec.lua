@@ -42,6 +42,21 @@ local function tls_info(close)
   return client:tls_info()
 end
 
+-- What look(request) gives in a handler, which stays at work until `close` is called.
+local function served(close, look, options)
+  local listening = async.http.listen("127.0.0.1", 0, options)
+  local found = async.future()
+  local serving = async.spawn(listening.serve, listening, function(request)
+    found:set(look and look(request) or request)
+    if look then hang() end
+  end)
+  local _, port = listening:address()
+  local stream = async.net.connect("127.0.0.1", port)
+  for _, object in ipairs { listening, serving, stream } do close(object) end
+  stream:write "GET /?a=1 HTTP/1.1\r\nHost: x\r\n\r\n"
+  return found:await(), stream
+end
+
 -- Every class, and how to get what is one (or a list of ways). A new room adds its own here; `close` takes what is to
 -- be closed in the end.
 local live = {
@@ -167,6 +182,28 @@ local live = {
     function(close) return jar(close):all()[2] end,
   },
 
+  ["saros.HTTP"] = function() return async.http end,
+  ["saros.HTTPServer"] = function(close)
+    local listening = async.http.listen("127.0.0.1", 0)
+    close(listening)
+    return listening
+  end,
+  ["saros.HTTPRequest"] = function(close) return (served(close, function(request) return request end)) end,
+  ["saros.HTTPFields"] = function(close) return (served(close, function(request) return request.query end)) end,
+  ["saros.HTTPWriter"] = function(close) return (served(close, function(request) return request:respond() end)) end,
+  ["saros.HTTPEvents"] = function(close) return (served(close, function(request) return request:events() end)) end,
+  ["saros.HTTPTestClient"] = function(close)
+    local client = require("saros.testing").client(none)
+    close(client)
+    return client
+  end,
+  ["saros.HTTPRouter"] = function() return async.http.router() end,
+  ["saros.HTTPRecord"] = function(close)
+    local record = async.future()
+    served(close, nil, { log = function(told) record:set(told) end })
+    return record:await()
+  end,
+
   ["saros.TLSInfo"] = tls_info,
   ["saros.Certificate"] = function(close) return tls_info(close).peer_certificate end,
 }
@@ -193,6 +230,13 @@ local written = {
       local one, other = async.net.pair()
       local held <close>, _ = one, other:close()
       one:read_line(options)
+    end,
+  },
+  ["saros.HTTPOptions"] = { function(options) async.http.listen("127.0.0.1", 0, options):close() end },
+  ["saros.HTTPResponse"] = {
+    function(response)
+      local request = { method = "HEAD", _state = none, _send = none, _begin = none, _end = none }
+      require("saros.http.server.respond").send(request, response)
     end,
   },
   ["saros.ListenOptions"] = { function(options) async.net.listen("127.0.0.1", 0, options):close() end },
@@ -266,14 +310,18 @@ local function methods_of(object, class)
   local meta = getmetatable(object)
   local index = type(object) == "table" and object or nil
   if meta and object ~= async then index = meta.__index end
-  if type(index) == "function" then index = upvalue(index, class:match "[^.]+$") end
+  if type(index) == "function" and debug.getinfo(index, "S").what == "C" then
+    index = select(2, debug.getupvalue(index, 1))
+  elseif type(index) == "function" then
+    index = upvalue(index, class:match "[^.]+$")
+  end
   return index or {}
 end
 
 local function functions_of(object, class)
   local list = {}
   for name, value in pairs(methods_of(object, class)) do
-    if type(value) == "function" then list[name] = value end
+    if type(value) == "function" and not name:find "^_" then list[name] = value end
   end
   return list
 end
@@ -344,6 +392,9 @@ local exceptions = {
   ["saros.Net: udp"] = "the same",
   ["saros.Net: serve"] = "asks for a port first",
   ["saros.Stream: pipe_to"] = "needs another stream",
+  ["saros.HTTP: listen"] = "waits where a name has to be looked up",
+  ["saros.HTTP: serve"] = "asks for a port first",
+  ["saros.HTTPRequest: form"] = "looks at the type of the body first",
 }
 
 describe("the annotations", function()

@@ -11,7 +11,7 @@ local server = require("spec.support.real_servers").httpbin()
 local DOCUMENTS = {
   ["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/threads.md"] = async.run,
   ["docs/files.md"] = async.run, ["docs/processes.md"] = async.run, ["docs/libraries.md"] = async.run,
-  ["docs/handy.md"] = testing.run,
+  ["docs/server.md"] = async.run,
 }
 
 local function read(path)

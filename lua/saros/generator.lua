@@ -3,6 +3,7 @@
 
 local async = require "saros"
 local internal = require "saros.internal"
+local iterators = require "saros.iterators"
 local misuse = require "saros.misuse"
 
 ---@class saros
@@ -107,7 +108,7 @@ function generator.generator(fn)
     self.task:await()
     return nil
   end
-  return internal.entry(step), nil, nil, handle
+  return iterators.closed_by(internal.entry(step), handle)
 end
 
 generator.generator = internal.entry(generator.generator)

@@ -24,7 +24,7 @@ if type(path) == "string" and path:find "init%.lua$" then
 end
 
 -- Those that are modules of their own; of the others their module gives a field.
-local namespaces = { fs = true, json = true, net = true, process = true }
+local namespaces = { fs = true, http = true, json = true, net = true, process = true }
 
 -- By name, the module that gives it.
 local lazy = {
@@ -32,6 +32,7 @@ local lazy = {
   defer = "saros.defer",
   fs = "saros.fs",
   generator = "saros.generator",
+  http = "saros.http.server",
   json = "saros.json",
   move_on_after = "saros.move_on_after",
   net = "saros.net",

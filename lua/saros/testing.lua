@@ -19,4 +19,13 @@ testing.run = internal.test_run
 ---@type async fun()
 testing.settle = internal.settle
 
+---A client that reaches a handler of `async.http`, or a router, without a port:
+---`local client <close> = testing.client(app)`, `client:get("/")`. The options are those of a session.
+---@param handler async fun(request: saros.HTTPRequest): saros.HTTPAnswer
+---@param given? saros.SessionOptions
+---@return saros.HTTPTestClient
+function testing.client(handler, given)
+  return require("saros.http.server.client").new(handler, given)
+end
+
 return testing

@@ -76,16 +76,18 @@ function Workshop:write(name, text)
   return self:path(name)
 end
 
---- Compiles a source to a module or a program in the folder; the compiler has to be silent. `packages` are those of
---- pkg-config that it needs beside Lua and libuv.
-function Workshop:compile(source, target, packages)
+--- Compiles a source, or a list of them, to a module or a program in the folder; the compiler has to be silent.
+--- `packages` are those of pkg-config that it needs beside Lua and libuv, `options` more for the compiler.
+function Workshop:compile(source, target, packages, options)
   packages = packages and "libuv " .. packages or "libuv"
+  local sources = {}
+  for i, path in ipairs(type(source) == "table" and source or {source}) do sources[i] = quote(path) end
   local is_module = target:find("%.so$") ~= nil
   local command = table.concat({
     SANITIZERS and "gcc" or "cc", "-O1", WARNINGS, SANITIZERS or "",
     is_module and "-shared -fPIC -Wl,-z,nodelete" or "-rdynamic",
-    "-I", quote(root .. "/include"), ('$(pkg-config --cflags "$lua" %s)'):format(packages),
-    "-o", quote(self:path(target)), quote(source),
+    "-I", quote(root .. "/include"), options or "", ('$(pkg-config --cflags "$lua" %s)'):format(packages),
+    "-o", quote(self:path(target)), table.concat(sources, " "),
     (is_module and "$(pkg-config --libs %s)" or '$(pkg-config --libs "$lua" %s)'):format(packages),
   }, " ")
   local text, status = shell(FIND_LUA .. command)

@@ -53,6 +53,12 @@ local ROOMS = {
   },
 }
 
+-- A response that does not come is waited for.
+local SERVER_MODES = {
+  {"foreign", 3}, {"once", 13}, {"forever", 41}, {"close", 53}, {"onceL", 59}, {"foreverL", 83}, {"closeL", 97},
+  {"collect", 20}, {"frantic", 1}, {"young", 20},
+}
+
 local SECONDS = 20 -- a run that takes longer hangs
 
 -- The host takes the place of malloc, as only the GNU C library lets it.
@@ -110,6 +116,13 @@ describe("a fault", function()
         check(path_of(room), name, ROOMS[room])
       end)
     end
+  end
+
+  for _, name in ipairs(names_of(dofile(path_of "server"))) do
+    it(("in server.%s does no harm"):format(name), function()
+      if not workshop then return pending "needs the GNU C library" end
+      check(path_of "server", name, SERVER_MODES)
+    end)
   end
 
   for _, name in ipairs(names_of(dofile(path_of "http") "")) do

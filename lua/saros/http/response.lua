@@ -8,10 +8,10 @@ local connection = require "saros.http.connection"
 local draft = require "saros.fs.draft"
 local headers = require "saros.http.headers"
 local internal = require "saros.internal"
+local iterators = require "saros.iterators"
+local lines = require "saros.http.lines"
 local misuse = require "saros.misuse"
 local phrases = require "saros.http.status"
-
-local LINE_LIMIT = 1048576
 
 -- What one read gives at most unless it is asked for more, as in core.
 local PIECE = 32768
@@ -274,20 +274,9 @@ end
 function Response:chunks()
   check_self(self, "chunks")
   consume(self)
-  return internal.entry(function()
+  return iterators.closed_by(internal.entry(function()
     return read(self, "response:chunks")
-  end), nil, nil, self
-end
-
-local function without_return(line)
-  return line:byte(-1) == 13 and line:sub(1, -2) or line
-end
-
-local function check_line(length)
-  if length <= LINE_LIMIT then return end
-  error(async.error {
-    name = "LimitError", code = "ETOOLARGE", limit = LINE_LIMIT, message = "a line of the body is longer than 1 MiB",
-  }, 0)
+  end), self)
 end
 
 ---`for line in response:lines() do`: lines without their ends; one of more than 1 MiB is a LimitError. Leaving the
@@ -296,29 +285,9 @@ end
 function Response:lines()
   check_self(self, "lines")
   consume(self)
-  local buffer, start, searched = "", 1, 1
-  local function next_line()
-    local stop = buffer:find("\n", searched, true)
-    if stop then
-      local line = without_return(buffer:sub(start, stop - 1))
-      start, searched = stop + 1, stop + 1
-      check_line(#line)
-      return line
-    end
-    check_line(#buffer - start) -- the last byte may be a return
-    local data = read(self, "response:lines")
-    if data then
-      buffer = buffer:sub(start) .. data
-      start, searched = 1, #buffer - #data + 1
-      return next_line()
-    end
-    local rest = without_return(buffer:sub(start))
-    local is_over = start > #buffer
-    buffer, start, searched = "", 1, 1
-    check_line(#rest)
-    return not is_over and rest or nil
-  end
-  return internal.entry(next_line), nil, nil, self
+  return iterators.closed_by(internal.entry(lines.over(function()
+    return read(self, "response:lines")
+  end)), self)
 end
 
 ---Writes the body, or what has not been read of it, to a file, which is there when all has arrived, or not at all. It

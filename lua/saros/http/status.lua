@@ -2,6 +2,7 @@
 -- The standard phrases of status codes (RFC 9110 and its like), for responses that bring none.
 
 return {
+  [100] = "Continue", [101] = "Switching Protocols", [102] = "Processing", [103] = "Early Hints",
   [200] = "OK", [201] = "Created", [202] = "Accepted", [203] = "Non-Authoritative Information",
   [204] = "No Content", [205] = "Reset Content", [206] = "Partial Content", [207] = "Multi-Status",
   [208] = "Already Reported", [226] = "IM Used",

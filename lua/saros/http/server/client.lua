@@ -1,0 +1,67 @@
+-- SPDX-License-Identifier: MIT
+-- A client for the tests of a handler, which it reaches through a socket of its own instead of a port.
+
+local async = require "saros"
+local misuse = require "saros.misuse"
+local server = require "saros.http.server.server"
+
+local client = {}
+
+---Requests to a handler: the verbs of a session.
+---@class saros.HTTPTestClient
+---@field fetch saros.Verb
+---@field get saros.Verb
+---@field post saros.Verb
+---@field put saros.Verb
+---@field patch saros.Verb
+---@field delete saros.Verb
+---@field head saros.Verb
+---@field options saros.Verb
+---@field package _session saros.Session
+---@field package _server saros.HTTPServer
+---@field package _serving saros.Task
+local HTTPTestClient = {}
+
+local metatable = { __name = "client", __index = HTTPTestClient }
+
+local function check_self(self, method)
+  if getmetatable(self) ~= metatable then misuse.self("client:" .. method, self) end
+end
+
+for _, verb in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options" } do
+  HTTPTestClient[verb] = function(self, target, given)
+    check_self(self, verb)
+    local session = self._session
+    return session[verb](session, target, given)
+  end
+end
+
+---Ends the requests that go on, and waits for the cleanup of their handlers. The second time does nothing.
+---@async
+function HTTPTestClient:close()
+  check_self(self, "close")
+  self._session:close()
+  self._server:close()
+  async.shield(function() self._serving:close() end)
+end
+
+metatable.__close = HTTPTestClient.close
+misuse.guard(HTTPTestClient)
+
+---@param handler async fun(request: saros.HTTPRequest): saros.HTTPAnswer
+---@param given? saros.SessionOptions
+---@return saros.HTTPTestClient
+function client.new(handler, given)
+  server.check_handler("client", 1, handler)
+  local path = os.tmpname()
+  os.remove(path)
+  local options = { base_url = "http://localhost", unix_socket = path }
+  if given ~= nil and type(given) ~= "table" then misuse.type("client", 2, "table", given) end
+  for name, value in pairs(given or {}) do options[name] = value end
+  local session = async.session(options)
+  local listening = async.http.listen_unix(path)
+  local serving = async.spawn(listening.serve, listening, handler)
+  return setmetatable({ _session = session, _server = listening, _serving = serving }, metatable)
+end
+
+return client

@@ -1,0 +1,207 @@
+-- SPDX-License-Identifier: MIT
+-- What a handler returned, made a response: all but strings and plain tables, which C sees to itself.
+
+local internal = require "saros.internal"
+local iterators = require "saros.iterators"
+local misuse = require "saros.misuse"
+
+local respond = {}
+
+local PLAIN, HTML, JSON = "text/plain; charset=utf-8", "text/html; charset=utf-8", "application/json"
+
+local bodies = { body = true, text = true, html = true, json = true, redirect = true }
+local known = { status = true, headers = true }
+for name in pairs(bodies) do known[name] = true end
+
+local function fail(message, ...)
+  error("response: " .. message:format(...), 0)
+end
+
+-- ---- Checking ------------------------------------------------------------------------------------
+
+local function check_name(name)
+  if known[name] then return end
+  local meant = type(name) == "string" and internal.nearest(name, known)
+  fail("unknown field '%s'%s", tostring(name), meant and (" (did you mean '%s'?)"):format(meant) or "")
+end
+
+-- The name of the one body that there is, or nil.
+local function check(response)
+  local found
+  for name in pairs(response) do
+    check_name(name)
+    if bodies[name] and found then
+      local first, second = found, name
+      if second < first then first, second = second, first end
+      fail("either '%s' or '%s' expected, not both", first, second)
+    end
+    if bodies[name] then found = name end
+  end
+  local status, headers = response.status, response.headers
+  if status ~= nil and (math.type(status) ~= "integer" or status < 200 or status > 599) then
+    fail("field 'status': 200 to 599 expected, got %s", tostring(status))
+  end
+  if headers ~= nil and type(headers) ~= "table" then
+    fail("field 'headers': table expected, got %s", type(headers))
+  end
+  return found
+end
+
+-- Headers in a table of their own; those that are read only are copied.
+local function plain_headers(headers)
+  local mt = headers and getmetatable(headers)
+  if not (mt and mt.__pairs) then return headers end
+  local copy = {}
+  for name, value in pairs(headers) do
+    local before = copy[name]
+    if before == nil then
+      copy[name] = value
+    elseif type(before) == "table" then
+      before[#before + 1] = value
+    else
+      copy[name] = { before, value }
+    end
+  end
+  return copy
+end
+
+-- ---- Bodies that are read ------------------------------------------------------------------------
+
+local function has_metamethod(value, name)
+  local mt = getmetatable(value)
+  return type(mt) == "table" and mt[name] ~= nil
+end
+
+local function method_of(value, name)
+  local ok, method = pcall(function() return value[name] end)
+  return ok and type(method) == "function" and method or nil
+end
+
+local PIECE = 65536
+
+-- A function that gives the next piece of a body, nil at its end.
+local function reader_of(body)
+  if type(body) == "function" or has_metamethod(body, "__call") then return body end
+  local read = (type(body) == "table" or type(body) == "userdata") and method_of(body, "read")
+  if not read then fail("field 'body': string, iterator, File or Stream expected, got %s", type(body)) end
+  return function()
+    return read(body, PIECE)
+  end
+end
+
+-- For <close>: closes a body.
+local closing = {
+  __close = function(held, err)
+    local body = iterators.closer(held.body) or held.body
+    if type(body) == "function" then return end
+    local mt = getmetatable(body)
+    local close = type(mt) == "table" and mt.__close
+    if close then
+      close(body, err)
+    else
+      close = method_of(body, "close")
+      if close then close(body) end
+    end
+  end,
+}
+
+local function send_pieces(request, body)
+  local read = reader_of(body)
+  for piece in read do
+    if type(piece) ~= "string" then fail("the body gives a %s where a string or nil is expected", type(piece)) end
+    if piece ~= "" then request:_write(piece) end
+  end
+end
+
+local function send_stream(request, body, status, headers)
+  local _held <close> = setmetatable({ body = body }, closing)
+  reader_of(body)
+  request:_begin(nil, status, headers)
+  if request.method ~= "HEAD" and status ~= 204 and status ~= 304 then send_pieces(request, body) end
+  request:_end()
+end
+
+-- ---- Sending -------------------------------------------------------------------------------------
+
+local makers = {
+  text = function(value) return value, PLAIN end,
+  html = function(value) return value, HTML end,
+  json = function(value) return require("saros.json").encode(value), JSON end,
+}
+
+local function check_text(name, value)
+  if type(value) ~= "string" then fail("field '%s': string expected, got %s", name, type(value)) end
+end
+
+-- Sets a header that the handler has not set.
+local function with_header(headers, name, value)
+  local copy = {}
+  for key, given in pairs(headers or {}) do
+    if type(key) == "string" and key:lower() == name:lower() then return headers end
+    copy[key] = given
+  end
+  copy[name] = value
+  return copy
+end
+
+local function send_table(request, response)
+  local found = check(response)
+  local headers, status = plain_headers(response.headers), response.status or 200
+  local value = found and response[found]
+  if found == "text" or found == "html" or found == "redirect" then check_text(found, value) end
+  if found == "redirect" then
+    request:_send("", response.status or 302, with_header(headers, "Location", value))
+  elseif makers[found] then
+    local text, content_type = makers[found](value)
+    request:_send(text, status, headers, content_type)
+  elseif value == nil or type(value) == "string" then
+    request:_send(value, status, headers)
+  else
+    send_stream(request, value, status, headers)
+  end
+end
+
+---Sends what a handler returned.
+---@async
+---@param request saros.HTTPRequest
+---@param response any
+function respond.send(request, response)
+  local _, _, _, has_head = request:_state()
+  if has_head then
+    if response ~= nil then fail "the handler has sent a response already, and returns another one" end
+    request:_end()
+  elseif type(response) == "table" then
+    send_table(request, response)
+  elseif type(response) == "number" then
+    fail("status %s: an integer from 200 to 599 expected", tostring(response))
+  else
+    fail("string, status, table or nil expected, got %s", type(response))
+  end
+end
+
+---Raises what is wrong with the table that `request:respond` and its like are given; gives status and headers.
+---@param caller string
+---@param given any
+---@return integer status
+---@return table? headers
+function respond.check_head(caller, given)
+  if given == nil then given = {} end
+  if type(given) ~= "table" then misuse.type(caller, 1, "table", given) end
+  for name in pairs(given) do
+    if name ~= "status" and name ~= "headers" then
+      misuse.unknown_option(caller, 1, name, { status = true, headers = true })
+    end
+  end
+  local status, headers = given.status or 200, given.headers
+  if math.type(status) ~= "integer" or status < 200 or status > 599 then
+    misuse.argument(caller, 1, "field 'status': 200 to 599 expected, got " .. tostring(status))
+  end
+  if headers ~= nil and type(headers) ~= "table" then
+    misuse.argument(caller, 1, "field 'headers': table expected, got " .. type(headers))
+  end
+  return status, plain_headers(headers)
+end
+
+respond.with_header = with_header
+
+return respond

@@ -1,0 +1,61 @@
+-- SPDX-License-Identifier: MIT
+-- A handler, tested without a port.
+local async = require "saros"
+local tasks = require "spec.support.tasks"
+local testing = require "saros.testing"
+
+local inside = tasks.virtually
+
+describe("testing.client", function()
+  local function echo(request)
+    if request.path == "/missing" then async.http.error(404) end
+    return { json = { method = request.method, path = request.path, text = request:text(), host = request.host } }
+  end
+
+  it("has the verbs of a session", inside(function()
+    local client <close> = testing.client(echo)
+    assert.same({ method = "GET", path = "/a", text = "", host = "localhost" }, client:get("/a"):json())
+    assert.equal("hello", client:post("/", { body = "hello" }):json().text)
+    assert.equal(200, client:head("/").status)
+    assert.equal("PUT", client:fetch("/", { method = "PUT" }):json().method)
+    assert.equal(404, client:get("/missing").status)
+  end))
+
+  it("takes the options of a session", inside(function()
+    local client <close> = testing.client(function(request) return request.headers["x-test"] end, {
+      headers = { ["X-Test"] = "yes" },
+    })
+    assert.equal("yes", client:get("/"):text())
+  end))
+
+  it("reaches a router, and keeps cookies", inside(function()
+    local app = async.http.router()
+    app:get("/in", function() return { status = 200, headers = { ["Set-Cookie"] = "id=7" } } end)
+    app:get("/who/{name}", function(request) return request.params.name .. request.cookies.id end)
+    local client <close> = testing.client(app)
+    client:get "/in"
+    assert.equal("me7", client:get("/who/me"):text())
+  end))
+
+  it("leaves nothing behind, whatever goes on", inside(function()
+    local is_at_work, cleaned = async.event(), false
+    local client = testing.client(function()
+      local _ <close> = async.defer(function() cleaned = true end)
+      is_at_work:set()
+      tasks.hang()
+    end)
+    local asking = async.spawn(client.get, client, "/")
+    is_at_work:wait()
+    client:close()
+    client:close()
+    async.wait { asking }
+    assert.equal("ClosedError", asking:error().name)
+    assert.is_true(cleaned)
+  end))
+
+  it("needs a handler", function()
+    assert.matches("bad argument #1 to 'client' %(function or router expected, got nil%)", tasks.caught(testing.client))
+    assert.matches("bad argument #2 to 'client' %(table expected, got string%)", tasks.caught(testing.client, echo,
+      "x"))
+  end)
+end)

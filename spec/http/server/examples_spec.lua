@@ -1,0 +1,21 @@
+-- SPDX-License-Identifier: MIT
+-- The programs of examples/ that are servers, each run as it stands.
+
+local run = require "spec.support.example"
+
+describe("the example", function()
+  it("json_api adds, changes and removes notes", function()
+    assert.equal(table.concat({
+      '201\t{"id":1,"text":"buy milk"}', '200\t{"id":1,"text":"buy oat milk"}', '200\t[{"id":1,"text":"buy oat milk"}]',
+      "204\t", "404\tthere is no such note", "422\ta text is missing", "401\twho are you?", "",
+    }, "\n"), (run("json_api"):gsub('{"text":("[^"]*"),"id":1}', '{"id":1,"text":%1}')))
+  end)
+
+  it("reverse_proxy hands on both ways", function()
+    assert.equal("GET /a got 0 bytes\nPOST /upload got 1048576 bytes\nthrough the proxy: yes\n", run "reverse_proxy")
+  end)
+
+  it("events shows each visitor how many there are", function()
+    assert.equal("the first one sees\tdata: 1\nand another one:\tdata: 2\nwho sees\tdata: 2\n", run "events")
+  end)
+end)

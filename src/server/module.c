@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** saros.http.server.core: what is done for each request, for lua/saros/http/server. It knows the runtime and the streams
+** only through saros.h, as any other C module would, and needs no libcurl.
+*/
+#include <lauxlib.h>
+
+#include "base/resident.h"
+#include "server/api.h"
+#include "server/conn.h"
+#include "server/core.h"
+#include "server/handle.h"
+#include "server/input.h"
+#include "server/output.h"
+#include "server/request.h"
+
+/* half(functions): those of the Lua half that are called from here. */
+static int l_half(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_server_half_key);
+  return 0;
+}
+
+SAROS_EXPORT int luaopen_saros_http_server_core(lua_State *L);
+
+/* [-0, +1, v] */
+int luaopen_saros_http_server_core(lua_State *L) {
+  static const luaL_Reg functions[] = {{"half", l_half}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"_read", sr_server_l_read},     {"_write", sr_server_l_write},
+                                     {"_end", sr_server_l_end},       {"_send", sr_server_l_send},
+                                     {"_begin", sr_server_l_begin},   {"_inform", sr_server_l_inform},
+                                     {"_switch", sr_server_l_switch}, {"_state", sr_server_l_state},
+                                     {"_fail", sr_server_l_fail},     {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", sr_server_l_leave}, {NULL, NULL}};
+  sr_stay_loaded();
+  sr_server_saros = saros_open(L);
+  sr_server_streams = saros_open_streams(L);
+  luaL_newlib(L, functions);
+  sr_server_open_conn(L);
+  sr_server_open_core(L);
+  sr_server_open_request(L, methods, meta);
+  return 1;
+}
