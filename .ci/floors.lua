@@ -24,7 +24,7 @@ local floors = [[
   runtime/testing
   runtime/runtime
   combine sync io thread
-  net fs process
+  net fs process redis
   tls
   http
   module
@@ -33,6 +33,7 @@ local floors = [[
 -- Rooms that are C modules of their own, or written like them, and which others they may know beside saros.h.
 local knows = {
   io = "base", net = "base io", tls = "base", wire = "base", fs = "base", thread = "base", process = "base io",
+  redis = "base",
   http = "base wire fs",
 }
 
