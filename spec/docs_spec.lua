@@ -5,10 +5,13 @@
 local async = require "saros"
 local testing = require "saros.testing"
 local certificates = require("spec.support.certificates")()
+local redis_server = require "spec.support.redis_server"
 local server = require("spec.support.real_servers").httpbin()
+local redis = redis_server.start()
 
 -- The documents, and what runs a main function of each.
-local DOCUMENTS = {["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/handy.md"] = testing.run}
+local DOCUMENTS = {["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/handy.md"] = testing.run,
+  ["docs/redis.md"] = async.run}
 
 local function read(path)
   local file = assert(io.open(path))
@@ -47,6 +50,7 @@ end
 local function localized(code, folder)
   local files = {cert = certificates.server, key = certificates.server_key, ca = certificates.ca}
   code = code:gsub("https://httpbin%.org", server.url):gsub("/tmp/", folder .. "-")
+  code = code:gsub('"redis://localhost"', function() return ("%q"):format(redis.tcp) end)
   return (code:gsub('"(%l+)%.pem"', function(name) return ("%q"):format(files[name]) end))
 end
 
@@ -62,6 +66,8 @@ local function run(document, example, folder)
   DOCUMENTS[document](assert(load(localized(example.code, folder), place, "t", environment)))
   return printed
 end
+
+teardown(function() redis:close() end)
 
 for document in pairs(DOCUMENTS) do
   describe("the document " .. document, function()

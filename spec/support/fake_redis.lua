@@ -24,7 +24,8 @@ end
 ---Reads a command, which has to be this one.
 function Peer:expect(text)
   local words = self:command()
-  local got = words and table.concat(words, " ")
+  if not words then error(async.error { name = "EOFError", message = "the client has gone" }, 0) end
+  local got = table.concat(words, " ")
   assert(got == text, ("%s was expected, %s came"):format(text, got))
 end
 
@@ -62,15 +63,22 @@ function fake_redis.start(serve, path)
   path = path or unused_path()
   local listening = async.net.listen_unix(path)
   local self = { url = "redis+unix://" .. path, peers = 0, path = path }
+  local streams = {}
   local function handle(stream)
     self.peers = self.peers + 1
+    streams[stream] = true
     local ok, err = async.pcall(serve, setmetatable({ stream = stream }, Peer), self.peers)
+    streams[stream] = nil
     if not ok and not (async.is_error(err) and ENDS[err.name]) then self.err = self.err or err end
   end
-  local task = async.spawn(listening.serve, listening, handle)
+  -- Out of reach of those who cancel tasks at random: it ends with its streams.
+  local task = async.spawn(async.shield, function()
+    listening:serve(function(stream) async.shield(function() handle(stream) end) end)
+  end)
   return setmetatable(self, { __close = function(_, err)
-    task:close()
     listening:close()
+    for stream in pairs(streams) do stream:close() end
+    task:close()
     if self.err and not err then error(self.err, 0) end
   end })
 end

@@ -62,24 +62,24 @@ local function new_shared(self, name)
 end
 
 -- Of several commands the one whose reply is missing.
-local function culprit(entry)
-  return entry.names and entry.names[#entry.names - entry.count + 1] or entry.name
+local function culprit(name, several)
+  return several and several.names[#several.names - several.count + 1] or name
 end
 
--- Gives an entry to the shared connection; what could not be sent goes to the next.
-local function perform(self, entry)
+-- Gives commands to the shared connection; what could not be sent goes to the next.
+local function perform(self, name, data, several)
   while true do
     local connection = self._shared
-    if not connection or not connection:is_usable() then connection = new_shared(self, entry.name) end
-    local reply, err, what = connection:perform(entry)
+    if not connection or not connection:is_usable() then connection = new_shared(self, name) end
+    local reply, err, what = connection:perform(name, data, several)
     if not what then return reply, err end
-    if what.kind ~= "unsent" then client.raise(self, what, culprit(entry)) end
+    if what.kind ~= "unsent" then client.raise(self, what, culprit(name, several)) end
   end
 end
 
 local function perform_all(self, names, data)
-  local entry = { name = names[1], names = names, data = data, count = #names, replies = {}, errors = {} }
-  return perform(self, entry), entry.errors
+  local several = { names = names, count = #names, replies = {}, errors = {} }
+  return perform(self, names[1], data, several), several.errors
 end
 
 -- Whether a loading server has refused all of them.
@@ -196,9 +196,9 @@ function client.run_plain(self, caller, before, name, ...)
   internal.checkpoint(caller)
   local counts = self._counts
   counts.commands = counts.commands + 1
-  local reply, err = perform(self, { name = name, data = data })
+  local reply, err = perform(self, name, data)
   if not err then return reply end
-  return client.persist(self, name, function() return perform(self, { name = name, data = data }) end, reply, err)
+  return client.persist(self, name, function() return perform(self, name, data) end, reply, err)
 end
 
 ---Runs any command.

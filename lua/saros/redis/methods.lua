@@ -41,13 +41,13 @@ function methods.define(class, metatable, own, run, run_plain)
     end)
   end
 
-  function metatable.__index(_, key)
-    local method = found[key]
-    if method or type(key) ~= "string" or not key:find "^%l[%l%d]*$" then return method end
-    method = command(key)
+  -- Commands are found when they are asked for the first time.
+  metatable.__index = setmetatable(found, { __index = function(_, key)
+    if type(key) ~= "string" or not key:find "^%l[%l%d]*$" then return nil end
+    local method = command(key)
     found[key] = method
     return method
-  end
+  end })
 end
 
 return methods

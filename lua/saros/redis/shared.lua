@@ -16,16 +16,20 @@ local shared = {}
 
 ---A command, or several that are sent together, and who waits for the replies.
 ---@class saros.redis.Entry
----@field name string        of the command, in capitals
+---@field name string          of the command, in capitals
 ---@field data string
----@field count? integer     of several: replies to come
----@field names? string[]    of several
----@field replies? any[]     of several: those that have come, and
----@field errors? string[]   the texts of error replies among them
+---@field several saros.redis.Several|false
 ---@field future saros.Future  settled with the reply, the text of an error reply, and a failure
 ---@field since number       when it was given to the connection
 ---@field deadline number
 ---@field is_live boolean    somebody waits for it
+
+---Commands that are sent together.
+---@class saros.redis.Several
+---@field names string[]
+---@field count integer      of replies to come
+---@field replies any[]      those that have come, and
+---@field errors table<integer, string>  the texts of error replies among them
 
 ---@class saros.redis.Shared: saros.redis.Sink
 ---@field package _state "connecting"|"open"|"closed"
@@ -102,15 +106,20 @@ end
 function Shared:reply(value, err)
   local entry, first = next_entry(self)
   if err and err:find "^READONLY" then self._is_leaving = true end
-  if entry.names then
-    local index = #entry.names - entry.count + 1
-    entry.replies[index], entry.errors[index] = value, err
-    entry.count = entry.count - 1
-    if entry.count > 0 then return end
-    value, err = entry.replies, nil
+  local several = entry.several
+  if several then
+    local index = #several.names - several.count + 1
+    several.replies[index], several.errors[index] = value, err
+    several.count = several.count - 1
+    if several.count > 0 then return end
+    value, err = several.replies, nil
   end
-  self._due[first], self._first = nil, first + 1
-  settle(self, entry, value, err)
+  self._due[first] = nil
+  if first < self._last then self._first = first + 1 else self._first, self._last = 1, 0 end
+  if not entry.is_live then return end
+  entry.is_live = false
+  self._live = self._live - 1
+  entry.future:set(value, err)
 end
 
 function Shared.push() end -- of tracking and the like: nobody wants it
@@ -240,15 +249,19 @@ end
 
 ---Gives it a command, or several. Waits for the reply.
 ---@async
----@param entry saros.redis.Entry
+---@param name string
+---@param data string
+---@param several? {names: string[], count: integer, replies: any[], errors: table<integer, string>}
 ---@return any reply
 ---@return string? err
 ---@return saros.redis.Failure? what
-function Shared:perform(entry)
+function Shared:perform(name, data, several)
   local now, future = async.now(), async.future()
-  entry.future, entry.is_live, entry.since = future, true, now
-  local is_open = self._state == "open"
-  entry.deadline = now + (is_open and self._settings.timeout or self._settings.connect_timeout)
+  local is_open, settings = self._state == "open", self._settings
+  local entry = { -- made at once, with all its fields
+    name = name, data = data, several = several or false, future = future, is_live = true, since = now,
+    deadline = now + (is_open and settings.timeout or settings.connect_timeout),
+  }
   self._live = self._live + 1
   local outgoing = self._outgoing
   local count = #outgoing + 1
