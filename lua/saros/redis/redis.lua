@@ -133,6 +133,12 @@ end
 
 methods.define("redis", metatable, Redis, client.run, client.run_plain)
 
+---@param value any
+---@return boolean
+function redis.is_client(value)
+  return getmetatable(value) == metatable
+end
+
 ---@param settings saros.redis.Settings
 ---@return saros.Redis
 function redis.new(settings)

@@ -21,6 +21,7 @@ local subscription = {}
 ---@field package _inbox? table          of the present connection
 ---@field package _has_stood boolean     it was there before
 ---@field package _is_over boolean
+---@field on_stand? fun()                called whenever it stands, on a new connection again
 local Subscription = {}
 
 local metatable = { __index = Subscription }
@@ -103,6 +104,7 @@ local function ensure(self)
   local counts = self._client._counts
   if self._has_stood then counts.reconnections = counts.reconnections + 1 end
   self._inbox.stands, self._has_stood = true, true
+  if self.on_stand then self.on_stand() end
 end
 
 -- The next message: channel, message, and the pattern of psubscribe.
