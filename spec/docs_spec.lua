@@ -11,7 +11,7 @@ local redis = redis_server.start()
 
 -- The documents, and what runs a main function of each.
 local DOCUMENTS = {["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/handy.md"] = testing.run,
-  ["docs/redis.md"] = async.run}
+  ["docs/redis.md"] = async.run, ["docs/jobs.md"] = async.run}
 
 local function read(path)
   local file = assert(io.open(path))

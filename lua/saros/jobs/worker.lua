@@ -9,6 +9,7 @@ local async = require "saros"
 local backoff = require "saros.backoff"
 local cron = require "saros.jobs.cron"
 local job = require "saros.jobs.job"
+local reader = require "saros.jobs.reader"
 local values = require "saros.jobs.values"
 
 local worker = {}
@@ -22,6 +23,9 @@ local worker = {}
 ---@field package _change saros.Event   one of them has ended
 ---@field package _stop saros.Event     heartbeats are not needed any more
 ---@field package _next_look number     when to look what time has brought
+---@field package _reader saros.jobs.Reader
+---@field package _taking? saros.TaskGroup  what the task that takes is in
+---@field package _is_stopping boolean
 ---@field package _starts integer       how many names for starts there were
 local Worker = {}
 
@@ -41,6 +45,9 @@ local metatable = { __index = Worker }
 
 -- Errors that pass when the server is back.
 local PASSING = { LOADING = true, READONLY = true, MASTERDOWN = true, CLUSTERDOWN = true, TRYAGAIN = true, BUSY = true }
+
+-- What it says when somebody has emptied the database.
+local EMPTIED = { NOGROUP = true, UNBLOCKED = true }
 
 local function is_passing(err)
   if not async.is_error(err) then return false end
@@ -256,39 +263,34 @@ local function arguments(entries)
   return list, has_wake
 end
 
--- Waits for new jobs, until it is time to look again.
+-- Waits for new jobs, until it is time to look again. What comes when we stop is left, to be handed back.
 local function fetch(self)
-  local queue, room = self._queue, self._concurrency - self._count
   local wait = math.max(milliseconds(self._next_look - async.now()), 1)
-  local stream = queue._prefix .. "stream"
-  local reply = queue._redis:xreadgroup("GROUP", "workers", self._consumer, "COUNT", room, "BLOCK", wait,
-    "STREAMS", stream, ">")
-  if not reply then return end
-  local list, has_wake = arguments(reply[stream] or reply[1][2])
+  local entries = self._reader:read(self._concurrency - self._count, wait)
+  if not entries or self._is_stopping then return end
+  local list, has_wake = arguments(entries)
   if has_wake then self._next_look = 0 end
-  async.shield(function()
-    local owner = next_owner(self)
-    for _, given in ipairs(queue._scripts.start(owner, table.unpack(list))) do begin(self, given, owner) end
-  end)
+  local owner = next_owner(self)
+  for _, given in ipairs(self._queue._scripts.start(owner, table.unpack(list))) do begin(self, given, owner) end
 end
 
 local function turn(self)
-  while self._count >= self._concurrency do
+  if self._count >= self._concurrency then
     self._change:clear()
-    self._change:wait()
+    return self._change:wait()
   end
-  if async.now() >= self._next_look then async.shield(function() look(self) end) end
-  if self._count < self._concurrency then fetch(self) end
+  if async.now() >= self._next_look then look(self) end
+  if self._count < self._concurrency and not self._is_stopping then fetch(self) end
 end
 
 local function take(self)
   local pause = pauses()
-  while true do
+  while not self._is_stopping do
     local ok, err = async.pcall(turn, self)
     if ok then
       pause = pauses()
-    elseif async.is_error(err, "RedisError") and err.code == "NOGROUP" then
-      self._queue._scripts.join() -- somebody has emptied the database
+    elseif async.is_error(err, "RedisError") and EMPTIED[err.code] then
+      self._queue._scripts.join()
     elseif is_passing(err) then
       self._next_look = 0
       async.sleep(pause())
@@ -298,10 +300,26 @@ local function take(self)
   end
 end
 
+-- The task that takes. The group is there to be cancelled.
+local function taker(self)
+  local ok, err = true, nil
+  async.task_group(function(group)
+    self._taking = group
+    ok, err = async.pcall(take, self)
+  end)
+  if not ok then error(err, 0) end
+end
+
 -- ---- Beginning and end ---------------------------------------------------------------------------
 
--- Gives those that run their grace, and hands back what is left.
-local function finish(self, helpers)
+-- Takes no more, gives those that run their grace, and hands back what is left.
+local function finish(self, taking, helpers)
+  self._is_stopping = true
+  self._change:set()
+  self._reader:interrupt(function() return taking:done() end)
+  if self._taking then self._taking:cancel() end
+  async.wait { taking }
+  self._reader:close()
   local tasks = {}
   for _, running in pairs(self._running) do tasks[#tasks + 1] = running.task end
   for _, task in ipairs(tasks) do task:cancel "the worker stops" end
@@ -320,12 +338,14 @@ end
 function worker.run(queue, handlers, concurrency, grace)
   local self = setmetatable({
     _queue = queue, _handlers = handlers, _concurrency = concurrency, _grace = grace, _running = {}, _count = 0,
-    _change = async.event(), _stop = async.event(), _next_look = 0, _starts = 0,
+    _change = async.event(), _stop = async.event(), _next_look = 0, _starts = 0, _is_stopping = false,
   }, metatable)
-  self._consumer = ("worker-%d"):format(queue._scripts.join())
+  self._consumer = ("worker-%d-%08x"):format(queue._scripts.join(), math.random(0, 0xffffffff))
+  self._reader = reader.new(queue._redis, queue._prefix .. "stream", self._consumer)
+  local taking = async.spawn(async.shield, function() taker(self) end)
   local helpers = { async.spawn(async.shield, function() heart(self) end), async.spawn(listen, self) }
-  local _, err = pcall(take, self)
-  async.shield(function() finish(self, helpers) end)
+  local _, err = pcall(taking.await, taking)
+  async.shield(function() finish(self, taking, helpers) end)
   error(err, 0)
 end
 
