@@ -3,6 +3,7 @@
 -- Its tests run inside a loop.
 local async = require "saros"
 local busted = require "saros.busted"
+local redis = require "saros.redis"
 local annotations = require "spec.support.annotations"
 local server = require "spec.support.http_server"()
 local tls = require "spec.support.tls"
@@ -40,6 +41,12 @@ local function tls_info(close)
   close(client)
   close(far)
   return client:tls_info()
+end
+
+local function jobs_queue(close)
+  local client = redis.connect "redis://localhost"
+  close(client)
+  return require("saros.jobs").queue(client, "q")
 end
 
 -- Every class, and how to get what is one (or a list of ways). A new room adds its own here; `close` takes what is to
@@ -135,6 +142,14 @@ local live = {
     function(close) return jar(close):all()[2] end,
   },
 
+  ["saros.Redis"] = function(close)
+    local client = redis.connect "redis://localhost"
+    close(client)
+    return client
+  end,
+  ["saros.JobQueue"] = function(close) return jobs_queue(close) end,
+  ["saros.Job"] = function(close) return jobs_queue(close):job "1" end,
+
   ["saros.TLSInfo"] = tls_info,
   ["saros.Certificate"] = function(close) return tls_info(close).peer_certificate end,
 }
@@ -176,6 +191,13 @@ local written = {
       one:pipe_to(one, options)
     end,
   },
+  ["saros.JobOptions"] = {
+    function(options)
+      local client <close> = redis.connect "redis://localhost"
+      require("saros.jobs").queue(client, "q", options)
+    end,
+  },
+  ["saros.RedisOptions"] = { function(options) redis.connect("redis://localhost", options):close() end },
   ["saros.Retries"] = { function(retries) async.fetch(server.url, { retries = retries }) end },
   ["saros.RetryOptions"] = { function(options) async.retry(none, options) end },
   ["saros.SessionOptions"] = { function(options) async.session(options):close() end },
@@ -198,7 +220,8 @@ end
 
 -- Classes of the modules behind a room, which are no business of a program.
 local function is_internal(class)
-  return class:find "^saros%.http%." ~= nil or class:find "^saros%.net%." ~= nil
+  local room = class:match "^saros%.(%l+)%."
+  return room == "http" or room == "net" or room == "redis" or room == "jobs"
 end
 
 local function files()
@@ -259,6 +282,7 @@ local samples = {
   { "^async fun%(", none }, { "^fun%(", none }, { "^function", none }, { "^saros%.Awaitable%[%]", { none } },
   { "^saros%.Awaitable", none }, { "^%(saros%.Task|saros%.Future%)%[%]", { async.future() } }, { "^T%[%]", { 1 } },
   { "^saros%.Selectable%[%]", { async.event() } },
+  { "^%(string|number%)%[%]", { "1" } }, { "^table<", {} },
   { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
   target = server.url .. "/echo", path = os.tmpname(), address = "127.0.0.1",
@@ -297,6 +321,8 @@ local exceptions = {
   ["saros.TaskLocal: with"] = "waits if the function does",
   ["saros.Response: discard"] = "calls pcall",
   ["saros.Stream: start_tls"] = "first says that server_name is missing",
+  ["saros.Redis: close"] = "waits only where it can",
+  ["saros.JobQueue: every"] = "asks for a schedule first",
   ["saros.Net: listen"] = "waits where a name has to be looked up",
   ["saros.Net: udp"] = "the same",
   ["saros.Net: serve"] = "asks for a port first",

@@ -98,7 +98,7 @@ end
 ---day of the week), in UTC. There is one schedule for each job; it lives in Redis until `every(nil, job)`. Ticks that
 ---were missed are made up for once.
 ---@async
----@param text? string
+---@param text string|nil
 ---@param name string
 ---@param data? any
 function Queue:every(text, name, data)

@@ -9,6 +9,16 @@ local methods = {}
 
 local NO_NAME = "%q is no name of a command; its words are arguments of their own"
 
+---Raises unless a name is one of a command. Gives it in capitals.
+---@param caller string
+---@param name any
+---@return string
+function methods.check_name(caller, name)
+  if type(name) ~= "string" then misuse.type(caller, 1, "string", name) end
+  if name == "" or name:find "[%s%c]" then misuse.argument(caller, 1, NO_NAME:format(name)) end
+  return name:upper()
+end
+
 ---Gives an object's class its methods: those in `own`, `call(name, ...)`, and every command by its name in lower case.
 ---@param class string      as its user knows it: "redis", "pipeline"
 ---@param metatable table   whose __index finds them from now on
@@ -25,11 +35,9 @@ function methods.define(class, metatable, own, run, run_plain)
   end
 
   local by_name = class .. ":call"
-  found.call = internal.entry(function(self, name, ...)
+  found.call = found.call or internal.entry(function(self, name, ...)
     check_self("call", self)
-    if type(name) ~= "string" then misuse.type(by_name, 1, "string", name) end
-    if name == "" or name:find "[%s%c]" then misuse.argument(by_name, 1, NO_NAME:format(name)) end
-    return run(self, by_name, 1, name:upper(), ...)
+    return run(self, by_name, 1, methods.check_name(by_name, name), ...)
   end)
 
   local function command(method)

@@ -17,20 +17,33 @@ local redis = {}
 ---A client for Redis, or Valkey. Every command is a method, in lower case: `r:set("k", "v", "EX", 60)`. An error reply
 ---raises RedisError, whose `code` is its first word, a broken connection FetchError, a time-out TimeoutError, all with
 ---`command`. Any number of tasks may use it.
----@class saros.Redis
+---@class saros.Redis: saros.redis.Commands
 ---@field package _settings saros.redis.Settings
 ---@field package _shared saros.redis.Shared|false
 ---@field package _own? saros.redis.Own
 ---@field package _counts {commands: integer, reconnections: integer}
 ---@field package _is_closed boolean
 ---@field package _place string
----@field [string] async fun(self: saros.Redis, ...: string|number): any
 local Redis = {}
+
+---Every command of the server.
+---@class saros.redis.Commands
+---@field [string] async fun(self: saros.Redis, ...: string|number): any
 
 local metatable = { __name = "Redis" }
 
 local function check_self(self, method)
   if getmetatable(self) ~= metatable then misuse.self("redis:" .. method, self) end
+end
+
+---A command by its name, for those that are no names in Lua: `r:call("JSON.GET", "doc")`.
+---@async
+---@param name string
+---@param ... string|number
+---@return any reply
+function Redis:call(name, ...)
+  check_self(self, "call")
+  return client.run(self, "redis:call", 1, methods.check_name("redis:call", name), ...)
 end
 
 ---Collects the commands that fn(p) calls as methods of `p`, and sends them together. Gives a list of their replies,
@@ -76,13 +89,26 @@ function Redis:script(source)
   return script.new(self, source)
 end
 
-for _, method in ipairs { "subscribe", "psubscribe" } do
-  local caller, command = "redis:" .. method, method:upper()
-  Redis[method] = function(self, ...)
-    check_self(self, method)
-    if select("#", ...) == 0 then misuse.type(caller, 1, "string", nil) end
-    return subscription.new(self, caller, command, ...)
-  end
+local function subscribe(self, method, ...)
+  check_self(self, method)
+  local caller = "redis:" .. method
+  if select("#", ...) == 0 then misuse.type(caller, 1, "string", nil) end
+  return subscription.new(self, caller, method:upper(), ...)
+end
+
+---An iterator over the messages of channels: channel and message. It stands from the first step of the loop on, on a
+---connection of its own, and outlives reconnections.
+---@param ... string
+---@return async fun(): string, string next
+function Redis:subscribe(...)
+  return subscribe(self, "subscribe", ...)
+end
+
+---The same for patterns: channel, message and pattern.
+---@param ... string
+---@return async fun(): string, string, string next
+function Redis:psubscribe(...)
+  return subscribe(self, "psubscribe", ...)
 end
 
 ---Counts: connections now, tasks that wait for one, commands and reconnections since the start.
