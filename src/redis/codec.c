@@ -1,35 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/*
-** saros.redis.core: the short way through Redis' protocol, for lua/saros/redis. Commands are written here; of replies
-** those are read that are wholly in a chunk and made of what is common. What is cut off, rare or wrong is left to
-** lua/saros/redis/resp.lua, which knows everything: nothing is kept from call to call.
-*/
-#include <math.h>
+/* Bytes of Redis' protocol. See codec.h. */
+#include "redis/codec.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <lauxlib.h>
-#include <lua.h>
-
-#include "base/resident.h"
-#include "saros.h"
 
 enum {
   DEEPEST = 16,     /* aggregates within each other */
   SHORTEST = 3,     /* bytes of a reply: its kind and the end of the line */
-  NUMBER_SIZE = 32, /* what a number or a head "$123\r\n" takes as text, with room to spare */
+  NUMBER_SIZE = 48, /* what a number, or a head "$123\r\n" and the end of a line, take as text, with room to spare */
+  SMALL = 1024,     /* a command that needs no memory but for its string */
 };
 
 /* ---- Reading ------------------------------------------------------------------------------------ */
 
-typedef struct Cursor {
-  const char *at, *end;
-} Cursor;
-
 /* The rest of the line at the cursor, which moves behind it. NULL: it has no end here. */
-static const char *take_line(Cursor *cursor, size_t *length) {
+static const char *take_line(SrRedisCursor *cursor, size_t *length) {
   const char *start = cursor->at;
   const char *stop = memchr(start, '\r', (size_t)(cursor->end - start));
   if (!stop || stop + 1 == cursor->end || stop[1] != '\n') return NULL;
@@ -39,7 +29,7 @@ static const char *take_line(Cursor *cursor, size_t *length) {
 }
 
 /* A line that is an integer of at most 18 digits. */
-static bool take_integer(Cursor *cursor, int64_t *value) {
+static bool take_integer(SrRedisCursor *cursor, int64_t *value) {
   size_t length;
   const char *text = take_line(cursor, &length);
   if (!text) return false;
@@ -56,7 +46,7 @@ static bool take_integer(Cursor *cursor, int64_t *value) {
 }
 
 /* [-0, +1, m] */
-static bool push_line(lua_State *L, Cursor *cursor) {
+static bool push_line(lua_State *L, SrRedisCursor *cursor) {
   size_t length;
   const char *text = take_line(cursor, &length);
   if (text) lua_pushlstring(L, text, length);
@@ -64,7 +54,7 @@ static bool push_line(lua_State *L, Cursor *cursor) {
 }
 
 /* [-0, +1, m] */
-static bool push_integer(lua_State *L, Cursor *cursor) {
+static bool push_integer(lua_State *L, SrRedisCursor *cursor) {
   int64_t value;
   if (!take_integer(cursor, &value)) return false;
   lua_pushinteger(L, (lua_Integer)value);
@@ -72,12 +62,12 @@ static bool push_integer(lua_State *L, Cursor *cursor) {
 }
 
 /* A length, -1 for null, of things that take so many bytes at least. */
-static bool take_length(Cursor *cursor, int64_t least, int64_t *length) {
+static bool take_length(SrRedisCursor *cursor, int64_t least, int64_t *length) {
   return take_integer(cursor, length) && *length >= -1 && *length <= (cursor->end - cursor->at) / least;
 }
 
 /* [-0, +1, m] */
-static bool push_string(lua_State *L, Cursor *cursor) {
+static bool push_string(lua_State *L, SrRedisCursor *cursor) {
   int64_t length;
   if (!take_length(cursor, 1, &length)) return false;
   if (length < 0) {
@@ -91,10 +81,10 @@ static bool push_string(lua_State *L, Cursor *cursor) {
   return true;
 }
 
-static bool push_reply(lua_State *L, Cursor *cursor, int depth);
+static bool push_reply(lua_State *L, SrRedisCursor *cursor, int depth);
 
 /* [-0, +1, m] */
-static bool push_list(lua_State *L, Cursor *cursor, int depth) {
+static bool push_list(lua_State *L, SrRedisCursor *cursor, int depth) {
   int64_t length;
   bool has_null = false;
   if (depth > DEEPEST || !take_length(cursor, SHORTEST, &length)) return false;
@@ -117,7 +107,7 @@ static bool push_list(lua_State *L, Cursor *cursor, int depth) {
 }
 
 /* [-0, +1, m] */
-static bool push_map(lua_State *L, Cursor *cursor, int depth) {
+static bool push_map(lua_State *L, SrRedisCursor *cursor, int depth) {
   int64_t length;
   if (depth > DEEPEST || !take_length(cursor, 2 * SHORTEST, &length) || length < 0) return false;
   luaL_checkstack(L, 4, "a reply is nested too deeply");
@@ -131,7 +121,7 @@ static bool push_map(lua_State *L, Cursor *cursor, int depth) {
 }
 
 /* Pushes the reply at the cursor, which moves behind it. Where that fails, anything may be on the stack. [-0, +1, m] */
-static bool push_reply(lua_State *L, Cursor *cursor, int depth) {
+static bool push_reply(lua_State *L, SrRedisCursor *cursor, int depth) {
   if (cursor->at == cursor->end) return false;
   switch (*cursor->at++) {
   case '+': return push_line(L, cursor);
@@ -147,16 +137,20 @@ static bool push_reply(lua_State *L, Cursor *cursor, int depth) {
   }
 }
 
+bool sr_redis_push_reply(lua_State *L, SrRedisCursor *cursor) {
+  return push_reply(L, cursor, 0);
+}
+
 /*
 ** scan(buffer, position): the position behind the reply that begins there, and its value; of an error nil and its
 ** text. Nothing if that reply is for others to read. [-0, +(0-3), m]
 */
-static int l_scan(lua_State *L) {
+int sr_redis_l_scan(lua_State *L) {
   size_t length;
   const char *buffer = luaL_checklstring(L, 1, &length);
   lua_Integer position = luaL_checkinteger(L, 2);
   if (position < 1 || (lua_Unsigned)position > length) return 0;
-  Cursor cursor = {.at = buffer + position - 1, .end = buffer + length};
+  SrRedisCursor cursor = {.at = buffer + position - 1, .end = buffer + length};
   bool is_error = *cursor.at == '-';
   lua_settop(L, 2);
   lua_pushnil(L); /* the position */
@@ -183,20 +177,22 @@ static const char *argument(lua_State *L, int index, char *text, size_t *length)
   return text;
 }
 
-static void add_head(luaL_Buffer *buffer, char kind, size_t length) {
-  char text[NUMBER_SIZE], *at = text + NUMBER_SIZE;
-  *--at = '\n', *--at = '\r';
-  do *--at = (char)('0' + length % 10);
+/* Writes "$123\r\n" and gives its end. */
+static char *put_head(char *at, char kind, size_t length) {
+  char digits[NUMBER_SIZE];
+  int count = 0;
+  do digits[count++] = (char)('0' + length % 10);
   while ((length /= 10) > 0);
-  *--at = kind;
-  luaL_addlstring(buffer, at, (size_t)(text + NUMBER_SIZE - at));
+  *at++ = kind;
+  while (count > 0) *at++ = digits[--count];
+  *at++ = '\r', *at++ = '\n';
+  return at;
 }
 
-/* What the arguments take at most, or the first one that is none as a negative number. */
-static int measure(lua_State *L, int count, size_t *total) {
+int sr_redis_measure(lua_State *L, int first, size_t *total) {
   char text[NUMBER_SIZE];
   *total = NUMBER_SIZE;
-  for (int i = 1; i <= count; i++) {
+  for (int i = first; i <= lua_gettop(L); i++) {
     size_t length;
     if (!argument(L, i, text, &length)) return i;
     *total += length + NUMBER_SIZE;
@@ -204,38 +200,40 @@ static int measure(lua_State *L, int count, size_t *total) {
   return 0;
 }
 
-/* encode(name, ...): the command as the server reads it; nil and which argument is neither string nor number.
-** [-0, +(1-2), m] */
-static int l_encode(lua_State *L) {
-  int count = lua_gettop(L);
+char *sr_redis_put_command(lua_State *L, int first, char *at) {
+  char text[NUMBER_SIZE];
+  int last = lua_gettop(L);
+  at = put_head(at, '*', (size_t)(last - first + 1));
+  for (int i = first; i <= last; i++) {
+    size_t length;
+    const char *bytes = argument(L, i, text, &length);
+    at = put_head(at, '$', length);
+    memcpy(at, bytes, length);
+    at += length;
+    *at++ = '\r', *at++ = '\n';
+  }
+  return at;
+}
+
+/*
+** encode(name, ...): the command as the server reads it; nil and which argument is neither string nor number.
+** [-0, +(1-2), m]
+*/
+int sr_redis_l_encode(lua_State *L) {
   size_t total;
-  int wrong = measure(L, count, &total);
+  int wrong = sr_redis_measure(L, 1, &total);
   if (wrong > 0) {
     lua_pushnil(L);
     lua_pushinteger(L, wrong - 1);
     return 2;
   }
-  luaL_Buffer buffer;
-  char text[NUMBER_SIZE];
-  luaL_buffinitsize(L, &buffer, total);
-  add_head(&buffer, '*', (size_t)count);
-  for (int i = 1; i <= count; i++) {
-    size_t length;
-    const char *bytes = argument(L, i, text, &length);
-    add_head(&buffer, '$', length);
-    luaL_addlstring(&buffer, bytes, length);
-    luaL_addlstring(&buffer, "\r\n", 2);
+  char small[SMALL];
+  if (total <= SMALL) {
+    lua_pushlstring(L, small, (size_t)(sr_redis_put_command(L, 1, small) - small));
+    return 1;
   }
-  luaL_pushresult(&buffer);
-  return 1;
-}
-
-SAROS_EXPORT int luaopen_saros_redis_core(lua_State *L);
-
-/* [-0, +1, m] */
-int luaopen_saros_redis_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"scan", l_scan}, {"encode", l_encode}, {NULL, NULL}};
-  sr_stay_loaded();
-  luaL_newlib(L, functions);
+  char *start = (char *)lua_newuserdatauv(L, total, 0);
+  lua_insert(L, 1); /* below the arguments */
+  lua_pushlstring(L, start, (size_t)(sr_redis_put_command(L, 2, start) - start));
   return 1;
 }

@@ -183,6 +183,24 @@ local function block(self, name, data, seconds)
   return client.exchange(self, lease, name, data, seconds)
 end
 
+-- The long way: a message of ours, over a connection that may have to be made.
+local function run_slowly(self, caller, before, name, ...)
+  local data = commands.encode(caller, before, name, ...)
+  internal.checkpoint(caller)
+  local function attempt() return perform(self, name, data) end
+  return client.persist(self, name, attempt, attempt())
+end
+
+-- What the short way has come to that is no value.
+local function recover(self, connection, err, what, wrong, caller, before, name, ...)
+  if what == "wrong" then misuse.type(caller, before + wrong, "string or number", (select(wrong, ...))) end
+  if what == "late" then client.raise(self, connection:lateness(), name) end
+  if what == "broken" or what == "unsent" and connection.is_final then client.raise(self, connection.failure, name) end
+  if what == "unsent" then return run_slowly(self, caller, before, name, ...) end
+  local data = commands.encode(caller, before, name, ...)
+  return client.persist(self, name, function() return perform(self, name, data) end, nil, err)
+end
+
 ---Runs a command that does not block, for a function that its user knows as `caller`.
 ---@async
 ---@param self saros.Redis
@@ -192,13 +210,16 @@ end
 ---@param ... string|number
 ---@return any reply
 function client.run_plain(self, caller, before, name, ...)
-  local data = commands.encode(caller, before, name, ...)
-  internal.checkpoint(caller)
-  local counts = self._counts
-  counts.commands = counts.commands + 1
-  local reply, err = perform(self, name, data)
-  if not err then return reply end
-  return client.persist(self, name, function() return perform(self, name, data) end, reply, err)
+  local counts, connection = self._counts, self._shared
+  if not connection or not connection.is_fast then
+    counts.commands = counts.commands + 1
+    return run_slowly(self, caller, before, name, ...)
+  end
+  if connection.is_resting then connection:stir() end
+  local value, err, what, wrong = connection.line:call(caller, name, ...)
+  if what ~= "wrong" then counts.commands = counts.commands + 1 end
+  if not err and not what then return value end
+  return recover(self, connection, err, what, wrong, caller, before, name, ...)
 end
 
 ---Runs any command.

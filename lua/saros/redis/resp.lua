@@ -18,6 +18,7 @@ local DEEPEST = 128          -- of aggregates within each other
 ---@class saros.redis.Sink
 ---@field reply fun(self: saros.redis.Sink, value: any, err: string?)
 ---@field push fun(self: saros.redis.Sink, list: any[])
+---@field line? userdata of saros.redis.core: answers calls by itself
 
 -- What a server says that does not speak RESP.
 local Broken = {}
@@ -185,15 +186,22 @@ local function new_reader(on_nested)
     return reader(line(), depth)
   end
 
-  -- Reads for ever. `link.sink` may change from reply to reply.
+  -- One reply, or a push, for the sink.
+  local function deliver(sink)
+    if byte(buffer, position) == 62 then
+      sink:push(read(0) or {})
+    else
+      sink:reply(read(0))
+    end
+  end
+
+  -- Reads for ever. `link.sink` may change from reply to reply; one that has a line takes what it can by itself.
   return function(link)
     while true do
       if position > #buffer then more "between" end
-      if byte(buffer, position) == 62 then
-        link.sink:push(read(0) or {})
-      else
-        link.sink:reply(read(0))
-      end
+      local calls = link.sink.line
+      if calls then position = calls:scan(buffer, position) end
+      if position <= #buffer then deliver(link.sink) end
     end
   end
 end

@@ -8,6 +8,7 @@
 -- client, so that a client that was given up can be collected.
 
 local async = require "saros"
+local core = require "saros.redis.core"
 local failure = require "saros.redis.failure"
 local link = require "saros.redis.link"
 local resp = require "saros.redis.resp"
@@ -33,12 +34,19 @@ local shared = {}
 
 ---@class saros.redis.Shared: saros.redis.Sink
 ---@field package _state "connecting"|"open"|"closed"
----@field package _outgoing saros.redis.Entry[]       not sent yet
----@field package _due table<integer, saros.redis.Entry>  sent: from _first to _last, in the order of the replies
+---@field line userdata          of saros.redis.core: what is to be sent, and whose replies are due
+---@field is_fast boolean        calls can be given to the line
+---@field is_resting boolean     nobody watches deadlines, as there are none: see `stir`
+---@field failure saros.redis.Failure  of one that is closed
+---@field is_final boolean       the client is closed
+---@field package _outgoing saros.redis.Entry[]       while it connects
+---@field package _due table<integer, saros.redis.Entry>  messages: from _first to _last, in the order of the replies
 ---@field package _live integer         entries that somebody waits for
 ---@field package _is_leaving boolean   it is closed as soon as nobody waits
 ---@field package _heard number         when bytes came last
 local Shared = {}
+
+local LOOKS = 0.05 -- seconds between the looks at whether somebody still waits, of a connection that is left
 
 local metatable = { __index = Shared }
 
@@ -50,28 +58,30 @@ local function settle(self, entry, reply, err, what)
 end
 
 local function leave_if_idle(self)
-  if self._is_leaving and self._live == 0 then self:close(failure.unsent) end
+  if self._is_leaving and self._live + self.line:live() == 0 then self:close(failure.unsent) end
 end
 
 ---Ends it: who waits for a reply gets the failure, whoever was not sent can go elsewhere.
 ---@param what saros.redis.Failure
 function Shared:close(what)
   if self._state == "closed" then return end
-  local unsent = what
-  if self._state == "open" and what.kind ~= "closed" then unsent = failure.unsent end
-  self._state, self._is_leaving = "closed", true
+  local is_final = what.kind == "closed"
+  local unsent = (is_final or self._state == "connecting") and what or failure.unsent
+  self._state, self._is_leaving, self.is_fast = "closed", true, false
+  self.failure, self.is_final = what, is_final
+  self.line:close()
   for i = self._first, self._last do settle(self, self._due[i], nil, nil, what) end
   for _, entry in ipairs(self._outgoing) do settle(self, entry, nil, nil, unsent) end
   self._outgoing, self._due, self._first, self._last = {}, {}, 1, 0
   if self._link then self._link:close() end
   if self._group then self._group:cancel() end
-  self._wanted:set()
   self._stir:set()
 end
 
 ---It takes no more commands, and is closed when the last reply has come.
 function Shared:retire()
-  self._is_leaving = true
+  self._is_leaving, self.is_fast = true, false
+  self._stir:set()
   leave_if_idle(self)
 end
 
@@ -83,7 +93,7 @@ end
 ---How many commands wait for the connection.
 function Shared:waiting()
   local count = 0
-  for _, entry in ipairs(self._state == "connecting" and self._outgoing or {}) do
+  for _, entry in ipairs(self._outgoing) do
     if entry.is_live then count = count + 1 end
   end
   return count
@@ -95,17 +105,10 @@ end
 
 -- ---- Reading -------------------------------------------------------------------------------------
 
-local function next_entry(self)
+-- A reply to a message of ours, which may be one of several commands.
+local function take_reply(self, value, err)
   local first = self._first
   local entry = self._due[first]
-  if not entry then resp.broken "a reply that nobody asked for" end
-  return entry, first
-end
-
--- Called by the reader for each reply.
-function Shared:reply(value, err)
-  local entry, first = next_entry(self)
-  if err and err:find "^READONLY" then self._is_leaving = true end
   local several = entry.several
   if several then
     local index = #several.names - several.count + 1
@@ -116,13 +119,26 @@ function Shared:reply(value, err)
   end
   self._due[first] = nil
   if first < self._last then self._first = first + 1 else self._first, self._last = 1, 0 end
-  if not entry.is_live then return end
-  entry.is_live = false
-  self._live = self._live - 1
-  entry.future:set(value, err)
+  self.line:advance()
+  settle(self, entry, value, err)
+end
+
+-- Called by the reader for each reply that the line has not taken by itself.
+function Shared:reply(value, err)
+  if err and err:find "^READONLY" then self._is_leaving, self.is_fast = true, false end
+  local is_answered = self.line:reply(value, err)
+  if is_answered == nil then resp.broken "a reply that nobody asked for" end
+  if not is_answered then take_reply(self, value, err) end
 end
 
 function Shared.push() end -- of tracking and the like: nobody wants it
+
+-- Has a message sent. Its reply is due from now on.
+local function post(self, entry)
+  self.line:post(entry.data)
+  self._last = self._last + 1
+  self._due[self._last] = entry
+end
 
 local function connect(self)
   self._link = link.persist(self._settings, function(what)
@@ -133,9 +149,11 @@ local function connect(self)
   self._state, self._heard = "open", async.now()
   for _, entry in ipairs(self._outgoing) do
     entry.since, entry.deadline = self._heard, self._heard + self._settings.timeout
+    if entry.is_live then post(self, entry) end -- else it is withdrawn
   end
+  self._outgoing = {}
+  self.is_fast = not self._is_leaving
   self._on_open()
-  self._wanted:set()
   self._stir:set() -- the deadlines have changed
 end
 
@@ -161,29 +179,12 @@ end
 
 -- ---- Writing -------------------------------------------------------------------------------------
 
--- Moves what is to be sent to what a reply is due for. Gives the bytes.
-local function take_outgoing(self)
-  local texts, due, last = {}, self._due, self._last
-  for _, entry in ipairs(self._outgoing) do
-    if entry.is_live then -- else it is withdrawn
-      texts[#texts + 1] = entry.data
-      last = last + 1
-      due[last] = entry
-    end
-  end
-  self._outgoing, self._last = {}, last
-  return texts
-end
-
 local function writer(self)
-  while self._state ~= "closed" do
-    self._wanted:wait()
-    self._wanted:clear()
-    while self._state == "open" and #self._outgoing > 0 do
-      local texts = take_outgoing(self)
-      local ok, err = pcall(self._link.write, self._link, texts)
-      if not ok then return self:close(link.is_failure(err) and err or failure.unexpected(err)) end
-    end
+  while true do
+    local bytes = self.line:output()
+    if not bytes then return end
+    local ok, err = pcall(self._link.write, self._link, bytes)
+    if not ok then return self:close(link.is_failure(err) and err or failure.unexpected(err)) end
   end
 end
 
@@ -194,29 +195,40 @@ local function each_live(self)
   return coroutine.wrap(function()
     for i = self._first, self._last do
       local entry = self._due[i]
-      if entry and entry.is_live then coroutine.yield(entry, true) end
+      if entry and entry.is_live then coroutine.yield(entry) end
     end
     for _, entry in ipairs(self._outgoing) do
-      if entry.is_live then coroutine.yield(entry, false) end
+      if entry.is_live then coroutine.yield(entry) end
     end
   end)
 end
 
-local function why_late(self, entry)
-  if self._state == "connecting" then
-    return self._last_failure or failure.timeout(
-      ("no connection within %g seconds"):format(self._settings.connect_timeout), self._settings.connect_timeout)
+---What a command is told that had no reply in time.
+---@return saros.redis.Failure
+function Shared:lateness()
+  local settings = self._settings
+  if self._state ~= "connecting" then
+    return failure.timeout(("no reply within %g seconds"):format(settings.timeout), settings.timeout)
   end
-  if self._heard <= entry.since then self._is_leaving = true end -- not a byte since: nobody should wait behind it
-  return failure.timeout(("no reply within %g seconds"):format(self._settings.timeout), self._settings.timeout)
+  local seconds = settings.connect_timeout
+  return self._last_failure or failure.timeout(("no connection within %g seconds"):format(seconds), seconds)
+end
+
+-- Not a byte came since a command was sent that is late: nobody should wait behind it.
+local function judge(self, since)
+  if self._state == "open" and self._heard <= since then self._is_leaving, self.is_fast = true, false end
 end
 
 -- Gives up what is too late. Gives the seconds to the next deadline.
 local function expire(self)
-  local now, nearest = async.now(), math.huge
+  local now = async.now()
+  local nearest, since = self.line:expire(now)
+  if since then judge(self, since) end
+  nearest = nearest or math.huge
   for entry in each_live(self) do
     if entry.deadline <= now then
-      settle(self, entry, nil, nil, why_late(self, entry))
+      judge(self, entry.since)
+      settle(self, entry, nil, nil, self:lateness())
     else
       nearest = math.min(nearest, entry.deadline)
     end
@@ -228,8 +240,9 @@ end
 local function watch(self)
   local seconds = expire(self)
   if self._state == "closed" then return end
-  self._is_resting = seconds == math.huge
+  self.is_resting = seconds == math.huge
   self._stir:clear()
+  if self._is_leaving then seconds = math.min(seconds, LOOKS) end -- who is cancelled does not tell
   async.move_on_after(seconds, self._stir.wait, self._stir)
 end
 
@@ -263,19 +276,19 @@ function Shared:perform(name, data, several)
     deadline = now + (is_open and settings.timeout or settings.connect_timeout),
   }
   self._live = self._live + 1
-  local outgoing = self._outgoing
-  local count = #outgoing + 1
-  outgoing[count] = entry
-  if count == 1 and is_open then self._wanted:set() end
-  if self._is_resting then
-    self._is_resting = false
-    self._stir:set()
-  end
+  if is_open then post(self, entry) else self._outgoing[#self._outgoing + 1] = entry end
+  if self.is_resting then self:stir() end
   local ok, reply, err, what = pcall(future.await, future)
   if ok then return reply, err, what end
   settle(self, entry)
   leave_if_idle(self)
   error(reply, 0)
+end
+
+---Somebody waits again: there is a deadline to be watched.
+function Shared:stir()
+  self.is_resting = false
+  self._stir:set()
 end
 
 ---The tasks that keep it up.
@@ -291,7 +304,8 @@ end
 function shared.open(settings, on_open)
   local self = setmetatable({
     _settings = settings, _on_open = on_open, _state = "connecting", _is_leaving = false, _live = 0, _heard = 0,
-    _outgoing = {}, _due = {}, _first = 1, _last = 0, _wanted = async.event(), _stir = async.event(),
+    _outgoing = {}, _due = {}, _first = 1, _last = 0, _stir = async.event(), line = core.line(settings.timeout),
+    is_fast = false, is_resting = false,
   }, metatable)
   local name = settings.place.path or ("%s:%d"):format(settings.place.host, settings.place.port)
   self._tasks = {
