@@ -3,6 +3,7 @@
 -- Its tests run inside a loop.
 local async = require "saros"
 local busted = require "saros.busted"
+local redis = require "saros.redis"
 local annotations = require "spec.support.annotations"
 local server = require "spec.support.http_server"()
 local tls = require "spec.support.tls"
@@ -55,6 +56,12 @@ local function served(close, look, options)
   for _, object in ipairs { listening, serving, stream } do close(object) end
   stream:write "GET /?a=1 HTTP/1.1\r\nHost: x\r\n\r\n"
   return found:await(), stream
+end
+
+local function jobs_queue(close)
+  local client = redis.connect "redis://localhost"
+  close(client)
+  return require("saros.jobs").queue(client, "q")
 end
 
 -- Every class, and how to get what is one (or a list of ways). A new room adds its own here; `close` takes what is to
@@ -203,6 +210,13 @@ local live = {
     served(close, nil, { log = function(told) record:set(told) end })
     return record:await()
   end,
+  ["saros.Redis"] = function(close)
+    local client = redis.connect "redis://localhost"
+    close(client)
+    return client
+  end,
+  ["saros.JobQueue"] = function(close) return jobs_queue(close) end,
+  ["saros.Job"] = function(close) return jobs_queue(close):job "1" end,
 
   ["saros.TLSInfo"] = tls_info,
   ["saros.Certificate"] = function(close) return tls_info(close).peer_certificate end,
@@ -255,6 +269,13 @@ local written = {
       one:pipe_to(one, options)
     end,
   },
+  ["saros.JobOptions"] = {
+    function(options)
+      local client <close> = redis.connect "redis://localhost"
+      require("saros.jobs").queue(client, "q", options)
+    end,
+  },
+  ["saros.RedisOptions"] = { function(options) redis.connect("redis://localhost", options):close() end },
   ["saros.Retries"] = { function(retries) async.fetch(server.url, { retries = retries }) end },
   ["saros.RetryOptions"] = { function(options) async.retry(none, options) end },
   ["saros.SessionOptions"] = { function(options) async.session(options):close() end },
@@ -279,10 +300,8 @@ end
 
 -- Classes of the modules behind a room, which are no business of a program.
 local function is_internal(class)
-  for _, prefix in ipairs { "^saros%.http%.", "^saros%.net%.", "^saros%.compat%." } do
-    if class:find(prefix) then return true end
-  end
-  return false
+  local room = class:match "^saros%.(%l+)%."
+  return room and ("http net redis jobs compat"):find(room, 1, true) ~= nil
 end
 
 local function files()
@@ -348,6 +367,7 @@ local samples = {
   { "^saros%.Awaitable", none }, { "^%(saros%.Task|saros%.Future%)%[%]", { async.future() } }, { "^T%[%]", { 1 } },
   { "^string%[%]", { "true" } },
   { "^saros%.Selectable%[%]", { async.event() } },
+  { "^%(string|number%)%[%]", { "1" } }, { "^table<", {} },
   { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
   { "^thread", coroutine.create(none) },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
@@ -388,6 +408,8 @@ local exceptions = {
   ["saros.TaskLocal: with"] = "waits if the function does",
   ["saros.Response: discard"] = "calls pcall",
   ["saros.Stream: start_tls"] = "first says that server_name is missing",
+  ["saros.Redis: close"] = "waits only where it can",
+  ["saros.JobQueue: every"] = "asks for a schedule first",
   ["saros.Net: listen"] = "waits where a name has to be looked up",
   ["saros.Net: udp"] = "the same",
   ["saros.Net: serve"] = "asks for a port first",

@@ -5,14 +5,15 @@
 local async = require "saros"
 local testing = require "saros.testing"
 local certificates = require("spec.support.certificates")()
+local redis_server = require "spec.support.redis_server"
 local server = require("spec.support.real_servers").httpbin()
+local redis = redis_server.start()
 
 -- The documents, and what runs a main function of each.
-local DOCUMENTS = {
-  ["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/threads.md"] = async.run,
-  ["docs/files.md"] = async.run, ["docs/processes.md"] = async.run, ["docs/libraries.md"] = async.run,
-  ["docs/server.md"] = async.run,
-}
+local DOCUMENTS = { ["docs/handy.md"] = testing.run }
+for _, name in ipairs { "files", "http", "jobs", "libraries", "net", "processes", "redis", "server", "threads" } do
+  DOCUMENTS["docs/" .. name .. ".md"] = async.run
+end
 
 local function read(path)
   local file = assert(io.open(path))
@@ -51,6 +52,7 @@ end
 local function localized(code, folder)
   local files = {cert = certificates.server, key = certificates.server_key, ca = certificates.ca}
   code = code:gsub("https://httpbin%.org", server.url):gsub("/tmp/", folder .. "-")
+  code = code:gsub('"redis://localhost"', function() return ("%q"):format(redis.tcp) end)
   return (code:gsub('"(%l+)%.pem"', function(name) return ("%q"):format(files[name]) end))
 end
 
@@ -68,6 +70,8 @@ local function run(document, example, folder)
   DOCUMENTS[document](assert(load(localized(example.code, folder), place, "t", environment)))
   return printed
 end
+
+teardown(function() redis:close() end)
 
 for document in pairs(DOCUMENTS) do
   describe("the document " .. document, function()

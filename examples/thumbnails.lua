@@ -1,0 +1,101 @@
+-- SPDX-License-Identifier: MIT
+-- Makes small images of large ones, on as many workers as there are: programs on any number of machines that share a
+-- folder and a Redis. An image is a picture in the PPM format, as netpbm and ImageMagick read and write it.
+--
+--   lua5.4 examples/thumbnails.lua REDIS_URL                   a demonstration: draws pictures, starts three workers
+--   lua5.4 examples/thumbnails.lua REDIS_URL work              a worker, until Ctrl-C
+--   lua5.4 examples/thumbnails.lua REDIS_URL FILE.ppm ...      writes FILE.small.ppm for each
+
+local async = require "saros"
+local redis = require "saros.redis"
+local jobs = require "saros.jobs"
+
+local SIZE = 32 -- pixels of the longer side
+
+local function read_file(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read "a"
+end
+
+local function write_file(path, text)
+  local file <close> = assert(io.open(path, "wb"))
+  assert(file:write(text))
+end
+
+-- Every pixel of the small picture is the one in the middle of those it stands for.
+local function shrink(picture)
+  local width, height, start = picture:match "^P6%s+(%d+)%s+(%d+)%s+255%s()"
+  if not width then error("this is no picture in the PPM format", 0) end
+  width, height = tonumber(width), tonumber(height)
+  local step = math.max(1, math.max(width, height) // SIZE)
+  local rows = {}
+  for y = step // 2, height - 1, step do
+    for x = step // 2, width - 1, step do
+      local at = start + 3 * (y * width + x)
+      rows[#rows + 1] = picture:sub(at, at + 2)
+    end
+    async.sleep(0) -- so that heartbeats and other pictures have their turn
+  end
+  local columns = (width - 1 - step // 2) // step + 1
+  return ("P6\n%d %d\n255\n"):format(columns, #rows // columns) .. table.concat(rows)
+end
+
+local handlers = {
+  shrink = function(path)
+    local target = path:gsub("%.ppm$", "") .. ".small.ppm"
+    write_file(target, shrink(read_file(path)))
+    return target
+  end,
+}
+
+-- Adds a job for each picture and waits for all of them.
+local function submit(queue, paths)
+  local added = async.map(paths, function(path) return queue:add("shrink", path) end)
+  local results, errors = async.map(added, function(job) return job:result(60) end, { return_errors = true })
+  return results, errors
+end
+
+local function draw(path, width, height)
+  local pixels = {}
+  for y = 1, height do
+    for x = 1, width do pixels[#pixels + 1] = string.char(x * 255 // width, y * 255 // height, 128) end
+  end
+  write_file(path, ("P6\n%d %d\n255\n"):format(width, height) .. table.concat(pixels))
+end
+
+local function demonstrate(url, queue)
+  local folder, paths = os.tmpname(), {}
+  for i = 1, 6 do
+    paths[i] = ("%s-%d.ppm"):format(folder, i)
+    draw(paths[i], 64 * i, 64)
+  end
+  paths[7] = arg[0] -- which is none: its job fails
+  local workers = {}
+  for i = 1, 3 do workers[i] = io.popen(("exec '%s' '%s' '%s' work"):format(arg[-1], arg[0], url), "w") end
+  local results, errors = submit(queue, paths)
+  for i = 1, 7 do
+    print(results[i] and read_file(results[i]):match "^P6\n(%d+ %d+)" or errors[i].message)
+    os.remove(("%s-%d.ppm"):format(folder, i))
+    os.remove(("%s-%d.small.ppm"):format(folder, i))
+  end
+  os.remove(folder)
+  queue._redis:publish("thumbnails", "over")
+  for i = 1, 3 do workers[i]:close() end
+end
+
+local function work(r, queue)
+  local worker <close> = async.spawn(queue.work, queue, handlers, { concurrency = 2 })
+  local step, _, _, subscription = r:subscribe "thumbnails"
+  local _held <close> = subscription
+  step() -- until the demonstration is over
+  assert(worker)
+end
+
+async.run(function(url, what, ...)
+  local r <close> = redis.connect(url or "redis://localhost")
+  local queue = jobs.queue(r, "thumbnails", { attempts = 1 })
+  if what == "work" then return work(r, queue) end
+  if not what then return demonstrate(url, queue) end
+  local results, errors = submit(queue, { what, ... })
+  for i = 1, select("#", ...) + 1 do print(results[i] or errors[i].message) end
+end, ...)

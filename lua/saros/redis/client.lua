@@ -1,0 +1,244 @@
+-- SPDX-License-Identifier: MIT
+-- What a client does, without its methods: commands go over the connection that all tasks share, or over one of their
+-- own where they wait on the server.
+
+local async = require "saros"
+local internal = require "saros.internal"
+local misuse = require "saros.misuse"
+local commands = require "saros.redis.commands"
+local failure = require "saros.redis.failure"
+local link = require "saros.redis.link"
+local shared = require "saros.redis.shared"
+
+local client = {}
+
+---Raises a failure as the error of a command; what is none as it is.
+---@param self saros.Redis
+---@param what any
+---@param name string
+function client.raise(self, what, name)
+  if link.is_failure(what) then error(failure.error(what, name, self._settings.place), 0) end
+  error(what, 0)
+end
+
+-- Tells when a server that is loading its data is to be asked again, until the time is over.
+local function patience(self)
+  local deadline, pause = async.now() + self._settings.timeout, link.pauses()
+  return function()
+    if async.now() >= deadline then return false end
+    async.sleep(pause())
+    return true
+  end
+end
+
+---Repeats what a loading server has refused, until the time is over. Raises error replies.
+---@async
+---@param self saros.Redis
+---@param name string
+---@param attempt async fun(): any, string?  gives a reply, or nil and the text of an error reply
+---@param reply any                          of a first attempt
+---@param err string?
+---@return any reply
+function client.persist(self, name, attempt, reply, err)
+  local go_on
+  while err and err:find "^LOADING" do
+    go_on = go_on or patience(self)
+    if not go_on() then break end
+    reply, err = attempt()
+  end
+  if err then error(failure.reply(err, name), 0) end
+  return reply
+end
+
+-- ---- The shared connection -----------------------------------------------------------------------
+
+local function new_shared(self, name)
+  if self._is_closed then client.raise(self, failure.closed, name) end
+  local is_again, counts = self._shared ~= false, self._counts
+  self._shared = shared.open(self._settings, function()
+    if is_again then counts.reconnections = counts.reconnections + 1 end
+  end)
+  return self._shared
+end
+
+-- Of several commands the one whose reply is missing.
+local function culprit(name, several)
+  return several and several.names[#several.names - several.count + 1] or name
+end
+
+-- Gives commands to the shared connection; what could not be sent goes to the next.
+local function perform(self, name, data, several)
+  while true do
+    local connection = self._shared
+    if not connection or not connection:is_usable() then connection = new_shared(self, name) end
+    local reply, err, what = connection:perform(name, data, several)
+    if not what then return reply, err end
+    if what.kind ~= "unsent" then client.raise(self, what, culprit(name, several)) end
+  end
+end
+
+local function perform_all(self, names, data)
+  local several = { names = names, count = #names, replies = {}, errors = {} }
+  return perform(self, names[1], data, several), several.errors
+end
+
+-- Whether a loading server has refused all of them.
+local function is_loading(errors, count)
+  for i = 1, count do
+    if not (errors[i] and errors[i]:find "^LOADING") then return false end
+  end
+  return true
+end
+
+---A list of replies, with Error objects where there are texts of errors.
+---@param replies any[]
+---@param errors table<integer, string>
+---@param names string[]
+---@return any[]
+function client.list(replies, errors, names)
+  local has_null = false
+  for i = 1, #names do
+    if errors[i] then replies[i] = failure.reply(errors[i]) end
+    local reply = replies[i]
+    has_null = has_null or reply == nil
+    if async.is_error(reply) then reply.command = names[i] end
+  end
+  replies.n = has_null and #names or nil
+  return replies
+end
+
+---Sends commands together over the shared connection. Gives their replies, an Error object where one failed.
+---@async
+---@param self saros.Redis
+---@param names string[]
+---@param data string
+---@return any[]
+function client.send_all(self, names, data)
+  self._counts.commands = self._counts.commands + #names
+  local replies, errors = perform_all(self, names, data)
+  local go_on
+  while is_loading(errors, #names) do
+    go_on = go_on or patience(self)
+    if not go_on() then break end
+    replies, errors = perform_all(self, names, data)
+  end
+  return client.list(replies, errors, names)
+end
+
+-- ---- Connections of one's own --------------------------------------------------------------------
+
+---A place for a connection of the caller's own. Raises what fails as the error of a command.
+---@async
+---@param self saros.Redis
+---@param name string
+---@return saros.redis.Lease
+function client.reserve(self, name)
+  if not self._own then
+    misuse.raise(("%s: it needs a connection of its own, and 'pool' allows for none"):format(name))
+  end
+  local ok, lease = pcall(self._own.lease, self._own)
+  if ok then return lease end
+  client.raise(self, lease, name)
+end
+
+---The same with a connection.
+---@async
+---@param self saros.Redis
+---@param name string
+---@return saros.redis.Lease
+function client.lease(self, name)
+  local lease = client.reserve(self, name)
+  local ok, err = pcall(self._own.connect, self._own, lease, self._settings.connect_timeout)
+  if ok then return lease end
+  lease:close()
+  client.raise(self, err, name)
+end
+
+---Sends commands over a connection of one's own. Until their replies are there that is not whole.
+---@async
+---@param self saros.Redis
+---@param lease saros.redis.Lease
+---@param name string      in errors
+---@param data string
+---@param blocks? number   how long they may block, 0 for without end
+---@param count? integer   of replies; 1 unless given
+---@return any reply       the last one
+---@return string? err
+---@return string? first   the first error reply
+function client.exchange(self, lease, name, data, blocks, count)
+  local timeout = self._settings.timeout
+  local limit = not blocks and timeout or blocks > 0 and blocks + timeout or math.huge
+  lease.is_whole = false
+  local ok, in_time, reply, err, first = pcall(async.move_on_after, limit, lease.link.request, lease.link, data, count)
+  if not ok then client.raise(self, in_time, name) end
+  if not in_time then
+    client.raise(self, failure.timeout(("no reply within %g seconds"):format(limit), limit), name)
+  end
+  lease.is_whole = not (first and first:find "^READONLY")
+  return reply, err, first
+end
+
+local function block(self, name, data, seconds)
+  local lease <close> = client.lease(self, name)
+  return client.exchange(self, lease, name, data, seconds)
+end
+
+-- The long way: a message of ours, over a connection that may have to be made.
+local function run_slowly(self, caller, before, name, ...)
+  local data = commands.encode(caller, before, name, ...)
+  internal.checkpoint(caller)
+  local function attempt() return perform(self, name, data) end
+  return client.persist(self, name, attempt, attempt())
+end
+
+-- What the short way has come to that is no value.
+local function recover(self, connection, err, what, wrong, caller, before, name, ...)
+  if what == "wrong" then misuse.type(caller, before + wrong, "string or number", (select(wrong, ...))) end
+  if what == "late" then client.raise(self, connection:lateness(), name) end
+  if what == "broken" or what == "unsent" and connection.is_final then client.raise(self, connection.failure, name) end
+  if what == "unsent" then return run_slowly(self, caller, before, name, ...) end
+  local data = commands.encode(caller, before, name, ...)
+  return client.persist(self, name, function() return perform(self, name, data) end, nil, err)
+end
+
+---Runs a command that does not block, for a function that its user knows as `caller`.
+---@async
+---@param self saros.Redis
+---@param caller string
+---@param before integer  how many of its arguments stand before those of the command
+---@param name string     in capitals
+---@param ... string|number
+---@return any reply
+function client.run_plain(self, caller, before, name, ...)
+  local counts, connection = self._counts, self._shared
+  if not connection or not connection.is_fast then
+    counts.commands = counts.commands + 1
+    return run_slowly(self, caller, before, name, ...)
+  end
+  if connection.is_resting then connection:stir() end
+  local value, err, what, wrong = connection.line:call(caller, name, ...)
+  if what ~= "wrong" then counts.commands = counts.commands + 1 end
+  if not err and not what then return value end
+  return recover(self, connection, err, what, wrong, caller, before, name, ...)
+end
+
+---Runs any command.
+---@async
+---@param self saros.Redis
+---@param caller string
+---@param before integer
+---@param name string
+---@param ... string|number
+---@return any reply
+function client.run(self, caller, before, name, ...)
+  commands.check(caller, name, ...)
+  local seconds = commands.blocks(name, ...)
+  if not seconds then return client.run_plain(self, caller, before, name, ...) end
+  local data = commands.encode(caller, before, name, ...)
+  internal.checkpoint(caller)
+  self._counts.commands = self._counts.commands + 1
+  local function attempt() return block(self, name, data, seconds) end
+  return client.persist(self, name, attempt, attempt())
+end
+
+return client

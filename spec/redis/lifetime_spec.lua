@@ -1,0 +1,154 @@
+-- SPDX-License-Identifier: MIT
+-- How connections begin and end: with runs, with the client, with the server.
+local async = require "saros"
+local fake_redis = require "spec.support.fake_redis"
+local proc = require "spec.support.proc"
+local redis = require "saros.redis"
+local redis_server = require "spec.support.redis_server"
+local tasks = require "spec.support.tasks"
+local testing = require "saros.testing"
+local caught, error_of, inside, start = tasks.caught, tasks.error_of, tasks.inside, tasks.start
+
+local server
+
+setup(function() server = redis_server.start "--appendonly yes --appendfsync always" end)
+teardown(function() server:close() end)
+
+describe("a client", function()
+  it("outlives runs, its connections do not", function()
+    local r = redis.connect(server.url)
+    local before = proc.descriptors()
+    for i = 1, 3 do
+      async.run(function()
+        assert.equal("OK", r:set("k", i))
+        assert.is_nil(r:blpop("nothing", 0.01))
+        assert.equal(2, r:stats().connections)
+      end)
+      assert.equal(0, r:stats().connections)
+      assert.equal(before, proc.descriptors())
+    end
+    r:close()
+    r:close()
+  end)
+
+  it("that is closed leaves nothing over", function()
+    testing.run(function()
+      local r <close> = redis.connect(server.url)
+      r:ping()
+      r:blpop("nothing", 0.01)
+      for _ in function() return nil end, nil, nil, select(4, r:subscribe "x") do error "never" end
+    end)
+  end)
+
+  it("that is closed fails what is under way with ClosedError", inside(function()
+    local r = redis.connect(server.url, { pool = 3 })
+    local waiting = {}
+    for i = 1, 3 do waiting[i] = start(r.blpop, r, "x", 0) end
+    while r:info("clients"):find "blocked_clients:2" == nil do async.sleep(0) end
+    waiting[4] = start(r.transaction, r, {}, function(t) t:ping() end)
+    waiting[5] = async.spawn(r.ping, r)
+    async.spawn(function() r:close() end)
+    for i = 1, 5 do
+      local err = error_of(waiting[i].await, waiting[i])
+      assert.same({ "ClosedError", "ECLOSED" }, { err.name, err.code })
+      assert.is_string(err.command)
+    end
+    assert.same({ 0, 0 }, { r:stats().connections, r:stats().waiting })
+    assert.equal("ClosedError", error_of(r.ping, r).name)
+  end))
+
+  it("that is closed while it connects fails those who wait", inside(function()
+    local listening <close> = async.net.listen("127.0.0.1", 0)
+    local serving <close> = async.spawn(listening.serve, listening, function(stream) stream:read_all() end)
+    local r = redis.connect("redis://127.0.0.1:" .. select(2, listening:address()))
+    local waiting = { start(r.ping, r), start(r.blpop, r, "x", 0) }
+    tasks.turns()
+    assert.equal(2, r:stats().waiting)
+    r:close()
+    for _, task in ipairs(waiting) do assert.equal("ClosedError", error_of(task.await, task).name) end
+    assert(serving)
+  end))
+
+  it("that was given up is collected, and its connections with it", function()
+    local said = require "spec.support.script" (([[
+local redis = require "saros.redis"
+async.debug(true)
+async.run(function()
+  redis.connect(%q):ping()
+  for _ = 1, 5 do
+    collectgarbage()
+    async.sleep(0)
+  end
+  print(#async.all_tasks())
+end)
+]]):format(server.url))
+    assert.equal("1\n", said.out, said.err)
+    assert.matches("redis client", said.err, 1, true)
+  end)
+
+  it("serves the cleanup of tasks that the end of the run has cancelled", function()
+    local r = redis.connect(server.url)
+    async.run(function()
+      r:set("cleanup", "none")
+      async.spawn(function()
+        local _ <close> = async.defer(function()
+          async.sleep(0.02)
+          r:set("cleanup", "done")
+          assert.is_nil(r:blpop("nothing", 0.01))
+        end)
+        tasks.hang()
+      end)
+      async.sleep(0)
+    end)
+    assert.equal("done", server:cli "get cleanup")
+  end)
+
+  it("is gone with its loop in the middle of everything", function()
+    local before = proc.descriptors()
+    local r = redis.connect(server.url)
+    async.run(function()
+      for _ = 1, 10 do async.spawn(r.get, r, "k") end
+      async.spawn(r.blpop, r, "x", 0)
+      async.spawn(function() for _ in r:subscribe "x" do end end)
+      r:ping()
+    end)
+    assert.equal(before, proc.descriptors())
+    assert.equal(0, r:stats().waiting)
+  end)
+end)
+
+describe("a server that is started again", function()
+  it("is connected to again, scripts and all", inside(function()
+    local r <close> = redis.connect(server.url)
+    local f = r:script "return redis.call('INCR', KEYS[1])"
+    r:set("counter", 10)
+    assert.equal(11, f { "counter" })
+    server:kill()
+    tasks.turns()
+    local waiting = start(f, { "counter" })
+    server:start()
+    local ok, result = pcall(waiting.await, waiting)
+    if not ok then result = f { "counter" } end -- it was on its way when the server went
+    assert.equal(12, result)
+    assert.is_true(r:stats().reconnections >= 1)
+  end))
+end)
+
+describe("a run that ends", function()
+  it("waits no longer than for commands that somebody waits for", function()
+    local r
+    async.run(function()
+      local fake <close> = fake_redis.start(function(peer)
+        peer:greet()
+        while peer:command() do end
+      end)
+      r = redis.connect(fake.url, { timeout = math.huge })
+      local asking = start(r.ping, r)
+      while fake.peers == 0 do async.sleep(0) end
+      tasks.turns()
+      asking:cancel()
+      caught(asking.await, asking)
+    end)
+    assert.equal(0, r:stats().connections)
+  end)
+end)

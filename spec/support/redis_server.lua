@@ -1,0 +1,87 @@
+-- SPDX-License-Identifier: MIT
+-- Debian's redis-server, in a folder of its own, at a Unix socket and a port; it ends with this process at the latest.
+
+local redis_server = {}
+
+---@class spec.RedisServer
+---@field url string      its Unix socket
+---@field tcp string      its port
+---@field port integer
+---@field tls_port integer
+---@field folder string
+local Server = {}
+Server.__index = Server
+
+local function output(command)
+  local pipe <close> = io.popen("env -u LD_PRELOAD " .. command, "r")
+  return (pipe:read "a":gsub("%s+$", ""))
+end
+
+local function free_port()
+  local async = require "saros"
+  return async.run(function()
+    local listening <close> = async.net.listen("127.0.0.1", 0)
+    return select(2, listening:address())
+  end)
+end
+
+-- The shell waits for a line, or for our end, and takes the server along.
+local LAUNCH = [[env -u LD_PRELOAD sh -c 'cd %s
+redis-server --port %d --bind 127.0.0.1 --unixsocket redis.sock --daemonize no --save "" %s >redis.log 2>&1 </dev/null &
+pid=$!
+echo $pid >pid
+read line
+kill -KILL $pid 2>/dev/null
+wait']]
+
+local READY = [[sh -c 'cd %s
+count=0
+until redis-cli -s redis.sock ping 2>&1 | grep -q "PONG\|NOAUTH"; do
+  count=$((count + 1))
+  [ $count -gt 3000 ] && exit 1
+  sleep 0.01
+done
+cat pid']]
+
+---Starts it, again too, and waits until it answers.
+function Server:start()
+  os.remove(self.folder .. "/redis.sock")
+  self.pipe = io.popen(LAUNCH:format(self.folder, self.port, self.options), "w")
+  self.pid = assert(tonumber(output(READY:format(self.folder))), "redis-server did not start")
+end
+
+---A command by redis-cli, which is not what is under test.
+function Server:cli(command)
+  return output(("redis-cli -s %s/redis.sock %s"):format(self.folder, command))
+end
+
+---Sends a signal.
+function Server:signal(name)
+  os.execute(("kill -%s %d"):format(name, self.pid))
+end
+
+---Ends it at once.
+function Server:kill()
+  if not self.pipe then return end
+  self.pipe:write "\n"
+  self.pipe:close()
+  self.pipe = nil
+end
+
+function Server:close()
+  self:kill()
+  os.execute("rm -rf " .. self.folder)
+end
+
+---@param options? string  of redis-server; TLS_PORT stands for a free port
+---@return spec.RedisServer
+function redis_server.start(options)
+  local folder = output "mktemp -d"
+  local self = setmetatable({ folder = folder, port = free_port(), tls_port = free_port() }, Server)
+  self.options = (options or ""):gsub("TLS_PORT", self.tls_port)
+  self.url, self.tcp = "redis+unix://" .. folder .. "/redis.sock", "redis://127.0.0.1:" .. self.port
+  self:start()
+  return self
+end
+
+return redis_server
