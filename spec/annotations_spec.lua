@@ -301,7 +301,7 @@ end
 -- Classes of the modules behind a room, which are no business of a program.
 local function is_internal(class)
   local room = class:match "^saros%.(%l+)%."
-  return room and ("http net redis jobs compat"):find(room, 1, true) ~= nil
+  return ({ http = true, net = true, redis = true, jobs = true, compat = true })[room] ~= nil
 end
 
 local function files()

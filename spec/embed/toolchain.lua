@@ -3,7 +3,12 @@
 
 local toolchain = {}
 
-local root = assert(io.popen("pwd -P")):read("l")
+local function working_folder()
+  local pipe <close> = assert(io.popen("pwd -P"))
+  return pipe:read("l")
+end
+
+local root = working_folder()
 
 -- Under a sanitizer that was loaded before Lua, what is compiled here is instrumented as saros itself
 -- is. A host then brings the sanitizer along and does without the preload.

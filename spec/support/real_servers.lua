@@ -58,4 +58,10 @@ real.tinyproxy = once("tinyproxy", function(places)
   }
 end)
 
+---PostgreSQL: its `port`, the Unix socket `unix`, `user`, `password`, `database`, and `ca`, the file of its authority.
+real.postgres = once("postgres", function(places)
+  places.port = math.tointeger(places.port)
+  return places
+end)
+
 return real

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs a server that nobody here wrote, on loopback and in a folder of its own.
 
-usage: real_servers.py nginx | httpbin | tinyproxy
+usage: real_servers.py nginx | httpbin | tinyproxy | postgres
 
 Prints one line of JSON that tells where it is once it answers. It ends when nobody reads the output
 of this process any more. Ports are taken before the server starts and, where it can, handed over to
@@ -9,10 +9,12 @@ it, so nobody else gets them in between.
 """
 import asyncio
 import ctypes
+import glob
 import grp
 import http.client
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -242,9 +244,89 @@ async def tinyproxy():
     await asyncio.sleep(LIFETIME)
 
 
+# ---- PostgreSQL ----------------------------------------------------------------------------------
+
+POSTGRES_SETTINGS = """
+listen_addresses = '127.0.0.1'
+port = %d
+unix_socket_directories = '%s'
+ssl = on
+ssl_cert_file = '%s/localhost.pem'
+ssl_key_file = '%s/localhost.key'
+fsync = off
+max_connections = 50
+logging_collector = off
+"""
+POSTGRES_ACCESS = """
+local all all scram-sha-256
+hostssl all all 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+def newest_postgres():
+    """The folder of the programs, of which only clients are on the path."""
+    versions = glob.glob("/usr/lib/postgresql/*/bin/postgres")
+    return os.path.dirname(max(versions)) if versions else os.path.dirname(find("postgres"))
+
+
+def postgres_identity():
+    """PostgreSQL does not run as root: who runs it then, as arguments of Popen."""
+    if os.getuid() != 0:
+        return {}
+    user = pwd.getpwnam("postgres")
+    for path, folders, files in os.walk(folder):
+        for each in [path] + [os.path.join(path, name) for name in files]:
+            os.chown(each, user.pw_uid, user.pw_gid)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def accepts(port):
+    """Whether a server there greets in the way of PostgreSQL."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as probe:
+            probe.sendall((8).to_bytes(4, "big") + (80877103).to_bytes(4, "big"))
+            return probe.recv(1) == b"S"
+    except OSError:
+        return False
+
+
+def start_postgres(programs, identity):
+    for _ in range(10):
+        with listener() as sock:
+            port = port_of(sock)
+        write("data/postgresql.conf", POSTGRES_SETTINGS % (port, folder, folder, folder))
+        with open(place("output"), "ab") as output:
+            child = subprocess.Popen([programs + "/postgres", "-D", place("data")], stdin=subprocess.DEVNULL,
+                                     stdout=output, stderr=output, cwd=folder, start_new_session=True, **identity)
+        children.append(child)
+        deadline = time.monotonic() + PATIENCE
+        while child.poll() is None and time.monotonic() < deadline:
+            if accepts(port):
+                return port
+            time.sleep(0.02)
+    return give_up()
+
+
+async def postgres():
+    Authority(folder).issue("localhost", "DNS:localhost,IP:127.0.0.1")
+    write("password", "secret")
+    programs, identity = newest_postgres(), postgres_identity()
+    with open(place("output"), "ab") as output:
+        subprocess.run([programs + "/initdb", "-D", place("data"), "-U", "ada", "--pwfile", place("password"),
+                        "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"],
+                       stdout=output, stderr=output, cwd=folder, check=True, **identity)
+    write("data/pg_hba.conf", POSTGRES_ACCESS)
+    postgres_identity()
+    port = start_postgres(programs, identity)
+    tell({"port": port, "unix": place(".s.PGSQL.%d" % port), "ca": place("ca.pem"), "user": "ada",
+          "password": "secret", "database": "postgres"})
+    await asyncio.sleep(LIFETIME)
+
+
 def tell(places):
     print(json.dumps(places), flush=True)
 
 
 lifeline.tie(clean_up, LIFETIME)
-asyncio.run({"nginx": nginx, "httpbin": httpbin, "tinyproxy": tinyproxy}[sys.argv[1]]())
+asyncio.run({"nginx": nginx, "httpbin": httpbin, "tinyproxy": tinyproxy, "postgres": postgres}[sys.argv[1]]())
