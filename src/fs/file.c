@@ -12,9 +12,6 @@
 
 const SrIoClass sr_fs_file_class = {"file"};
 
-/* A buffer that has become larger than that is given back when it is empty. */
-enum { KEPT = 262144 };
-
 /* --- turns ---------------------------------------------------------------------------- */
 
 static void run_turn(SrFsJob *job) {
