@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** What the systems do differently and libuv does not do for us: sockets that libuv does not know, threads that
-** nobody joins, and the numbers and texts of errors. Only this room asks which system it is: see descriptor.c, signal.c and
+** nobody joins, and the numbers and texts of errors. Only this room asks which system it is: see shared.c, signal.c and
 ** resident.c, too.
 */
 #ifndef SR_BASE_PLATFORM_H
