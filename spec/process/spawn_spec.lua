@@ -262,6 +262,19 @@ describe("the end of a process", function()
     eventually(function() return not processes.is_alive(pid) end)
   end))
 
+  it("is told in debug mode if the collector had to see to it, with the place of its start", counted(function()
+    local result = processes.script [[
+      async.debug(true)
+      async.run(function()
+        async.process.spawn {"cat"}
+        collectgarbage()
+        collectgarbage()
+      end)]]
+    assert.matches("process opened at .*:3 was closed by the collector", result.stderr)
+    local _, count = result.stderr:gsub("\n", "")
+    assert.equal(1, count, result.stderr)
+  end))
+
   it("is a leftover of a test that does not see to it", function()
     local message = tasks.caught(testing.run, function() return spawn { "cat" } end)
     assert.matches("process opened at", tostring(message), 1, true)

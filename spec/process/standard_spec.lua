@@ -253,6 +253,11 @@ describe("async.stdout", function()
     end)]])
   end))
 
+  it("is nothing that the collector has to close", counted(function()
+    local result = script("async.debug(true) async.run(function() async.stdout:write 'x' end)")
+    assert.same({ exit_code = 0, stdout = "x", stderr = "" }, result)
+  end))
+
   it("is standard error, too", counted(function()
     assert.equal("err\n", script('async.run(function() async.stderr:write("err\\n") end)').stderr)
   end))

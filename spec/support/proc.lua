@@ -22,13 +22,10 @@ end
 
 ---The number of child processes, those that have ended and were not reaped among them.
 function proc.children()
-  local path = os.tmpname()
-  local count = [=[grep -l "^PPid:[[:space:]]*$PPID$" /proc/[0-9]*/status 2>/dev/null | wc -l >'%s']=]
-  os.execute(count:format(path))
-  local file <close> = assert(io.open(path))
-  local total = file:read "n"
-  os.remove(path)
-  return total ~= 0 and total - 1 or nil -- the shell is one
+  local file <close> = io.open("/proc/thread-self/children", "r")
+  if not file then return nil end
+  local _, count = file:read("a"):gsub("%d+", "")
+  return count
 end
 
 ---The bytes of memory in use; nil also under a sanitizer, most of whose memory is its own.

@@ -182,8 +182,9 @@ static int l_closed(lua_State *L) {
 
 static int l_gc(lua_State *L) {
   saros_stream *stream = check_stream(L, "stream:__gc");
-  if (stream->transport != NULL)
-    sr_io_saros->collected(L, stream->transport->cls->resource(stream->transport), "stream");
+  const saros_resource *resource =
+      stream->transport != NULL ? stream->transport->cls->resource(stream->transport) : NULL;
+  if (resource != NULL && resource->name != NULL) sr_io_saros->collected(L, resource, "stream");
   sr_io_stream_free(stream);
   return 0;
 }

@@ -51,7 +51,7 @@ typedef struct SrProcessTransport {
 
 /* A new one, not attached. NULL: no memory. `standard`: which of the standard streams it is, or -1. */
 SrProcessTransport *sr_process_new_transport(SrProcessContext *context, int standard);
-/* Puts it on the loop of the present run, if it is not there yet. 0 or a status. */
+/* Puts it on the loop of the present run, if it is not there yet. 0 or a status. [-0, +0, -] */
 int sr_process_attach(SrProcessTransport *transport);
 /* Takes it off the loop. */
 void sr_process_detach(SrProcessTransport *transport);

@@ -3,7 +3,7 @@
 #ifndef SR_PROCESS_H
 #define SR_PROCESS_H
 
-#include "base/descriptor.h"
+#include "base/shared.h"
 #include "io/object.h"
 
 /* The functions of streams; set when the module is opened. */

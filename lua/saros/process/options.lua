@@ -159,11 +159,15 @@ local function check_options(caller, given)
   return given
 end
 
--- The descriptor of what a child is to have: the one place that knows of Streams, of Lua's files and of Files.
+-- The descriptor of what a child is to have, and whether that is a stream's: the one place that knows of Streams, of
+-- Lua's files and of Files.
 local function descriptor_of(caller, option, value)
-  local fd = core.descriptor(value)
-  if fd == false then fd = value:fileno() end
-  if fd then return fd end
+  local fd, is_stream = core.descriptor(value), io.type(value) == nil
+  if fd == false then
+    local ok, number = pcall(value.fileno, value) -- one that is closed raises
+    fd, is_stream = ok and number, false
+  end
+  if fd then return fd, is_stream end
   misuse.argument(caller, 2, ("option '%s': it is closed, or has no descriptor"):format(option))
 end
 
@@ -176,8 +180,9 @@ local function plan_stdio(caller, plan, option, value)
   elseif type(value) == "string" then
     plan[option] = value
   else
-    plan[option] = descriptor_of(caller, option, value)
-    if io.type(value) == nil and plan[option] > 2 then plan.shared[#plan.shared + 1] = option end
+    local fd, is_stream = descriptor_of(caller, option, value)
+    plan[option] = fd
+    if is_stream and fd > 2 then plan.shared[#plan.shared + 1] = option end
   end
 end
 

@@ -6,8 +6,8 @@
 ** Whether a descriptor blocks is a matter of what was opened, so of everybody who has it. Where the system lets us, we
 ** open a terminal or a pipe once more, and change nothing for others; elsewhere the flag is set and given back.
 */
-#ifndef SR_BASE_DESCRIPTOR_H
-#define SR_BASE_DESCRIPTOR_H
+#ifndef SR_BASE_SHARED_H
+#define SR_BASE_SHARED_H
 
 #include <stdbool.h>
 #include <stddef.h>

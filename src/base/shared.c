@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Unix and Windows, see descriptor.h. */
-#include "base/descriptor.h"
+/* Unix and Windows, see shared.h. */
+#include "base/shared.h"
 
 #include <stdio.h>
 
