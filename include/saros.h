@@ -198,8 +198,8 @@ typedef struct saros_api {
   /* From the next run on, runs of this runtime leave SIGINT to others, as they do on a host's loop. */
   void (*leave_sigint)(saros_runtime *rt);
   /*
-  ** Interrupts the run of that runtime, if there is one, as Ctrl-C does. Called in the thread of the run, where a signal
-  ** handler may call it; not on a host's loop.
+  ** Interrupts the run of that runtime as Ctrl-C does, or, if there is none, the next one. Called in the thread of the
+  ** run, where a signal handler may call it; for runtimes that leave SIGINT to others.
   */
   void (*interrupt)(saros_runtime *rt);
 } saros_api;

@@ -111,6 +111,7 @@ function methods:map(list, fn, options)
   local on_progress = options.on_progress
   if on_progress ~= nil then misuse.check_type("pool:map", 3, on_progress, "option 'on_progress'", "function") end
   local packed = core.pack(fn, options.return_errors)
+  if source.items then core.check_items(source.items, source.total) end
   internal.checkpoint "pool:map"
 
   local results, errors, finished = {}, {}, 0

@@ -52,7 +52,7 @@ static int is_handler_back(void) {
 /* Whether SIGURG is unhandled again, by which jobs are interrupted: the thread of the last one may take a moment. */
 static int is_urgent_free(void) {
   struct sigaction action;
-  for (int i = 0; i < 10000; i++) {
+  for (int i = 0; i < 40000; i++) {
     sigaction(SIGURG, NULL, &action);
     if (action.sa_handler == SIG_DFL) return 1;
     usleep(1000);

@@ -173,7 +173,7 @@ describe("runs in several threads", function()
   end)
 
   it("may have jobs done in further threads, whose Lua code is stopped when they are cancelled", function()
-    passes(3, [[
+    passes(2, [[
       for round = 1, 3 do
         async.run(function()
           local pool <close> = async.thread_pool { size = 2 }
@@ -202,9 +202,9 @@ describe("runs in several threads", function()
   end)
 
   it("end while jobs go on, and the states after them", function()
-    passes(3, [[
+    passes(2, [[
       async.run(function()
-        for _ = 1, 3 do async.spawn(async.to_thread, function() while true do ]] .. WORK .. [[ end end) end
+        for _ = 1, 2 do async.spawn(async.to_thread, function() while true do ]] .. WORK .. [[ end end) end
         async.to_thread(function() end)
       end)
       host.meet()

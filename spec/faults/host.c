@@ -31,6 +31,7 @@
 #include <saros.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -97,7 +98,7 @@ static const char *const module_names[] = {"/saros/", "libcurl.so", "libz.so", "
 static struct { uintptr_t start, end; } modules[MAX_MODULES]; /* where their code is */
 static int module_count;
 static void *blocks[MAX_BLOCKS]; /* what it holds: a hash table */
-static long block_count;
+static atomic_long block_count;
 static pthread_mutex_t blocks_mutex = PTHREAD_MUTEX_INITIALIZER;
 enum { PATIENCE = 10000 }; /* milliseconds */
 
@@ -133,7 +134,7 @@ static void take_block(void *block) {
 static void forget_block(void *block) {
   if (block == NULL) return;
   pthread_mutex_lock(&blocks_mutex);
-  if (block_count > 0) take_block(block);
+  take_block(block);
   pthread_mutex_unlock(&blocks_mutex);
 }
 
@@ -195,7 +196,7 @@ char *strdup(const char *text) {
 }
 
 void free(void *block) {
-  forget_block(block);
+  if (block_count > 0) forget_block(block);
   REAL(free)(block);
 }
 

@@ -81,6 +81,7 @@ static void receive(SrRuntime *rt) {
 }
 
 void sr_interrupt_run(SrRuntime *rt) {
+  rt->interrupt.is_pending = 1;
   if (rt->loop.poller != NULL) receive(rt);
 }
 

@@ -18,7 +18,7 @@
 void sr_interrupt_take(SrRuntime *rt);
 /* Gives the former handler back; harmless if it was not taken. */
 void sr_interrupt_give_back(SrRuntime *rt);
-/* What Ctrl-C does, for this run alone, if it goes on; in its thread, be it in a signal handler. */
+/* What Ctrl-C does, for this run alone, or the next one; in its thread, be it in a signal handler. */
 void sr_interrupt_run(SrRuntime *rt);
 /* Ctrl-C came and has not been raised yet, and a step begins: it must not go on without end. */
 void sr_interrupt_hook(lua_State *co);

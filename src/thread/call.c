@@ -148,14 +148,42 @@ int sr_thread_l_to_thread(lua_State *L) {
 
 /* --- map ------------------------------------------------------------------------------ */
 
-/* pack(fn, keeps_errors): a function for `each`. */
-int sr_thread_l_pack(lua_State *L) {
+static Packed *push_packed(lua_State *L) {
   Packed *packed = (Packed *)sr_thread_new(L, packed_class, sizeof *packed, 0);
   packed->shared = sr_thread_shared_new();
-  if (packed->shared == NULL) return raise_memory_error(L);
+  if (packed->shared == NULL) raise_memory_error(L);
+  return packed;
+}
+
+/* pack(fn, keeps_errors): a function for `each`. */
+int sr_thread_l_pack(lua_State *L) {
+  Packed *packed = push_packed(L);
   packed->shared->function.keeps_errors = lua_toboolean(L, 2);
   if (sr_thread_pack(L, &packed->shared->function.message, 1, 1) == 0) return 1;
   return sr_thread_saros->arg_error(L, "pool:map", 2, "%s", lua_tostring(L, -1));
+}
+
+/* Raises that an item cannot be copied, for the reason on top. */
+static int refuse_item(lua_State *L, lua_Integer index) {
+  const char *reason = lua_tostring(L, -1);
+  return sr_thread_saros->arg_error(L, "pool:map", 1, "item %I%s%s", (LUAI_UACINT)index,
+                                    strncmp(reason, "a ", 2) == 0 ? ": " : ", ", reason);
+}
+
+/* check_items(list, total): raises if one of them cannot be copied, before any of them is sent. */
+int sr_thread_l_check_items(lua_State *L) {
+  SrThreadMessage *trial = &push_packed(L)->shared->function.message;
+  lua_Integer total = lua_tointeger(L, 2);
+  int top = lua_gettop(L);
+  for (lua_Integer i = 1; i <= total; i++) {
+    int type = lua_rawgeti(L, 1, i);
+    if (type == LUA_TTABLE || type >= LUA_TFUNCTION) {
+      if (sr_thread_pack(L, trial, top + 1, 1) != 0) return refuse_item(L, i);
+      sr_thread_message_free(trial);
+    }
+    lua_settop(L, top);
+  }
+  return 0;
 }
 
 /* size(pool): how many threads it has; raises, as map, if that is no pool. */
@@ -181,10 +209,7 @@ static void pack_items(lua_State *L, SrThreadJob *job) {
   lua_pushvalue(L, EACH_FIRST);
   for (int i = 1; i <= count; i++) push_item(L, i);
   int refused = sr_thread_pack(L, &job->task.call, top + 1, count + 1);
-  if (refused != 0) {
-    lua_Integer index = lua_tointeger(L, EACH_FIRST) + refused - 2;
-    sr_thread_saros->arg_error(L, "pool:map", 1, "item %I, %s", (LUAI_UACINT)index, lua_tostring(L, -1));
-  }
+  if (refused != 0) refuse_item(L, lua_tointeger(L, EACH_FIRST) + refused - 2);
   lua_settop(L, top);
 }
 

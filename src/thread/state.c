@@ -52,7 +52,7 @@ void sr_thread_state_interrupt(SrThreadState *state) {
   int count = is_in_run ? GRACE : 1;
   lua_sethook(state->L, on_hook, LUA_MASKCOUNT, count);
   if (state->running != NULL) lua_sethook(state->running, on_hook, LUA_MASKCOUNT, count);
-  if (is_in_run) state->saros->interrupt(state->rt);
+  if (state->rt != NULL) state->saros->interrupt(state->rt);
 }
 
 void sr_thread_state_begin(SrThreadState *state) {
