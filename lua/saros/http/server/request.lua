@@ -142,7 +142,7 @@ end
 function Request:respond(given)
   check_self(self, "respond")
   local status, found = respond.check_head("request:respond", given)
-  self:_begin(nil, status, found)
+  respond.begin(self, status, found)
   return writer.new(self)
 end
 
@@ -152,7 +152,7 @@ end
 function Request:events(given)
   check_self(self, "events")
   local status, found = respond.check_head("request:events", given)
-  self:_begin(nil, status, respond.with_header(found, "Cache-Control", "no-store"), "text/event-stream")
+  respond.begin(self, status, respond.with_header(found, "Cache-Control", "no-store"), "text/event-stream")
   return writer.events(self)
 end
 
