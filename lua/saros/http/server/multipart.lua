@@ -127,7 +127,16 @@ function HTTPPart:lines()
   return reading.lines(self, "part:lines")
 end
 
-misuse.guard(HTTPPart, "text", "json", "read", "chunks", "lines")
+---Writes it, or what has not been read of it, to a file, which is there when all has arrived, or not at all.
+---@async
+---@param path string
+---@return integer size
+function HTTPPart:save(path)
+  check_self(self, "save")
+  return reading.save(self, "part:save", path)
+end
+
+misuse.guard(HTTPPart, "text", "json", "read", "chunks", "lines", "save")
 
 -- What browsers write for the bytes that would end a name.
 local escaped = { ["%22"] = '"', ["%0D"] = "\r", ["%0A"] = "\n" }

@@ -95,4 +95,27 @@ function reading.lines(self, caller)
   end))
 end
 
+---Writes the body, or what has not been read of it, to a file, which is there when all has arrived, or not at all.
+---@async
+---@param self any
+---@param caller string
+---@param path string
+---@return integer size
+function reading.save(self, caller, path)
+  if type(path) ~= "string" or path == "" or path:find "%z" then
+    misuse.argument(caller, 1, "the path of a file expected")
+  end
+  local whole = type(self._body) == "string" and self._body
+  if not whole then consume(self) end
+  local draft <close> = require("saros.http.file").draft(path)
+  local size, piece = 0, whole or self:_read(nil, caller)
+  while piece do
+    draft:write(piece)
+    size = size + #piece
+    piece = not whole and self:_read(nil, caller) or nil
+  end
+  draft:keep()
+  return size
+end
+
 return reading

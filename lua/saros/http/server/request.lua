@@ -104,6 +104,15 @@ function Request:lines()
   return reading.lines(self, "request:lines")
 end
 
+---Writes it, or what has not been read of it, to a file, which is there when all has arrived, or not at all.
+---@async
+---@param path string
+---@return integer size
+function Request:save(path)
+  check_self(self, "save")
+  return reading.save(self, "request:save", path)
+end
+
 -- The Content-Type without its parameters, in lower case.
 local function content_type(self)
   local value = self:_field "content-type"
@@ -183,9 +192,8 @@ function Request:upgrade(protocol)
   return self:_switch { Upgrade = protocol }
 end
 
-misuse.guard(Request, "peer", "tls_info", "text", "json", "read", "chunks", "lines", "form", "respond", "events",
-  "inform",
-  "upgrade")
+misuse.guard(Request, "peer", "tls_info", "text", "json", "read", "chunks", "lines", "save", "form", "multipart",
+  "respond", "events", "inform", "upgrade")
 
 core.half {
   respond = respond.send,
