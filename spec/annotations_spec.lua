@@ -44,7 +44,7 @@ local function tls_info(close)
 end
 
 -- What look(request) gives in a handler, which stays at work until `close` is called.
-local function served(close, look, options)
+local function served(close, look, options, bytes)
   local listening = async.http.listen("127.0.0.1", 0, options)
   local found = async.future()
   local serving = async.spawn(listening.serve, listening, function(request)
@@ -54,7 +54,7 @@ local function served(close, look, options)
   local _, port = listening:address()
   local stream = async.net.connect("127.0.0.1", port)
   for _, object in ipairs { listening, serving, stream } do close(object) end
-  stream:write "GET /?a=1 HTTP/1.1\r\nHost: x\r\n\r\n"
+  stream:write(bytes or "GET /?a=1 HTTP/1.1\r\nHost: x\r\n\r\n")
   return found:await(), stream
 end
 
@@ -199,6 +199,14 @@ local live = {
   ["saros.HTTPFields"] = function(close) return (served(close, function(request) return request.query end)) end,
   ["saros.HTTPWriter"] = function(close) return (served(close, function(request) return request:respond() end)) end,
   ["saros.HTTPEvents"] = function(close) return (served(close, function(request) return request:events() end)) end,
+  ["saros.HTTPPart"] = function(close)
+    local parts = {
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 95\r\n\r\n',
+      '--b\r\nContent-Disposition: form-data; name="a"; filename="f"\r\n',
+      "Content-Type: text/plain\r\n\r\n1\r\n",
+    }
+    return (served(close, function(request) return request:multipart()() end, nil, table.concat(parts)))
+  end,
   ["saros.HTTPTestClient"] = function(close)
     local client = require("saros.testing").client(none)
     close(client)

@@ -268,3 +268,10 @@ int sr_server_l_fail(lua_State *L) {
   if (request->conn != NULL) request->conn->core->failed++;
   return 0;
 }
+
+/* request:_compresses(): whether its response may be encoded. */
+int sr_server_l_compresses(lua_State *L) {
+  SrServerRequest *request = sr_server_request_self(L, "request:_compresses");
+  lua_pushboolean(L, request->conn != NULL && request->conn->core->compresses);
+  return 1;
+}

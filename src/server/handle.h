@@ -20,6 +20,7 @@ int sr_server_l_inform(lua_State *L);
 int sr_server_l_switch(lua_State *L);
 int sr_server_l_state(lua_State *L);
 int sr_server_l_fail(lua_State *L);
+int sr_server_l_compresses(lua_State *L);
 /* The request is answered as well as it could be: its connection goes on, or ends. */
 void sr_server_conclude(SrServerRequest *request);
 /* What happens when the handler is left, __close of a request. */

@@ -71,6 +71,28 @@ describe("the body of a request", function()
     assert.matches("^the body of the request: ", response.body)
   end))
 
+  it("is saved in a file, which is there when all has arrived, or not at all", inside(function()
+    local path = os.tmpname()
+    os.remove(path)
+    local function save(request) return tostring(request:save(path)) end
+    assert.equal("6", answer(save, closing(chunked("abc", "def"))).body)
+    local file <close> = assert(io.open(path))
+    assert.equal("abcdef", file:read "a")
+    os.remove(path)
+    serving.run(save, nil, function(site)
+      assert.equal(400, serving.parse(site:ask(POST:format("Content-Length: 5\r\n", "abc"))).status)
+    end)
+    assert.is_nil(io.open(path))
+    assert.equal("3", answer(function(request)
+      request:text()
+      return save(request)
+    end, closing(sized "abc")).body)
+    os.remove(path)
+    assert.matches("bad argument #1 to 'request:save' %(the path of a file expected%)", answer(function(request)
+      return tasks.caught(request.save, request, "")
+    end, closing(sized "abc")).body)
+  end))
+
   it("is a form, or 415", inside(function()
     local function look(request) return request:form().a .. request:form():get_all("b")[2] end
     assert.equal("1 3", answer(look, closing(sized("a=1+&b=2&b=3",

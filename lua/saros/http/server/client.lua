@@ -9,18 +9,20 @@ local client = {}
 
 ---Requests to a handler: the verbs of a session.
 ---@class saros.HTTPTestClient
----@field fetch saros.Verb
----@field get saros.Verb
----@field post saros.Verb
----@field put saros.Verb
----@field patch saros.Verb
----@field delete saros.Verb
----@field head saros.Verb
----@field options saros.Verb
+---@field fetch saros.HTTPTestVerb
+---@field get saros.HTTPTestVerb
+---@field post saros.HTTPTestVerb
+---@field put saros.HTTPTestVerb
+---@field patch saros.HTTPTestVerb
+---@field delete saros.HTTPTestVerb
+---@field head saros.HTTPTestVerb
+---@field options saros.HTTPTestVerb
 ---@field package _session saros.Session
 ---@field package _server saros.HTTPServer
 ---@field package _serving saros.Task
 local HTTPTestClient = {}
+
+---@alias saros.HTTPTestVerb async fun(self: any, target: string, given?: saros.FetchOptions): saros.Response
 
 local metatable = { __name = "client", __index = HTTPTestClient }
 

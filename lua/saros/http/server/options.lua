@@ -18,6 +18,7 @@ local options = {}
 ---@field grace? number                 seconds that `serve` gives running requests at its end (5)
 ---@field cancel_on_disconnect? boolean whether handlers are cancelled when their clients go; unless it is said those of
 ---GET and HEAD, and who writes a response
+---@field compress? boolean  encodes texts of 1 KiB and more for clients that take it (false)
 ---@field log? boolean|fun(record: saros.HTTPRecord)  true: a line for each response on standard error
 
 ---@class saros.HTTPRecord
@@ -58,6 +59,9 @@ local checks = {
     return type(value) == "number" and value == value, "number of seconds"
   end,
   cancel_on_disconnect = function(value)
+    return type(value) == "boolean", "boolean"
+  end,
+  compress = function(value)
     return type(value) == "boolean", "boolean"
   end,
   log = function(value)

@@ -7,9 +7,10 @@ local failure = require "saros.http.server.failure"
 local fields = require "saros.http.server.fields"
 local headers = require "saros.http.headers"
 local internal = require "saros.internal"
-local lines = require "saros.http.lines"
 local log = require "saros.http.server.log"
 local misuse = require "saros.misuse"
+local multipart = require "saros.http.server.multipart"
+local reading = require "saros.http.server.reading"
 local respond = require "saros.http.server.respond"
 local writer = require "saros.http.server.writer"
 
@@ -60,40 +61,8 @@ end
 
 -- ---- The body ------------------------------------------------------------------------------------
 
-local function refuse(status, message)
-  error(async.error(failure.fields(status, message)), 0)
-end
-
-local function fail_closed(message)
-  error(async.error { name = "ClosedError", code = "ECLOSED", message = message }, 0)
-end
-
 local function check_self(self, method)
   if type(self) ~= "userdata" or self._read ~= Request._read then misuse.self("request:" .. method, self) end
-end
-
--- From now on the body is read in pieces.
-local function consume(self)
-  if type(self._body) == "string" then fail_closed "the body has been read whole" end
-  self._body = true
-end
-
-local function text_of(self, caller)
-  local body = self._body
-  if body == true then fail_closed "the body has been read in pieces" end
-  if body then return body end
-  local first = self:_read(nil, caller)
-  local piece = first and self:_read(nil, caller)
-  if piece then
-    local pieces = { first }
-    repeat
-      pieces[#pieces + 1] = piece
-      piece = self:_read(nil, caller)
-    until not piece
-    first = table.concat(pieces)
-  end
-  self._body = first or ""
-  return self._body
 end
 
 ---The whole body. It is kept: a second call returns it again.
@@ -101,7 +70,7 @@ end
 ---@return string
 function Request:text()
   check_self(self, "text")
-  return text_of(self, "request:text")
+  return reading.whole(self, "request:text")
 end
 
 ---The whole body, decoded from JSON, whatever its Content-Type.
@@ -109,10 +78,7 @@ end
 ---@return any
 function Request:json()
   check_self(self, "json")
-  local text = text_of(self, "request:json")
-  local ok, value = pcall(require("saros.json").decode, text)
-  if ok then return value end
-  return refuse(400, "the body of the request: " .. (value.message or tostring(value)))
+  return reading.json(self, "request:json")
 end
 
 ---The bytes that are there, at most `n`, after waiting for the first; nil at the end.
@@ -121,32 +87,30 @@ end
 ---@return string?
 function Request:read(n)
   check_self(self, "read")
-  if n == math.huge then n = nil end
-  if n ~= nil and (math.type(n) ~= "integer" or n < 1) then
-    misuse.argument("request:read", 1, "integer of at least 1 expected")
-  end
-  consume(self)
-  return self:_read(n, "request:read")
+  return reading.read(self, "request:read", n)
 end
 
 ---`for chunk in request:chunks() do`: pieces as they come. A slow reader slows the sender down.
 ---@return async fun(): string?
 function Request:chunks()
   check_self(self, "chunks")
-  consume(self)
-  return internal.entry(function()
-    return self:_read(nil, "request:chunks")
-  end)
+  return reading.chunks(self, "request:chunks")
 end
 
 ---`for line in request:lines() do`: lines without their ends; one of more than 1 MiB is a LimitError.
 ---@return async fun(): string?
 function Request:lines()
   check_self(self, "lines")
-  consume(self)
-  return internal.entry(lines.over(function()
-    return self:_read(nil, "request:lines")
-  end))
+  return reading.lines(self, "request:lines")
+end
+
+---Writes it, or what has not been read of it, to a file, which is there when all has arrived, or not at all.
+---@async
+---@param path string
+---@return integer size
+function Request:save(path)
+  check_self(self, "save")
+  return reading.save(self, "request:save", path)
 end
 
 -- The Content-Type without its parameters, in lower case.
@@ -161,10 +125,22 @@ end
 function Request:form()
   check_self(self, "form")
   if content_type(self) ~= "application/x-www-form-urlencoded" then
-    refuse(415, "the body of the request is no form")
+    reading.refuse(415, "the body of the request is no form")
   end
-  self._form = self._form or fields.of_form(text_of(self, "request:form"))
+  self._form = self._form or fields.of_form(reading.whole(self, "request:form"))
   return self._form
+end
+
+---`for part in request:multipart() do`: the parts of a form with files (multipart/form-data), as they come.
+---@return async fun(): saros.HTTPPart?
+function Request:multipart()
+  check_self(self, "multipart")
+  if self._body ~= nil then
+    error(async.error { name = "ClosedError", code = "ECLOSED", message = "the body has been read" }, 0)
+  end
+  local parts = multipart.parts(self, self:_field "content-type")
+  self._body = true
+  return internal.entry(parts)
 end
 
 -- ---- Responses -----------------------------------------------------------------------------------
@@ -175,7 +151,7 @@ end
 function Request:respond(given)
   check_self(self, "respond")
   local status, found = respond.check_head("request:respond", given)
-  self:_begin(nil, status, found)
+  respond.begin(self, status, found)
   return writer.new(self)
 end
 
@@ -185,7 +161,7 @@ end
 function Request:events(given)
   check_self(self, "events")
   local status, found = respond.check_head("request:events", given)
-  self:_begin(nil, status, respond.with_header(found, "Cache-Control", "no-store"), "text/event-stream")
+  respond.begin(self, status, respond.with_header(found, "Cache-Control", "no-store"), "text/event-stream")
   return writer.events(self)
 end
 
@@ -216,9 +192,8 @@ function Request:upgrade(protocol)
   return self:_switch { Upgrade = protocol }
 end
 
-misuse.guard(Request, "peer", "tls_info", "text", "json", "read", "chunks", "lines", "form", "respond", "events",
-  "inform",
-  "upgrade")
+misuse.guard(Request, "peer", "tls_info", "text", "json", "read", "chunks", "lines", "save", "form", "multipart",
+  "respond", "events", "inform", "upgrade")
 
 core.half {
   respond = respond.send,

@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- What a handler returned, made a response: all but strings and plain tables, which C sees to itself.
 
+local compress = require "saros.http.server.compress"
 local internal = require "saros.internal"
 local iterators = require "saros.iterators"
 local misuse = require "saros.misuse"
+local phrases = require "saros.http.status"
 
 local respond = {}
 
@@ -105,20 +107,60 @@ local closing = {
   end,
 }
 
+---Sends the head of a response that is written piece by piece.
+---@param request saros.HTTPRequest
+---@param status integer
+---@param headers? table
+---@param content_type? string
+function respond.begin(request, status, headers, content_type)
+  local encoder
+  headers, encoder = compress.plan(request, status, headers, content_type)
+  request:_begin(nil, status, headers, content_type)
+  request._encoder = encoder
+end
+
+---Sends a piece.
+---@async
+---@param request saros.HTTPRequest
+---@param text string
+function respond.write(request, text)
+  local encoder = request._encoder
+  if encoder and text ~= "" then text = encoder:run(text) end
+  request:_write(text)
+end
+
+---The response is complete. The second time does nothing.
+---@param request saros.HTTPRequest
+function respond.finish(request)
+  local encoder = request._encoder
+  if not encoder then return request:_end() end
+  request._encoder = nil
+  request:_write(encoder:run("", true))
+  request:_end()
+end
+
+-- Sends all of a response.
+local function send(request, text, status, headers, content_type)
+  local encoder
+  headers, encoder = compress.plan(request, status, headers, content_type, #(text or ""))
+  if encoder then text = encoder:run(text, true) end
+  request:_send(text, status, headers, content_type)
+end
+
 local function send_pieces(request, body)
   local read = reader_of(body)
   for piece in read do
     if type(piece) ~= "string" then fail("the body gives a %s where a string or nil is expected", type(piece)) end
-    if piece ~= "" then request:_write(piece) end
+    if piece ~= "" then respond.write(request, piece) end
   end
 end
 
 local function send_stream(request, body, status, headers)
   local _held <close> = setmetatable({ body = body }, closing)
   reader_of(body)
-  request:_begin(nil, status, headers)
+  respond.begin(request, status, headers)
   if request.method ~= "HEAD" and status ~= 204 and status ~= 304 then send_pieces(request, body) end
-  request:_end()
+  respond.finish(request)
 end
 
 -- ---- Sending -------------------------------------------------------------------------------------
@@ -150,12 +192,12 @@ local function send_table(request, response)
   local value = found and response[found]
   if found == "text" or found == "html" or found == "redirect" then check_text(found, value) end
   if found == "redirect" then
-    request:_send("", response.status or 302, with_header(headers, "Location", value))
+    send(request, "", response.status or 302, with_header(headers, "Location", value))
   elseif makers[found] then
     local text, content_type = makers[found](value)
-    request:_send(text, status, headers, content_type)
+    send(request, text, status, headers, content_type)
   elseif value == nil or type(value) == "string" then
-    request:_send(value, status, headers)
+    send(request, value, status, headers)
   else
     send_stream(request, value, status, headers)
   end
@@ -169,9 +211,15 @@ function respond.send(request, response)
   local _, _, _, has_head = request:_state()
   if has_head then
     if response ~= nil then fail "the handler has sent a response already, and returns another one" end
-    request:_end()
+    respond.finish(request)
+  elseif response == nil then
+    request:_send(nil, 204)
+  elseif type(response) == "string" then
+    send(request, response, 200, nil, PLAIN)
   elseif type(response) == "table" then
     send_table(request, response)
+  elseif math.type(response) == "integer" and response >= 200 and response <= 599 then
+    send(request, phrases[response] or "", response, nil, PLAIN)
   elseif type(response) == "number" then
     fail("status %s: an integer from 200 to 599 expected", tostring(response))
   else

@@ -2,6 +2,7 @@
 -- Responses that a handler writes piece by piece.
 
 local misuse = require "saros.misuse"
+local respond = require "saros.http.server.respond"
 
 local writer = {}
 
@@ -40,14 +41,14 @@ local events_metatable = { __name = "events", __index = Events }
 ---@return saros.HTTPWriter self
 function Writer:write(...)
   if getmetatable(self) ~= writer_metatable then misuse.self("writer:write", self) end
-  self._request:_write(join("writer:write", ...))
+  respond.write(self._request, join("writer:write", ...))
   return self
 end
 
 ---The response is complete. The second time does nothing.
 function Writer:close()
   if getmetatable(self) ~= writer_metatable then misuse.self("writer:close", self) end
-  self._request:_end()
+  respond.finish(self._request)
 end
 
 -- What an error has cut short must not look complete.
@@ -93,14 +94,14 @@ function Events:send(event)
   if getmetatable(self) ~= events_metatable then misuse.self("events:send", self) end
   if type(event) == "string" then event = { data = event } end
   if type(event) ~= "table" then misuse.type("events:send", 1, "string or table", event) end
-  self._request:_write(encode(event))
+  respond.write(self._request, encode(event))
   return self
 end
 
 ---The stream of events ends. The second time does nothing.
 function Events:close()
   if getmetatable(self) ~= events_metatable then misuse.self("events:close", self) end
-  self._request:_end()
+  respond.finish(self._request)
 end
 
 function events_metatable.__close(self, err)

@@ -1,0 +1,121 @@
+-- SPDX-License-Identifier: MIT
+-- How a body is read, that of a request and that of a part of one alike: both have `_read(self, limit, caller)`, which
+-- gives the next piece and nil at the end. `caller` is the method as its user knows it.
+
+local async = require "saros"
+local failure = require "saros.http.server.failure"
+local internal = require "saros.internal"
+local lines = require "saros.http.lines"
+local misuse = require "saros.misuse"
+
+local reading = {}
+
+---What the client got wrong: unless somebody catches it, it is the response.
+---@param status integer
+---@param message string
+function reading.refuse(status, message)
+  error(async.error(failure.fields(status, message)), 0)
+end
+
+local function fail_closed(message)
+  error(async.error { name = "ClosedError", code = "ECLOSED", message = message }, 0)
+end
+
+-- From now on the body is read in pieces.
+local function consume(self)
+  if type(self._body) == "string" then fail_closed "the body has been read whole" end
+  self._body = true
+end
+
+---The whole body, which is kept.
+---@async
+---@param self any
+---@param caller string
+---@return string
+function reading.whole(self, caller)
+  local body = self._body
+  if body == true then fail_closed "the body has been read in pieces" end
+  if body then return body end
+  local first = self:_read(nil, caller)
+  local piece = first and self:_read(nil, caller)
+  if piece then
+    local pieces = { first }
+    repeat
+      pieces[#pieces + 1] = piece
+      piece = self:_read(nil, caller)
+    until not piece
+    first = table.concat(pieces)
+  end
+  self._body = first or ""
+  return self._body
+end
+
+---@async
+---@param self any
+---@param caller string
+---@return any
+function reading.json(self, caller)
+  local text = reading.whole(self, caller)
+  local ok, value = pcall(require("saros.json").decode, text)
+  if ok then return value end
+  return reading.refuse(400, "the body of the request: " .. (value.message or tostring(value)))
+end
+
+---@async
+---@param self any
+---@param caller string
+---@param n? integer
+---@return string?
+function reading.read(self, caller, n)
+  if n == math.huge then n = nil end
+  if n ~= nil and (math.type(n) ~= "integer" or n < 1) then
+    misuse.argument(caller, 1, "integer of at least 1 expected")
+  end
+  consume(self)
+  return self:_read(n, caller)
+end
+
+---@param self any
+---@param caller string
+---@return async fun(): string?
+function reading.chunks(self, caller)
+  consume(self)
+  return internal.entry(function()
+    return self:_read(nil, caller)
+  end)
+end
+
+---@param self any
+---@param caller string
+---@return async fun(): string?
+function reading.lines(self, caller)
+  consume(self)
+  return internal.entry(lines.over(function()
+    return self:_read(nil, caller)
+  end))
+end
+
+---Writes the body, or what has not been read of it, to a file, which is there when all has arrived, or not at all.
+---@async
+---@param self any
+---@param caller string
+---@param path string
+---@return integer size
+function reading.save(self, caller, path)
+  if type(path) ~= "string" or path == "" or path:find "%z" then
+    misuse.argument(caller, 1, "the path of a file expected")
+  end
+  local whole = type(self._body) == "string" and self._body
+  if not whole then consume(self) end
+  local draft <close> = require("saros.http.file").draft(path)
+  local size, piece = 0, whole or self:_read(nil, caller)
+  while piece do
+    draft:write(piece)
+    size = size + #piece
+    piece = not whole and self:_read(nil, caller) or nil
+  end
+  draft:keep()
+  return size
+end
+
+return reading
