@@ -223,12 +223,12 @@ static int count_arguments(lua_State *co) {
   return lua_status(co) == LUA_OK && lua_gettop(co) > 0 ? lua_gettop(co) - 1 : 0;
 }
 
-static void move_hooks(lua_State *L, const SrRuntime *rt, lua_State *from, lua_State *to) {
+static void move_hooks(lua_State *L, const SrRuntime *rt, lua_State *from, lua_State *to, bool is_watched) {
   if (rt->interrupt.is_pending) {
     sr_interrupt_unhook(from, L);
     sr_interrupt_hook(to);
   }
-  if (rt->debug.is_on) sr_debug_move(from, to);
+  if (is_watched) sr_debug_move(from, to);
 }
 
 /* The step of the task, which ran in `co` last, is over. `handle` is what sr_debug_start gave, or 0. */
@@ -247,14 +247,16 @@ static inline void end_step(lua_State *L, SrTask *t, lua_State *co, int status, 
 
 /* The task has left the coroutine `co`, with `count` values, but not to wait: it goes on in another one, if any. */
 static RARE void go_on(lua_State *L, SrTask *t, lua_State *co, int count, int handle) {
-  SrRuntime *rt = t->rt;
+  SrRuntime *rt = t->rt, *outer = sr_stepping;
   int status = LUA_YIELD;
+  sr_stepping = rt;
   while (status == LUA_YIELD && t->future.state == SR_RUNNING && t->co != co) {
-    move_hooks(L, rt, co, t->co);
+    move_hooks(L, rt, co, t->co, handle != 0);
     co = t->co;
     status = lua_resume(co, L, count_arguments(co), &count);
     t = rt->current; /* it may have ended, and be another one */
   }
+  sr_stepping = outer;
   if (status == LUA_YIELD && t->future.state == SR_RUNNING) refuse_yield(t, count);
   end_step(L, t, co, status, handle);
 }
