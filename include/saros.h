@@ -122,8 +122,11 @@ typedef struct saros_api {
   /* The loop of the present run, NULL outside of one. */
   uv_loop_t *(*loop)(saros_runtime *rt);
 
-  /* Raises, naming `function` and the reason, unless the caller is a task that can be suspended here. [-0, +0, v] */
-  void (*check)(lua_State *L, const char *function);
+  /*
+  ** Raises, naming `function` and the reason, unless the caller is a task that can be suspended here. Returns what
+  ** `cancelled` would. [-0, +0, v]
+  */
+  int (*check)(lua_State *L, const char *function);
   /* Whether the calling task is cancelled (or interrupted): its await must `return saros->raise(L)`. [-0, +0, -] */
   int (*cancelled)(lua_State *L);
   /* Lets the others have a turn, then raises the cancellation. To be returned: `return saros->raise(L);` [-0, +0, v] */

@@ -63,23 +63,23 @@ static const char *api_name(const SrTask *t) {
 
 static const SrKind api_kind = {.name = "operation", .name_of = api_name, .abort = abort_api, .give_up = give_up_api};
 
-static void api_check(lua_State *L, const char *function) {
-  sr_check_wait_in(L, sr_find_runtime(L), function);
+static int api_check(lua_State *L, const char *function) {
+  return sr_is_cancelled(sr_check_wait_in(L, sr_runtime_here(L), function));
 }
 
 static int api_cancelled(lua_State *L) {
-  SrTask *t = sr_find_runtime(L)->current;
+  SrTask *t = sr_runtime_here(L)->current;
   return t != NULL && sr_is_cancelled(t);
 }
 
 /* After a park that was aborted the others have had their turn already. */
 static int api_raise(lua_State *L) {
-  SrTask *t = sr_find_runtime(L)->current;
+  SrTask *t = sr_runtime_here(L)->current;
   return t->future.outcome == SR_WOKEN ? sr_raise(L, t) : sr_throw(L, t);
 }
 
 static int api_park(lua_State *L, saros_wait *wait, const saros_kind *kind, lua_KFunction k, lua_KContext ctx) {
-  SrTask *t = sr_find_runtime(L)->current;
+  SrTask *t = sr_runtime_here(L)->current;
   wait->task = t;
   wait->kind = kind;
   return sr_park_checked(L, t, &api_kind, wait, k, ctx); /* a finalizer may have cancelled it since it asked */
@@ -93,13 +93,13 @@ static void api_wake(saros_wait *wait) {
 }
 
 static int api_aborted(lua_State *L) {
-  SrTask *t = sr_find_runtime(L)->current;
+  SrTask *t = sr_runtime_here(L)->current;
   if (t == NULL || t->co != L) return sr_stray_error(L);
   return t->future.outcome != SR_WOKEN;
 }
 
 static int api_ready(lua_State *L, int n) {
-  return sr_return(L, sr_find_runtime(L)->current, n);
+  return sr_return(L, sr_runtime_here(L)->current, n);
 }
 
 /* --- the table ------------------------------------------------------------------ */

@@ -396,6 +396,18 @@ static inline SrRuntime *sr_rt(lua_State *L) {
 /* The runtime, from anywhere. */
 SrRuntime *sr_find_runtime(lua_State *L);
 
+/* A variable of which each thread has its own. */
+#define SR_THREAD_LOCAL _Thread_local
+
+/* The runtime that runs a step in this thread, or NULL. */
+extern SR_THREAD_LOCAL SrRuntime *sr_stepping;
+
+/* The same as sr_find_runtime, without a look-up for the task that runs. */
+static inline SrRuntime *sr_runtime_here(lua_State *L) {
+  SrRuntime *rt = sr_stepping;
+  return rt != NULL && rt->current != NULL && rt->current->co == L ? rt : sr_find_runtime(L);
+}
+
 /*
 ** The task whose code runs, or NULL. One that has ended has none any more, but finalizers may still run on its
 ** coroutine while its block hears of that.
