@@ -7,18 +7,9 @@
 
 const saros_api *sr_io_saros;
 
-void *sr_io_test(lua_State *L, int index, const SrIoClass *cls) {
-  if (lua_rawlen(L, index) < sizeof(void *)) return NULL; /* light userdata has no length */
-  const SrIoClass **object = (const SrIoClass **)lua_touserdata(L, index);
-  return object != NULL && *object == cls ? (void *)object : NULL;
-}
-
-void *sr_io_self(lua_State *L, const SrIoClass *cls, const char *function) {
-  void *self = sr_io_test(L, 1, cls);
-  if (self == NULL)
-    luaL_error(L, "calling '%s' on bad self (%s expected, got %s; call it with a colon)", function, cls->name,
-               luaL_typename(L, 1));
-  return self;
+int sr_io_self_error(lua_State *L, const SrIoClass *cls, const char *function) {
+  return luaL_error(L, "calling '%s' on bad self (%s expected, got %s; call it with a colon)", function, cls->name,
+                    luaL_typename(L, 1));
 }
 
 void *sr_io_new(lua_State *L, const SrIoClass *cls, size_t size, int values) {
