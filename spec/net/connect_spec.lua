@@ -120,6 +120,24 @@ describe("net.connect", function()
   end)
 end)
 
+describe("of several addresses", function()
+  it("those of another family than the local address are not tried", in_test(function()
+    local given = { local_address = "127.0.0.1" }
+    local err = raises("SystemError", core.connect, { "::1", "127.0.0.1" }, DEAD_PORT, given, "both")
+    assert.equal("ECONNREFUSED", err.code)
+    err = raises("SystemError", core.connect, { "::1" }, 1, given, "six")
+    assert.same({ "EAFNOSUPPORT", "six", 1 }, { err.code, err.host, err.port })
+  end))
+
+  it("one that refused tells more than one to which there is no way", in_test(function()
+    local multicast = "224.0.0.1" -- nobody can connect to it
+    local err = raises("SystemError", core.connect, { multicast }, DEAD_PORT, {}, "none")
+    assert.not_equal("ECONNREFUSED", err.code)
+    err = raises("SystemError", core.connect, { multicast, "127.0.0.1" }, DEAD_PORT, {}, "both")
+    assert.equal("ECONNREFUSED", err.code)
+  end))
+end)
+
 describe("happy eyeballs:", function()
   it("an address that refuses costs no time", in_test(function()
     local server <close> = net.listen("127.0.0.1", 0)
