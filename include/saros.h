@@ -166,6 +166,11 @@ typedef struct saros_api {
   /* Raises "bad argument #arg to 'function' (message)". [-0, +0, v] */
   int (*arg_error)(lua_State *L, const char *function, int arg, const char *format, ...);
   /*
+  ** Raises the same unless all options are among `known` (ends with NULL), and says which may have been meant. `index`
+  ** is a table or nil. [-0, +0, v]
+  */
+  void (*check_options)(lua_State *L, const char *function, int index, int arg, const char *const *known);
+  /*
   ** For __gc of something the collector had to close: in debug mode warns on standard error
   ** with the place where it was opened. [-0, +0, -]
   */

@@ -74,20 +74,3 @@ double sr_io_seconds(lua_State *L, const char *function, int index, int arg) {
   if (seconds != seconds) sr_io_saros->arg_error(L, function, arg, "seconds must not be NaN");
   return seconds < 0 ? 0 : seconds;
 }
-
-static bool is_known(const char *name, const char *const *known) {
-  for (; *known != NULL; known++)
-    if (strcmp(*known, name) == 0) return true;
-  return false;
-}
-
-void sr_io_options(lua_State *L, const char *function, int index, int arg, const char *const *known) {
-  if (lua_isnoneornil(L, index)) return;
-  if (!lua_istable(L, index)) sr_io_type_error(L, function, index, arg, "table");
-  lua_pushnil(L);
-  while (lua_next(L, index) != 0) {
-    lua_pop(L, 1);
-    if (lua_type(L, -1) != LUA_TSTRING || !is_known(lua_tostring(L, -1), known))
-      sr_io_saros->arg_error(L, function, arg, "unknown option '%s'", luaL_tolstring(L, -1, NULL));
-  }
-}

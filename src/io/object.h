@@ -61,7 +61,5 @@ const char *sr_io_name(lua_State *L, const char *function, int index, int arg);
 lua_Integer sr_io_integer(lua_State *L, const char *function, int index, int arg, lua_Integer least, lua_Integer most);
 /* Seconds: a number, not NaN; below zero counts as zero; nil is HUGE_VAL. [-0, +0, v] */
 double sr_io_seconds(lua_State *L, const char *function, int index, int arg);
-/* Refuses options that are not among `known` (ends with NULL). `index` is a table or nil. [-0, +0, v] */
-void sr_io_options(lua_State *L, const char *function, int index, int arg, const char *const *known);
 
 #endif

@@ -205,7 +205,7 @@ static const char *const line_options[] = {"limit", "keep", NULL};
 static Call check_line(lua_State *L, Method method, int index, int arg) {
   Call call = {.method = method, .count = LINE_LIMIT};
   if (lua_isnoneornil(L, index)) return call;
-  sr_io_options(L, function_of(call), index, arg, line_options);
+  sr_io_saros->check_options(L, function_of(call), index, arg, line_options);
   lua_getfield(L, index, "keep");
   call.keep = lua_toboolean(L, -1);
   lua_getfield(L, index, "limit");

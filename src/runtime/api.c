@@ -123,6 +123,7 @@ static const saros_api api = {
     .resource_close = sr_resource_close,
     .push_error = sr_push_error,
     .arg_error = sr_arg_error,
+    .check_options = sr_check_options,
     .collected = sr_debug_collected,
     .expect = api_expect,
     .post = sr_port_post,
