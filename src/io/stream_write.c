@@ -69,7 +69,7 @@ static void add_bytes(lua_State *L, Pieces *pieces, int index) {
   size_t length;
   const char *bytes = lua_tolstring(L, index, &length);
   uv_buf_t *buf = &pieces->bufs[pieces->count++];
-  *buf = uv_buf_init((char *)(uintptr_t)bytes, 0);
+  buf->base = (char *)(uintptr_t)bytes;
   buf->len = length;
 }
 
