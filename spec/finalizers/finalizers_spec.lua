@@ -13,6 +13,7 @@ local FILES = {
   {path = "spec/faults/scenarios/combine.lua", share = 9},
   {path = "spec/faults/scenarios/sync.lua", share = 9},
   {path = "spec/faults/scenarios/thread.lua", share = 9},
+  {path = "spec/faults/scenarios/process.lua", share = 29}, -- a child costs a thousand times what a turn does
 }
 
 local HTTP_SHARE = 7

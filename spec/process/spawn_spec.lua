@@ -187,6 +187,16 @@ describe("process:communicate", function()
     assert.equal("LimitError", error_of(chatty.communicate, chatty).name)
   end))
 
+  it("kills and reaps the child in a scope that was cancelled before", counted(function()
+    local child = spawn { "cat" }
+    local task = start(function()
+      pcall(tasks.hang)
+      child:communicate()
+    end)
+    task:close()
+    assert.equal("SIGTERM", select(2, child:wait()))
+  end))
+
   it("kills and reaps the child when it is cancelled", counted(function()
     local child = spawn { "sleep", "1000" }
     local task = start(child.communicate, child)

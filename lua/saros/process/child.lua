@@ -121,7 +121,6 @@ local function failure_of(self, result)
 end
 
 local function communicate(self, input)
-  local _ <close> = self
   local result = {}
   async.gather(jobs_of(self, input, result))
   return result
@@ -211,6 +210,7 @@ function Process:communicate(input)
   elseif not self.stdin then
     misuse.argument("process:communicate", 1, "its standard input is no pipe")
   end
+  local _ <close> = self -- in a scope that is cancelled nothing else is done
   local result = async.wait_for(communicate, self.plan.timeout, self, input)
   if self.plan.check and result.exit_code ~= 0 then error(failure_of(self, result), 0) end
   return result
