@@ -12,6 +12,9 @@ local MODES = {
   {"collect", 1}, {"frantic", 1}, {"young", 1},
 }
 
+-- Those of a module with memory of its own.
+local REDIS_MODES = {{"foreign", 1}, table.unpack(MODES)}
+
 -- A request costs more than a turn, and most of what it asks memory for is libcurl's.
 local HTTP_MODES = {
   {"foreign", 1}, {"once", 3}, {"forever", 7}, {"close", 101}, {"onceL", 23}, {"foreverL", 41}, {"closeL", 307},
@@ -78,6 +81,13 @@ describe("a fault", function()
         check(path_of(file), name, MODES)
       end)
     end
+  end
+
+  for _, name in ipairs(names_of(dofile(path_of "redis"))) do
+    it(("in redis.%s does no harm"):format(name), function()
+      if not workshop then return pending "needs the GNU C library" end
+      check(path_of "redis", name, REDIS_MODES)
+    end)
   end
 
   for _, name in ipairs(names_of(dofile(path_of "net"))) do

@@ -88,11 +88,11 @@ static void *l_alloc(void *ud, void *block, size_t old_size, size_t new_size) {
 ** All calls end up here, as symbols of the program go before those of libraries. The caller tells those of
 ** saros and its libraries from the calls of everybody else.
 */
-enum { MAX_BLOCKS = 1 << 16, MAX_MODULES = 8 };
+enum { MAX_BLOCKS = 1 << 16, MAX_MODULES = 9 };
 
-static const char *const module_names[] = {"saros/core.so",     "saros/http/core.so", "saros/net/core.so",
-                                           "saros/tls/core.so", "libcurl.so",         "libz.so",
-                                           "libbrotlidec.so",   "libzstd.so"};
+static const char *const module_names[] = {"saros/core.so",     "saros/http/core.so",  "saros/net/core.so",
+                                           "saros/tls/core.so", "saros/redis/core.so", "libcurl.so",
+                                           "libz.so",           "libbrotlidec.so",     "libzstd.so"};
 static struct { uintptr_t start, end; } modules[MAX_MODULES]; /* where their code is */
 static int module_count;
 static void *blocks[MAX_BLOCKS]; /* what it holds: a hash table */
