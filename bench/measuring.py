@@ -199,6 +199,8 @@ def ratio(figure, other, more_is_better):
 
 
 def verdict(row, figures, ratios):
+    if not row.ratios and row.most is None:
+        return ""
     if "saros" not in figures or any(peer not in ratios for peer in row.ratios):
         return ""
     reached = all(ratios[peer] >= least for peer, least in row.ratios.items())

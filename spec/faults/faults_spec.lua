@@ -41,6 +41,13 @@ local ROOMS = {
     {"foreign", 1}, {"once", 5}, {"forever", 11}, {"close", 41}, {"onceL", 23}, {"foreverL", 31}, {"closeL", 97},
     {"collect", 10}, {"frantic", 1}, {"young", 10},
   },
+  -- A response that does not come is waited for.
+  server = {
+    {"foreign", 3}, {"once", 13}, {"forever", 41}, {"close", 53}, {"onceL", 59}, {"foreverL", 83}, {"closeL", 97},
+    {"collect", 20}, {"frantic", 1}, {"young", 20},
+  },
+  -- It has memory of its own.
+  redis = {{"foreign", 1}, table.unpack(MODES)},
   -- As net, in many more steps of Lua.
   compat = {
     {"foreign", 1}, {"once", 29}, {"forever", 71}, {"close", 151}, {"onceL", 97}, {"foreverL", 113}, {"closeL", 311},
@@ -51,12 +58,6 @@ local ROOMS = {
     {"foreign", 1}, {"once", 5}, {"forever", 13}, {"close", 37}, {"onceL", 23}, {"foreverL", 41}, {"closeL", 67},
     {"collect", 20}, {"frantic", 1}, {"young", 20},
   },
-}
-
--- A response that does not come is waited for.
-local SERVER_MODES = {
-  {"foreign", 3}, {"once", 13}, {"forever", 41}, {"close", 53}, {"onceL", 59}, {"foreverL", 83}, {"closeL", 97},
-  {"collect", 20}, {"frantic", 1}, {"young", 20},
 }
 
 local SECONDS = 20 -- a run that takes longer hangs
@@ -109,20 +110,13 @@ describe("a fault", function()
     end
   end
 
-  for _, room in ipairs { "net", "fs", "process", "thread", "compat" } do
+  for _, room in ipairs { "net", "fs", "process", "thread", "compat", "redis", "server" } do
     for _, name in ipairs(names_of(dofile(path_of(room)))) do
       it(("in %s.%s does no harm"):format(room, name), function()
         if not workshop then return pending "needs the GNU C library" end
         check(path_of(room), name, ROOMS[room])
       end)
     end
-  end
-
-  for _, name in ipairs(names_of(dofile(path_of "server"))) do
-    it(("in server.%s does no harm"):format(name), function()
-      if not workshop then return pending "needs the GNU C library" end
-      check(path_of "server", name, SERVER_MODES)
-    end)
   end
 
   for _, name in ipairs(names_of(dofile(path_of "http") "")) do

@@ -117,6 +117,28 @@ end)
   end)
 end)
 
+describe("os.exit", function()
+  it("in the middle of everything does no harm", function()
+    local said = require "spec.support.script" (([[
+local redis = require "saros.redis"
+async.run(function()
+  local r = redis.connect(%q)
+  r:ping()
+  for _ = 1, 3 do async.spawn(r.get, r, "k") end
+  async.spawn(r.blpop, r, "x", 0)
+  async.spawn(r.pipeline, r, function(p) p:ping():ping() end)
+  async.spawn(function() for _ in r:subscribe "x" do end end)
+  async.sleep(0)
+  r:ping()
+  for _ = 1, 3 do async.spawn(r.get, r, "k") end
+  async.sleep(0)
+  os.exit(7, true)
+end)
+]]):format(server.url))
+    assert.same({ 7, "" }, { said.code, said.err })
+  end)
+end)
+
 describe("a server that is started again", function()
   it("is connected to again, scripts and all", inside(function()
     local r <close> = redis.connect(server.url)

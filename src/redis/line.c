@@ -59,6 +59,7 @@ typedef struct Line {
   lua_Integer count;  /* of calls that were made */
   lua_Integer live;   /* calls that a task waits for */
   double timeout;
+  double now; /* when the first of those was given that are sent together */
   bool is_closed;
 } Line;
 
@@ -200,9 +201,11 @@ static Call *give_command(lua_State *L, Line *line, size_t total) {
     drop_call(line, call);
     luaL_error(L, "not enough memory");
   }
+  bool is_first = sr_buffer_length(&line->out) == 0; /* of those that are sent together */
   char *at = line->out.data + line->out.size;
   line->out.size += (size_t)(sr_redis_put_command(L, 3, at) - at);
-  call->since = saros->now(saros->runtime(L));
+  if (is_first || line->first == NULL) line->now = saros->now(saros->runtime(L));
+  call->since = line->now;
   append(line, call, false);
   return call;
 }

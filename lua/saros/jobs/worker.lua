@@ -44,7 +44,10 @@ local metatable = { __index = Worker }
 ---@field task saros.Task
 
 -- Errors that pass when the server is back.
-local PASSING = { LOADING = true, READONLY = true, MASTERDOWN = true, CLUSTERDOWN = true, TRYAGAIN = true, BUSY = true }
+local PASSING = {
+  LOADING = true, READONLY = true, MASTERDOWN = true, CLUSTERDOWN = true, TRYAGAIN = true, BUSY = true, OOM = true,
+  MISCONF = true, NOREPLICAS = true,
+}
 
 -- What it says when somebody has emptied the database.
 local EMPTIED = { NOGROUP = true, UNBLOCKED = true }

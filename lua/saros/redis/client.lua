@@ -187,39 +187,38 @@ end
 local function run_slowly(self, caller, before, name, ...)
   local data = commands.encode(caller, before, name, ...)
   internal.checkpoint(caller)
+  self._counts.commands = self._counts.commands + 1
   local function attempt() return perform(self, name, data) end
   return client.persist(self, name, attempt, attempt())
 end
 
 -- What the short way has come to that is no value.
-local function recover(self, connection, err, what, wrong, caller, before, name, ...)
-  if what == "wrong" then misuse.type(caller, before + wrong, "string or number", (select(wrong, ...))) end
+local function recover(self, connection, err, what, wrong, caller, name, ...)
+  if what == "wrong" then misuse.type(caller, wrong, "string or number", (select(wrong, ...))) end
   if what == "late" then client.raise(self, connection:lateness(), name) end
   if what == "broken" or what == "unsent" and connection.is_final then client.raise(self, connection.failure, name) end
-  if what == "unsent" then return run_slowly(self, caller, before, name, ...) end
-  local data = commands.encode(caller, before, name, ...)
+  if what == "unsent" then return run_slowly(self, caller, 0, name, ...) end
+  local data = commands.encode(caller, 0, name, ...)
   return client.persist(self, name, function() return perform(self, name, data) end, nil, err)
 end
 
----Runs a command that does not block, for a function that its user knows as `caller`.
----@async
----@param self saros.Redis
----@param caller string
----@param before integer  how many of its arguments stand before those of the command
+---The method of a command that does not block. It is the short way, in one function.
+---@param check_self fun(method: string, self: any)
+---@param method string
+---@param caller string   the function as its user knows it
 ---@param name string     in capitals
----@param ... string|number
----@return any reply
-function client.run_plain(self, caller, before, name, ...)
-  local counts, connection = self._counts, self._shared
-  if not connection or not connection.is_fast then
-    counts.commands = counts.commands + 1
-    return run_slowly(self, caller, before, name, ...)
+---@return async fun(self: saros.Redis, ...: string|number): any
+function client.plain(check_self, method, caller, name)
+  return function(self, ...)
+    check_self(method, self)
+    local connection = self._shared
+    if not connection or not connection.is_fast then return run_slowly(self, caller, 0, name, ...) end
+    if connection.is_resting then connection:stir() end
+    local value, err, what, wrong = connection.line:call(caller, name, ...)
+    if what ~= "wrong" and what ~= "unsent" then self._counts.commands = self._counts.commands + 1 end
+    if not err and not what then return value end
+    return recover(self, connection, err, what, wrong, caller, name, ...)
   end
-  if connection.is_resting then connection:stir() end
-  local value, err, what, wrong = connection.line:call(caller, name, ...)
-  if what ~= "wrong" then counts.commands = counts.commands + 1 end
-  if not err and not what then return value end
-  return recover(self, connection, err, what, wrong, caller, before, name, ...)
 end
 
 ---Runs any command.
@@ -233,7 +232,7 @@ end
 function client.run(self, caller, before, name, ...)
   commands.check(caller, name, ...)
   local seconds = commands.blocks(name, ...)
-  if not seconds then return client.run_plain(self, caller, before, name, ...) end
+  if not seconds then return run_slowly(self, caller, before, name, ...) end
   local data = commands.encode(caller, before, name, ...)
   internal.checkpoint(caller)
   self._counts.commands = self._counts.commands + 1

@@ -25,7 +25,8 @@ end
 ---@param own table<string, function>
 ---@param run fun(self: any, caller: string, before: integer, name: string, ...: any): ...  `before` arguments of the
 ---  caller stand before those of the command
----@param run_plain? function  the same for commands that may be sent by anybody and never block
+---@param run_plain? fun(check_self: function, method: string, caller: string, name: string): function  makes the method
+---  of a command that may be sent by anybody and never blocks
 function methods.define(class, metatable, own, run, run_plain)
   local found = {}
   for name, fn in pairs(own) do found[name] = internal.entry(fn) end
@@ -42,10 +43,10 @@ function methods.define(class, metatable, own, run, run_plain)
 
   local function command(method)
     local caller, name = class .. ":" .. method, method:upper()
-    local fn = run_plain and commands.is_plain(name) and run_plain or run
+    if run_plain and commands.is_plain(name) then return internal.entry(run_plain(check_self, method, caller, name)) end
     return internal.entry(function(self, ...)
-      if getmetatable(self) ~= metatable then check_self(method, self) end
-      return fn(self, caller, 0, name, ...)
+      check_self(method, self)
+      return run(self, caller, 0, name, ...)
     end)
   end
 

@@ -157,7 +157,7 @@ function metatable.__tostring(self)
   return ("Redis: %s"):format(place.path or ("%s:%d"):format(place.host, place.port))
 end
 
-methods.define("redis", metatable, Redis, client.run, client.run_plain)
+methods.define("redis", metatable, Redis, client.run, client.plain)
 
 ---@param value any
 ---@return boolean
