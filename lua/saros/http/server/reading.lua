@@ -106,15 +106,17 @@ function reading.save(self, caller, path)
     misuse.argument(caller, 1, "the path of a file expected")
   end
   local whole = type(self._body) == "string" and self._body
+  internal.checkpoint(caller)
   if not whole then consume(self) end
-  local draft <close> = require("saros.http.file").draft(path)
+  local draft = require "saros.fs.draft"
+  local file <close> = draft.open(path)
   local size, piece = 0, whole or self:_read(nil, caller)
   while piece do
-    draft:write(piece)
+    file:write(piece)
     size = size + #piece
     piece = not whole and self:_read(nil, caller) or nil
   end
-  draft:keep()
+  draft.keep(file)
   return size
 end
 
