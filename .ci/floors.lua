@@ -11,7 +11,7 @@ local floors = [[
   runtime/source runtime/pool runtime/clock runtime/selectable
   runtime/place
   runtime/object runtime/entry runtime/park runtime/resource
-  runtime/handle runtime/scope runtime/chain runtime/locals
+  runtime/handle runtime/scope runtime/chain runtime/locals runtime/port
   runtime/stack runtime/cycle runtime/origin
   runtime/error
   runtime/interrupt runtime/cancel runtime/failure runtime/tree
@@ -21,7 +21,8 @@ local floors = [[
   runtime/task
   runtime/step runtime/task_methods
   runtime/loop
-  runtime/testing
+  runtime/testing runtime/run
+  runtime/guest
   runtime/runtime
   combine sync io thread
   net fs process

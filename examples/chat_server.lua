@@ -41,36 +41,44 @@ local function chat(stream)
     people[name] = nil
     tell_all(("* %s has left"):format(name))
   end })
-  tell_all(("* %s has come"):format(name), name)
+  tell_all(("* %s has come"):format(name))
   async.race { function() hear(stream, queue) end, function() talk(stream, name) end }
 end
 
--- Someone of the demonstration: comes after a while, says some lines, hears the others and goes.
-local function person(port, name, seconds, lines)
-  async.sleep(seconds)
+-- Someone of the demonstration, who has an answer to some of the lines that he hears and goes with "bye". Sets the
+-- event when he has come.
+local function person(port, name, answers, has_come)
   local stream <close> = net.connect("localhost", port)
   stream:write(name, "\n")
-  async.wait_for(function()
-    async.gather(function()
-      for line in stream:lines() do print(("[%s] %s"):format(name, line)) end
-    end, function()
-      for _, line in ipairs(lines) do
-        async.sleep(0.1)
-        stream:write(line, "\n")
-      end
-      async.sleep(0.1)
-      stream:shutdown()
-    end)
-  end, 10)
+  for line in stream:lines() do
+    print(("[%s] %s"):format(name, line))
+    if line == ("* %s has come"):format(name) then has_come:set() end
+    local answer = answers[line]
+    if answer then stream:write(answer, "\n") end
+    if answer == "bye" then stream:shutdown() end
+  end
 end
+
+local CAST = {
+  { "Ada", { ["* Barbara has come"] = "is anybody here?", ["Barbara: me too"] = "a queue for each of us",
+    ["Grace: nice"] = "bye" } },
+  { "Grace", { ["Ada: is anybody here?"] = "I am", ["Ada: a queue for each of us"] = "nice", ["Ada: bye"] = "bye" } },
+  { "Barbara", { ["Grace: I am"] = "me too", ["Ada: bye"] = "bye" } },
+}
 
 local function demonstration()
   local server = net.listen("localhost", 0)
   async.spawn(server.serve, server, chat)
   local _, port = server:address()
-  async.gather(function() person(port, "Ada", 0, { "is anybody here?", "a queue for each of us", "bye" }) end,
-    function() person(port, "Grace", 0.05, { "I am", "nice" }) end,
-    function() person(port, "Barbara", 0.08, { "me too" }) end)
+  do
+    local group <close> = async.task_group()
+    for _, part in ipairs(CAST) do -- one after the other
+      local name, answers = table.unpack(part)
+      local has_come = async.event()
+      group:spawn(person, port, name, answers, has_come)
+      has_come:wait()
+    end
+  end
   server:shutdown(1)
 end
 

@@ -3,7 +3,7 @@
 ** saros.h: the C API of saros.
 **
 ** Two kinds of C code use it. A host that owns a uv_loop_t hands it over with
-** saros_use_loop before Lua requires "saros". A C module makes an awaitable of
+** saros_use_loop before Lua requires "saros", and may work it itself (struct saros_host_api). A C module makes an awaitable of
 ** any callback, and it makes, is given and uses streams (below, struct saros_stream_api):
 **
 **   static int l_read(lua_State *L) {
@@ -48,12 +48,13 @@ extern "C" {
 #define SAROS_EXPORT __attribute__((visibility("default")))
 #endif
 
-/* The version of struct saros_api and struct saros_stream_api; saros_open refuses any other. */
-#define SAROS_API_VERSION 2
+/* The version of the structs of functions below; saros_open refuses any other. */
+#define SAROS_API_VERSION 3
 
 /* Registry keys: the tables of functions, and the host's loop. */
 #define SAROS_API_KEY "saros.api"
 #define SAROS_STREAMS_KEY "saros.streams"
+#define SAROS_HOST_KEY "saros.host"
 #define SAROS_LOOP_KEY "saros.loop"
 
 /* One per Lua state. */
@@ -61,6 +62,8 @@ typedef struct saros_runtime saros_runtime;
 typedef struct saros_wait saros_wait;
 typedef struct saros_timer saros_timer;
 typedef struct saros_resource saros_resource;
+typedef struct saros_port saros_port;
+typedef struct saros_post saros_post;
 
 /* What a task waits for, one static struct for each kind of operation. */
 typedef struct saros_kind {
@@ -104,6 +107,13 @@ struct saros_resource {
   void (*on_run_end)(saros_resource *resource);
 };
 
+/* A call from another thread; it lives in the operation's own memory. */
+struct saros_post {
+  void (*on_loop)(saros_post *post); /* what is called on the run's thread: C only, as any callback */
+  saros_post *next;                  /* the runtime's */
+  saros_port *port;                  /* the runtime's */
+};
+
 typedef struct saros_api {
   int version;
 
@@ -112,8 +122,11 @@ typedef struct saros_api {
   /* The loop of the present run, NULL outside of one. */
   uv_loop_t *(*loop)(saros_runtime *rt);
 
-  /* Raises, naming `function` and the reason, unless the caller is a task that can be suspended here. [-0, +0, v] */
-  void (*check)(lua_State *L, const char *function);
+  /*
+  ** Raises, naming `function` and the reason, unless the caller is a task that can be suspended here. Returns what
+  ** `cancelled` would. [-0, +0, v]
+  */
+  int (*check)(lua_State *L, const char *function);
   /* Whether the calling task is cancelled (or interrupted): its await must `return saros->raise(L)`. [-0, +0, -] */
   int (*cancelled)(lua_State *L);
   /* Lets the others have a turn, then raises the cancellation. To be returned: `return saros->raise(L);` [-0, +0, v] */
@@ -153,10 +166,30 @@ typedef struct saros_api {
   /* Raises "bad argument #arg to 'function' (message)". [-0, +0, v] */
   int (*arg_error)(lua_State *L, const char *function, int arg, const char *format, ...);
   /*
+  ** Raises the same unless all options are among `known` (ends with NULL), and says which may have been meant. `index`
+  ** is a table or nil. [-0, +0, v]
+  */
+  void (*check_options)(lua_State *L, const char *function, int index, int arg, const char *const *known);
+  /*
   ** For __gc of something the collector had to close: in debug mode warns on standard error
   ** with the place where it was opened. [-0, +0, -]
   */
   void (*collected)(lua_State *L, const saros_resource *resource, const char *name);
+
+  /*
+  ** Announces one call from another thread. Until it has come the run takes it for something that can wake a task. It is
+  ** used up by exactly one post. NULL: no memory. Only during a run.
+  */
+  saros_port *(*expect)(saros_runtime *rt);
+  /*
+  ** From any thread: has post->on_loop called on the run's thread, soon, at the latest when the run ends. 0: the run has
+  ** ended already, and it will not be called; the runtime, and the Lua state, may be gone.
+  */
+  int (*post)(saros_port *port, saros_post *post);
+  /* On the run's thread: nobody waits for it any more, for example after an abort. The post may still come. */
+  void (*forget)(saros_port *port);
+  /* On the run's thread, instead of post: it will not come. */
+  void (*unexpect)(saros_port *port);
 
   /*
   ** Raises an error that arose elsewhere, in a thread for example: on top is the traceback from there (nil: none), below
@@ -171,6 +204,30 @@ typedef struct saros_api {
   */
   void (*interrupt)(saros_runtime *rt);
 } saros_api;
+
+/* --- hosts -------------------------------------------------------------------- */
+
+/*
+** A host that works its own loop has saros run as a guest on it: tasks go on whenever the host turns the loop (uv_run),
+** and the loop counts as alive as long as there is a task. All functions are called on the loop's thread, outside of
+** tasks. Ctrl-C and deadlocks are the host's affair. lua_close ends the run at once; the loop is turned once more after it.
+*/
+typedef struct saros_host_api {
+  int version;
+  /* Begins a run on the loop that was handed over. async.run is refused until it has ended. [-0, +0, v] */
+  void (*begin)(lua_State *L);
+  /*
+  ** Spawns a task of the run; the function and `nargs` arguments are on top. Its Task takes their place. When it has ended
+  ** on_end (may be NULL) is called in a later turn, in a task of its own: with its `count` results on top of the stack, or
+  ** if not `ok` its error. Without on_end a failure is reported as those of all tasks are. [-(nargs + 1), +1, v]
+  */
+  void (*spawn)(lua_State *L, int nargs, void (*on_end)(lua_State *L, int ok, int count, void *owner), void *owner);
+  /*
+  ** Cancels all tasks; when the last has ended the run ends, as the loop is turned, and on_ended (may be NULL) is called:
+  ** C only. It is not called if the state is closed first. [-0, +0, v]
+  */
+  void (*end)(lua_State *L, void (*on_ended)(void *owner), void *owner);
+} saros_host_api;
 
 /* --- streams ----------------------------------------------------------------- */
 
@@ -345,6 +402,15 @@ static inline const saros_api *saros_open(lua_State *L) {
   if (api->version != SAROS_API_VERSION)
     luaL_error(L, "saros speaks version %d of its C API, this module was built for %d", api->version,
                SAROS_API_VERSION);
+  return api;
+}
+
+/* The functions for hosts; saros_use_loop and require "saros" come before. [-0, +0, v] */
+static inline const saros_host_api *saros_open_host(lua_State *L) {
+  saros_open(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, SAROS_HOST_KEY);
+  const saros_host_api *api = (const saros_host_api *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
   return api;
 }
 

@@ -212,7 +212,7 @@ it("works", function() async.sleep(1) end)
 
   it("lets a test fail that takes longer than the limit", function()
     local result = run [[
-busted.limit = 0.05
+busted.limit = 1
 it("polls", function()
   while true do async.sleep(1) end
 end)
@@ -230,7 +230,7 @@ it("works", function() async.sleep(3600) end)
   it("lets a test fail that waits for real I/O longer than the limit", function()
     folder:compile("spec/embed/timer_module.c", "timer_module.so")
     local result = run([[
-busted.limit = 0.05
+busted.limit = 1
 local module = require "timer_module"
 local function wait(seconds)
   local alarm <close> = module.alarm()

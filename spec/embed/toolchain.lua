@@ -117,7 +117,7 @@ function Workshop:execute(host, ...)
   local out, err = self:path("out"), self:path("err")
   local environment = ("env -u LUA_INIT -u LUA_INIT_5_4 -u SAROS_DEBUG LUA_PATH_5_4=%s LUA_CPATH_5_4=%s"):format(
     quote(package.path), quote(self:cpath()))
-  local _, status = shell(("exec %s timeout --foreground 60 %s %s >%s 2>%s </dev/null"):format(
+  local _, status = shell(("exec %s timeout --foreground 300 %s %s >%s 2>%s </dev/null"):format(
     environment, quote(self:path(host)), table.concat(arguments, " "), quote(out), quote(err)))
   return {out = read(out), err = read(err), code = status}
 end

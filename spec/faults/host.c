@@ -10,7 +10,6 @@
 **   once     the n-th request for memory fails, be it Lua's or that of C code: saros' and of the libraries it uses
 **   forever  so does every one after it, until the scenario has returned
 **   foreign  the n-th request of C code fails, those of Lua do not count
-**            (in none of these those of other threads)
 **   close    lua_close is called at the n-th instruction of Lua code
 **   collect  a full collection takes place at every STEP-th instruction; once only
 **   frantic  the collector works all the time, in small steps and large amounts; once only
@@ -31,7 +30,6 @@
 #include <saros.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,7 +43,6 @@ typedef enum Mode { ONCE, FOREVER, FOREIGN, CLOSE, COLLECT, FRANTIC, YOUNG } Mod
 
 static const char *const mode_names[] = {"once", "forever", "foreign", "close", "collect", "frantic", "young"};
 
-static pthread_t main_thread;
 static Mode mode;
 static bool armed;      /* the scenario runs */
 static bool has_struck; /* the fault has happened */
@@ -54,8 +51,11 @@ static long requests;   /* for memory while armed */
 static size_t retried;  /* the size whose request has just failed: Lua collects and asks once more */
 static long step;
 
-static bool strikes(size_t size) {
-  if (!armed || mode > FOREIGN || !pthread_equal(pthread_self(), main_thread)) return false;
+/* Look-ups have threads of their own, in saros as in libcurl: what follows is counted under a lock. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool count_request(size_t size) {
+  if (!armed || mode > FOREIGN) return false;
   requests++;
   if (has_struck && mode == FOREVER) return true;
   bool is_retry = retried == size;
@@ -65,6 +65,13 @@ static bool strikes(size_t size) {
   has_struck = true;
   retried = size;
   return true;
+}
+
+static bool strikes(size_t size) {
+  pthread_mutex_lock(&lock);
+  bool it_does = count_request(size);
+  pthread_mutex_unlock(&lock);
+  return it_does;
 }
 
 /* --- memory of Lua ---------------------------------------------------------- */
@@ -100,9 +107,7 @@ static const char *const module_names[] = {"saros/core.so",     "saros/http/core
 static struct { uintptr_t start, end; } modules[MAX_MODULES]; /* where their code is */
 static int module_count;
 static void *blocks[MAX_BLOCKS]; /* what it holds: a hash table */
-static atomic_long block_count;
-static pthread_mutex_t blocks_mutex = PTHREAD_MUTEX_INITIALIZER;
-enum { PATIENCE = 10000 }; /* milliseconds */
+static long block_count;
 
 static void **find_block(const void *block) {
   size_t at = ((uintptr_t)block >> 4) * 0x9E3779B1u % MAX_BLOCKS;
@@ -112,15 +117,14 @@ static void **find_block(const void *block) {
 
 static void *note_block(void *block) {
   if (block == NULL) return NULL;
-  pthread_mutex_lock(&blocks_mutex);
+  pthread_mutex_lock(&lock);
   *find_block(block) = block;
   block_count++;
-  pthread_mutex_unlock(&blocks_mutex);
+  pthread_mutex_unlock(&lock);
   return block;
 }
 
-/* The mutex is held. */
-static void take_block(void *block) {
+static void remove_block(void *block) {
   void **place = find_block(block);
   if (*place == NULL) return;
   *place = NULL;
@@ -135,20 +139,15 @@ static void take_block(void *block) {
 
 static void forget_block(void *block) {
   if (block == NULL) return;
-  pthread_mutex_lock(&blocks_mutex);
-  take_block(block);
-  pthread_mutex_unlock(&blocks_mutex);
+  pthread_mutex_lock(&lock);
+  if (block_count > 0) remove_block(block);
+  pthread_mutex_unlock(&lock);
 }
 
-/* Threads that were left behind give back what they have when they end. */
 static long count_blocks(void) {
-  long count = 1;
-  for (int i = 0; i < PATIENCE && count > 0; i++) {
-    if (i > 0) usleep(1000);
-    pthread_mutex_lock(&blocks_mutex);
-    count = block_count;
-    pthread_mutex_unlock(&blocks_mutex);
-  }
+  pthread_mutex_lock(&lock);
+  long count = block_count;
+  pthread_mutex_unlock(&lock);
   return count;
 }
 
@@ -183,7 +182,7 @@ void *calloc(size_t count, size_t size) {
 void *realloc(void *block, size_t size) {
   if (!is_module(__builtin_return_address(0))) return REAL(realloc)(block, size);
   if (strikes(size)) return NULL;
-  forget_block(block);
+  forget_block(block); /* before another thread can be given the same place */
   return note_block(REAL(realloc)(block, size));
 }
 
@@ -198,7 +197,7 @@ char *strdup(const char *text) {
 }
 
 void free(void *block) {
-  if (block_count > 0) forget_block(block);
+  forget_block(block);
   REAL(free)(block);
 }
 
@@ -305,6 +304,14 @@ static int count_descriptors(void) {
   return count;
 }
 
+enum { PATIENCE = 10000 }; /* in steps of a millisecond */
+
+/* A look-up that nobody waits for ends in a thread, which lets go of its block when it comes to run. */
+static long count_blocks_left(void) {
+  for (int i = 0; i < PATIENCE && count_blocks() > 0; i++) usleep(1000);
+  return count_blocks();
+}
+
 static int descriptors; /* open before; 0: those left by this run are what libraries open once */
 
 static void check_nothing_left(uv_loop_t *loop) {
@@ -317,9 +324,9 @@ static void check_nothing_left(uv_loop_t *loop) {
     uv_run(loop, UV_RUN_DEFAULT);
     if (uv_loop_close(loop) != 0) fail("a handle is left on the host's loop", "");
   }
-  long left = count_blocks();
-  if (left > 0) {
-    snprintf(text, sizeof text, "%ld", left);
+  long count = count_blocks_left();
+  if (count > 0) {
+    snprintf(text, sizeof text, "%ld", count);
     fail("blocks of C code are left", text);
   }
   if (descriptors == 0) descriptors = count_descriptors();
@@ -373,7 +380,6 @@ static bool parse_mode(const char *name, bool *has_loop) {
 int main(int argc, char **argv) {
   bool has_loop;
   if (argc < 6 || !parse_mode(argv[1], &has_loop)) return 2;
-  main_thread = pthread_self();
   signal(SIGALRM, on_signal);
 #ifndef __SANITIZE_ADDRESS__ /* which shows more */
   signal(SIGSEGV, on_signal);

@@ -111,6 +111,20 @@ action("read responses", function()
   end
 end)
 
+action("close sockets", function()
+  for _, kind in ipairs{"streams", "servers", "sockets"} do each(world[kind], "close") end
+end)
+
+action("abort streams", function() each(world.streams, "abort") end)
+
+action("look at sockets", function()
+  for _, kind in ipairs{"streams", "servers", "sockets"} do
+    for _, object in ipairs(world[kind]) do tostring(object) end
+    each(world[kind], "address")
+  end
+  for _, method in ipairs{"peer", "closed", "tls_info"} do each(world.streams, method) end
+end)
+
 action("run", function() pcall(async.run, nothing) end)
 
 return actions

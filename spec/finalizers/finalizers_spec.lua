@@ -15,8 +15,9 @@ local FILES = {
 }
 
 local HTTP_SHARE = 7
+local NET_SHARE = 7
 local SEED = 0
-local SECONDS = 20 -- a run that takes longer hangs
+local SECONDS = 120 -- a run that takes longer hangs
 
 local function names_of(scenarios)
   local names = {}
@@ -50,6 +51,15 @@ describe("a finalizer that uses the API", function()
     for _, name in ipairs(names_of(dofile(file.path))) do
       it(("in the midst of %s.%s does no harm"):format(group, name), function() check(file.path, name, file.share) end)
     end
+  end
+
+  for _, name in ipairs(names_of(dofile "spec/finalizers/net.lua" {})) do
+    it(("in the midst of net.%s does no harm"):format(name), function()
+      local files = require "spec.support.certificates"()
+      local program = ("return dofile %q {ca = %q, cert = %q, key = %q}"):format("spec/finalizers/net.lua", files.ca,
+        files.server, files.server_key)
+      check(workshop:write("net.lua", program), name, NET_SHARE)
+    end)
   end
 
   for _, name in ipairs(names_of(dofile "spec/finalizers/http.lua" "")) do

@@ -6,7 +6,7 @@ local async = require "saros"
 local world = {}
 
 local KINDS = {"tasks", "groups", "scopes", "futures", "semaphores", "locks", "conditions", "barriers", "events",
-  "queues", "permits", "lists", "sessions", "responses"}
+  "queues", "permits", "lists", "sessions", "responses", "streams", "servers", "sockets"}
 
 -- Forgets everything.
 function world.reset()
@@ -43,10 +43,10 @@ local function override(object, methods)
   end
 end
 
-local function override_functions(functions)
+local function override_functions(functions, module)
   for name, fn in pairs(functions) do
-    local old = async[name]
-    async[name] = function(...) return fn(old, ...) end
+    local old = module[name]
+    module[name] = function(...) return fn(old, ...) end
   end
 end
 
@@ -122,6 +122,35 @@ end
 
 local permit_methods = {release = take_back, close = take_back, __close = take_back}
 
+-- A stream, if it is one, that a listener has accepted.
+local function accept(old, listener, ...)
+  local stream = old(listener, ...)
+  return stream and note("streams", stream)
+end
+
+-- Nobody else comes at the lock of a server.
+local function listen(old, ...)
+  local locks = #world.locks
+  local server = note("servers", old(...))
+  for i = #world.locks, locks + 1, -1 do world.locks[i] = nil end
+  return server
+end
+
+-- To be called in a run.
+local function open_net()
+  local net = require "saros.net"
+  local server <close> = net.listen("127.0.0.1", 0)
+  override(server._listener, {accept = accept})
+  override_functions({
+    pair = function(make)
+      local a, b = make()
+      return note("streams", a), note("streams", b)
+    end,
+    connect = maker "streams", connect_unix = maker "streams", udp = maker "sockets",
+    listen = listen, listen_unix = listen,
+  }, net)
+end
+
 function world.open()
   world.reset()
   local semaphore = async.semaphore(1)
@@ -155,8 +184,9 @@ function world.open()
     })
     local group <close> = async.task_group()
     override(group, {spawn = function(spawn, ...) return note("tasks", spawn(...)) end})
+    open_net()
   end)
-  override_functions {
+  override_functions({
     spawn = maker "tasks", timeout = maker "scopes", future = maker "futures",
     semaphore = function(make, limit)
       local made = note("semaphores", make(limit))
@@ -172,7 +202,7 @@ function world.open()
       if fn == nil then return note("groups", make(options)) end
       return make(options or {}, function(group) return fn(note("groups", group)) end)
     end,
-  }
+  }, async)
 end
 
 -- What is wrong after a run, or nil. Callbacks of tasks that were closed by force may have been closed, too.

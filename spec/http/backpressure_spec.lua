@@ -32,7 +32,7 @@ local function url_of(scheme, ...)
   return (url:gsub("^http://[^/]*", rogue:at("tls", "", "https")))
 end
 
-local options = { ca_file = rogue.ports.ca, timeout = { total = 10 } }
+local options = { ca_file = rogue.ports.ca, timeout = { total = 60 } }
 
 local function with(more)
   for name, value in pairs(options) do

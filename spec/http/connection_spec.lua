@@ -36,23 +36,23 @@ describe("a host of several addresses", function()
 
   it("is reached though the first of them never answers, long before the timeout", inside(function()
     if rogue.ports.six then
-      local answer, took = peer("127.0.0.1,[::1]", { connect = 10 })
+      local answer, took = peer("127.0.0.1,[::1]", { connect = 60 })
       assert.equal("::1", answer)
-      assert.truthy(took < 2, took)
+      assert.truthy(took < 20, took)
     end
   end))
 
   it("is reached within the connect timeout though they are of one family", inside(function()
-    for _, timeout in ipairs { 1, { connect = 1 } } do
+    for _, timeout in ipairs { 3, { connect = 3 } } do
       local answer, took = peer("127.0.0.1,127.0.0.2", timeout)
       assert.equal("127.0.0.1", answer) -- our own
-      assert.truthy(took > 0.4 and took < 1, took)
+      assert.truthy(took > 1.2 and took < 3, took)
     end
   end))
 
   it("is looked for at each of them by an upload over TLS, too", inside(function()
     local url, options = named("several.invalid", rogue.ports.full, "/", "127.0.0.1,127.0.0.3")
-    options.body, options.timeout = ("x"):rep(100000), { connect = 1 }
+    options.body, options.timeout = ("x"):rep(100000), { connect = 3 }
     local err = error_of(http.post, url:gsub("^http", "https"), options)
     assert.same({ "FetchError", "ECONNREFUSED" }, { err.name, err.code })
   end))
@@ -117,7 +117,7 @@ describe("a server that asks for a certificate", function()
 
   local function ask(options)
     options.ca_file = ports.ca
-    options.timeout = 10
+    options.timeout = 60
     local session <close> = http.session()
     return session:get(rogue:at("mutual", "/head", "https"), options):json()
   end

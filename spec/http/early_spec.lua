@@ -4,7 +4,7 @@ local http = require "saros.http"
 local rogue = require "spec.support.rogue_server"()
 local tasks = require "spec.support.tasks"
 
-local inside = tasks.inside
+local inside, others_end = tasks.inside, tasks.others_end
 
 -- A body that goes on for ever unless it is closed, and what became of it.
 local function endless()
@@ -31,16 +31,6 @@ local function waiting()
     first = false
     return "begin"
   end, state
-end
-
--- Waits until no task is left but this one.
-local function others_end()
-  local rest = {}
-  for _, task in ipairs(async.all_tasks()) do
-    if task ~= async.current_task() then rest[#rest + 1] = task end
-  end
-  if #rest > 0 then async.wait(rest, { timeout = 5 }) end
-  return #async.all_tasks() == 1
 end
 
 local HEAD = "HTTP/1.1 %s Phrase\r\n"
@@ -92,7 +82,7 @@ describe("a response before the end of the upload", function()
         local session <close> = http.session()
         local read = rogue.event() -- a reset must not overtake the response
         local url = rogue:script({ "read", 1000 }, { "send", answer(status, framing) }, { "wait", read }, { last })
-        local response = session:post(url, { body = ("x"):rep(20000000), redirect = "manual", timeout = 10 })
+        local response = session:post(url, { body = ("x"):rep(20000000), redirect = "manual", timeout = 60 })
         assert.equal(status, response.status)
         rogue:set(read)
         assert.equal("early", response:text())
@@ -104,7 +94,7 @@ describe("a response before the end of the upload", function()
           local session <close> = http.session()
           local sent = rogue.event()
           local url = rogue:script({ "read", 5 }, { "send", answer(status, framing) }, { "wait", sent }, { "reset" })
-          local response = session:post(url, { body = body, redirect = "manual", timeout = 10 })
+          local response = session:post(url, { body = body, redirect = "manual", timeout = 60 })
           rogue:set(sent)
           assert.same({ status, "early" }, { response.status, response:text() })
           assert.truthy(others_end())
@@ -167,7 +157,7 @@ describe("a response before the end of the upload", function()
         local sent = rogue.event()
         local url = rogue:script({ "read_until", "begin" }, { "send", HEAD:format(200) .. body },
           { "wait", sent }, { last })
-        local response = session:post(url, { body = (waiting()), timeout = 10 })
+        local response = session:post(url, { body = (waiting()), timeout = 60 })
         assert.equal("early", response:read())
         rogue:set(sent)
         local ok, err = pcall(response.read, response)
@@ -185,7 +175,7 @@ describe("a response before the end of the upload", function()
     local head = ("Transfer-Encoding: chunked\r\n\r\n%x\r\n"):format(length)
     local url = rogue:script({ "read_until", "begin" }, { "send", HEAD:format(200) .. head },
       { "send", "y", length }, { "send", "\r\n0\r\n\r\n" }, { "hang" })
-    local response = session:post(url, { body = body, timeout = 10 })
+    local response = session:post(url, { body = body, timeout = 60 })
     local size = 0
     for chunk in response:chunks() do
       size = size + #chunk
@@ -204,7 +194,7 @@ describe("the end of an early answer", function()
       local head = ("Transfer-Encoding: chunked\r\n\r\n%x\r\n"):format(length)
       local url = rogue:script({ "read_until", "begin" }, { "send", HEAD:format(200) .. head .. ("y"):rep(1000) },
         { "send", ("y"):rep(1000), length // 1000 - 1 }, { "send", "\r\n0\r\n\r\n" }, { "set", sent }, { "hang" })
-      local response = session:post(url, { body = (waiting()), timeout = 10 })
+      local response = session:post(url, { body = (waiting()), timeout = 60 })
       rogue:wait(sent)
       async.sleep(0.01)
       local size = 0
@@ -231,7 +221,7 @@ end)
 
 describe("an early answer on HTTP/2", function()
   local function post(session, body)
-    return session:post(rogue:at("two", "/", "https"), { body = body, timeout = 5 })
+    return session:post(rogue:at("two", "/", "https"), { body = body, timeout = 60 })
   end
 
   it("is returned and read whole, and its connection is used again", inside(function()

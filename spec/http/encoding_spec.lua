@@ -286,7 +286,7 @@ describe("an encoded body", function()
     local before = os.clock()
     local err = error_of(response.read, response)
     assert.same({ "FetchError", "EDECODE" }, { err.name, err.code })
-    assert.truthy(os.clock() - before < 0.5)
+    assert.truthy(os.clock() - before < 5)
   end))
 
   it("leaves the others their turns while it is decoded", inside(function()

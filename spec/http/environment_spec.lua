@@ -10,7 +10,7 @@ describe("the environment", function()
     local source = [[
       async.run(function()
         for _, target in ipairs { %s } do
-          local ok, response = pcall(async.get, target, { timeout = 5, resolve = {
+          local ok, response = pcall(async.get, target, { timeout = 60, resolve = {
             ["h.test:1"] = "127.0.0.1", ["www.h.test:1"] = "127.0.0.1", ["bücher.test:1"] = "127.0.0.1" } })
           io.write(ok and response.status or response.code, " ")
         end

@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local http = require "saros.http"
+local rogue = require "spec.support.rogue_server"()
 local script = require "spec.support.script"
 local server = require "spec.support.http_server"()
 local tasks = require "spec.support.tasks"
+local toolchain = require "spec.embed.toolchain"
 
 local inside, error_of = tasks.inside, tasks.error_of
 
@@ -108,12 +110,19 @@ describe("a failure after the headers", function()
     ["a chunked body of garbage"] = { chunked .. "4\r\nsome\r\nxyz", "EPROTO" },
   }
   it("is a reset if that is what came, over TLS too", inside(function()
-    for _, base in ipairs { server.url, server.tls } do
-      local url, options = base .. "/reset?late=1", { ca_file = server.ca }
-      local response = http.get(url, options)
-      assert.equal("begin", response:read())
-      assert.equal("ECONNRESET", error_of(response.text, http.get(url, options)).code)
-      assert.equal("ECONNRESET", error_of(response.read, response).code)
+    for _, scheme in ipairs { "http", "https" } do
+      for _, method in ipairs { "text", "read" } do
+        local read = rogue.event() -- the reset must not overtake what came before
+        local url = rogue:script({ "send", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin" },
+          { "wait", read }, { "reset" })
+        if scheme == "https" then url = url:gsub("^http://[^/]+", rogue:at("tls", "", "https")) end
+        local response = http.get(url, { ca_file = rogue.ports.ca })
+        if method == "read" then assert.equal("begin", response:read(5)) end
+        rogue:set(read)
+        for _ = 1, method == "read" and 2 or 1 do
+          assert.equal("ECONNRESET", error_of(response[method], response).code)
+        end
+      end
     end
   end))
 
@@ -176,13 +185,34 @@ describe("a kept connection that turns out closed", function()
       number = number + 1
       local base, key = secure and server.tls or server.url, "many" .. number
       local session <close> = http.session { ca_file = server.ca, base_url = base }
-      async.map({ 1, 2, 3, 4 }, function() return session:get("/once-per-connection?key=" .. key):text() end)
+      local first = "/once-per-connection?together=4&key=" .. key
+      async.map(4, function() return session:get(first):text() end)
       assert.equal(4, session:stats().idle)
       local err = error_of(session.put, session, "/once-per-connection?key=" .. key, { body = "order" })
       assert.same({ "FetchError", "ECONNRESET" }, { err.name, err.code })
       assert.equal(2, http.get(server.url .. "/times?key=" .. key):json())
     end))
   end
+
+  it("has a request sent again once, however soon its end comes", inside(function()
+    local workshop = toolchain.open()
+    local _ <close> = tasks.finally(function() workshop:close() end)
+    local preload = (os.getenv "LD_PRELOAD" or "") .. " " .. workshop:compile("spec/support/prompt.c", "prompt.so")
+    for i, base in ipairs { server.url, server.tls } do
+      local url = ("%s/once-per-connection?key=prompt%d"):format(base, i)
+      local result = script(([[
+        local http = require "saros.http"
+        async.run(function()
+          local session <close> = http.session { ca_file = %q }
+          local url = %q
+          async.map(4, function() return session:get(url .. "&together=4"):text() end)
+          print(session:stats().idle, select(2, pcall(session.put, session, url, { body = "order" })).code)
+        end)
+      ]]):format(server.ca, url), { env = { LD_PRELOAD = preload:match "^%s*(.*)" } })
+      assert.matches("^4\tECONNRESET\n$", result.out, result.err)
+      assert.equal(2, http.get(("%s/times?key=prompt%d"):format(server.url, i)):json())
+    end
+  end))
 
   it("has requests sent again however often that was so before", inside(function()
     local session, url, times = stale_session()

@@ -20,7 +20,7 @@ end
 
 -- Calls body(response) with the response to these steps, after which the server is silent.
 local function answer(body, scheme, ...)
-  local session <close> = http.session { ca_file = rogue.ports.ca, timeout = 10, redirect = "manual" }
+  local session <close> = http.session { ca_file = rogue.ports.ca, timeout = 60, redirect = "manual" }
   local steps = { ... }
   steps[#steps + 1] = { "hang" }
   return body(session:get(url_of(scheme, steps)))

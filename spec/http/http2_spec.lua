@@ -13,7 +13,7 @@ local NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, REFUSED_STREAM, CANCEL, HTTP_1_1
 
 local function session_of(options)
   options = options or {}
-  options.ca_file, options.timeout = rogue.ports.ca, 10
+  options.ca_file, options.timeout = rogue.ports.ca, 60
   return http.session(options)
 end
 

@@ -32,7 +32,7 @@ local doings = {
 
 local function session_of(options)
   options = options or {}
-  options.ca_file, options.timeout = rogue.ports.ca, 20
+  options.ca_file, options.timeout = rogue.ports.ca, 60
   return http.session(options)
 end
 
@@ -47,12 +47,12 @@ local function script(scheme, ...)
   return scheme == "https" and url:gsub("^.-%?", rogue:at("tls", "/?", "https")) or url
 end
 
--- A request whose answer is followed by `doing` once `go` is set; `done` is set then.
+-- A request whose answer is followed by `doing` once `go` is set; `done` is set when that is on its way.
 local function ask_for(session, scheme, answer, go, doing, done, ...)
-  local steps = table.pack(...)
+  local steps, last = table.pack(...), doing[#doing][1]
   table.move({ { "send", answer[2] }, { "wait", go } }, 1, 2, #steps + 1, steps)
   table.move(doing, 1, #doing, #steps + 1, steps)
-  table.insert(steps, #steps + (doing[#doing][1] == "send" and 1 or 0), { "set", done })
+  if last == "send" then steps[#steps + 1] = { "set", done } else steps[#steps] = { last, done } end
   local response = session:fetch(script(scheme, table.unpack(steps)), { method = answer[1] })
   assert.equal(answer[3], response:text())
 end

@@ -42,42 +42,45 @@ local phases = {
 }
 
 describe("waiting for", function()
-  for what, case in pairs(phases) do
-    local phase, url = case[1], case[2]
-
-    local function wait(timeout)
-      local session <close> = http.session { limit = case.limit, ca_file = ports.ca, proxy = case.proxy or false }
-      local held
-      if case.limit then
-        held = async.spawn(session.get, session, url, { timeout = false })
-        async.sleep(0)
-        async.sleep(0)
-      end
-      local before = async.now()
-      local ok, err = pcall(function() return session:get(url, { timeout = timeout }):text() end)
-      local took = async.now() - before
-      assert.is_false(ok)
-      if held then held:close() end
-      assert.same({ 0, 0 }, { session:stats().active, session:stats().waiting })
-      return err, took
+  local function wait(case, timeout)
+    local url = case[2]
+    local session <close> = http.session { limit = case.limit, ca_file = ports.ca, proxy = case.proxy or false }
+    local held
+    if case.limit then
+      held = async.spawn(session.get, session, url, { timeout = false })
+      tasks.turns()
     end
+    local before = async.now()
+    local ok, err = pcall(function() return session:get(url, { timeout = timeout }):text() end)
+    local took = async.now() - before
+    assert.is_false(ok)
+    if held then held:close() end
+    assert.same({ 0, 0 }, { session:stats().active, session:stats().waiting })
+    return err, took
+  end
 
+  for what, case in pairs(phases) do
     it(what .. " is limited by the timeout of that phase", inside(function()
-      for _, limit in ipairs { phase, "total" } do
-        local timeout = { total = 20, connect = 20, read = 20, pool = 20 }
+      for _, limit in ipairs { case[1], "total" } do
+        local timeout = { total = 60, connect = 60, read = 60, pool = 60 }
         timeout[limit] = 0.1
-        local err, took = wait(timeout)
+        local err, took = wait(case, timeout)
         assert.same({ "TimeoutError", limit, 0.1 }, { err.name, err.phase, err.seconds })
-        assert.truthy(took >= 0.099 and took < 5, took)
+        assert.truthy(took >= 0.099 and took < 50, took)
       end
-    end))
-
-    it(what .. " is not limited by the timeouts of other phases", inside(function()
-      local timeout = { total = 0.3, connect = 0.1, read = 0.1, pool = 0.1 }
-      timeout[phase] = 20
-      assert.equal("total", wait(timeout).phase)
     end))
   end
+
+  it("any of these is not limited by the timeouts of other phases", inside(function()
+    local names = {}
+    for what in pairs(phases) do names[#names + 1] = what end
+    async.map(names, function(what)
+      local case = phases[what]
+      local timeout = { total = 1.5, connect = 1, read = 0.1, pool = 0.1 } -- where it reads it has connected in time
+      timeout[case[1]] = 60
+      assert.equal("total", wait(case, timeout).phase, what)
+    end)
+  end))
 end)
 
 describe("a read timeout", function()
@@ -85,9 +88,9 @@ describe("a read timeout", function()
     local length = 3000000
     local head = OK .. "Content-Length: " .. length .. "\r\n\r\n"
     local url = rogue:script({ "send", head }, { "send", ("x"):rep(1000), 3000 }, { "hang" })
-    local response, size = http.get(url, { timeout = { read = 0.1 } }), 0
+    local response, size = http.get(url, { timeout = { read = 1 } }), 0
     for chunk in response:chunks() do
-      if size < 300000 and size + #chunk >= 300000 or size == 0 then async.sleep(0.15) end
+      if size < 300000 and size + #chunk >= 300000 or size == 0 then async.sleep(1.2) end
       size = size + #chunk
     end
     assert.equal(length, size)
@@ -96,8 +99,8 @@ describe("a read timeout", function()
   it("runs again when the reader has taken what there was", inside(function()
     local head = OK .. "Content-Length: 2000000\r\n\r\n"
     local url = rogue:script({ "send", head }, { "send", ("x"):rep(1000), 1000 }, { "hang" })
-    local response = http.get(url, { timeout = { read = 0.1 } })
-    async.sleep(0.15)
+    local response = http.get(url, { timeout = { read = 1 } })
+    async.sleep(1.2)
     local size = 0
     local ok, err = pcall(function()
       for chunk in response:chunks() do size = size + #chunk end
@@ -112,11 +115,11 @@ describe("a read timeout", function()
       events[i] = rogue.event()
       steps[2 * i], steps[2 * i + 1] = { "send", "x" }, { "wait", events[i] }
     end
-    local response = http.get(rogue:script(table.unpack(steps)), { timeout = { read = 0.2, total = 0.5 } })
+    local response = http.get(rogue:script(table.unpack(steps)), { timeout = { read = 2, total = 3 } })
     local ok, err = pcall(function()
       for i = 1, 4 do
         assert.equal("x", response:read())
-        async.sleep(0.14)
+        async.sleep(0.8)
         rogue:set(events[i])
       end
       response:read()
@@ -137,7 +140,7 @@ describe("a response that is too much", function()
     for i, texts in ipairs(endless) do
       local session <close> = http.session()
       local url = rogue:script({ "send", texts[1] }, { "send", texts[2], 100000 })
-      local ok, err = pcall(function() return session:get(url, { timeout = 20 }):text() end)
+      local ok, err = pcall(function() return session:get(url, { timeout = 60 }):text() end)
       assert.is_false(ok, i)
       assert.truthy(async.is_error(err, "FetchError"), i .. ": " .. tostring(err))
       assert.truthy(err.code == "ETOOLARGE" or err.code == "EPROTO", i .. ": " .. tostring(err))

@@ -171,7 +171,7 @@ describe("a request", function()
       { "send", "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n" })
     local auth = { user = "user", password = "secret", digest = true }
     local retries = { attempts = 3, delay = 0.001 }
-    local response = session:put(url, { auth = auth, body = "x", retries = retries, timeout = 5 })
+    local response = session:put(url, { auth = auth, body = "x", retries = retries, timeout = 60 })
     assert.same({ 503, 3 }, { response.status, rogue:count "answers" })
   end))
 

@@ -42,7 +42,7 @@ describe("retries", function()
     local before = async.now()
     local policy = { attempts = 5, delay = -1, max_delay = -1 }
     assert.equal(5, http.get(moody(4), { retries = policy }):json().attempt)
-    assert.truthy(async.now() - before < 0.5)
+    assert.truthy(async.now() - before < 30)
   end))
 
   it("repeat the body, too", inside(function()
@@ -101,39 +101,40 @@ describe("retries", function()
       local url = moody(1, "&status=503&after=" .. past)
       assert.equal(2, http.get(url, { retries = { delay = 0.001 } }):json().attempt)
     end
-    assert.truthy(async.now() - before < 0.5)
+    assert.truthy(async.now() - before < 30)
   end))
 
   it("do not wait longer than max_delay or the total timeout", inside(function()
     local before = async.now()
     assert.equal(429, http.get(moody(1, "&status=429&after=100"), { retries = {} }).status)
-    assert.equal(429, http.get(moody(1, "&status=429&after=5"), { retries = {}, timeout = 2 }).status)
-    assert.equal("ECONNRESET", error_of(http.get, moody(9), { retries = 99, timeout = 0.2 }).code)
-    assert.truthy(async.now() - before < 1)
+    assert.equal(429, http.get(moody(1, "&status=429&after=25"), { retries = {}, timeout = 20 }).status)
+    local patient = { retries = { attempts = 99, delay = 25 }, timeout = 20 }
+    assert.equal("ECONNRESET", error_of(http.get, moody(9), patient).code)
+    assert.truthy(async.now() - before < 20)
   end))
 
   it("grow their delays", inside(function()
     local before = async.now()
     http.get(moody(3), { retries = { attempts = 4, delay = 0.01, factor = 3, max_delay = 0.04 } }):text()
     local took = async.now() - before
-    assert.truthy(took >= 0.08 and took < 0.5, took)
+    assert.truthy(took >= 0.08 and took < 30, took)
   end))
 
   it("shorten a delay by jitter, never prolong it", inside(function()
     local random = math.random
     local _ <close> = tasks.finally(function() rawset(math, "random", random) end)
     rawset(math, "random", function() return 1 end)
-    local options = { retries = { attempts = 2, delay = 60, jitter = 1 }, timeout = 20 }
+    local options = { retries = { attempts = 2, delay = 60, jitter = 1 }, timeout = 50 }
     assert.equal(2, http.get(moody(1), options):json().attempt)
   end))
 
   it("hold no slot while they wait, and can be cancelled", inside(function()
-    local session <close> = http.session { limit = 1, retries = { delay = 10 } }
+    local session <close> = http.session { limit = 1, timeout = 300, retries = { delay = 60, max_delay = 60 } }
     local url = moody(1, "&status=503")
     local task = async.spawn(session.get, session, url)
-    async.sleep(0.05)
-    assert.equal(0, session:stats().active)
-    assert.equal("GET", session:get(server.url .. "/echo"):json().method)
+    tasks.turns()
+    assert.equal("GET", session:get(server.url .. "/echo"):json().method) -- waits for the slot of the first attempt
+    assert.same({ "pending", 0 }, { task:status(), session:stats().active })
     task:cancel()
     assert.equal("CancelledError", error_of(task.await, task).name)
   end))
@@ -144,14 +145,15 @@ describe("retries", function()
   end))
 
   it("do not go on, nor pause, once the session is closed", inside(function()
-    local session = http.session { retries = { delay = 20 } }
+    local session = http.session { limit = 1, timeout = 300, retries = { delay = 60, max_delay = 60 } }
     local task = async.spawn(session.get, session, (moody(9)))
-    async.sleep(0.05)
+    tasks.turns()
+    assert.equal("GET", session:get(server.url .. "/echo"):json().method) -- the first attempt has failed by now
     local before = async.now()
     session:close()
     local err = error_of(task.await, task)
     assert.equal("ClosedError", err.name)
-    assert.truthy(async.now() - before < 5)
+    assert.truthy(async.now() - before < 50)
   end))
 
   it("are refused if they make no sense", inside(function()

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local http = require "saros.http"
+local rogue = require "spec.support.rogue_server"()
 local server = require "spec.support.http_server"()
 local tasks = require "spec.support.tasks"
 
@@ -61,11 +62,10 @@ describe("saving a response", function()
     local task = async.spawn(function()
       return session:get(server.url .. "/hang-in-body"):save(folder .. "/file")
     end)
-    async.sleep(0.03)
-    assert.truthy(names():find "^file%.%x+%.part\n$")
+    assert.truthy(tasks.eventually(function() return names():find "^file%.%x+%.part\n$" end), names())
     task:cancel()
     assert.equal("CancelledError", error_of(task.await, task).name)
-    local response = session:get(server.url .. "/hang-in-body", { timeout = 0.05 })
+    local response = session:get(server.url .. "/hang-in-body", { timeout = 1 })
     assert.equal("TimeoutError", error_of(response.save, response, folder .. "/file").name)
     assert.equal("", names())
     assert.equal(0, session:stats().active)
@@ -155,14 +155,26 @@ describe("on_progress", function()
   it("follows a body down, however it is read", inside(function()
     for _, method in ipairs { "text", "read" } do
       local calls, on_progress = recorder()
-      local response = http.get(server.url .. "/drip?count=5&gap=0.01", { on_progress = on_progress })
-      if method == "text" then response:text() else repeat until not response:read() end
-      assert.truthy(#calls >= 3, #calls)
-      for i, call in ipairs(calls) do
-        assert.same({ 25, 0, 0 }, { call[2], call[3], call[4] })
-        assert.truthy(i == 1 or call[1] > calls[i - 1][1])
+      local steps = { { "send", "HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n" } }
+      local events, seen = {}, async.queue()
+      for i = 1, 5 do -- each piece comes when the one before has been seen
+        events[i] = rogue.event()
+        steps[2 * i], steps[2 * i + 1] = { "send", "piece" }, { "wait", events[i] }
       end
-      assert.equal(25, calls[#calls][1])
+      local go_on = async.spawn(function()
+        for _, event in ipairs(events) do
+          seen:get()
+          rogue:set(event)
+        end
+      end)
+      local response = http.get(rogue:script(table.unpack(steps)), { on_progress = function(...)
+        on_progress(...)
+        seen:try_put(true)
+      end })
+      if method == "text" then response:text() else repeat until not response:read() end
+      go_on:await()
+      assert.equal(5, #calls)
+      for i, call in ipairs(calls) do assert.same({ 5 * i, 25, 0, 0 }, { table.unpack(call, 1, 4) }) end
     end
   end))
 
@@ -195,7 +207,8 @@ describe("on_progress", function()
   it("still knows how much there was to send when the response comes before all of it is sent", inside(function()
     local calls, on_progress = recorder()
     local body = ("x"):rep(20000000) -- more than the system buffers
-    http.post(server.url .. "/early?wait=0.2", { body = body, on_progress = on_progress }):text()
+    local url = rogue:script({ "send", "HTTP/1.1 413 Phrase\r\nContent-Length: 5\r\n\r\nearly" }, { "hang" })
+    http.post(url, { body = body, on_progress = on_progress }):text()
     local last = calls[#calls]
     assert.same({ 5, 5, #body }, { last[1], last[2], last[4] })
     assert.truthy(last[3] < #body, last[3])

@@ -224,7 +224,8 @@ describe("read_line", function()
       caught(b.read_line, b, { max = 1 }))
     assert.matches("'limit' must be a positive integer", caught(b.read_line, b, { limit = 0 }))
     assert.matches("bad argument #1 to 'stream:read_line' %(table expected, got number%)", caught(b.read_line, b, 5))
-    assert.matches("bad argument #2 to 'stream:read_until' %(unknown option '1'%)",
+    assert.matches("unknown option 'limt' %(did you mean 'limit'%?%)", caught(b.read_line, b, { limt = 5 }))
+    assert.matches("bad argument #2 to 'stream:read_until' %(table of options expected, got a list%)",
       caught(b.read_until, b, "x", { "keep" }))
   end))
 end)

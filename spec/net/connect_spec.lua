@@ -41,11 +41,8 @@ local function has_ipv6()
   return ok
 end
 
--- A port where nobody listens.
-local function dead_port()
-  local server <close> = net.listen("127.0.0.1", 0)
-  return select(2, server:address())
-end
+-- A port where nobody listens: one that was free a moment ago may be taken.
+local DEAD_PORT = 1
 
 describe("net.connect", function()
   it("connects to a name and to an address", in_test(function()
@@ -72,11 +69,10 @@ describe("net.connect", function()
   end))
 
   it("tells who refused", in_test(function()
-    local port = dead_port()
-    local err = raises("SystemError", net.connect, "127.0.0.1", port)
-    assert.same({ "ECONNREFUSED", "connect", "127.0.0.1", port }, { err.code, err.syscall, err.host, err.port })
+    local err = raises("SystemError", net.connect, "127.0.0.1", DEAD_PORT)
+    assert.same({ "ECONNREFUSED", "connect", "127.0.0.1", DEAD_PORT }, { err.code, err.syscall, err.host, err.port })
     assert.matches("connect_spec.lua", err.traceback, 1, true)
-    assert.equal(("connect 127.0.0.1:%d: connection refused"):format(port), err.message)
+    assert.equal("connect 127.0.0.1:1: connection refused", err.message)
   end))
 
   it("tells that there is no such name", in_test(function()
@@ -93,7 +89,7 @@ describe("net.connect", function()
     assert.equal("127.0.0.3", (stream:address()))
     local accepted <close> = server:accept()
     assert.equal("127.0.0.3", (accepted:peer()))
-    local before = proc.descriptors()
+    local before = proc.descriptors_kept()
     raises("SystemError", net.connect, "127.0.0.1", port, { local_address = "192.0.2.1" })
     async.sleep(0)
     assert.equal(before, proc.descriptors())
@@ -124,40 +120,61 @@ describe("net.connect", function()
   end)
 end)
 
+describe("of several addresses", function()
+  it("those of another family than the local address are not tried", in_test(function()
+    local given = { local_address = "127.0.0.1" }
+    local err = raises("SystemError", core.connect, { "::1", "127.0.0.1" }, dead_port(), given, "both")
+    assert.equal("ECONNREFUSED", err.code)
+    err = raises("SystemError", core.connect, { "::1" }, 1, given, "six")
+    assert.same({ "EAFNOSUPPORT", "six", 1 }, { err.code, err.host, err.port })
+  end))
+
+  it("one that refused tells more than one to which there is no way", in_test(function()
+    local multicast = "224.0.0.1" -- nobody can connect to it
+    local err = raises("SystemError", core.connect, { multicast }, dead_port(), {}, "none")
+    assert.not_equal("ECONNREFUSED", err.code)
+    err = raises("SystemError", core.connect, { multicast, "127.0.0.1" }, dead_port(), {}, "both")
+    assert.equal("ECONNREFUSED", err.code)
+  end))
+end)
+
 describe("happy eyeballs:", function()
   it("an address that refuses costs no time", in_test(function()
     local server <close> = net.listen("127.0.0.1", 0)
     local _, port = server:address()
+    local addresses = {}
+    for i = 1, 100 do addresses[i] = "127.0.1." .. i end
+    addresses[101] = "127.0.0.1"
     local before = async.now()
-    local stream <close> = core.connect({ "127.0.0.4", "127.0.0.5", "127.0.0.1" }, port, {}, "several")
+    local stream <close> = core.connect(addresses, port, {}, "several")
     assert.equal("127.0.0.1", (stream:peer()))
-    assert.is_true(async.now() - before < 0.2)
+    assert.is_true(async.now() - before < 20) -- a quarter of a second for each would be more
   end))
 
   it("an address that does not answer costs a quarter of a second, and is left", in_test(function()
-    local port, held = deaf_server "127.0.0.2"
+    local server <close> = net.listen("127.0.0.1", 0) -- there others take ports, too, so it comes first
+    local port, held = deaf_server("127.0.0.2", select(2, server:address()))
     local deaf <close> = held
-    local _server <close> = net.listen("127.0.0.1", port)
-    local before, descriptors = async.now(), proc.descriptors()
+    local before, descriptors = async.now(), proc.descriptors_kept()
     local stream <close> = core.connect({ "127.0.0.2", "127.0.0.1" }, port, {}, "several")
     assert.equal("127.0.0.1", (stream:peer()))
     local passed = async.now() - before
-    assert.is_true(passed >= 0.24 and passed < 2, passed)
+    assert.is_true(passed >= 0.24 and passed < 60, passed)
     async.sleep(0)
     assert.equal(descriptors + 1, proc.descriptors())
     assert(deaf)
   end))
 
   it("families take turns", in_test(function()
-    local port = dead_port()
-    local err = raises("SystemError", core.connect, { "127.0.0.1", "127.0.0.2", "::1", "127.0.0.3" }, port, {}, "all")
-    assert.same({ "ECONNREFUSED", "all", port }, { err.code, err.host, err.port })
+    local addresses = { "127.0.0.1", "127.0.0.2", "::1", "127.0.0.3" }
+    local err = raises("SystemError", core.connect, addresses, DEAD_PORT, {}, "all")
+    assert.same({ "ECONNREFUSED", "all", DEAD_PORT }, { err.code, err.host, err.port })
   end))
 
   it("cancelled at any moment it leaves no socket behind", in_test(function()
     local port, held = deaf_server "127.0.0.2"
     local deaf <close> = held
-    local before = proc.descriptors()
+    local before = proc.descriptors_kept()
     for _, seconds in ipairs { 0, 0.001, 0.3 } do
       local task = start(core.connect, { "127.0.0.2", "127.0.0.2", "127.0.0.2" }, port, {}, "several")
       async.sleep(seconds)
@@ -178,8 +195,7 @@ describe("happy eyeballs:", function()
   end))
 
   it("an end of the run in the middle of it leaves nothing behind", function()
-    collectgarbage()
-    local before = proc.descriptors()
+    local before = proc.descriptors_kept()
     async.run(function()
       local port = deaf_server "127.0.0.2"
       start(core.connect, { "127.0.0.2", "127.0.0.2" }, port, {}, "several")
@@ -230,7 +246,7 @@ describe("net.connect_unix", function()
         connected = connected + 1
       end)
     end
-    async.sleep(0.03)
+    testing.settle()
     assert.is_true(connected < 5)
     for _ = 1, 5 do server:accept():close() end
     async.wait(clients)

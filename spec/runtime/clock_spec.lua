@@ -246,7 +246,7 @@ describe("a task that never really waits", function()
       local before = async.now()
       while not (others and timer) do
         fn()
-        if async.now() - before > 0.3 then error "the others have not had a turn" end
+        if async.now() - before > 30 then error "the others have not had a turn" end
       end
     end)
   end
@@ -293,7 +293,7 @@ describe("a task that never really waits", function()
     local before = async.now()
     while not others do
       pcall(failed.await, failed)
-      if async.now() - before > 0.3 then error "the others have not had a turn" end
+      if async.now() - before > 30 then error "the others have not had a turn" end
     end
   end))
 
@@ -301,7 +301,7 @@ describe("a task that never really waits", function()
     local done = start(turns, 0)
     local err = caught(async.wait_for, function()
       local before = async.now()
-      while async.now() - before < 0.3 do done:await() end
+      while async.now() - before < 30 do done:await() end
     end, 0.001)
     assert.is_true(async.is_error(err, "TimeoutError"))
   end))
@@ -321,8 +321,8 @@ describe("waiting for ever", function()
   it("is no reason to keep the processor busy", inside(function()
     local task = start(hang)
     local before = os.clock()
-    async.sleep(0.02)
-    assert.is_true(os.clock() - before < 0.015)
+    async.sleep(0.5)
+    assert.is_true(os.clock() - before < 0.25)
     task:close()
   end))
 end)

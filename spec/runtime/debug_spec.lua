@@ -3,9 +3,10 @@ local async = require "saros"
 local script = require "spec.support.script"
 local caught = require("spec.support.tasks").caught
 
--- What a script in debug mode writes to standard error.
+-- What a script in debug mode writes to standard error. Any step may be slow on a busy machine, so that none is unless
+-- slowness is the subject.
 local function warnings(source, switch)
-  local result = script((switch or "async.debug(true) ") .. source)
+  local result = script((switch or "async.debug{slow = 60} ") .. source)
   assert.equal(0, result.code, result.err)
   return result.err, result.path
 end
@@ -63,7 +64,7 @@ end)
   it("warns of a task that holds the loop, with its traceback", function()
     local text, path = warnings(SLOW, "async.debug{slow = 0.005} ")
     assert.matches("hog", text)
-    assert.matches("0%.0%d", text)
+    assert.matches("has held the loop for %d+%.%d+ s\n", text)
     assert.matches("stack traceback", text)
     assert.matches(path .. ":[34]", text)
   end)
@@ -77,18 +78,18 @@ end)
     local text, path = warnings([[
 local function slow()
   local before = async.now()
-  while async.now() - before < 0.05 do end
+  while async.now() - before < 0.5 do end
 end
 async.run(function()
   async.spawn(function()
     slow()
     local after = async.now()
-    while async.now() - after < 0.05 do end
+    while async.now() - after < 0.5 do end
   end):set_name("hog"):await()
 end)
 ]], "async.debug{slow = 0.005} ")
     assert.equal(1, select(2, text:gsub("hog", "")))
-    assert.is_true(tonumber(text:match "has held the loop for ([%d.]+) s\n") >= 0.1)
+    assert.is_true(tonumber(text:match "has held the loop for ([%d.]+) s\n") >= 1)
     assert.matches(path .. ":8:", text, 1, true)
     assert.not_matches(path .. ":10:", text, 1, true)
   end)
@@ -321,18 +322,18 @@ async.run(function()
   async.spawn(function() async.debug(false) end)
   async.spawn(function()
     local before = async.now()
-    while async.now() - before < 0.12 do end
+    while async.now() - before < 1.2 do end
   end)
-  async.debug(true)
+  async.debug{slow = 1}
   async.sleep(0)
 end)
 ]], "")))
   end)
 
   it("does not warn of a step that goes on when it has been switched off, nor in coroutines of the user's", function()
-    local busy = "local function busy() local before = async.now() while async.now() - before < 0.05 do end end "
+    local busy = "local function busy() local before = async.now() while async.now() - before < 1.2 do end end "
     assert.equal("", (warnings(busy .. [[
-async.debug{slow = 0.02}
+async.debug{slow = 1}
 async.run(function()
   async.spawn(function()
     local co = coroutine.wrap(function()

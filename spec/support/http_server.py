@@ -21,9 +21,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import lifeline
 
-LIFETIME = 600
+LIFETIME = 3600
 counts = {"connections": 0, "active": 0, "peak": 0}
 seen = {}
+meetings = {}
 
 
 class Exchange:
@@ -142,11 +143,6 @@ async def close(x):
 
 
 async def reset(x):
-    """At once, or in the middle of a body."""
-    if "late" in x.query:
-        x.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin")
-        await x.writer.drain()
-        await asyncio.sleep(0.05)
     x.reset()
     return "close"
 
@@ -165,12 +161,24 @@ async def endless_headers(x):
 
 
 async def once_per_connection(x):
-    """The second request on a connection finds it closed, as on a server that lost patience."""
+    """The second request on a connection finds it closed, as on a server that lost patience. The first ones are answered
+    when `together` of them are there, so that none can use the connection of another."""
     key = x.query["key"]
     if x.number > 1:
         seen[key] = seen.get(key, 0) + 1
         return "close"
+    await meet(key, int(x.query.get("together", "1")))
     x.answer(200, "first")
+
+
+async def meet(key, n):
+    """Returns when n calls with that key are there; the next n are another meeting."""
+    number, all_there = meetings.pop(key, (0, asyncio.Event()))
+    if number + 1 >= n:
+        all_there.set()
+    else:
+        meetings[key] = (number + 1, all_there)
+    await all_there.wait()
 
 
 async def times(x):
@@ -178,8 +186,10 @@ async def times(x):
 
 
 async def hold(x):
+    """Answers when `together` of them are there, and a little later: one more than there may be has time to come."""
     counts["active"] += 1
     counts["peak"] = max(counts["peak"], counts["active"])
+    await meet("hold", int(x.query.get("together", "1")))
     await asyncio.sleep(float(x.query.get("seconds", "0.02")))
     counts["active"] -= 1
     seen.setdefault("order", []).append(x.query.get("id"))

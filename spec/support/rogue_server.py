@@ -34,7 +34,7 @@ import tempfile
 import threading
 from urllib.parse import parse_qs, urlsplit
 
-LIFETIME = 600
+LIFETIME = 3600
 ADDRESS = "127.0.0.1"
 events, counts, asked, streams, before_tunnel = {}, {}, [], [], []
 
@@ -73,10 +73,15 @@ async def step(reader, writer, what, *values):
         counts[values[0]] = counts.get(values[0], 0) + 1
     elif what == "hang":
         await asyncio.sleep(LIFETIME)
-    elif what == "reset":
-        reset(writer)
-        return True
-    elif what == "close":
+    elif what in ("close", "reset"):  # sets an event when that is on its way, if one is named
+        if what == "close":
+            writer.close()
+        else:
+            reset(writer)
+        for _ in range(3):
+            await asyncio.sleep(0)  # the socket is closed by the loop
+        if values:
+            event(values[0]).set()
         return True
     else:
         raise ValueError(what)

@@ -53,7 +53,7 @@ return function(source, options)
   write(path, (options and options.bare and "" or PRELUDE) .. source)
   local limit = options and options.descriptors and ("ulimit -n %d; "):format(options.descriptors) or ""
   if options and options.stack then limit = limit .. ("ulimit -s %d; "):format(options.stack) end
-  local command = limit .. ("exec env -u LD_PRELOAD timeout --foreground 60 %s %s %s >%s 2>%s </dev/null"):format(
+  local command = limit .. ("exec env -u LD_PRELOAD timeout --foreground 300 %s %s %s >%s 2>%s </dev/null"):format(
     environment(options and options.env), quote(interpreter()), quote(path), quote(out), quote(err))
   local _, kind, number = os.execute(command)
   os.remove(path)

@@ -43,6 +43,18 @@ function tasks.turns(count)
   for _ = 1, count or 10 do async.sleep(0) end
 end
 
+-- Waits until condition() holds, which may take a minute on a busy machine; returns whether it does.
+function tasks.eventually(condition)
+  local limit = os.time() + 60
+  while not condition() and os.time() < limit do async.sleep(0.001) end
+  return condition()
+end
+
+-- Waits until no task is left but this one; returns whether that came to be.
+function tasks.others_end()
+  return tasks.eventually(function() return #async.all_tasks() == 1 end)
+end
+
 -- Spawns fn(...) and lets it run up to its first await.
 function tasks.start(fn, ...)
   local task = async.spawn(fn, ...)

@@ -172,8 +172,9 @@ static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
 static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
   SrHttpEasy *easy = (SrHttpEasy *)ctx;
   SrHttpTransfer *transfer = easy->transfer;
-  (void)peer, (void)own, (void)peer_port, (void)own_port;
+  (void)peer, (void)own, (void)peer_port;
   if (sr_http_has_head(transfer) || !sr_http_may_leave(transfer, easy)) return CURL_PREREQFUNC_ABORT;
+  sr_http_multi_send(&easy->outlet, own_port);
   transfer->sends++;
   transfer->phase = SR_HTTP_SENDING;
   sr_http_transfer_touch(transfer);

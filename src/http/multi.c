@@ -37,7 +37,7 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
   SrHttpOutlet *outlet = ctx;
   (void)purpose;
   curl_socket_t fd = sr_socket_open(address->family, address->socktype, address->protocol, &outlet->refusal);
-  if (fd == CURL_SOCKET_BAD || sr_http_socket_add(&outlet->multi->sockets, fd, true) != NULL) return fd;
+  if (fd == CURL_SOCKET_BAD || sr_http_socket_add(&outlet->multi->sockets, fd, outlet) != NULL) return fd;
   outlet->refusal = UV_ENOMEM;
   sr_socket_close(fd);
   return CURL_SOCKET_BAD;
@@ -59,7 +59,7 @@ static int on_socket(CURL *handle, curl_socket_t fd, int what, void *ctx, void *
   SrHttpOutlet *user = multi->reports->on_listening(handle, (events & UV_READABLE) != 0);
   if (sock == NULL) {
     if (events == 0) return 0;
-    sock = sr_http_socket_add(&multi->sockets, fd, false);
+    sock = sr_http_socket_add(&multi->sockets, fd, NULL);
     if (sock == NULL) { /* if libcurl were told it would use the multi handle no more */
       multi->failed = true;
       return 0;
@@ -98,6 +98,7 @@ static int on_timeout(CURLM *curl, long milliseconds, void *ctx) {
 
 static void act(SrHttpMulti *multi, curl_socket_t fd, int flags) {
   int running;
+  multi->sockets.sender = NULL;
   if (curl_multi_socket_action(multi->curl, fd, flags, &running) != CURLM_OK) multi->failed = true;
 }
 
@@ -156,6 +157,7 @@ static void release(SrHttpSocket *sock, CURL *handle, bool has_head) {
 /* libcurl 7.88 forgets what it holds back only together with the connection, which others may still use. */
 bool sr_http_multi_remove(SrHttpOutlet *outlet, CURL *handle, bool paused, bool has_head) {
   SrHttpMulti *multi = outlet->multi;
+  if (multi->sockets.sender == outlet) multi->sockets.sender = NULL;
   bool clean = !paused || curl_easy_pause(handle, CURLPAUSE_CONT) == CURLE_OK;
   curl_multi_remove_handle(multi->curl, handle);
   if (outlet->socket != NULL) release(outlet->socket, handle, has_head);
@@ -173,6 +175,10 @@ CURLcode sr_http_multi_unpause(SrHttpMulti *multi, CURL *handle, int still) {
 void sr_http_multi_break(CURL *handle) {
   curl_socket_t fd = CURL_SOCKET_BAD;
   if (curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD) sr_socket_end(fd);
+}
+
+void sr_http_multi_send(SrHttpOutlet *outlet, int port) {
+  sr_http_sockets_send(&outlet->multi->sockets, outlet, port);
 }
 
 /* libcurl looks at a transfer that waits for nothing only when something about it changes. */

@@ -3,8 +3,8 @@
 ** One libcurl multi handle on the loop of one run.
 **
 ** Only this file pair knows libcurl's multi interface. Whatever is declared here is called
-** from Lua, from timers or from callbacks of libuv, never from inside a callback of libcurl;
-** what libcurl itself calls are the reports.
+** from Lua, from timers or from callbacks of libuv, never from inside a callback of libcurl,
+** but for sr_http_multi_send; what libcurl itself calls are the reports.
 */
 #ifndef SR_HTTP_MULTI_H
 #define SR_HTTP_MULTI_H
@@ -52,6 +52,9 @@ bool sr_http_multi_add(SrHttpMulti *multi, CURL *handle);
 ** one is written before. False: it could not be, and would come up in the next transfer of the handle.
 */
 bool sr_http_multi_remove(SrHttpOutlet *outlet, CURL *handle, bool paused, bool has_head);
+
+/* From inside libcurl: the request of `outlet` goes out now, over a connection whose port on this side is `port`. */
+void sr_http_multi_send(SrHttpOutlet *outlet, int port);
 
 /*
 ** Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this

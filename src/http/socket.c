@@ -20,6 +20,8 @@
 **     request also looks itself, at the connections that the loop may not have polled since.
 **     Over HTTP/2 much may come, which libcurl reads before it sends; only the end, after a
 **     goodbye of TLS, escapes it there.
+**   - An answer, or the end of the connection, may be there before libcurl has ever waited for the socket: what it says
+**     about a request's sockets is learned when that goes out, too.
 */
 #include "http/socket.h"
 
@@ -61,6 +63,14 @@ static SrHttpSocket **list_of(const SrHttpSockets *sockets, curl_socket_t fd) {
   return &sockets->lists[(number ^ (number >> 2)) & sockets->mask];
 }
 
+static void set_user(SrHttpSocket *sock, SrHttpOutlet *user) {
+  if (sock->user != NULL) sock->user->socket = NULL;
+  if (user != NULL && user->socket != NULL) user->socket->user = NULL;
+  if (user != NULL) user->socket = sock;
+  if (user != NULL && sock->single) user->single = true;
+  sock->user = user;
+}
+
 SrHttpSocket *sr_http_socket_find(const SrHttpSockets *sockets, curl_socket_t fd) {
   SrHttpSocket *sock = *list_of(sockets, fd);
   while (sock != NULL && sock->fd != fd) sock = sock->next;
@@ -90,7 +100,7 @@ static void make_room(SrHttpSockets *sockets) {
   free(former);
 }
 
-SrHttpSocket *sr_http_socket_add(SrHttpSockets *sockets, curl_socket_t fd, bool ours) {
+SrHttpSocket *sr_http_socket_add(SrHttpSockets *sockets, curl_socket_t fd, SrHttpOutlet *opener) {
   SrHttpSocket *sock = sr_http_socket_find(sockets, fd);
   if (sock != NULL) sr_http_socket_close(sock); /* the number is used again */
   sock = calloc(1, sizeof *sock);
@@ -102,11 +112,12 @@ SrHttpSocket *sr_http_socket_add(SrHttpSockets *sockets, curl_socket_t fd, bool 
   sock->poll.data = sock;
   sock->sockets = sockets;
   sock->fd = fd;
-  sock->ours = ours;
+  sock->ours = opener != NULL;
   uv_unref((uv_handle_t *)&sock->poll);
   sockets->count++;
   make_room(sockets);
   link_socket(sockets, sock);
+  set_user(sock, opener);
   return sock;
 }
 
@@ -126,15 +137,25 @@ static void leave_idle(SrHttpSocket *sock) {
   sock->newer = sock->older = NULL;
 }
 
-static void set_user(SrHttpSocket *sock, SrHttpOutlet *user) {
-  if (sock->user != NULL) sock->user->socket = NULL;
-  if (user != NULL && user->socket != NULL) user->socket->user = NULL;
-  if (user != NULL) user->socket = sock;
-  if (user != NULL && sock->single) user->single = true;
-  sock->user = user;
+/* -1: none. */
+static int port_of(const SrHttpSocket *sock) {
+  struct sockaddr_storage address;
+  int length = (int)sizeof address;
+  if (sr_socket_name(sock->fd, (struct sockaddr *)&address, &length) != 0) return -1;
+  if (address.ss_family == AF_INET) return ntohs(((const struct sockaddr_in *)&address)->sin_port);
+  return address.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)&address)->sin6_port) : -1;
 }
 
+/* Of several sockets that try to connect only one does: it has that port. */
+void sr_http_sockets_send(SrHttpSockets *sockets, SrHttpOutlet *sender, int port) {
+  SrHttpSocket *sock = sender->socket;
+  sockets->sender = sender;
+  if (sock != NULL && sock->ours && !sock->live) sock->live = port_of(sock) == port;
+}
+
+/* What closes while libcurl is called is the connection over which it has just sent, or one that nobody uses. */
 void sr_http_socket_close(SrHttpSocket *sock) {
+  if (sock->single && sock->sockets->sender != NULL) sock->sockets->sender->single = true;
   leave_idle(sock);
   set_user(sock, NULL);
   SrHttpSocket **link = list_of(sock->sockets, sock->fd);

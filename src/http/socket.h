@@ -16,9 +16,9 @@ typedef struct SrHttpSocket SrHttpSocket;
 /* Where an easy handle gets its sockets from. */
 typedef struct SrHttpOutlet {
   struct SrHttpMulti *multi;
-  SrHttpSocket *socket; /* that its request waited for last; NULL before, and when that is closed */
+  SrHttpSocket *socket; /* that it opened, or its request waited for, last; NULL before, and when that is closed */
   int refusal;          /* the status (libuv's) with which the system refused the latest one; 0 if it did not */
-  bool single;          /* it has waited for one that had carried a response of HTTP/1.x */
+  bool single;          /* it has waited for one that had carried a response of HTTP/1.x, or seen its end */
 } SrHttpOutlet;
 
 /* Zeroed before sr_http_sockets_open, but for what its owner sets. */
@@ -31,6 +31,7 @@ typedef struct SrHttpSockets {
   size_t mask;          /* one less than there are lists, which is a power of two */
   size_t count;         /* of the sockets */
   SrHttpSocket *newest; /* of the idle ones */
+  SrHttpOutlet *sender; /* whose request was sent last since libcurl was called; NULL: none */
   uint64_t turn;        /* how often the loop has polled */
   uint64_t polled_at;   /* when it, or we, looked at all idle ones last, by uv_hrtime */
 } SrHttpSockets;
@@ -56,8 +57,14 @@ void sr_http_sockets_free(SrHttpSockets *sockets);
 /* The socket with this descriptor, NULL if there is none. */
 SrHttpSocket *sr_http_socket_find(const SrHttpSockets *sockets, curl_socket_t fd);
 
-/* A socket with this descriptor, which must not be closed as long as it is there. NULL: no memory. */
-SrHttpSocket *sr_http_socket_add(SrHttpSockets *sockets, curl_socket_t fd, bool ours);
+/*
+** A socket with this descriptor, which must not be closed as long as it is there. `opener`: ours, opened for that; NULL:
+** libcurl's. NULL: no memory.
+*/
+SrHttpSocket *sr_http_socket_add(SrHttpSockets *sockets, curl_socket_t fd, SrHttpOutlet *opener);
+
+/* The request of `sender` goes out now, over a connection whose port on this side is `port`. */
+void sr_http_sockets_send(SrHttpSockets *sockets, SrHttpOutlet *sender, int port);
 
 /* Its descriptor is about to be closed. */
 void sr_http_socket_close(SrHttpSocket *sock);

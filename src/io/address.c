@@ -25,6 +25,7 @@ void sr_io_push_sockaddr(lua_State *L, const struct sockaddr *address) {
 static int push_path(lua_State *L, const uv_pipe_t *pipe, bool of_peer) {
   char small[256];
   size_t size = sizeof small;
+  small[0] = '\0'; /* libuv looks at it, even where it has put nothing there */
   int status = of_peer ? uv_pipe_getpeername(pipe, small, &size) : uv_pipe_getsockname(pipe, small, &size);
   if (status != 0) size = 0; /* not connected any more */
   if (size > 0 && small[0] != '\0' && small[size - 1] == '\0') size--;

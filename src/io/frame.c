@@ -40,10 +40,9 @@ static SrIoFound found_bytes(SrIoFrame *frame, size_t count) {
   return SR_IO_FOUND;
 }
 
-SrIoFound sr_io_frame_find(SrIoFrame *frame, const SrBuffer *buffer) {
+SrIoFound sr_io_frame_search(SrIoFrame *frame, const SrBuffer *buffer) {
   size_t size = sr_buffer_length(buffer), count = frame->count;
   switch (frame->want) {
-  case SR_IO_SOME: return size > 0 ? found_bytes(frame, size < count ? size : count) : SR_IO_NOT_YET;
   case SR_IO_EXACT: return size >= count ? found_bytes(frame, count) : SR_IO_NOT_YET;
   case SR_IO_MORE: return size > count ? found_bytes(frame, size) : SR_IO_NOT_YET;
   case SR_IO_UNTIL: return find_delimiter(frame, sr_buffer_front(buffer), size);

@@ -33,8 +33,16 @@ typedef enum SrIoFound {
   SR_IO_TOO_FAR  /* the limit is passed; `taken` is 0 if the delimiter has not been seen */
 } SrIoFound;
 
+/* What sr_io_frame_find does for all but SR_IO_SOME. */
+SrIoFound sr_io_frame_search(SrIoFrame *frame, const SrBuffer *buffer);
+
 /* Looks whether what is wanted has arrived. Never so for SR_IO_ALL. */
-SrIoFound sr_io_frame_find(SrIoFrame *frame, const SrBuffer *buffer);
+static inline SrIoFound sr_io_frame_find(SrIoFrame *frame, const SrBuffer *buffer) {
+  size_t size = sr_buffer_length(buffer);
+  if (frame->want != SR_IO_SOME) return sr_io_frame_search(frame, buffer);
+  frame->content = frame->taken = size < frame->count ? size : frame->count;
+  return size > 0 ? SR_IO_FOUND : SR_IO_NOT_YET;
+}
 
 /* How many bytes are missing at least, 0 if that is not known. */
 size_t sr_io_frame_missing(const SrIoFrame *frame, const SrBuffer *buffer);

@@ -7,18 +7,9 @@
 
 const saros_api *sr_io_saros;
 
-void *sr_io_test(lua_State *L, int index, const SrIoClass *cls) {
-  if (lua_rawlen(L, index) < sizeof(void *)) return NULL; /* light userdata has no length */
-  const SrIoClass **object = (const SrIoClass **)lua_touserdata(L, index);
-  return object != NULL && *object == cls ? (void *)object : NULL;
-}
-
-void *sr_io_self(lua_State *L, const SrIoClass *cls, const char *function) {
-  void *self = sr_io_test(L, 1, cls);
-  if (self == NULL)
-    luaL_error(L, "calling '%s' on bad self (%s expected, got %s; call it with a colon)", function, cls->name,
-               luaL_typename(L, 1));
-  return self;
+int sr_io_self_error(lua_State *L, const SrIoClass *cls, const char *function) {
+  return luaL_error(L, "calling '%s' on bad self (%s expected, got %s; call it with a colon)", function, cls->name,
+                    luaL_typename(L, 1));
 }
 
 void *sr_io_new(lua_State *L, const SrIoClass *cls, size_t size, int values) {
@@ -82,21 +73,4 @@ double sr_io_seconds(lua_State *L, const char *function, int index, int arg) {
   double seconds = (double)lua_tonumber(L, index);
   if (seconds != seconds) sr_io_saros->arg_error(L, function, arg, "seconds must not be NaN");
   return seconds < 0 ? 0 : seconds;
-}
-
-static bool is_known(const char *name, const char *const *known) {
-  for (; *known != NULL; known++)
-    if (strcmp(*known, name) == 0) return true;
-  return false;
-}
-
-void sr_io_options(lua_State *L, const char *function, int index, int arg, const char *const *known) {
-  if (lua_isnoneornil(L, index)) return;
-  if (!lua_istable(L, index)) sr_io_type_error(L, function, index, arg, "table");
-  lua_pushnil(L);
-  while (lua_next(L, index) != 0) {
-    lua_pop(L, 1);
-    if (lua_type(L, -1) != LUA_TSTRING || !is_known(lua_tostring(L, -1), known))
-      sr_io_saros->arg_error(L, function, arg, "unknown option '%s'", luaL_tolstring(L, -1, NULL));
-  }
 }

@@ -23,9 +23,22 @@ typedef struct SrIoClass {
 #define SR_IO_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* The userdata at `index` if it is of that class, else NULL. [-0, +0, -] */
-void *sr_io_test(lua_State *L, int index, const SrIoClass *cls);
+static inline void *sr_io_test(lua_State *L, int index, const SrIoClass *cls) {
+  if (lua_rawlen(L, index) < sizeof(void *)) return NULL; /* light userdata has no length */
+  const SrIoClass **object = (const SrIoClass **)lua_touserdata(L, index);
+  return object != NULL && *object == cls ? (void *)object : NULL;
+}
+
+/* Raises that a method was called on something else. [-0, +0, v] */
+int sr_io_self_error(lua_State *L, const SrIoClass *cls, const char *function);
+
 /* The object a method was called on. [-0, +0, v] */
-void *sr_io_self(lua_State *L, const SrIoClass *cls, const char *function);
+static inline void *sr_io_self(lua_State *L, const SrIoClass *cls, const char *function) {
+  void *self = sr_io_test(L, 1, cls);
+  if (self == NULL) sr_io_self_error(L, cls, function);
+  return self;
+}
+
 /* Pushes a new zeroed userdata of that class with `values` user values. [-0, +1, m] */
 void *sr_io_new(lua_State *L, const SrIoClass *cls, size_t size, int values);
 /* Registers the metatable of a class: __name, methods under __index, metamethods. [-0, +0, m] */
@@ -48,7 +61,5 @@ const char *sr_io_name(lua_State *L, const char *function, int index, int arg);
 lua_Integer sr_io_integer(lua_State *L, const char *function, int index, int arg, lua_Integer least, lua_Integer most);
 /* Seconds: a number, not NaN; below zero counts as zero; nil is HUGE_VAL. [-0, +0, v] */
 double sr_io_seconds(lua_State *L, const char *function, int index, int arg);
-/* Refuses options that are not among `known` (ends with NULL). `index` is a table or nil. [-0, +0, v] */
-void sr_io_options(lua_State *L, const char *function, int index, int arg, const char *const *known);
 
 #endif

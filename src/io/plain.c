@@ -95,9 +95,12 @@ static void on_run_end(saros_resource *resource) {
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room) {
   (void)suggested;
   SrIoPlain *plain = (SrIoPlain *)handle->data;
-  *room = uv_buf_init(NULL, 0);
-  if (plain->base.sink != NULL && plain->base.sink->on_room != NULL) plain->base.sink->on_room(plain->base.owner, room);
-  if (room->len == 0) *room = uv_buf_init(plain->context->room, sizeof plain->context->room);
+  const saros_sink *sink = plain->base.sink;
+  room->len = 0;
+  if (sink != NULL && sink->on_room != NULL) sink->on_room(plain->base.owner, room);
+  if (room->len > 0) return;
+  room->base = plain->context->room;
+  room->len = sizeof plain->context->room;
 }
 
 /* libuv takes a hang-up behind the last bytes for the end of the data, be it a reset or not. */

@@ -37,10 +37,6 @@ void sr_io_reader_wake(saros_stream *stream) {
   sr_io_stream_hold(stream);
 }
 
-size_t sr_io_reader_count(const saros_stream *stream) {
-  return stream->skipped == NULL ? sr_buffer_length(&stream->in) : 0;
-}
-
 /* Nobody is shown what remains of a line that was too long: it may be the beginning of its delimiter. */
 static SrIoFound find(saros_stream *stream, SrIoFrame *frame) {
   return stream->skipped == NULL ? sr_io_frame_find(frame, &stream->in) : SR_IO_NOT_YET;

@@ -17,8 +17,10 @@ bool sr_io_reader_is_ready(saros_stream *stream, SrIoFrame *frame, SrIoFound *fo
 int sr_io_reader_park(lua_State *L, saros_stream *stream, const SrIoFrame *frame, lua_KFunction k, lua_KContext ctx);
 /* Raises a BusyError if somebody else reads. [-0, +0, v] */
 void sr_io_reader_check(lua_State *L, const saros_stream *stream);
-/* How many bytes are there for who reads. */
-size_t sr_io_reader_count(const saros_stream *stream);
+/* How many bytes are there for who reads: none of a line that was too long, which may be the beginning of its end. */
+static inline size_t sr_io_reader_count(const saros_stream *stream) {
+  return stream->skipped == NULL ? sr_buffer_length(&stream->in) : 0;
+}
 /* Takes bytes off the front. */
 void sr_io_reader_consume(saros_stream *stream, size_t count);
 /* Drops what remains of a line that is too long, whose delimiter this is; false: no memory. */

@@ -110,7 +110,7 @@ static int go_on(lua_State *L) {
 static bool check_shutdown(lua_State *L) {
   static const char *const known[] = {"shutdown", NULL};
   if (lua_isnoneornil(L, 3)) return true;
-  sr_io_options(L, FUNCTION, 3, 2, known);
+  sr_io_saros->check_options(L, FUNCTION, 3, 2, known);
   int type = lua_getfield(L, 3, "shutdown");
   if (type != LUA_TBOOLEAN && type != LUA_TNIL)
     sr_io_saros->arg_error(L, FUNCTION, 2, "option 'shutdown': boolean expected, got %s", lua_typename(L, type));

@@ -2,39 +2,76 @@
 /*
 ** The methods of a stream that read.
 **
-** Every one of them puts what it wants on the stack of the task, so that its continuation can look again: the stream,
-** what is wanted, how much of it, the delimiter or nil, whether to keep that, and the name of the function.
+** What a call wants is packed into the context of its continuation, so that this can look again; the stream, and the
+** delimiter if it is the caller's own, stand where the call left them.
 */
 #include <stdint.h>
 #include <string.h>
 
 #include "io/faces.h"
 
-enum { STREAM = 1, WANT, COUNT, DELIMITER, KEEP, FUNCTION, LAST = FUNCTION };
+typedef enum Method { READ, READ_EXACTLY, READ_ALL, CHUNKS, READ_LINE, READ_UNTIL, LINES } Method;
+
+static const struct {
+  const char *name; /* as messages show it */
+  SrIoWant want;
+  int stream; /* the index of the stream */
+} methods[] = {
+    [READ] = {"stream:read", SR_IO_SOME, 1},
+    [READ_EXACTLY] = {"stream:read_exactly", SR_IO_EXACT, 1},
+    [READ_ALL] = {"stream:read_all", SR_IO_ALL, 1},
+    [CHUNKS] = {"stream:chunks", SR_IO_SOME, lua_upvalueindex(1)},
+    [READ_LINE] = {"stream:read_line", SR_IO_UNTIL, 1},
+    [READ_UNTIL] = {"stream:read_until", SR_IO_UNTIL, 1},
+    [LINES] = {"stream:lines", SR_IO_UNTIL, lua_upvalueindex(1)},
+};
+
+/* Where read_until has its delimiter. */
+enum { DELIMITER = 2 };
+
+/* One call of a method. */
+typedef struct Call {
+  Method method;
+  bool keep;    /* the delimiter belongs to the result */
+  size_t count; /* how many bytes, at most or exactly */
+} Call;
+
+/* A Call in a context: three bits for the method, one for `keep`, the rest for the count. */
+enum { METHOD_MASK = 7, KEEP_BIT = 8, COUNT_SHIFT = 4 };
+
+/* What a count can be at most. */
+static const lua_Integer MOST = (lua_Integer)(PTRDIFF_MAX >> COUNT_SHIFT);
 
 /* How long a line may be unless the caller says otherwise, in bytes. */
 enum { LINE_LIMIT = 1048576 };
 
-static const lua_Integer MOST = (lua_Integer)(PTRDIFF_MAX / 2);
-
-static saros_stream *check_stream(lua_State *L, const char *function) {
-  return (saros_stream *)sr_io_self(L, &sr_io_stream_class, function);
+static lua_KContext pack(Call call) {
+  return (lua_KContext)(call.count << COUNT_SHIFT | (call.keep ? KEEP_BIT : 0) | call.method);
 }
 
-static const char *function_of(lua_State *L) {
-  return (const char *)lua_touserdata(L, FUNCTION);
+static Call unpack(lua_KContext ctx) {
+  return (Call){
+      .method = (Method)(ctx & METHOD_MASK), .keep = (ctx & KEEP_BIT) != 0, .count = (size_t)ctx >> COUNT_SHIFT};
 }
 
-static SrIoFrame frame_of(lua_State *L) {
-  SrIoFrame frame = {.want = (SrIoWant)lua_tointeger(L, WANT), .count = (size_t)lua_tointeger(L, COUNT)};
-  frame.delimiter = lua_tolstring(L, DELIMITER, &frame.length);
-  return frame;
+static const char *function_of(Call call) {
+  return methods[call.method].name;
+}
+
+static saros_stream *check_stream(lua_State *L, Method method) {
+  return (saros_stream *)sr_io_self(L, &sr_io_stream_class, methods[method].name);
+}
+
+/* What it wants of the bytes. */
+static void frame_call(lua_State *L, Call call, SrIoFrame *frame) {
+  *frame = (SrIoFrame){.want = methods[call.method].want, .count = call.count, .delimiter = "\n", .length = 1};
+  if (call.method == READ_UNTIL) frame->delimiter = lua_tolstring(L, DELIMITER, &frame->length);
 }
 
 /* --- results ------------------------------------------------------------------------ */
 
-static int raise_status(lua_State *L, saros_stream *stream, int status) {
-  sr_io_stream_push_error(L, stream, function_of(L), status);
+static int raise_status(lua_State *L, saros_stream *stream, Call call, int status) {
+  sr_io_stream_push_error(L, stream, function_of(call), status);
   return lua_error(L);
 }
 
@@ -51,127 +88,113 @@ static int push_front(lua_State *L, saros_stream *stream, size_t content, size_t
 }
 
 /* Raises what has to be said of data that ended too early; what there was of it goes along, where nothing follows. */
-static int raise_early_end(lua_State *L, saros_stream *stream) {
+static int raise_early_end(lua_State *L, saros_stream *stream, Call call) {
   int status = stream->end;
   if (status == UV_EOF || status == SAROS_ETRUNCATED) {
     size_t size = sr_buffer_length(&stream->in);
     if (!push_front(L, stream, size, size)) return 0;
-    sr_io_stream_push_error(L, stream, function_of(L), status);
+    sr_io_stream_push_error(L, stream, function_of(call), status);
     lua_insert(L, -2);
     lua_setfield(L, -2, "partial");
     return lua_error(L);
   }
-  return raise_status(L, stream, status);
+  return raise_status(L, stream, call, status);
 }
 
 /* The end has come, and with it all that will ever be there. */
-static int push_end(lua_State *L, saros_stream *stream, const SrIoFrame *frame) {
+static int push_end(lua_State *L, saros_stream *stream, Call call) {
   size_t size = sr_buffer_length(&stream->in);
-  if (stream->transport == NULL) return raise_status(L, stream, UV_ECANCELED);
-  if (stream->end != UV_EOF) return raise_early_end(L, stream);
-  if (frame->want == SR_IO_ALL) return push_front(L, stream, size, size);
-  if (size > 0) return raise_early_end(L, stream);
+  if (stream->transport == NULL) return raise_status(L, stream, call, UV_ECANCELED);
+  if (stream->end != UV_EOF) return raise_early_end(L, stream, call);
+  if (call.method == READ_ALL) return push_front(L, stream, size, size);
+  if (size > 0) return raise_early_end(L, stream, call);
   lua_pushnil(L);
   return 1;
 }
 
 /* The line is dropped, also what is still to come of it: the next read begins behind it. */
-static int raise_too_long(lua_State *L, saros_stream *stream, const SrIoFrame *frame) {
-  lua_Integer limit = lua_tointeger(L, COUNT);
+static int raise_too_long(lua_State *L, saros_stream *stream, Call call, const SrIoFrame *frame) {
+  lua_Integer limit = (lua_Integer)call.count;
   if (frame->taken > 0)
     sr_io_reader_consume(stream, frame->taken);
   else if (!sr_io_reader_skip(stream, frame))
     return luaL_error(L, "not enough memory");
-  sr_io_saros->push_error(L, "LimitError", "ETOOLARGE", "%s: more than %I bytes without a delimiter", function_of(L),
+  sr_io_saros->push_error(L, "LimitError", "ETOOLARGE", "%s: more than %I bytes without a delimiter", function_of(call),
                           (LUAI_UACINT)limit);
   lua_pushinteger(L, limit);
   lua_setfield(L, -2, "limit");
   return lua_error(L);
 }
 
-/* The results that there are, or an error; 0: one has to wait. */
-static int push_answer(lua_State *L, saros_stream *stream) {
-  SrIoFrame frame = frame_of(L);
+/* The short way of who waits for some bytes, if there are any. 0: push_answer knows more. */
+static int push_some(lua_State *L, saros_stream *stream, Call call) {
+  size_t size = methods[call.method].want == SR_IO_SOME ? sr_io_reader_count(stream) : 0;
+  if (size > call.count) size = call.count;
+  return size > 0 ? push_front(L, stream, size, size) : 0;
+}
+
+/* The results that there are, or an error; 0: one has to wait for the frame. */
+static int push_answer(lua_State *L, saros_stream *stream, Call call, SrIoFrame *frame) {
   SrIoFound found;
   int count = 0;
-  while (count == 0 && sr_io_reader_is_ready(stream, &frame, &found)) {
-    if (found == SR_IO_TOO_FAR) return raise_too_long(L, stream, &frame);
+  while (count == 0 && sr_io_reader_is_ready(stream, frame, &found)) {
+    if (found == SR_IO_TOO_FAR) return raise_too_long(L, stream, call, frame);
     if (found == SR_IO_NOT_YET)
-      count = push_end(L, stream, &frame);
+      count = push_end(L, stream, call);
     else
-      count = push_front(L, stream, lua_toboolean(L, KEEP) ? frame.taken : frame.content, frame.taken);
-    frame.scanned = 0;
+      count = push_front(L, stream, call.keep ? frame->taken : frame->content, frame->taken);
+    frame->scanned = 0;
   }
   return count;
 }
 
 /* --- waiting ------------------------------------------------------------------------ */
 
-static int k_read(lua_State *L, int status, lua_KContext ctx);
-
-static int park(lua_State *L, saros_stream *stream) {
-  SrIoFrame frame = frame_of(L);
-  return sr_io_reader_park(L, stream, &frame, k_read, (lua_KContext)stream);
-}
-
 /* Another task may have read between the wake and this turn: then wait again. */
 static int k_read(lua_State *L, int status, lua_KContext ctx) {
-  saros_stream *stream = (saros_stream *)ctx;
+  Call call = unpack(ctx);
+  saros_stream *stream = (saros_stream *)lua_touserdata(L, methods[call.method].stream);
   (void)status;
   if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
-  int count = push_answer(L, stream);
+  int count = push_some(L, stream, call);
+  if (count > 0) return count;
+  SrIoFrame frame;
+  frame_call(L, call, &frame);
+  count = push_answer(L, stream, call, &frame);
   if (count > 0) return count;
   if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   sr_io_reader_check(L, stream);
-  return park(L, stream);
+  return sr_io_reader_park(L, stream, &frame, k_read, ctx);
 }
 
-/* The slots are filled. */
-static int perform(lua_State *L, saros_stream *stream) {
-  sr_io_saros->check(L, function_of(L));
-  if (stream->transport == NULL) return raise_status(L, stream, UV_ECANCELED);
+static int perform(lua_State *L, saros_stream *stream, Call call) {
+  bool is_cancelled = sr_io_saros->check(L, function_of(call));
+  if (stream->transport == NULL) return raise_status(L, stream, call, UV_ECANCELED);
   sr_io_reader_check(L, stream);
-  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
-  int count = push_answer(L, stream);
-  return count > 0 ? sr_io_saros->ready(L, count) : park(L, stream);
-}
-
-/* Fills the slots behind the stream; the delimiter, or nil, is on top. */
-static int read_what(lua_State *L, saros_stream *stream, SrIoWant want, lua_Integer count, bool keep,
-                     const char *function) {
-  lua_insert(L, STREAM + 1);
-  lua_settop(L, STREAM + 1);
-  lua_pushinteger(L, want);
-  lua_insert(L, WANT);
-  lua_pushinteger(L, count);
-  lua_insert(L, COUNT);
-  lua_pushboolean(L, keep);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)function);
-  return perform(L, stream);
-}
-
-static int read_plainly(lua_State *L, saros_stream *stream, SrIoWant want, lua_Integer count, const char *function) {
-  lua_pushnil(L);
-  return read_what(L, stream, want, count, false, function);
+  if (is_cancelled) return sr_io_saros->raise(L);
+  SrIoFrame frame;
+  frame_call(L, call, &frame);
+  int count = push_answer(L, stream, call, &frame);
+  return count > 0 ? sr_io_saros->ready(L, count) : sr_io_reader_park(L, stream, &frame, k_read, pack(call));
 }
 
 /* --- read, read_exactly, read_all ------------------------------------------------------ */
 
 static int l_read(lua_State *L) {
-  saros_stream *stream = check_stream(L, "stream:read");
+  saros_stream *stream = check_stream(L, READ);
   lua_Integer most = MOST;
-  if (!lua_isnoneornil(L, 2)) most = sr_io_integer(L, "stream:read", 2, 1, 1, MOST);
-  return read_plainly(L, stream, SR_IO_SOME, most, "stream:read");
+  if (!lua_isnoneornil(L, 2)) most = sr_io_integer(L, methods[READ].name, 2, 1, 1, LUA_MAXINTEGER);
+  return perform(L, stream, (Call){.method = READ, .count = (size_t)(most < MOST ? most : MOST)});
 }
 
 static int l_read_exactly(lua_State *L) {
-  saros_stream *stream = check_stream(L, "stream:read_exactly");
-  lua_Integer count = sr_io_integer(L, "stream:read_exactly", 2, 1, 0, MOST);
-  return read_plainly(L, stream, SR_IO_EXACT, count, "stream:read_exactly");
+  saros_stream *stream = check_stream(L, READ_EXACTLY);
+  lua_Integer count = sr_io_integer(L, methods[READ_EXACTLY].name, 2, 1, 0, MOST);
+  return perform(L, stream, (Call){.method = READ_EXACTLY, .count = (size_t)count});
 }
 
 static int l_read_all(lua_State *L) {
-  return read_plainly(L, check_stream(L, "stream:read_all"), SR_IO_ALL, 0, "stream:read_all");
+  return perform(L, check_stream(L, READ_ALL), (Call){.method = READ_ALL});
 }
 
 /* --- read_line, read_until ---------------------------------------------------------------- */
@@ -179,28 +202,26 @@ static int l_read_all(lua_State *L) {
 static const char *const line_options[] = {"limit", "keep", NULL};
 
 /* What the options at `index` say. */
-static lua_Integer check_line(lua_State *L, const char *function, int index, int arg, bool *keep) {
-  *keep = false;
-  if (lua_isnoneornil(L, index)) return LINE_LIMIT;
-  sr_io_options(L, function, index, arg, line_options);
+static Call check_line(lua_State *L, Method method, int index, int arg) {
+  Call call = {.method = method, .count = LINE_LIMIT};
+  if (lua_isnoneornil(L, index)) return call;
+  sr_io_saros->check_options(L, function_of(call), index, arg, line_options);
   lua_getfield(L, index, "keep");
-  *keep = lua_toboolean(L, -1);
+  call.keep = lua_toboolean(L, -1);
   lua_getfield(L, index, "limit");
   lua_Integer limit = LINE_LIMIT;
   if (lua_isinteger(L, -1) && lua_tointeger(L, -1) > 0)
     limit = lua_tointeger(L, -1);
   else if (!lua_isnil(L, -1))
-    sr_io_saros->arg_error(L, function, arg, "option 'limit' must be a positive integer");
+    sr_io_saros->arg_error(L, function_of(call), arg, "option 'limit' must be a positive integer");
   lua_pop(L, 2);
-  return limit < MOST ? limit : MOST;
+  call.count = (size_t)(limit < MOST ? limit : MOST);
+  return call;
 }
 
 static int l_read_line(lua_State *L) {
-  bool keep;
-  saros_stream *stream = check_stream(L, "stream:read_line");
-  lua_Integer limit = check_line(L, "stream:read_line", 2, 1, &keep);
-  lua_pushliteral(L, "\n");
-  return read_what(L, stream, SR_IO_UNTIL, limit, keep, "stream:read_line");
+  saros_stream *stream = check_stream(L, READ_LINE);
+  return perform(L, stream, check_line(L, READ_LINE, 2, 1));
 }
 
 static void check_delimiter(lua_State *L, const char *function, int index) {
@@ -210,44 +231,36 @@ static void check_delimiter(lua_State *L, const char *function, int index) {
 }
 
 static int l_read_until(lua_State *L) {
-  bool keep;
-  saros_stream *stream = check_stream(L, "stream:read_until");
-  check_delimiter(L, "stream:read_until", 2);
-  lua_Integer limit = check_line(L, "stream:read_until", 3, 2, &keep);
-  lua_pushvalue(L, 2);
-  return read_what(L, stream, SR_IO_UNTIL, limit, keep, "stream:read_until");
+  saros_stream *stream = check_stream(L, READ_UNTIL);
+  check_delimiter(L, methods[READ_UNTIL].name, DELIMITER);
+  return perform(L, stream, check_line(L, READ_UNTIL, 3, 2));
 }
 
 /* --- iterators ------------------------------------------------------------------------------ */
 
+/* Upvalues: the stream, and the call as a context. */
 static int l_next_line(lua_State *L) {
-  lua_settop(L, 0);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  saros_stream *stream = (saros_stream *)lua_touserdata(L, 1);
-  lua_pushliteral(L, "\n");
-  return read_what(L, stream, SR_IO_UNTIL, lua_tointeger(L, lua_upvalueindex(2)), lua_toboolean(L, lua_upvalueindex(3)),
-                   "stream:lines");
+  saros_stream *stream = (saros_stream *)lua_touserdata(L, lua_upvalueindex(1));
+  return perform(L, stream, unpack((lua_KContext)lua_tointeger(L, lua_upvalueindex(2))));
 }
 
 static int l_lines(lua_State *L) {
-  bool keep;
-  check_stream(L, "stream:lines");
-  lua_Integer limit = check_line(L, "stream:lines", 2, 1, &keep);
+  check_stream(L, LINES);
+  Call call = check_line(L, LINES, 2, 1);
   lua_pushvalue(L, 1);
-  lua_pushinteger(L, limit);
-  lua_pushboolean(L, keep);
-  lua_pushcclosure(L, l_next_line, 3);
+  lua_pushinteger(L, (lua_Integer)pack(call));
+  lua_pushcclosure(L, l_next_line, 2);
   return 1;
 }
 
+/* Upvalue: the stream. */
 static int l_next_chunk(lua_State *L) {
-  lua_settop(L, 0);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  return read_plainly(L, (saros_stream *)lua_touserdata(L, 1), SR_IO_SOME, MOST, "stream:chunks");
+  saros_stream *stream = (saros_stream *)lua_touserdata(L, lua_upvalueindex(1));
+  return perform(L, stream, (Call){.method = CHUNKS, .count = (size_t)MOST});
 }
 
 static int l_chunks(lua_State *L) {
-  check_stream(L, "stream:chunks");
+  check_stream(L, CHUNKS);
   lua_pushvalue(L, 1);
   lua_pushcclosure(L, l_next_chunk, 1);
   return 1;

@@ -65,14 +65,18 @@ static size_t check_pieces(lua_State *L, int top) {
   return count;
 }
 
+static void add_bytes(lua_State *L, Pieces *pieces, int index) {
+  size_t length;
+  const char *bytes = lua_tolstring(L, index, &length);
+  uv_buf_t *buf = &pieces->bufs[pieces->count++];
+  buf->base = (char *)(uintptr_t)bytes;
+  buf->len = length;
+}
+
 /* Notes the piece on top and takes it off, unless it has become a string only here. */
 static void add_piece(lua_State *L, Pieces *pieces) {
-  size_t length;
   bool is_string = lua_type(L, -1) == LUA_TSTRING;
-  const char *bytes = lua_tolstring(L, -1, &length);
-  uv_buf_t *buf = &pieces->bufs[pieces->count++];
-  *buf = uv_buf_init((char *)(uintptr_t)bytes, 0);
-  buf->len = length;
+  add_bytes(L, pieces, -1);
   if (is_string) lua_pop(L, 1);
 }
 
@@ -85,12 +89,16 @@ static void add_list(lua_State *L, Pieces *pieces, int index, size_t most) {
   }
 }
 
-/* Fills the pieces. [-0, +?, v] */
+/* Fills the pieces. Mostly there is one, a string. [-0, +?, v] */
 static void collect(lua_State *L, Pieces *pieces) {
   int top = lua_gettop(L);
-  size_t most = check_pieces(L, top);
   pieces->count = 0;
   pieces->bufs = pieces->few;
+  if (top == 2 && lua_type(L, 2) == LUA_TSTRING) {
+    add_bytes(L, pieces, 2);
+    return;
+  }
+  size_t most = check_pieces(L, top);
   if (most > sizeof pieces->few / sizeof pieces->few[0])
     pieces->bufs = (uv_buf_t *)lua_newuserdatauv(L, most * sizeof(uv_buf_t), 0);
   for (int i = 2; i <= top; i++) {
@@ -125,8 +133,8 @@ static int l_write(lua_State *L) {
   SrIoWriter *blocked;
   saros_stream *stream = check_stream(L, FUNCTION);
   collect(L, &pieces);
-  sr_io_saros->check(L, FUNCTION);
-  if (stream->transport != NULL && stream->write_end == 0 && sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
+  bool is_cancelled = sr_io_saros->check(L, FUNCTION);
+  if (is_cancelled && stream->transport != NULL && stream->write_end == 0) return sr_io_saros->raise(L);
   int status = sr_io_writer_send(stream, pieces.bufs, pieces.count, &blocked);
   if (status != 0) return raise_status(L, stream, FUNCTION + 7, status);
   lua_settop(L, 1);

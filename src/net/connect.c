@@ -24,7 +24,7 @@ typedef struct Connecting {
   SrIoPlain *winner;
   SrIoAddress local; /* family 0: any */
   int port;
-  int status;       /* why the first attempt failed */
+  int status;       /* why it failed: of all attempts the first that says more than that there is no way */
   unsigned count;   /* of addresses */
   unsigned started; /* so many of them have been tried, or are */
   unsigned open;    /* so many have not answered */
@@ -69,9 +69,15 @@ static struct Try *find_try(Connecting *connecting, const SrIoPlain *plain) {
   return try;
 }
 
+/* Whether a status tells of this machine rather than of the peer: that it has no way to such an address. */
+static bool says_little(int status) {
+  return status == UV_ENETUNREACH || status == UV_EADDRNOTAVAIL || status == UV_EAFNOSUPPORT || status == UV_EINVAL;
+}
+
 static void note_failure(Connecting *connecting, struct Try *try, int status) {
   drop(try);
-  if (connecting->status == 0 || status == UV_ENOMEM) connecting->status = status;
+  bool is_first = connecting->status == 0 || (says_little(connecting->status) && !says_little(status));
+  if (is_first || status == UV_ENOMEM) connecting->status = status;
 }
 
 static void on_connected(uv_connect_t *request, int status);
@@ -141,6 +147,11 @@ static lua_Integer next_of(lua_State *L, int family, lua_Integer from, lua_Integ
   return from;
 }
 
+/* Whether a connection to that address can come from the local one. */
+static bool can_be_tried(const Connecting *connecting, int family) {
+  return connecting->local.any.sa_family == 0 || connecting->local.any.sa_family == family;
+}
+
 /* Families take turns, beginning with that of the first address. */
 static void fill_tries(lua_State *L, Connecting *connecting, lua_Integer count) {
   SrIoAddress address;
@@ -150,14 +161,15 @@ static void fill_tries(lua_State *L, Connecting *connecting, lua_Integer count) 
   for (int empty = 0; empty < 2;) {
     lua_Integer *from = &next[family == AF_INET6];
     *from = next_of(L, family, *from, count, &address);
-    empty = *from > count ? empty + 1 : 0;
-    if (*from <= count) {
+    empty = *from > count || !can_be_tried(connecting, family) ? empty + 1 : 0;
+    if (empty == 0) {
       sr_net_set_port(&address, connecting->port);
       connecting->tries[connecting->count++].address = address;
       (*from)++;
     }
     family = family == AF_INET6 ? AF_INET : AF_INET6;
   }
+  if (connecting->count == 0) connecting->status = UV_EAFNOSUPPORT;
 }
 
 /* --- connect ---------------------------------------------------------------------------------- */

@@ -210,7 +210,10 @@ static int k_accept(lua_State *L, int status, lua_KContext ctx) {
   return wait(L, listener, status);
 }
 
-/* listener:accept(is_full) gives a stream, or nothing after a nudge; if `is_full` it waits for that alone. */
+/*
+** listener:accept(room) gives a stream, or nothing after a nudge; where there is no room, 0 or less, it waits for that
+** alone. nil: there is.
+*/
 static int l_accept(lua_State *L) {
   int status;
   Listener *listener = (Listener *)sr_io_self(L, &listener_class, "server:accept");
@@ -218,7 +221,7 @@ static int l_accept(lua_State *L) {
   if (listener->count == 0) return raise_closed(L);
   if (listener->wait.task != NULL) return sr_io_raise_busy(L, "another task accepts");
   if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
-  listener->is_full = lua_toboolean(L, 2);
+  listener->is_full = lua_type(L, 2) == LUA_TNUMBER && lua_tointeger(L, 2) <= 0;
   listener->is_nudged = false;
   if (try_accept(L, listener, &status)) return sr_io_saros->ready(L, 1);
   return wait(L, listener, status);

@@ -8,8 +8,10 @@
 
 #include "base/platform.h"
 
-/* So many look-ups at once, in the whole process. */
-enum { MOST_THREADS = 16 };
+enum {
+  MOST_ASKED = 32,   /* so many look-ups that somebody waits for at once, in the whole process */
+  MOST_THREADS = 128 /* and so many threads, with those that still ask what nobody waits for any more */
+};
 
 /* The one line of the process. */
 static struct {
@@ -17,6 +19,7 @@ static struct {
   uv_mutex_t mutex;
   SrNetLookup *first, *last;
   int threads; /* that are there */
+  int lost;    /* of them: those that ask what nobody waits for any more */
 } line = {.once = UV_ONCE_INIT};
 
 static void open_line(void) {
@@ -75,9 +78,12 @@ static void ask(SrNetLookup *lookup) {
 /* The lock is held before and after. */
 static void answer(SrNetLookup *lookup) {
   if (!lookup->is_dropped) {
+    lookup->is_asked = true;
     uv_mutex_unlock(&line.mutex);
     ask(lookup);
     uv_mutex_lock(&line.mutex);
+    lookup->is_asked = false;
+    if (lookup->is_dropped) line.lost--;
   }
   if (!lookup->is_dropped) uv_async_send(&lookup->async);
   let_go(lookup);
@@ -86,7 +92,7 @@ static void answer(SrNetLookup *lookup) {
 static void serve(void *unused) {
   (void)unused;
   uv_mutex_lock(&line.mutex);
-  while (line.first != NULL) {
+  while (line.first != NULL && line.threads - line.lost <= MOST_ASKED) {
     SrNetLookup *lookup = line.first;
     line.first = lookup->next;
     if (line.first == NULL) line.last = NULL;
@@ -98,14 +104,17 @@ static void serve(void *unused) {
 
 /* --- on the loop ---------------------------------------------------------------------- */
 
+/* One more thread, if there may be one and can be had. The lock is held. */
+static void add_thread(void) {
+  if (line.threads - line.lost >= MOST_ASKED || line.threads >= MOST_THREADS) return;
+  if (sr_thread_start(serve, NULL)) line.threads++;
+}
+
 /* Puts it in line. False: there is no thread, and none can be had. */
 static bool enqueue(SrNetLookup *lookup) {
-  bool is_served = true;
   uv_mutex_lock(&line.mutex);
-  if (line.threads < MOST_THREADS && sr_thread_start(serve, NULL))
-    line.threads++;
-  else
-    is_served = line.threads > 0;
+  add_thread();
+  bool is_served = line.threads > 0;
   if (is_served) {
     lookup->owners = 2;
     if (line.last != NULL)
@@ -129,9 +138,14 @@ static void on_called(uv_async_t *async) {
   lookup->on_done(lookup);
 }
 
+/* Its thread is lost for now: another one takes its place, for those in line. */
 void sr_net_lookup_drop(SrNetLookup *lookup) {
   uv_mutex_lock(&line.mutex);
   lookup->is_dropped = true;
+  if (lookup->is_asked) {
+    line.lost++;
+    if (line.first != NULL) add_thread();
+  }
   uv_mutex_unlock(&line.mutex);
   sr_io_saros->close((uv_handle_t *)&lookup->async, on_closed);
 }

@@ -3,8 +3,9 @@
 ** Asking the system's resolver, in threads of our own.
 **
 ** A look-up can take long and cannot be stopped, and libuv's four threads are for files. So a bounded number of
-** threads, the same ones for all loops of the process, takes look-ups in order and ends when there are none. Two own
-** a look-up, the loop and the threads; the last to let go frees it.
+** threads, the same ones for all loops of the process, takes look-ups in order and ends when there are none. One that
+** is left behind while it is asked holds up nobody: within another bound its thread is not counted any more. Two own a
+** look-up, the loop and the threads; the last to let go frees it.
 */
 #ifndef SR_NET_RESOLVER_H
 #define SR_NET_RESOLVER_H
@@ -33,6 +34,7 @@ struct SrNetLookup {
   /* Of the line, under its lock. */
   SrNetLookup *next;
   int owners;
+  bool is_asked;   /* a thread waits for the system */
   bool is_dropped; /* the loop is not to be called any more */
 };
 

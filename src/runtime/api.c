@@ -7,6 +7,7 @@
 #include "runtime/error.h"
 #include "runtime/interrupt.h"
 #include "runtime/object.h"
+#include "runtime/port.h"
 #include "runtime/resource.h"
 #include "runtime/trace.h"
 #include "runtime/wait.h"
@@ -37,6 +38,10 @@ static void api_timer_stop(saros_runtime *rt, saros_timer *timer) {
   sr_clock_stop(&runtime_of(rt)->clock, (SrTimer *)timer);
 }
 
+static saros_port *api_expect(saros_runtime *rt) {
+  return sr_port_expect(runtime_of(rt));
+}
+
 /* --- operations of other modules ---------------------------------------------- */
 
 static bool abort_api(SrTask *t) {
@@ -60,23 +65,23 @@ static const char *api_name(const SrTask *t) {
 
 static const SrKind api_kind = {.name = "operation", .name_of = api_name, .abort = abort_api, .give_up = give_up_api};
 
-static void api_check(lua_State *L, const char *function) {
-  sr_check_wait_in(L, sr_find_runtime(L), function);
+static int api_check(lua_State *L, const char *function) {
+  return sr_is_cancelled(sr_check_wait_in(L, sr_runtime_here(L), function));
 }
 
 static int api_cancelled(lua_State *L) {
-  SrTask *t = sr_find_runtime(L)->current;
+  SrTask *t = sr_runtime_here(L)->current;
   return t != NULL && sr_is_cancelled(t);
 }
 
 /* After a park that was aborted the others have had their turn already. */
 static int api_raise(lua_State *L) {
-  SrTask *t = sr_find_runtime(L)->current;
+  SrTask *t = sr_runtime_here(L)->current;
   return t->future.outcome == SR_WOKEN ? sr_raise(L, t) : sr_throw(L, t);
 }
 
 static int api_park(lua_State *L, saros_wait *wait, const saros_kind *kind, lua_KFunction k, lua_KContext ctx) {
-  SrTask *t = sr_find_runtime(L)->current;
+  SrTask *t = sr_runtime_here(L)->current;
   wait->task = t;
   wait->kind = kind;
   return sr_park_checked(L, t, &api_kind, wait, k, ctx); /* a finalizer may have cancelled it since it asked */
@@ -90,19 +95,19 @@ static void api_wake(saros_wait *wait) {
 }
 
 static int api_aborted(lua_State *L) {
-  SrTask *t = sr_find_runtime(L)->current;
+  SrTask *t = sr_runtime_here(L)->current;
   if (t == NULL || t->co != L) return sr_stray_error(L);
   return t->future.outcome != SR_WOKEN;
 }
 
 static int api_ready(lua_State *L, int n) {
-  return sr_return(L, sr_find_runtime(L)->current, n);
+  return sr_return(L, sr_runtime_here(L)->current, n);
 }
 
 /* --- other threads ------------------------------------------------------------- */
 
 static int api_raise_traced(lua_State *L) {
-  SrTask *t = sr_find_runtime(L)->current;
+  SrTask *t = sr_runtime_here(L)->current;
   if (t != NULL)
     sr_note_foreign(L, t);
   else
@@ -139,10 +144,15 @@ static const saros_api api = {
     .resource_close = sr_resource_close,
     .push_error = sr_push_error,
     .arg_error = sr_arg_error,
+    .check_options = sr_check_options,
     .collected = sr_debug_collected,
     .raise_traced = api_raise_traced,
     .leave_sigint = api_leave_sigint,
     .interrupt = api_interrupt,
+    .expect = api_expect,
+    .post = sr_port_post,
+    .forget = sr_port_forget,
+    .unexpect = sr_port_unexpect,
 };
 
 void sr_open_api(lua_State *L) {

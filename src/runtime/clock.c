@@ -67,7 +67,7 @@ bool sr_clock_start(SrClock *clock, SrTimer *timer, double seconds, bool is_slee
   clock->order += ORDER_STEP;
   timer->order = clock->order | (is_sleep ? IS_SLEEP : 0);
   sift_up(clock, ++clock->count, deadline);
-  if (clock->polled != NULL && timer->position == 1) uv_stop(clock->polled); /* it would wait for a later one */
+  if (clock->hurry != NULL && timer->position == 1) clock->hurry(clock); /* it would wait for a later one */
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/handle.h"
 #include "runtime/interrupt.h"
 #include "runtime/park.h"
+#include "runtime/port.h"
 #include "runtime/resource.h"
 #include "runtime/scope.h"
 #include "runtime/step.h"
@@ -23,7 +24,7 @@ enum {
 static const int64_t POLL_INTERVAL = 100000;
 
 /* How long a test waits at its end for what closes by itself, in nanoseconds of real time. */
-static const int64_t LINGER_TIME = 100000000;
+static const int64_t LINGER_TIME = 500000000;
 
 /* --- handles ---------------------------------------------------------------- */
 
@@ -76,7 +77,7 @@ void sr_loop_open(lua_State *L, SrRuntime *rt) {
     rt->loop.uv = NULL;
     luaL_error(L, "run: cannot open the handles of the loop: %s", uv_strerror(status));
   }
-  if (rt->loop.borrowed == NULL) sr_interrupt_take(rt);
+  if (rt->loop.borrowed == NULL || rt->loop.is_adopted) sr_interrupt_take(rt);
 }
 
 static void close_leftover(uv_handle_t *handle, void *unused) {
@@ -90,17 +91,20 @@ static void close_own(SrRuntime *rt) {
   uv_loop_close(rt->loop.uv);
 }
 
-/* On a host's loop the handles close when the host runs it again; they own their memory. */
+/* On a host's loop the handles close when the host runs it again, which it does right now if it has a guest. */
 void sr_loop_close(SrRuntime *rt) {
   if (rt->loop.uv == NULL) return;
+  bool is_guest = rt->loop.guest != NULL;
+  if (is_guest) rt->loop.leave(rt);
   sr_resource_end_run(rt);
+  sr_port_shut(rt);
   sr_interrupt_give_back(rt);
   sr_close_handle((uv_handle_t *)&rt->loop.poller->timer, on_poller_closed);
   sr_close_handle((uv_handle_t *)&rt->loop.poller->signal, on_poller_closed);
   rt->loop.poller = NULL;
   if (rt->loop.borrowed == NULL)
     close_own(rt);
-  else
+  else if (!is_guest)
     uv_run(rt->loop.uv, UV_RUN_NOWAIT);
   rt->loop.uv = NULL;
 }
@@ -127,8 +131,7 @@ static SrTask *choose(lua_State *L, SrRuntime *rt, unsigned count) {
   return t;
 }
 
-/* One step for each task that is ready now. At the end of a run those that swallow all cancellation are closed. */
-static void drain(lua_State *L, SrRuntime *rt) {
+void sr_loop_drain(lua_State *L, SrRuntime *rt) {
   rt->turn++;
   rt->ready.in_turn = rt->ready.count;
   rt->loop.steps += rt->ready.in_turn;
@@ -162,6 +165,10 @@ static int64_t patience(const SrRuntime *rt, int64_t next, int64_t now) {
   return wait;
 }
 
+static void stop_poll(SrClock *clock) {
+  uv_stop(SR_CONTAINER(clock, SrRuntime, clock)->loop.uv);
+}
+
 /* Blocks until I/O comes or the deadline at `next` passes. */
 static void block(SrRuntime *rt, int64_t next) {
   int64_t began = (int64_t)uv_hrtime();
@@ -173,9 +180,9 @@ static void block(SrRuntime *rt, int64_t next) {
     uint64_t loop_now = uv_now(rt->loop.uv);
     uv_timer_start(timer, on_timer, due > loop_now ? due - loop_now : 0, 0);
   }
-  rt->clock.polled = rt->loop.uv;
+  rt->clock.hurry = stop_poll;
   uv_run(rt->loop.uv, UV_RUN_ONCE);
-  rt->clock.polled = NULL;
+  rt->clock.hurry = NULL;
   uv_timer_stop(timer);
   rt->loop.polled = (int64_t)uv_hrtime();
   if (rt->clock.is_virtual) {
@@ -293,7 +300,7 @@ static void poll(lua_State *L, SrRuntime *rt) {
 }
 
 void sr_loop_turn(lua_State *L, SrRuntime *rt) {
-  drain(L, rt);
+  sr_loop_drain(L, rt);
   if (rt->main_task == NULL) return;
   if (rt->testing.is_on && rt->testing.limit != 0) check_limit(L, rt);
   poll(L, rt);
@@ -320,14 +327,18 @@ void sr_loop_linger(SrRuntime *rt) {
 
 /* --- the end of a run ------------------------------------------------------- */
 
-void sr_loop_wind_down(lua_State *L, SrRuntime *rt) {
+void sr_loop_cancel_all(lua_State *L, SrRuntime *rt) {
   rt->is_closing = true;
   if (rt->root.children == NULL) return;
   sr_debug_cut_off(L, rt);
   sr_scope_forgive(&rt->root);
   sr_scope_cancel(&rt->root);
+}
+
+void sr_loop_wind_down(lua_State *L, SrRuntime *rt) {
+  sr_loop_cancel_all(L, rt);
   while (rt->root.children != NULL) {
-    drain(L, rt);
+    sr_loop_drain(L, rt);
     if (rt->root.children != NULL) poll(L, rt);
   }
 }

@@ -19,6 +19,10 @@ void sr_loop_close(SrRuntime *rt);
 void sr_loop_turn(lua_State *L, SrRuntime *rt);
 /* A test has ended: lets I/O close what it is about to close by itself (a small body that nobody has read). No Lua. */
 void sr_loop_linger(SrRuntime *rt);
+/* One step for each task that is ready now. At the end of a run those that swallow all cancellation are closed. */
+void sr_loop_drain(lua_State *L, SrRuntime *rt);
+/* Cancels every task. */
+void sr_loop_cancel_all(lua_State *L, SrRuntime *rt);
 /* Cancels every task and runs until none is left; who does not end is closed by force. */
 void sr_loop_wind_down(lua_State *L, SrRuntime *rt);
 /* Closes every task by force. */

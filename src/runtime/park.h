@@ -70,7 +70,7 @@ static inline void sr_ready(SrRuntime *rt, SrTask *t) {
   t->waiter.next = NULL;
   if (rt->ready.last == NULL) {
     rt->ready.first = &t->waiter;
-    if (rt->clock.polled != NULL) uv_stop(rt->clock.polled);
+    if (rt->clock.hurry != NULL) rt->clock.hurry(&rt->clock);
   } else
     rt->ready.last->next = &t->waiter;
   t->waiter.prev = rt->ready.last;

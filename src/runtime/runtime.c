@@ -12,9 +12,11 @@
 #include "runtime/error_methods.h"
 #include "runtime/failure.h"
 #include "runtime/future.h"
+#include "runtime/guest.h"
 #include "runtime/handle.h"
 #include "runtime/loop.h"
 #include "runtime/object.h"
+#include "runtime/run.h"
 #include "runtime/scope.h"
 #include "runtime/source.h"
 #include "runtime/step.h"
@@ -41,63 +43,6 @@ static int l_loop(lua_State *L) {
     lua_pushnil(L);
   sr_loop_wind_down(L, rt);
   return 2;
-}
-
-static void new_table_at(lua_State *L, const void *key, const char *mode) {
-  lua_newtable(L);
-  if (mode != NULL) {
-    lua_createtable(L, 0, 1);
-    lua_pushstring(L, mode);
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-  }
-  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
-}
-
-static void begin_run(lua_State *L, SrRuntime *rt, bool is_testing) {
-  sr_loop_open(L, rt);
-  memset(&rt->root, 0, sizeof rt->root);
-  rt->root.kind = SR_SCOPE_RUN;
-  rt->ready.first = rt->ready.last = NULL;
-  rt->ready.count = rt->ready.in_turn = 0;
-  rt->main_task = rt->current = NULL;
-  rt->testing.settlers = NULL;
-  rt->is_closing = false;
-  rt->testing.is_on = rt->clock.is_virtual = is_testing;
-  rt->clock.virtual_now = 0;
-  rt->testing.overdue = (int64_t)uv_hrtime() + rt->testing.limit;
-  rt->last_id = 0;
-  rt->runs++;
-  rt->is_running = true;
-}
-
-/* A table whose array has only empty places gives that memory back when a key of another kind makes it grow. */
-static void shrink_live(lua_State *L) {
-  lua_pushboolean(L, 1);
-  lua_setfield(L, lua_upvalueindex(SR_UP_LIVE), "shrink");
-  lua_pushnil(L);
-  lua_setfield(L, lua_upvalueindex(SR_UP_LIVE), "shrink");
-}
-
-/* Lets go of what is kept in tables. If that fails the next run has them as they are: nothing in them counts. */
-static int l_renew_tables(lua_State *L) {
-  new_table_at(L, &sr_idle_key, NULL);
-  new_table_at(L, &sr_anchor_key, NULL);
-  shrink_live(L);
-  return 0;
-}
-
-/* No task is left. Raises nothing. */
-static void end_run(lua_State *L, SrRuntime *rt) {
-  sr_loop_close(rt);
-  rt->is_running = false;
-  rt->testing.is_on = rt->clock.is_virtual = false;
-  sr_clock_free(&rt->clock);
-  sr_block_free_all(rt);
-  sr_slots_free(&rt->live);
-  rt->pool.count = rt->pool.capacity = 0;
-  sr_protected(L, l_renew_tables, 0, 0);
-  sr_report_failures(L, rt);
 }
 
 /* The frame of run. */
@@ -138,13 +83,13 @@ static int run(lua_State *L, const char *function, bool is_testing) {
   if (rt->is_running) return luaL_error(L, "%s: a loop is running already (call the function, or spawn it)", function);
   sr_push_function(L, l_loop);
   lua_insert(L, 1);
-  begin_run(L, rt, is_testing);
+  sr_run_begin(L, rt, is_testing);
   int status = lua_pcall(L, nargs + 1, 2, 0);
   if (status != LUA_OK)
     sr_loop_kill_all(L, rt);
   else
     look_at_main(L);
-  end_run(L, rt);
+  sr_run_end(L, rt);
   bool interrupted = take_late_interrupt(rt);
   if (status != LUA_OK) return lua_error(L);
   SrFuture *main_task = (SrFuture *)lua_touserdata(L, RUN_MAIN);
@@ -184,6 +129,42 @@ static int l_collect(lua_State *L) {
   return 0;
 }
 
+/* The loop's owner ends before the runtime: what is on it is closed before. */
+static int l_leave_loop(lua_State *L) {
+  lua_pushcfunction(L, l_collect);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, SR_RUNTIME_INDEX);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+typedef uv_loop_t *(*LoopOf)(lua_State *L);
+
+/* adopt_loop(loop_of): runs use the loop that a C function of another library, luv's luv_loop, returns. */
+int sr_l_adopt_loop(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  LoopOf loop_of = (LoopOf)(void (*)(void))lua_tocfunction(L, 1);
+  if (loop_of == NULL) return luaL_argerror(L, 1, "a C function expected");
+  if (rt->is_running) return luaL_error(L, "a loop is running already: it cannot be replaced");
+  uv_loop_t *loop = loop_of(L);
+  if (rt->loop.borrowed == loop) return 0;
+  if (rt->loop.borrowed != NULL) return luaL_error(L, "the host has handed over a loop already");
+  lua_newuserdatauv(L, 0, 0); /* it is collected before what was made before it, the loop too */
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_leave_loop);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &rt->loop.borrowed);
+  rt->loop.borrowed = loop;
+  rt->loop.is_adopted = true;
+  return 0;
+}
+
+/* uv_version(): of the libuv that we use */
+int sr_l_uv_version(lua_State *L) {
+  lua_pushstring(L, uv_version_string());
+  return 1;
+}
+
 static SrRuntime *new_runtime(lua_State *L) {
   SrRuntime *rt = (SrRuntime *)lua_newuserdatauv(L, sizeof(SrRuntime), 0);
   memset(rt, 0, sizeof *rt);
@@ -197,6 +178,7 @@ static SrRuntime *new_runtime(lua_State *L) {
   rt->loop.borrowed = (uv_loop_t *)lua_touserdata(L, -1);
   lua_pop(L, 1);
   sr_open_api(L);
+  sr_open_guest(L);
   return rt;
 }
 
@@ -217,11 +199,11 @@ static void push_upvalues(lua_State *L, SrRuntime *rt) {
 int sr_open_runtime(lua_State *L, lua_CFunction init) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_module_key) == LUA_TTABLE) return 1;
   SrRuntime *rt = new_runtime(L);
-  new_table_at(L, &sr_anchor_key, NULL);
-  new_table_at(L, &sr_origin_key, "k");
-  new_table_at(L, &sr_names_key, "k");
-  new_table_at(L, &sr_places_key, "k");
-  new_table_at(L, &sr_idle_key, NULL);
+  sr_run_new_table(L, &sr_anchor_key, NULL);
+  sr_run_new_table(L, &sr_origin_key, "k");
+  sr_run_new_table(L, &sr_names_key, "k");
+  sr_run_new_table(L, &sr_places_key, "k");
+  sr_run_new_table(L, &sr_idle_key, NULL);
   sr_open_debug(rt);
   push_upvalues(L, rt);
   for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, -SR_UP_COUNT);

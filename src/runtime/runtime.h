@@ -33,6 +33,9 @@ int sr_open_runtime(lua_State *L, lua_CFunction init);
 /* run(main, ...), now() */
 int sr_l_run(lua_State *L);
 int sr_l_now(lua_State *L);
+/* adopt_loop(loop_of), uv_version(): for a script in which another library has a loop, too */
+int sr_l_adopt_loop(lua_State *L);
+int sr_l_uv_version(lua_State *L);
 /* testing.run(fn): the same on a virtual clock; whatever is left over at its end is a failure */
 int sr_l_test_run(lua_State *L);
 

@@ -8,6 +8,8 @@
 const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_live_key,
     sr_scheduler_key, sr_module_key, sr_protected_key;
 
+SR_THREAD_LOCAL SrRuntime *sr_stepping;
+
 SrRuntime *sr_find_runtime(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, SR_RUNTIME_INDEX);
   SrRuntime *rt = (SrRuntime *)lua_touserdata(L, -1);

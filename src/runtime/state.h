@@ -59,8 +59,9 @@ typedef struct SrClock {
   SrDeadline *heap;                 /* 4-ary, heap[1] is the earliest */
   void (*on_slept)(SrTimer *timer); /* a task's sleep is over */
   unsigned count, capacity;
-  unsigned order;      /* of the timer armed last */
-  uv_loop_t *polled;   /* the loop, while it is waited for and nothing is ready: see sr_ready */
+  unsigned order; /* of the timer armed last */
+  /* Keeps the loop from waiting; NULL while tasks are ready or it does not wait anyhow. See sr_ready. */
+  void (*hurry)(struct SrClock *clock);
   bool is_virtual;     /* see the invariant above */
   int64_t virtual_now; /* nanoseconds */
 } SrClock;
@@ -307,14 +308,21 @@ typedef struct SrPool {
   unsigned count, capacity;
 } SrPool;
 
+typedef struct SrGuest SrGuest; /* see guest.c */
+typedef struct SrGate SrGate;   /* see port.c */
+
 /* The loop of a run. */
 typedef struct SrLoop {
   uv_loop_t *uv;       /* of the run, or NULL */
   uv_loop_t *borrowed; /* the host's, or NULL */
+  bool is_adopted;     /* that is another library's of the same script: Ctrl-C is ours */
   uv_loop_t own;
   SrPoller *poller;
-  unsigned steps; /* since the loop was polled last */
-  int64_t polled; /* when that was, in nanoseconds */
+  SrGate *gate;                        /* to the loop from other threads, NULL: nobody needs it yet */
+  SrGuest *guest;                      /* NULL unless the host's own turns of the loop work the run */
+  void (*leave)(struct SrRuntime *rt); /* closes what the guest has */
+  unsigned steps;                      /* since the loop was polled last */
+  int64_t polled;                      /* when that was, in nanoseconds */
 } SrLoop;
 
 /* Ctrl-C: see interrupt.c. */
@@ -388,6 +396,18 @@ static inline SrRuntime *sr_rt(lua_State *L) {
 #define SR_RUNTIME_INDEX 0x7361726f73
 /* The runtime, from anywhere. */
 SrRuntime *sr_find_runtime(lua_State *L);
+
+/* A variable of which each thread has its own. */
+#define SR_THREAD_LOCAL _Thread_local
+
+/* The runtime that runs a step in this thread, or NULL. */
+extern SR_THREAD_LOCAL SrRuntime *sr_stepping;
+
+/* The same as sr_find_runtime, without a look-up for the task that runs. */
+static inline SrRuntime *sr_runtime_here(lua_State *L) {
+  SrRuntime *rt = sr_stepping;
+  return rt != NULL && rt->current != NULL && rt->current->co == L ? rt : sr_find_runtime(L);
+}
 
 /*
 ** The task whose code runs, or NULL. One that has ended has none any more, but finalizers may still run on its

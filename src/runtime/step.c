@@ -206,7 +206,10 @@ void sr_step(lua_State *L, SrTask *t) {
   if (rt->interrupt.is_pending) sr_interrupt_hook(co);
   int64_t started = rt->debug.is_on ? sr_debug_start(L, t) : 0;
   int handle = started != 0 ? lua_gettop(L) : 0;
+  SrRuntime *outer = sr_stepping; /* a task may run the loop of another state */
+  sr_stepping = rt;
   int status = lua_resume(co, L, count, &count);
+  sr_stepping = outer;
   t = rt->current; /* by now it may be another one */
   rt->current = NULL;
   if (rt->interrupt.is_pending) sr_interrupt_unhook(co, L);

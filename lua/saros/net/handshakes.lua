@@ -2,8 +2,8 @@
 -- A listener over TLS: what it accepts has its handshake behind it.
 --
 -- Handshakes run beside each other, each in a task of its own and for a limited time; one that fails is reported as the
--- failure of a task is. They begin while somebody accepts, in whose task the listener is asked for connections, and
--- so many at most are between the system's queue and who accepts.
+-- failure of a task is. They begin while somebody accepts, in whose task the listener is asked for connections. A
+-- connection counts from then on until somebody takes it, and so many at most do.
 
 local async = require "saros"
 local internal = require "saros.internal"
@@ -15,22 +15,19 @@ local MOST = 1024
 ---@field package _listener userdata
 ---@field package _wanted saros.net.TLSPlan
 ---@field package _done saros.Queue      of streams
----@field package _tasks table<saros.Task, saros.Stream>
----@field package _failed saros.Task[]   of handshakes, not reported yet
----@field package _count integer         of tasks, and of streams that nobody has accepted
+---@field package _tasks table<saros.Task, saros.Stream> in which handshakes go on
+---@field package _count integer         of those tasks, and of streams that nobody has accepted
 local Handshakes = {}
 
 local handshakes = {}
 
 local metatable = { __index = Handshakes }
-local weak = { __mode = "k" }
 
 ---@param listener userdata
 ---@param wanted saros.net.TLSPlan
 function handshakes.new(listener, wanted)
   return setmetatable({
-    _listener = listener, _wanted = wanted, _done = async.queue(), _failed = {}, _count = 0,
-    _tasks = setmetatable({}, weak), -- a task for which there was no memory leaves its stream to the collector
+    _listener = listener, _wanted = wanted, _done = async.queue(), _tasks = {}, _count = 0,
   }, metatable)
 end
 
@@ -41,49 +38,66 @@ local function secure(self, stream)
   if not self._done:try_put(stream) then error("the server is closed", 0) end
 end
 
--- The task of a handshake. What follows a failure needs no memory, but for the report.
+-- The task of a handshake. That one came to nothing because the server was closed is no failure.
 local function shake(self, stream)
   local ok, err = pcall(secure, self, stream)
-  local task = async.current_task()
-  self._tasks[task] = nil
+  if ok then return true end
+  stream:close()
+  if not self._listener:closed() then error(err, 0) end
+end
+
+-- What is to be done when the task of a handshake has ended, which may have had no memory to begin. Needs no memory but
+-- for the report.
+local function ender(self, stream)
+  return function(task)
+    self._tasks[task] = nil
+    local is_done = task:status() == "done" and task:result()
+    if not is_done then
+      stream:close()
+      self._count = self._count - 1
+    end
+    self._listener:nudge()
+    internal.report(task)
+  end
+end
+
+-- It counts as long as its task lives, whatever fails here.
+local function begin(self, stream)
+  local task
+  local ok, err = pcall(function()
+    local finish = ender(self, stream)
+    task = async.spawn(shake, self, stream)
+    task:on_done(finish)
+  end)
   if not ok then
     stream:close()
-    self._count = self._count - 1
+    if task then task:cancel() end
+    error(err, 0)
   end
-  self._listener:nudge()
-  if ok or self._listener:closed() then return end
-  table.insert(self._failed, task)
-  error(err, 0)
-end
-
-local function begin(self, stream)
-  self._tasks[async.spawn(shake, self, stream)] = stream
   self._count = self._count + 1
+  self._tasks[task] = stream
 end
 
--- Those who accept report what has failed; if nobody does, that is left to the collector.
-local function report(self)
-  while #self._failed > 0 do internal.report(table.remove(self._failed, 1)) end
-end
-
--- Waits until something is new: a connection has come, or a handshake has ended.
-local function await_news(self)
-  local stream = self._listener:accept(self._count >= MOST)
+-- Waits until something is new: a connection has come, a handshake has ended, or who accepts was nudged.
+local function await_news(self, room)
+  local stream = self._listener:accept(math.min(MOST, room or MOST) - self._count)
   if stream then begin(self, stream) end
 end
 
+---A connection whose handshake is done; nothing after news that are none of that.
 ---@async
----@return saros.Stream
-function Handshakes:accept()
-  while true do
-    local stream = self._done:try_get()
-    if stream then
-      self._count = self._count - 1
-      return stream
-    end
-    await_news(self)
-    report(self)
-  end
+---@param room? integer how many connections may be here that nobody has accepted; none: as many as there is room for
+---@return saros.Stream?
+function Handshakes:accept(room)
+  local stream = self._done:try_get()
+  if not stream then return await_news(self, room) end
+  self._count = self._count - 1
+  return stream
+end
+
+---Has who accepts look again whether there is room.
+function Handshakes:nudge()
+  self._listener:nudge()
 end
 
 function Handshakes:closed()

@@ -12,7 +12,6 @@ local misuse = require "saros.misuse"
 ---@field package _limit integer|false
 ---@field package _tasks table<saros.Task, true> of the connections that are served
 ---@field package _count integer                 of them
----@field package _change saros.Event            one of them has ended, or the server was closed
 ---@field package _turn saros.Lock               who accepts
 local Server = {}
 
@@ -26,7 +25,7 @@ local metatable = { __name = "server", __index = Server }
 function server.new(listener, given)
   return setmetatable({
     _listener = listener, _limit = given.max_connections or false,
-    _tasks = {}, _count = 0, _change = async.event(), _turn = async.lock(),
+    _tasks = {}, _count = 0, _turn = async.lock(),
   }, metatable)
 end
 
@@ -34,19 +33,27 @@ local function check_self(self, method)
   if getmetatable(self) ~= metatable then misuse.self("server:" .. method, self) end
 end
 
+-- Waits for a connection, and before that until there is room for one more.
+local function accept(self, limit)
+  internal.checkpoint "server:accept"
+  local permit <close> = self._turn:acquire()
+  while true do
+    local stream = self._listener:accept(limit and limit - self._count)
+    if stream then return stream end
+  end
+end
+
 ---The next connection. ClosedError once the server is closed.
 ---@async
 ---@return saros.Stream
 function Server:accept()
   check_self(self, "accept")
-  internal.checkpoint "server:accept"
-  local permit <close> = self._turn:acquire()
-  return self._listener:accept()
+  return accept(self)
 end
 
 -- The same, and nil once the server is closed.
-local function next_connection(self)
-  local ok, stream = async.pcall(Server.accept, self)
+local function next_connection(self, limit)
+  local ok, stream = async.pcall(accept, self, limit)
   if ok then return stream end
   if self._listener:closed() then return nil end
   error(stream, 0)
@@ -74,8 +81,7 @@ local function ender(self, stream)
     self._tasks[task] = nil
     self._count = self._count - 1
     internal.report(task)
-    self._change:set()
-    self._change:clear()
+    if self._limit then self._listener:nudge() end
   end
 end
 
@@ -94,15 +100,6 @@ local function start(self, stream, handler)
   end
   self._count = self._count + 1
   self._tasks[task] = true
-end
-
--- Waits until there is room for one more. False once the server is closed.
-local function await_room(self)
-  while self._limit and self._count >= self._limit do
-    if self._listener:closed() then return false end
-    self._change:wait()
-  end
-  return true
 end
 
 -- Cancels tasks, and waits until they have ended.
@@ -140,8 +137,8 @@ function Server:serve(handler)
   misuse.check_function("server:serve", 1, handler)
   internal.checkpoint "server:serve"
   local _serving <close> = setmetatable({ server = self }, Serving)
-  while await_room(self) do
-    local stream = next_connection(self)
+  while true do
+    local stream = next_connection(self, self._limit)
     if not stream then return end
     start(self, stream, handler)
   end
@@ -158,8 +155,6 @@ end
 function Server:close()
   check_self(self, "close")
   self._listener:close()
-  self._change:set()
-  self._change:clear()
 end
 
 metatable.__close = Server.close

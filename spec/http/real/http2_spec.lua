@@ -106,6 +106,9 @@ describe("HTTP/2 with nginx", function()
   it("loses one request and keeps the others, and the connection", inside(function()
     local session <close> = session_of()
     local wanted = session:get(url .. "/lines.txt"):text()
+    -- The connection stays in use: libcurl takes an idle one for dead if a part of a record of TLS has come, here of a
+    -- body that nobody wants any more.
+    local _other <close> = session:get(url .. "/slowly/big.bin")
     local readers = {}
     for i = 1, 12 do
       readers[i] = async.spawn(function()
@@ -115,7 +118,7 @@ describe("HTTP/2 with nginx", function()
         return size_of(response)
       end)
     end
-    while session:stats().requests < 13 do async.sleep(0) end
+    while session:stats().requests < 14 do async.sleep(0) end
     for i = 3, 12, 3 do
       readers[i]:cancel()
       assert.equal("CancelledError", caught(readers[i].await, readers[i]).name)
@@ -125,7 +128,7 @@ describe("HTTP/2 with nginx", function()
       if i % 3 ~= 0 then assert.truthy(readers[i]:await() == wanted) end
     end
     assert.equal(200, session:get(url .. "/facts").status)
-    assert.same({ 1, 0 }, { session:stats().connections, session:stats().active })
+    assert.same({ 1, 1 }, { session:stats().connections, session:stats().active })
   end))
 
   it("gives nothing of a body that was given up to the next one", inside(function()
@@ -190,9 +193,9 @@ describe("HTTP/2 with nginx", function()
     local new <close> = session:get "/big.bin"
     assert.same({ "1.1", "2" }, { old.http_version, new.http_version })
     for _ = 1, 3 do
-      local response = session:get("/facts", { timeout = 20 })
+      local response = session:get("/facts", { timeout = 120 })
       assert.same({ "2", "HTTP/2.0" }, { response.http_version, response:json().protocol })
-      response = session:get("/facts", { timeout = 20, http_version = "1.1" })
+      response = session:get("/facts", { timeout = 120, http_version = "1.1" })
       assert.same({ "1.1", "HTTP/1.1" }, { response.http_version, response:json().protocol })
     end
     assert.same({ server.big, server.big }, { size_of(old), size_of(new) })

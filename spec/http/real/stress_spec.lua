@@ -66,18 +66,14 @@ local function all_is_well(session, base)
   local list = {}
   for i = 1, LIMIT do list[i] = i end
   local texts = async.map(list, function()
-    return session:get(base .. "/hello.txt", { timeout = 20 }):text()
+    return session:get(base .. "/hello.txt", { timeout = 60 }):text()
   end)
   for i = 1, LIMIT do assert.equal("hello from nginx\n", texts[i]) end
 end
 
 -- A lookup that was left behind may still have to end.
 local function descriptors_come_down_to(count)
-  for _ = 1, 500 do
-    if proc.descriptors() <= count then return true end
-    async.sleep(0.01)
-  end
-  return false
+  return tasks.eventually(function() return proc.descriptors() <= count end)
 end
 
 local versions = { ["HTTP/1.1"] = server.plain, ["HTTP/1.1 over TLS"] = server.tls, ["HTTP/2"] = server.h2 }

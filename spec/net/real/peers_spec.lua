@@ -21,7 +21,7 @@ end
 
 -- Connects as soon as somebody listens.
 local function connect(port)
-  for _ = 1, 200 do
+  for _ = 1, 3000 do
     local ok, stream = pcall(async.net.connect, "127.0.0.1", port)
     if ok then return stream end
     async.sleep(0.02)
