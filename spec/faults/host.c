@@ -54,8 +54,10 @@ static long step;
 /* Look-ups have threads of their own, in saros as in libcurl: what follows is counted under a lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+static pthread_t main_thread; /* requests of others do not fail */
+
 static bool count_request(size_t size) {
-  if (!armed || mode > FOREIGN) return false;
+  if (!armed || mode > FOREIGN || !pthread_equal(pthread_self(), main_thread)) return false;
   requests++;
   if (has_struck && mode == FOREVER) return true;
   bool is_retry = retried == size;
@@ -380,6 +382,7 @@ static bool parse_mode(const char *name, bool *has_loop) {
 int main(int argc, char **argv) {
   bool has_loop;
   if (argc < 6 || !parse_mode(argv[1], &has_loop)) return 2;
+  main_thread = pthread_self();
   signal(SIGALRM, on_signal);
 #ifndef __SANITIZE_ADDRESS__ /* which shows more */
   signal(SIGSEGV, on_signal);
