@@ -203,14 +203,13 @@ local function recover(self, connection, err, what, wrong, caller, name, ...)
 end
 
 ---The method of a command that does not block. It is the short way, in one function.
----@param check_self fun(method: string, self: any)
----@param method string
+---@param metatable table  of those that have it
 ---@param caller string   the function as its user knows it
 ---@param name string     in capitals
 ---@return async fun(self: saros.Redis, ...: string|number): any
-function client.plain(check_self, method, caller, name)
+function client.plain(metatable, caller, name)
   return function(self, ...)
-    check_self(method, self)
+    if getmetatable(self) ~= metatable then misuse.self(caller, self) end
     local connection = self._shared
     if not connection or not connection.is_fast then return run_slowly(self, caller, 0, name, ...) end
     if connection.is_resting then connection:stir() end

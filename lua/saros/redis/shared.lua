@@ -34,7 +34,7 @@ local shared = {}
 
 ---@class saros.redis.Shared: saros.redis.Sink
 ---@field package _state "connecting"|"open"|"closed"
----@field line userdata          of saros.redis.core: what is to be sent, and whose replies are due
+---@field line userdata          what is to be sent, and whose replies are due: see src/redis/line.c
 ---@field is_fast boolean        calls can be given to the line
 ---@field is_resting boolean     nobody watches deadlines, as there are none: see `stir`
 ---@field failure saros.redis.Failure  of one that is closed
