@@ -43,7 +43,7 @@ function methods.define(class, metatable, own, run, run_plain)
 
   local function command(method)
     local caller, name = class .. ":" .. method, method:upper()
-    if run_plain and commands.is_plain(name) then return internal.entry(run_plain(metatable, caller, name)) end
+    if run_plain and commands.is_plain(name) then return run_plain(metatable, caller, name) end
     return internal.entry(function(self, ...)
       check_self(method, self)
       return run(self, caller, 0, name, ...)
