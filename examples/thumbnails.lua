@@ -3,7 +3,7 @@
 -- folder and a Redis. An image is a picture in the PPM format, as netpbm and ImageMagick read and write it.
 --
 --   lua5.4 examples/thumbnails.lua REDIS_URL                   a demonstration: draws pictures, starts three workers
---   lua5.4 examples/thumbnails.lua REDIS_URL work              a worker, until Ctrl-C
+--   lua5.4 examples/thumbnails.lua REDIS_URL work              a worker, until somebody says that it is over
 --   lua5.4 examples/thumbnails.lua REDIS_URL FILE.ppm ...      writes FILE.small.ppm for each
 
 local async = require "saros"
@@ -63,7 +63,8 @@ local function draw(path, width, height)
   write_file(path, ("P6\n%d %d\n255\n"):format(width, height) .. table.concat(pixels))
 end
 
-local function demonstrate(url, queue)
+local function demonstrate(url, r, queue)
+  r:del "thumbnails:over"
   local folder, paths = os.tmpname(), {}
   for i = 1, 6 do
     paths[i] = ("%s-%d.ppm"):format(folder, i)
@@ -79,15 +80,13 @@ local function demonstrate(url, queue)
     os.remove(("%s-%d.small.ppm"):format(folder, i))
   end
   os.remove(folder)
-  queue._redis:publish("thumbnails", "over")
+  r:rpush("thumbnails:over", 1, 2, 3) -- one for each worker
   for i = 1, 3 do workers[i]:close() end
 end
 
 local function work(r, queue)
   local worker <close> = async.spawn(queue.work, queue, handlers, { concurrency = 2 })
-  local step, _, _, subscription = r:subscribe "thumbnails"
-  local _held <close> = subscription
-  step() -- until the demonstration is over
+  r:blpop("thumbnails:over", 0)
   assert(worker)
 end
 
@@ -95,7 +94,7 @@ async.run(function(url, what, ...)
   local r <close> = redis.connect(url or "redis://localhost")
   local queue = jobs.queue(r, "thumbnails", { attempts = 1 })
   if what == "work" then return work(r, queue) end
-  if not what then return demonstrate(url, queue) end
+  if not what then return demonstrate(url, r, queue) end
   local results, errors = submit(queue, { what, ... })
   for i = 1, select("#", ...) + 1 do print(results[i] or errors[i].message) end
 end, ...)

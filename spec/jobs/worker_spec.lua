@@ -99,7 +99,7 @@ describe("a worker", function()
     local runs = 0
     local function handler()
       runs = runs + 1
-      async.sleep(1.5)
+      async.sleep(3)
       return "long"
     end
     local one <close> = async.spawn(queue.work, queue, { x = handler })
@@ -107,7 +107,7 @@ describe("a worker", function()
     assert.equal("long", queue:add("x"):result(30))
     assert.equal(1, runs)
     assert(one and other)
-  end, { lease = 0.5 }))
+  end, { lease = 2 }))
 
   it("that lost a job has its handler cancelled, and what that returns does not count", with_queue(function(queue, r)
     local begun, ended = async.event(), async.future()

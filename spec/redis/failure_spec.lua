@@ -131,7 +131,7 @@ describe("a server that", function()
       assert.same({ "RedisError", "LOADING", command }, { err.name, err.code, err.command })
     end
     assert.equal("LOADING", r:pipeline(function(p) p:ping() end)[1].code)
-  end, { timeout = 0.05 }))
+  end, { timeout = 0.4 }))
 
   it("is loading when we come is waited for", inside(function()
     local fake <close> = fake_redis.start(function(peer, n)
@@ -193,11 +193,11 @@ describe("a server that", function()
     local early, slow = async.spawn(r.echo, r, "early"), async.spawn(r.echo, r, "slow")
     assert.equal("early", early:await())
     local err = error_of(slow.await, slow)
-    assert.same({ "TimeoutError", "ETIMEDOUT", "ECHO", 0.2 }, { err.name, err.code, err.command, err.seconds })
+    assert.same({ "TimeoutError", "ETIMEDOUT", "ECHO", 1 }, { err.name, err.code, err.command, err.seconds })
     assert.equal("next", r:echo "next")
     assert.equal("x", r:echo "x")
     assert.equal(1, fake.peers)
-  end, { timeout = 0.2 }))
+  end, { timeout = 1 }))
 
   it("says nothing any more is left for a new connection", against(function(peer, n)
     if n > 1 then return peer:answer(pong) end
@@ -206,7 +206,7 @@ describe("a server that", function()
     assert.equal("TimeoutError", error_of(r.ping, r).name)
     assert.equal("PONG", r:ping())
     assert.equal(2, fake.peers)
-  end, { timeout = 0.05 }))
+  end, { timeout = 0.4 }))
 
   it("breaks in the middle of a pipeline fails it as a whole", against(function(peer)
     peer:expect "GET a"
@@ -244,7 +244,7 @@ describe("a server that", function()
     for i = 1, 8 do sets[i] = async.spawn(r.set, r, "k", large) end
     for i = 1, 8 do assert.equal("TimeoutError", error_of(sets[i].await, sets[i]).name) end
     assert.equal("PONG", r:ping())
-  end, { timeout = 0.1 }))
+  end, { timeout = 0.5 }))
 end)
 
 describe("a cancelled command", function()
