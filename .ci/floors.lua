@@ -32,8 +32,8 @@ local floors = [[
 
 -- Rooms that are C modules of their own, or written like them, and which others they may know beside saros.h.
 local knows = {
-  io = "base", net = "base io", tls = "base", wire = "base", fs = "base", thread = "base", process = "base io",
-  http = "base wire fs", server = "base wire",
+  io = "base", net = "base io", tls = "base", wire = "base", fs = "base io", thread = "base", process = "base io",
+  http = "base wire", server = "base wire",
 }
 
 -- Calls that stand in one file only.

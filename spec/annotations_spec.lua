@@ -137,6 +137,19 @@ local live = {
     return socket
   end,
 
+  ["saros.FS"] = function() return async.fs end,
+  ["saros.File"] = function(close)
+    local file = async.fs.tempfile()
+    close(file)
+    return file
+  end,
+  ["saros.Watch"] = function(close)
+    local watch = async.fs.watch "."
+    close(watch)
+    return watch
+  end,
+  ["saros.Stat"] = function() return async.fs.stat "." end,
+
   ["saros.Session"] = function(close)
     local session = async.session()
     close(session)
@@ -194,6 +207,9 @@ local written = {
     end,
   },
   ["saros.ConnectOptions"] = { function(options) async.net.connect("127.0.0.1", 1, options):close() end },
+  ["saros.CopyOptions"] = { function(options) async.fs.copy("/nonexistent/1", "/nonexistent/2", options) end },
+  ["saros.MkdirOptions"] = { function(options) async.fs.mkdir("/nonexistent/1", options) end },
+  ["saros.WriteOptions"] = { function(options) async.fs.write_file("/nonexistent/1", "", options) end },
   ["saros.FetchOptions"] = {
     function(options) async.fetch(server.url, options) end,
     function(options) async.session(options):close() end,

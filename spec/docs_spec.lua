@@ -9,8 +9,8 @@ local server = require("spec.support.real_servers").httpbin()
 
 -- The documents, and what runs a main function of each.
 local DOCUMENTS = {
-  ["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/handy.md"] = testing.run,
-  ["docs/server.md"] = async.run,
+  ["docs/http.md"] = async.run, ["docs/net.md"] = async.run, ["docs/files.md"] = async.run,
+  ["docs/handy.md"] = testing.run, ["docs/server.md"] = async.run,
 }
 
 local function read(path)

@@ -21,12 +21,13 @@ if type(path) == "string" and path:find "init%.lua$" then
 end
 
 -- Those that are modules of their own; of the others their module gives a field.
-local namespaces = { http = true, json = true, net = true }
+local namespaces = { fs = true, http = true, json = true, net = true }
 
 -- By name, the module that gives it.
 local lazy = {
   as_completed = "saros.as_completed",
   defer = "saros.defer",
+  fs = "saros.fs",
   generator = "saros.generator",
   http = "saros.http.server",
   json = "saros.json",

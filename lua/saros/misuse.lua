@@ -88,6 +88,26 @@ function misuse.unknown_option(caller, position, name, known, where)
   misuse.argument(caller, position, ("unknown option '%s'%s%s"):format(tostring(name), where or "", hint))
 end
 
+---Raises unless the options are known and of their type. Returns them; a table that is empty for none.
+---@param caller string
+---@param position integer
+---@param given? table
+---@param known table<string, boolean>  the options that this function takes
+---@param checks table<string, fun(value: any): boolean, string>  by name: whether a value is good, and what is expected
+---@return table
+function misuse.check_options(caller, position, given, known, checks)
+  if given == nil then return {} end
+  if type(given) ~= "table" then misuse.type(caller, position, "table", given) end
+  for name, value in pairs(given) do
+    if not known[name] then misuse.unknown_option(caller, position, name, known) end
+    local ok, expected = checks[name](value)
+    if not ok then
+      misuse.argument(caller, position, ("option '%s': %s expected, got %s"):format(name, expected, type(value)))
+    end
+  end
+  return given
+end
+
 ---Whether a table has the keys 1 to n, and no others but `n` itself: what stands behind a hole would be lost.
 ---@param value table
 ---@return boolean

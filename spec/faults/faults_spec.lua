@@ -36,6 +36,12 @@ local SERVER_MODES = {
   {"collect", 20}, {"frantic", 1}, {"young", 20},
 }
 
+-- What files do is the system's affair as well.
+local FS_MODES = {
+  {"foreign", 1}, {"once", 5}, {"forever", 11}, {"close", 41}, {"onceL", 23}, {"foreverL", 31}, {"closeL", 97},
+  {"collect", 10}, {"frantic", 1}, {"young", 10},
+}
+
 local SECONDS = 20 -- a run that takes longer hangs
 
 -- The host takes the place of malloc, as only the GNU C library lets it.
@@ -97,6 +103,13 @@ describe("a fault", function()
     it(("in server.%s does no harm"):format(name), function()
       if not workshop then return pending "needs the GNU C library" end
       check(path_of "server", name, SERVER_MODES)
+    end)
+  end
+
+  for _, name in ipairs(names_of(dofile(path_of "fs"))) do
+    it(("in fs.%s does no harm"):format(name), function()
+      if not workshop then return pending "needs the GNU C library" end
+      check(path_of "fs", name, FS_MODES)
     end)
   end
 

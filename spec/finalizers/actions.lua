@@ -101,6 +101,7 @@ action("change lists", function()
   end
 end)
 
+action("close files", function() each(world.files, "close") end)
 action("close sessions", function() each(world.sessions, "close") end)
 action("close responses", function() each(world.responses, "close") end)
 

@@ -8,6 +8,7 @@ local toolchain = require "spec.embed.toolchain"
 -- Files of scenarios: one out of `share` actions is tried at each moment, in turn.
 local FILES = {
   {path = "spec/finalizers/scenarios.lua", share = 1},
+  {path = "spec/finalizers/fs.lua", share = 3},
   {path = "spec/faults/scenarios/tasks.lua", share = 9},
   {path = "spec/faults/scenarios/combine.lua", share = 9},
   {path = "spec/faults/scenarios/sync.lua", share = 9},

@@ -6,7 +6,7 @@ local async = require "saros"
 local world = {}
 
 local KINDS = {"tasks", "groups", "scopes", "futures", "semaphores", "locks", "conditions", "barriers", "events",
-  "queues", "permits", "lists", "sessions", "responses"}
+  "queues", "permits", "lists", "sessions", "responses", "files"}
 
 -- Forgets everything.
 function world.reset()

@@ -339,6 +339,24 @@ describe("a cookie file", function()
     os.remove(path)
   end))
 
+  it("is saved and loaded before a run begins, too", function()
+    local path = os.tmpname()
+    local jar = http.session { cookies = { a = "1" } }.cookies
+    jar:save(path)
+    local other = http.session().cookies
+    other:load(path)
+    assert.same(jar:all(), other:all())
+    os.remove(path)
+  end)
+
+  it("names the method that cannot wait", inside(function()
+    local jar = http.session().cookies
+    for _, method in ipairs { "save", "load" } do
+      local message = coroutine.wrap(error_of)(jar[method], jar, "/nonexistent/cookies")
+      assert.matches("cookies:" .. method .. ": cannot wait inside a coroutine", message, 1, true)
+    end
+  end))
+
   it("that is not there is a SystemError with its path", inside(function()
     local jar = http.session().cookies
     local err = error_of(jar.load, jar, "/nonexistent/cookies")

@@ -107,6 +107,13 @@ describe("a multipart body", function()
     end
   end))
 
+  it("names the function where it cannot wait for a file", inside(function()
+    local task = coroutine.wrap(function()
+      return error_of(http.post, server.url .. "/echo", { multipart = { file = { path = "/dev/null" } } })
+    end)
+    assert.matches("post: cannot wait inside a coroutine", task(), 1, true)
+  end))
+
   it("shows its progress", inside(function()
     with_file(("x"):rep(100000), function(path)
       local last

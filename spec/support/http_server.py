@@ -24,6 +24,7 @@ import lifeline
 LIFETIME = 600
 counts = {"connections": 0, "active": 0, "peak": 0}
 seen = {}
+meetings = {}
 
 
 class Exchange:
@@ -165,12 +166,23 @@ async def endless_headers(x):
 
 
 async def once_per_connection(x):
-    """The second request on a connection finds it closed, as on a server that lost patience."""
+    """The second request on a connection finds it closed, as on a server that lost patience. The first ones are answered
+    when `together` of them are there, so that none can use the connection of another."""
     key = x.query["key"]
     if x.number > 1:
         seen[key] = seen.get(key, 0) + 1
         return "close"
+    await meet(key, int(x.query.get("together", "1")))
     x.answer(200, "first")
+
+
+async def meet(key, n):
+    """Returns when it has been called n times with that key."""
+    number, all_there = meetings.setdefault(key, (0, asyncio.Event()))
+    meetings[key] = (number + 1, all_there)
+    if number + 1 >= n:
+        all_there.set()
+    await all_there.wait()
 
 
 async def times(x):

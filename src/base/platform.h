@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** What the systems do differently and libuv does not do for us: sockets that libuv does not know, threads that
-** nobody joins, and the numbers and texts of errors. Only this file and resident.c ask which system it is.
+** nobody joins, and the numbers and texts of errors. Only this file,
+** descriptor.c and resident.c ask which system it is.
 */
 #ifndef SR_BASE_PLATFORM_H
 #define SR_BASE_PLATFORM_H

@@ -1,216 +1,312 @@
 /* SPDX-License-Identifier: MIT */
-/*
-** Opening files, and making one that nobody else has, see file.h.
-**
-** libuv is asked without a loop and without a callback, which makes it do the thing at once.
-*/
+/* Files: how they are opened and closed, and how their jobs take turns; see file.h. */
 #include "fs/file.h"
 
-#include <errno.h>
-#include <lauxlib.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/platform.h"
+#include "base/descriptor.h"
+#include "fs/closing.h"
+#include "fs/draft.h"
+#include "io/failure.h"
 
-/* How many names are tried if they turn out to be taken. */
-enum { ATTEMPTS = 100 };
+const SrIoClass sr_fs_file_class = {"file"};
 
-/* How long the name of a file may be, on all systems. */
-enum { NAME_LIMIT = 255 };
+/* --- turns ---------------------------------------------------------------------------- */
 
-/* How long a path may be: Windows has the longest. */
-enum { PATH_LIMIT = 32768 };
-
-static int close_file(lua_State *L) {
-  luaL_Stream *stream = luaL_checkudata(L, 1, LUA_FILEHANDLE);
-  return luaL_fileresult(L, fclose(stream->f) == 0, NULL);
+static void run_turn(SrFsJob *job) {
+  SrFsTurn *turn = (SrFsTurn *)job;
+  turn->act(turn);
 }
 
-/* nil, code, message [-0, +3, m] */
-static int push_failure(lua_State *L, int status) {
+static void free_turn(SrFsTurn *turn) {
+  sr_buffer_free(&turn->room);
+  free(turn->doomed);
+  free(turn->target);
+  free(turn);
+}
+
+/* What a read has found that was left behind is kept only where it could not be read again. */
+static void give_back(SrFsFile *file, SrFsTurn *turn) {
+  if (turn->is_left && file->is_seekable) turn->room.size = turn->room.head + turn->before;
+  file->in = turn->room;
+  turn->room = (SrBuffer){0};
+  if (sr_buffer_length(&file->in) == 0) sr_buffer_clear(&file->in);
+}
+
+/* It is the file's affair no more. */
+static void end_turn(SrFsTurn *turn, uv_loop_t *loop) {
+  if ((turn->is_last || turn->file == NULL) && turn->handle.fd >= 0) {
+    sr_fs_close_later(loop, turn->handle.fd, turn->doomed);
+    turn->doomed = NULL;
+  }
+  free_turn(turn);
+}
+
+static void on_turn_done(SrFsJob *job, uv_loop_t *loop) {
+  SrFsTurn *turn = (SrFsTurn *)job;
+  SrFsFile *file = turn->file;
+  if (file != NULL) {
+    file->turn = NULL;
+    if (turn->is_read) give_back(file, turn);
+    if (turn->moved >= 0 && file->is_seekable) file->position = turn->moved;
+    file->status = turn->is_left ? 0 : turn->status;
+    file->syscall = turn->syscall;
+    file->stat = turn->stat;
+    file->has_ended = turn->has_ended && !turn->is_left;
+    sr_io_saros->wake(&file->wait);
+  }
+  end_turn(turn, loop);
+}
+
+SrFsTurn *sr_fs_file_turn(lua_State *L, SrFsFile *file, void (*act)(SrFsTurn *turn)) {
+  SrFsTurn *turn = (SrFsTurn *)calloc(1, sizeof *turn);
+  if (turn == NULL) luaL_error(L, "%s: not enough memory", file->function);
+  turn->job.run = run_turn;
+  turn->job.done = on_turn_done;
+  turn->act = act;
+  turn->file = file;
+  turn->handle = (SrFsHandle){.job = &turn->job, .fd = file->fd, .is_seekable = file->is_seekable};
+  turn->appends = file->appends;
+  turn->position = turn->moved = -1;
+  return turn;
+}
+
+/* --- one task at a time ------------------------------------------------------------------ */
+
+/* What is under way goes on without it. Who closes the file waits for that even so: it does not take long. */
+static int abort_use(saros_wait *wait) {
+  SrFsFile *file = SR_IO_CONTAINER(wait, SrFsFile, wait);
+  if (file->is_closing) return 0;
+  file->is_busy = false;
+  if (file->turn == NULL) return 1;
+  file->turn->is_left = true;
+  sr_fs_withdraw(&file->turn->job);
+  return 1;
+}
+
+static const saros_kind use_kind = {"a file", abort_use};
+
+static int k_use(lua_State *L, int status, lua_KContext ctx) {
+  SrFsFile *file = (SrFsFile *)ctx;
+  (void)status;
+  bool is_aborted = sr_io_saros->aborted(L), is_closed = file->fd < 0 && !file->is_closing;
+  if (is_aborted && !file->is_closing) return sr_io_saros->raise(L);
+  file->is_busy = file->is_closing = false;
+  if (is_aborted && file->fd < 0) return sr_io_saros->raise(L);
+  return is_closed ? sr_io_raise_closed(L, "the file is closed") : file->next(L, file);
+}
+
+static int park(lua_State *L, SrFsFile *file, int (*next)(lua_State *L, SrFsFile *file)) {
+  file->next = next;
+  file->is_busy = true;
+  return sr_io_saros->park(L, &file->wait, &use_kind, k_use, (lua_KContext)file);
+}
+
+int sr_fs_file_go(lua_State *L, SrFsFile *file, int (*next)(lua_State *L, SrFsFile *file)) {
+  return file->turn == NULL ? next(L, file) : park(L, file, next);
+}
+
+int sr_fs_file_await(lua_State *L, SrFsFile *file, SrFsTurn *turn, int (*next)(lua_State *L, SrFsFile *file)) {
+  if (turn->is_read) {
+    turn->room = file->in;
+    turn->before = sr_buffer_length(&turn->room);
+    file->in = (SrBuffer){0};
+  }
+  int status = sr_fs_submit(file->loop, &turn->job);
+  if (status != 0) {
+    if (turn->is_read) give_back(file, turn);
+    end_turn(turn, file->loop);
+    return sr_fs_file_fail(L, file, status, file->function);
+  }
+  file->turn = turn;
+  return park(L, file, next);
+}
+
+bool sr_fs_file_begin(lua_State *L, SrFsFile *file, const char *function) {
+  sr_io_saros->check(L, function);
+  if (file->fd < 0) sr_io_raise_closed(L, "the file is closed");
+  if (file->is_busy) sr_io_raise_busy(L, "another task uses this file");
+  file->function = function;
+  return sr_io_saros->cancelled(L);
+}
+
+int sr_fs_file_fail(lua_State *L, const SrFsFile *file, int status, const char *syscall) {
+  sr_io_push_system_path(L, status, syscall, file->path);
+  return lua_error(L);
+}
+
+void sr_fs_file_check(lua_State *L, const SrFsFile *file) {
+  if (file->status != 0) sr_fs_file_fail(L, file, file->status, file->syscall);
+}
+
+SrFsFile *sr_fs_file_self(lua_State *L, const char *function) {
+  return (SrFsFile *)sr_io_self(L, &sr_fs_file_class, function);
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
+
+/* From now on it is closed for all. A job that is under way has the descriptor, and closes it. */
+static void leave(SrFsFile *file) {
+  SrFsTurn *turn = file->turn;
+  file->fd = -1;
+  file->turn = NULL;
+  if (turn != NULL) {
+    turn->file = NULL;
+    turn->doomed = file->doomed;
+    file->doomed = NULL;
+    sr_fs_withdraw(&turn->job);
+  }
+  sr_buffer_free(&file->in);
+  sr_io_saros->resource_close(&file->resource);
+  sr_io_saros->wake(&file->wait);
+}
+
+void sr_fs_file_drop(SrFsFile *file) {
+  uv_file fd = file->fd;
+  if (fd < 0) return;
+  bool is_used = file->turn != NULL;
+  leave(file);
+  if (is_used) return;
+  sr_fs_close_later(file->loop, fd, file->doomed);
+  file->doomed = NULL;
+}
+
+static void on_run_end(saros_resource *resource) {
+  sr_fs_file_drop(SR_IO_CONTAINER(resource, SrFsFile, resource));
+}
+
+static void act_close(SrFsTurn *turn) {
+  uv_file fd = turn->handle.fd;
+  turn->handle.fd = -1;
+  turn->syscall = "close";
+  turn->status = sr_fs_close(fd);
+  if (turn->doomed != NULL) sr_fs_unlink(turn->doomed);
+}
+
+static void act_keep(SrFsTurn *turn) {
+  SrFsDraft draft = {.handle = turn->handle, .name = turn->doomed, .target = turn->target};
+  turn->handle.fd = -1;
+  turn->doomed = turn->target = NULL;
+  turn->status = sr_fs_draft_keep(&draft, turn->wants_all, &turn->syscall);
+}
+
+static int k_closed(lua_State *L, SrFsFile *file) {
+  sr_fs_file_check(L, file);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int k_closed_at_end(lua_State *L, SrFsFile *file) {
+  sr_fs_file_check(L, file);
   lua_pushnil(L);
-  lua_pushstring(L, uv_err_name(status));
-  lua_pushstring(L, sr_status_text(status));
-  return 3;
+  return 1;
 }
 
-/* Where the last name of a path begins. */
-static size_t name_at(const char *path) {
-  size_t at = strlen(path);
-  while (at > 0 && path[at - 1] != '/' && path[at - 1] != LUA_DIRSEP[0]) at--;
-  return at;
+/* Gives the descriptor to a turn that closes it, and waits for that. Nothing is under way. */
+static int close_by(lua_State *L, SrFsFile *file, SrFsTurn *turn, int (*next)(lua_State *L, SrFsFile *file)) {
+  turn->is_last = true;
+  turn->doomed = file->doomed;
+  turn->target = file->target;
+  file->doomed = file->target = NULL;
+  leave(file);
+  file->is_closing = true;
+  return sr_fs_file_await(L, file, turn, next);
 }
 
-/*
-** "path.XXXXXXXX.part", with the hexadecimal digits of a number nobody else has. Where the name of the
-** file is as long as names may be, a part of it has to do.
-*/
-static const char *push_name(lua_State *L, const char *path) {
-  unsigned number = 0;
-  char ending[16];
-  size_t head = name_at(path), length = strlen(path + head);
-  uv_random(NULL, NULL, &number, sizeof number, 0, NULL);
-  size_t most = NAME_LIMIT - (size_t)snprintf(ending, sizeof ending, ".%08x.part", number);
-  if (length > most && length <= NAME_LIMIT) length = most;
-  lua_pushlstring(L, path, head + length);
-  lua_pushstring(L, ending);
-  lua_concat(L, 2);
-  return lua_tostring(L, -1);
-}
-
-/* False, and nothing pushed: there is no such path. [-0, +0|1, m] */
-static bool push_real_path(lua_State *L, const char *path) {
-  uv_fs_t request;
-  luaL_Buffer buffer;
-  char *real = luaL_buffinitsize(L, &buffer, PATH_LIMIT); /* before libuv's memory, so that none is lost to an error */
-  size_t length = uv_fs_realpath(NULL, &request, path, NULL) == 0 ? strlen(request.ptr) : 0;
-  if (length > 0 && length < PATH_LIMIT) memcpy(real, request.ptr, length);
-  uv_fs_req_cleanup(&request);
-  luaL_pushresultsize(&buffer, length < PATH_LIMIT ? length : 0);
-  if (lua_rawlen(L, -1) > 0) return true;
-  lua_pop(L, 1);
-  return false;
-}
-
-/*
-** target(path): what stands at the path, links followed. Returns "file", "directory" or "device" (all that
-** is neither), its own path and its permissions; nothing if there is none. [-1, +0|3, m]
-*/
-static int l_target(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
-  uv_fs_t request;
-  int status = uv_fs_stat(NULL, &request, path, NULL);
-  unsigned mode = (unsigned)request.statbuf.st_mode;
-  uv_fs_req_cleanup(&request);
-  if (status != 0) return 0;
-  lua_pushstring(L, (mode & S_IFMT) == S_IFREG ? "file" : (mode & S_IFMT) == S_IFDIR ? "directory" : "device");
-  if (!push_real_path(L, path)) return 0;
-  lua_pushinteger(L, (lua_Integer)(mode & 07777));
-  return 3;
-}
-
-/* A new file, its name pushed, or libuv's status. [-0, +1, m] */
-static int open_new(lua_State *L, const char *path, int mode) {
-  uv_fs_t request;
-  int fd = UV_EEXIST, top = lua_gettop(L);
-  for (int i = 0; i < ATTEMPTS && fd == UV_EEXIST; i++) {
-    lua_settop(L, top);
-    fd = uv_fs_open(NULL, &request, push_name(L, path), UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL, mode, NULL);
-    uv_fs_req_cleanup(&request);
-  }
-  return fd;
-}
-
-static int keep_mode(int fd, int mode) {
-  uv_fs_t request;
-  int status = uv_fs_fchmod(NULL, &request, fd, mode, NULL);
-  uv_fs_req_cleanup(&request);
-  return status;
-}
-
-static int remove_file(const char *name) {
-  uv_fs_t request;
-  int status = uv_fs_unlink(NULL, &request, name, NULL);
-  uv_fs_req_cleanup(&request);
-  return status;
-}
-
-static void close_descriptor(int fd) {
-  uv_fs_t request;
-  uv_fs_close(NULL, &request, fd, NULL);
-  uv_fs_req_cleanup(&request);
-}
-
-/* A file of Lua's, closed. [-0, +1, m] */
-static luaL_Stream *new_stream(lua_State *L) {
-  luaL_Stream *stream = lua_newuserdatauv(L, sizeof *stream, 0);
-  stream->closef = NULL;
-  luaL_setmetatable(L, LUA_FILEHANDLE);
-  return stream;
-}
-
-/* The stream has the descriptor, or it is closed. libuv's status. */
-static int open_stream(luaL_Stream *stream, int fd, const char *mode) {
-  stream->f = fdopen(fd, mode);
-  if (stream->f == NULL) {
-    int status = sr_errno_status(errno);
-    close_descriptor(fd);
-    return status;
-  }
-  stream->closef = close_file;
-  return 0;
-}
-
-/*
-** open(path [, writes]): a file to be read, or to be written from its start. Returns it; or nil, libuv's name
-** of the error and its text. [-2, +1|3, v]
-*/
-static int l_open(lua_State *L) {
-  uv_fs_t request;
-  const char *path = luaL_checkstring(L, 1);
-  bool writes = lua_toboolean(L, 2);
-  int flags = writes ? UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC : UV_FS_O_RDONLY;
-  luaL_Stream *stream = new_stream(L);
-  int status = uv_fs_open(NULL, &request, path, flags, 0666, NULL);
-  uv_fs_req_cleanup(&request);
-  if (status >= 0) status = open_stream(stream, status, writes ? "wb" : "rb");
-  return status == 0 ? 1 : push_failure(L, status);
-}
-
-/*
-** create(path [, mode]): makes a new file beside `path`, to be renamed to it; a mode is its exact one.
-** Returns the file, open for writing, and its name; or nil, libuv's name of the error and its text. [-2, +2|3, m]
-*/
-static int l_create(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
-  int mode = (int)luaL_optinteger(L, 2, 0666), is_exact = !lua_isnoneornil(L, 2);
-  luaL_Stream *stream = new_stream(L);
-  int fd = open_new(L, path, mode);
-  if (fd < 0) return push_failure(L, fd);
-  int status = is_exact ? keep_mode(fd, mode) : 0;
-  if (status != 0)
-    close_descriptor(fd);
-  else
-    status = open_stream(stream, fd, "wb");
-  if (status == 0) return 2;
-  remove_file(lua_tostring(L, -1));
-  return push_failure(L, status);
-}
-
-static int push_result(lua_State *L, int status) {
-  if (status != 0) return push_failure(L, status);
+/* What was left behind has ended, and so it is quick. */
+static int close_now(lua_State *L, SrFsFile *file) {
+  if (file->fd >= 0) return close_by(L, file, sr_fs_file_turn(L, file, act_close), k_closed);
   lua_pushboolean(L, 1);
   return 1;
 }
 
 /*
-** rename(path, new): as os.rename, but what is at `new` is replaced on Windows, too. Returns true; or nil,
-** libuv's name of the error and its text. [-2, +1|3, v]
+** close(file, whether it may wait) returns true. It waits until the system has closed the file, in a cancelled scope
+** too, so that nothing of what that says is lost, and the descriptor is free. Where nobody can wait, or another task
+** uses the file, that goes on by itself.
 */
-static int l_rename(lua_State *L) {
-  uv_fs_t request;
-  const char *path = luaL_checkstring(L, 1), *new_path = luaL_checkstring(L, 2);
-  int status = uv_fs_rename(NULL, &request, path, new_path, NULL);
-  uv_fs_req_cleanup(&request);
-  return push_result(L, status);
-}
-
-/* remove(path): of a file that create has made; returns as rename does. [-1, +1|3, v] */
-static int l_remove(lua_State *L) {
-  return push_result(L, remove_file(luaL_checkstring(L, 1)));
-}
-
-/* error_name(errno) gives libuv's name. [-1, +1, v] */
-static int l_error_name(lua_State *L) {
-  lua_pushstring(L, uv_err_name(sr_errno_status((int)luaL_checkinteger(L, 1))));
+static int l_close(lua_State *L) {
+  SrFsFile *file = sr_fs_file_self(L, "file:close");
+  bool waits = lua_toboolean(L, 2) && file->fd >= 0 && !file->is_busy;
+  lua_settop(L, 1);
+  if (waits) {
+    file->function = "file:close";
+    file->is_closing = file->turn != NULL;
+    return sr_fs_file_go(L, file, close_now);
+  }
+  sr_fs_file_drop(file);
+  lua_pushboolean(L, 1);
   return 1;
 }
 
-void sr_fs_open_file(lua_State *L) {
-  static const luaL_Reg functions[] = {{"target", l_target}, {"open", l_open},     {"create", l_create},
-                                       {"rename", l_rename}, {"remove", l_remove}, {"error_name", l_error_name},
-                                       {NULL, NULL}};
-  luaL_setfuncs(L, functions, 0);
+int sr_fs_file_close_at_end(lua_State *L, SrFsFile *file) {
+  return close_by(L, file, sr_fs_file_turn(L, file, act_close), k_closed_at_end);
 }
+
+static int keep(lua_State *L, SrFsFile *file) {
+  SrFsTurn *turn = sr_fs_file_turn(L, file, act_keep);
+  turn->wants_all = lua_toboolean(L, 2);
+  return close_by(L, file, turn, k_closed);
+}
+
+/* keep(file, whether it is to be on the disk): closes a draft, which then is in its place, or gone. */
+int sr_fs_l_keep(lua_State *L) {
+  SrFsFile *file = sr_fs_file_self(L, "file:keep");
+  if (sr_fs_file_begin(L, file, "file:keep")) return sr_io_saros->raise(L);
+  return sr_fs_file_go(L, file, keep);
+}
+
+static int l_gc(lua_State *L) {
+  SrFsFile *file = (SrFsFile *)lua_touserdata(L, 1);
+  if (file->fd >= 0) sr_io_saros->collected(L, &file->resource, "file");
+  sr_fs_file_drop(file);
+  if (file->turn != NULL) file->turn->file = NULL; /* one that closes it */
+  sr_buffer_free(&file->in);
+  free(file->path);
+  free(file->doomed);
+  free(file->target);
+  file->path = file->doomed = file->target = NULL;
+  return 0;
+}
+
+static int l_tostring(lua_State *L) {
+  const SrFsFile *file = sr_fs_file_self(L, "file:__tostring");
+  if (file->fd < 0)
+    lua_pushliteral(L, "file (closed)");
+  else
+    lua_pushfstring(L, "file (%s)", file->path);
+  return 1;
+}
+
+static int l_closed(lua_State *L) {
+  lua_pushboolean(L, sr_fs_file_self(L, "file:closed")->fd < 0);
+  return 1;
+}
+
+/* The descriptor, for who hands it to others: the system stands where the file does, and reads and writes wait. */
+static int l_fileno(lua_State *L) {
+  SrFsFile *file = sr_fs_file_self(L, "file:fileno");
+  if (file->fd < 0) return sr_io_raise_closed(L, "the file is closed");
+  if (file->is_seekable)
+    sr_descriptor_move(file->fd, file->position);
+  else
+    sr_descriptor_block(file->fd);
+  lua_pushinteger(L, file->fd);
+  return 1;
+}
+
+/* --- the rest ----------------------------------------------------------------------------------- */
+
+void sr_fs_file_open(lua_State *L, SrFsFile *file, const SrFsHandle *handle) {
+  file->loop = sr_io_saros->loop(sr_io_saros->runtime(L));
+  file->fd = handle->fd;
+  file->is_seekable = handle->is_seekable;
+  file->resource.name = "file";
+  file->resource.on_run_end = on_run_end;
+  sr_io_saros->resource_open(L, &file->resource);
+}
+
+const luaL_Reg sr_fs_close_methods[] = {{"close", l_close}, {"closed", l_closed}, {"fileno", l_fileno}, {NULL, NULL}};
+
+const luaL_Reg sr_fs_file_meta[] = {{"__gc", l_gc}, {"__tostring", l_tostring}, {NULL, NULL}};

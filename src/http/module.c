@@ -8,7 +8,6 @@
 
 #include "base/platform.h"
 #include "base/resident.h"
-#include "fs/file.h"
 #include "http/api.h"
 #include "http/body.h"
 #include "http/easy.h"
@@ -49,7 +48,6 @@ int luaopen_saros_http_core(lua_State *L) {
   sr_http_open_lookup(L);
   sr_http_open_suffix(L);
   sr_http_open_idn(L);
-  sr_fs_open_file(L);
   lua_pushstring(L, sr_wire_codec_names());
   lua_setfield(L, -2, "encodings");
   lua_pushliteral(L, SR_HTTP_USER_AGENT);

@@ -3,7 +3,15 @@
 -- whether only over TLS, expiry, name and value, separated by tabs. A cookie that has no domain stands there with
 -- its origin, or with EVERYWHERE.
 
+local async = require "saros"
+local draft = require "saros.fs.draft"
+local fs = require "saros.fs"
+local internal = require "saros.internal"
+
 local cookie_file = {}
+
+-- Only the owner may read who can be impersonated.
+local OWNER_ONLY = 384 -- rw-------
 
 -- The end of the year 9999, after which dates have no form that others understand.
 local LATEST = 253402300799
@@ -39,6 +47,35 @@ function cookie_file.read_line(line)
     host_only = below ~= "TRUE" and named, path = path, secure = secure == "TRUE", http_only = http_only == 1,
     expires = expires ~= 0 and expires or nil,
   }
+end
+
+-- Sessions are made, and their jars filled, before a run begins, too: then there is one just for that.
+local function in_a_run(caller, fn)
+  if not async.current_task() then return async.run(fn) end
+  internal.checkpoint(caller)
+  return fn()
+end
+
+---Writes such a file, whole or not at all. SystemError.
+---@async
+---@param caller string
+---@param path string
+---@param text string
+function cookie_file.save(caller, path, text)
+  in_a_run(caller, function()
+    local file <close> = draft.open(path, OWNER_ONLY)
+    file:write(text)
+    draft.keep(file)
+  end)
+end
+
+---What is in such a file. SystemError.
+---@async
+---@param caller string
+---@param path string
+---@return string
+function cookie_file.load(caller, path)
+  return in_a_run(caller, function() return fs.read_file(path) end)
 end
 
 return cookie_file

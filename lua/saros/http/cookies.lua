@@ -6,7 +6,6 @@
 
 local cookie_file = require "saros.http.cookie_file"
 local core = require "saros.http.core"
-local file = require "saros.http.file"
 local misuse = require "saros.misuse"
 local suggest = require "saros.http.suggest"
 local set_cookie = require "saros.http.set_cookie"
@@ -353,9 +352,6 @@ end
 
 -- Files -------------------------------------------------------------------------------------------
 
--- Only the owner may read who can be impersonated.
-local OWNER_ONLY = 384 -- rw-------
-
 local function check_path(caller, path)
   if type(path) == "string" and path ~= "" and not path:find "%z" then return end
   misuse.argument(caller, 1, "the path of a file expected")
@@ -363,25 +359,25 @@ end
 
 ---Writes all cookies to a file, in the format of Netscape and curl, that only its owner may read.
 ---SystemError if the system refuses.
+---@async
 ---@param path string
 function Jar:save(path)
   check_self(self, "save")
   check_path("cookies:save", path)
-  local draft <close> = file.draft(path, OWNER_ONLY)
-  draft:write "# Netscape HTTP Cookie File\n"
+  local lines = { "# Netscape HTTP Cookie File\n" }
   for _, cookie in ipairs(alive(self)) do
-    draft:write(cookie_file.line_of(cookie))
+    lines[#lines + 1] = cookie_file.line_of(cookie)
   end
-  draft:keep()
+  cookie_file.save("cookies:save", path, table.concat(lines))
 end
 
 ---Adds the cookies of such a file. SystemError if it cannot be read.
+---@async
 ---@param path string
 function Jar:load(path)
   check_self(self, "load")
   check_path("cookies:load", path)
-  local handle <close> = file.open(path)
-  for line in handle:lines() do
+  for line in cookie_file.load("cookies:load", path):gmatch "[^\n]+" do
     local cookie = cookie_file.read_line(line)
     if cookie then put(self, cookie) end
   end

@@ -2,7 +2,8 @@
 -- multipart/form-data (RFC 7578): a string where all of it is at hand, else a source that reads the
 -- files as they are sent.
 
-local file = require "saros.http.file"
+local fs = require "saros.fs"
+local internal = require "saros.internal"
 local misuse = require "saros.misuse"
 
 local multipart = {}
@@ -117,17 +118,21 @@ local function segments_of(parts, boundary)
   return segments
 end
 
+-- The size of a file; nil if it does not tell it, as a pipe and the files of /proc do not.
+local function size_of(path)
+  local stat = fs.stat(path)
+  if stat.type ~= "file" and stat.type ~= "directory" then return nil end
+  local handle <close> = fs.open(path)
+  local has_bytes = handle:read(0) -- which a folder refuses
+  return not (has_bytes and stat.size == 0) and stat.size or nil
+end
+
 -- The length of all segments; nil if a file does not tell its size. A file that cannot be read is
 -- found here, before anything is sent.
 local function length_of(segments)
   local length = 0
   for _, segment in ipairs(segments) do
-    local size = type(segment) == "string" and #segment
-    if not size then
-      local handle, found = file.open(segment.path)
-      handle:close()
-      size = found
-    end
+    local size = type(segment) == "string" and #segment or size_of(segment.path)
     length = size and length and length + size
   end
   return length or nil
@@ -149,21 +154,24 @@ local function open(segments)
     index = index + 1
     local segment = segments[index]
     if type(segment) ~= "table" then return segment end
-    handle = file.open(segment.path)
+    handle = fs.open(segment.path)
     return step()
   end
   return step, closer
 end
 
----The body that the option means: a string or a source, and its content type.
+---The body that the option means: a string or a source, and its content type. Waits if there are files.
+---@async
+---@param caller string
 ---@param given table<string, string|number|saros.Part>|saros.Part[]
 ---@return string|saros.http.Source
 ---@return string content_type
-function multipart.encode(given)
+function multipart.encode(caller, given)
   local boundary = new_boundary()
   local content_type = "multipart/form-data; boundary=" .. boundary
   local segments = segments_of(listed(given), boundary)
   if #segments == 1 then return segments[1], content_type end
+  internal.checkpoint(caller)
   return {
     repeatable = true, length = length_of(segments),
     open = function()

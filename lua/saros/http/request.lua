@@ -124,7 +124,7 @@ local function set_body(prepared, given)
     prepared.body = url.encode_fields(given.form, "+")
     headers.default(prepared.map, "Content-Type", "application/x-www-form-urlencoded")
   elseif found == "multipart" then
-    local body, content_type = require("saros.http.multipart").encode(given.multipart)
+    local body, content_type = require("saros.http.multipart").encode(prepared.caller, given.multipart)
     local is_text = type(body) == "string"
     prepared.body, prepared.source = is_text and body or nil, not is_text and body or nil
     prepared.body_length = prepared.source and prepared.source.length

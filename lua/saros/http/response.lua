@@ -5,7 +5,7 @@
 
 local async = require "saros"
 local connection = require "saros.http.connection"
-local file = require "saros.http.file"
+local draft = require "saros.fs.draft"
 local headers = require "saros.http.headers"
 local internal = require "saros.internal"
 local iterators = require "saros.iterators"
@@ -303,15 +303,16 @@ function Response:save(path)
   local text = type(self._body) == "string" and self._body
   if self._ended and not text then fail_closed(self, "the body has been read") end
   local size = 0
-  local draft <close> = file.draft(path)
+  internal.checkpoint "response:save"
+  local file <close> = draft.open(path)
   if not text then consume(self) end
   local piece = text or read(self, "response:save")
   while piece do
-    draft:write(piece)
+    file:write(piece)
     size = size + #piece
     piece = not text and read(self, "response:save") or nil
   end
-  draft:keep()
+  draft.keep(file)
   return size
 end
 

@@ -74,16 +74,7 @@ options.resolve = set "family"
 ---@param known table<string, boolean>
 ---@return table
 function options.check(caller, position, given, known)
-  if given == nil then return {} end
-  if type(given) ~= "table" then misuse.type(caller, position, "table", given) end
-  for name, value in pairs(given) do
-    if not known[name] then misuse.unknown_option(caller, position, name, known) end
-    local ok, expected = checks[name](value)
-    if not ok then
-      misuse.argument(caller, position, ("option '%s': %s expected, got %s"):format(name, expected, type(value)))
-    end
-  end
-  return given
+  return misuse.check_options(caller, position, given, known, checks)
 end
 
 ---A host, or a path.

@@ -107,14 +107,15 @@ function reading.save(self, caller, path)
   end
   local whole = type(self._body) == "string" and self._body
   if not whole then consume(self) end
-  local draft <close> = require("saros.http.file").draft(path)
+  local draft = require "saros.fs.draft"
+  local file <close> = draft.open(path)
   local size, piece = 0, whole or self:_read(nil, caller)
   while piece do
-    draft:write(piece)
+    file:write(piece)
     size = size + #piece
     piece = not whole and self:_read(nil, caller) or nil
   end
-  draft:keep()
+  draft.keep(file)
   return size
 end
 
