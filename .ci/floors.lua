@@ -27,7 +27,7 @@ local floors = [[
   combine sync io thread
   net fs process redis
   tls
-  http server
+  http server websocket
   module
 ]]
 
@@ -35,6 +35,7 @@ local floors = [[
 local knows = {
   io = "base", net = "base io", tls = "base", wire = "base", fs = "base io", thread = "base", process = "base io",
   redis = "base", http = "base wire", server = "base wire",
+  websocket = "base wire",
 }
 
 -- Calls that stand in one file only.

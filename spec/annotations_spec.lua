@@ -212,6 +212,17 @@ local live = {
     close(client)
     return client
   end,
+  ["saros.WebSocket"] = function(close)
+    local found, listening = async.future(), async.http.listen("127.0.0.1", 0)
+    local serving = async.spawn(listening.serve, listening, function(request)
+      found:set(request:websocket())
+      hang()
+    end)
+    local _, port = listening:address()
+    local client = async.websocket(("ws://127.0.0.1:%d/"):format(port))
+    for _, object in ipairs { listening, serving, client } do close(object) end
+    return found:await()
+  end,
   ["saros.HTTPRouter"] = function() return async.http.router() end,
   ["saros.HTTPRecord"] = function(close)
     local record = async.future()
@@ -232,6 +243,10 @@ local live = {
 
 -- Tables that programs write, the values of options: how to hand one over.
 local written = {
+  ["saros.WebSocketServerOptions"] = {
+    function(options) require("saros.websocket.options").check("request:websocket", 1, options, false) end,
+  },
+  ["saros.WebSocketOptions"] = { function(options) async.websocket("ws://127.0.0.1:1/", options) end },
   ["saros.Auth"] = { function(auth) async.fetch(server.url, { auth = auth }) end },
   ["saros.CookieAttributes"] = {
     function(attributes)
@@ -310,7 +325,7 @@ end
 -- Classes of the modules behind a room, which are no business of a program.
 local function is_internal(class)
   local room = class:match "^saros%.(%l+)%."
-  return ({ http = true, net = true, redis = true, jobs = true, compat = true })[room] ~= nil
+  return ({ http = true, net = true, redis = true, jobs = true, compat = true, websocket = true })[room] ~= nil
 end
 
 local function files()
@@ -423,6 +438,7 @@ local exceptions = {
   ["saros.Net: udp"] = "the same",
   ["saros.Net: serve"] = "asks for a port first",
   ["saros.Stream: pipe_to"] = "needs another stream",
+  ["saros: websocket"] = "looks at the URL first",
   ["saros.HTTP: listen"] = "waits where a name has to be looked up",
   ["saros.HTTP: serve"] = "asks for a port first",
   ["saros.HTTPRequest: form"] = "looks at the type of the body first",

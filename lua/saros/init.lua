@@ -41,6 +41,7 @@ local lazy = {
   task_local = "saros.task_local",
   thread_pool = "saros.thread",
   ticker = "saros.ticker",
+  websocket = "saros.websocket",
   to_thread = "saros.thread",
 }
 for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do

@@ -43,6 +43,7 @@ end
 function failure.handle(request, err)
   local task = async.current_task()
   local _, _, _, has_head, is_gone = request:_state()
+  if has_head and request._websocket then require("saros.websocket.socket").leave(request._websocket, err) end
   if is_cancellation(err, task) then
     if not has_head and not is_gone then request:_send(phrases[503], 503, nil, TEXT) end
   elseif is_response(err) and not has_head then

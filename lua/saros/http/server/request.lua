@@ -192,8 +192,17 @@ function Request:upgrade(protocol)
   return self:_switch { Upgrade = protocol }
 end
 
+---Accepts a WebSocket, which is the handler's until it returns: one that is still open is closed then. HTTPError unless
+---the client asks for one: 426, 400; 403 for a page of another origin.
+---@param given? saros.WebSocketServerOptions
+---@return saros.WebSocket
+function Request:websocket(given)
+  check_self(self, "websocket")
+  return require("saros.websocket.server").accept(self, "request:websocket", given)
+end
+
 misuse.guard(Request, "peer", "tls_info", "text", "json", "read", "chunks", "lines", "save", "form", "multipart",
-  "respond", "events", "inform", "upgrade")
+  "respond", "events", "inform", "upgrade", "websocket")
 
 core.half {
   respond = respond.send,

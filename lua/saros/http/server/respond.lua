@@ -214,6 +214,7 @@ function respond.send(request, response)
   local _, _, _, has_head = request:_state()
   if has_head then
     if response ~= nil then fail "the handler has sent a response already, and returns another one" end
+    if request._websocket then return require("saros.websocket.socket").leave(request._websocket) end
     respond.finish(request)
   elseif response == nil then
     request:_send(nil, 204)

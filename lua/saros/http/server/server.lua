@@ -76,6 +76,8 @@ end
 local function drain(self)
   self._listening:close()
   self._core:drain()
+  local websockets = package.loaded["saros.websocket.server"]
+  if websockets then websockets.go_away(self._core) end
 end
 
 -- Whether an error is one that ends the serving from outside: a cancellation or Ctrl-C.

@@ -1,0 +1,406 @@
+-- SPDX-License-Identifier: MIT
+-- A WebSocket once its handshake is done, client and server alike.
+--
+-- Two tasks work it: the reader takes frames off the stream, answers pings and the closing frame, and puts messages
+-- into the inbox; the writer sends what stands in the outbox, whole frames only. So control frames are seen to whether
+-- or not anybody receives, and a sender that is cancelled leaves no half a frame.
+
+local async = require "saros"
+local core = require "saros.websocket.core"
+local misuse = require "saros.misuse"
+
+local CLOSING_TIME = 10 -- seconds for the closing handshake
+local LINGER_TIME = 1   -- seconds in which the peer can end the connection behind it
+local MESSAGE_COST = 64 -- bytes that a message is counted as beside its own, so that empty ones are bounded, too
+local NORMAL, AWAY, NO_CODE, ABNORMAL, FAILED = 1000, 1001, 1005, 1006, 1011
+
+---@class saros.WebSocket
+---@field close_code? integer   how it ended: what the peer sent, or was sent for a fault of its own; 1006: neither
+---@field close_reason? string
+---@field protocol? string      the subprotocol that was agreed on
+---@field package _stream saros.Stream
+---@field package _is_client boolean
+---@field package _state "open"|"closing"|"closed"
+---@field package _limit integer
+---@field package _ping number|false
+---@field package _held integer       bytes of messages that wait to be received
+---@field package _pings integer      how many were sent
+---@field package _pong? table        the answer to a ping that was queued last
+---@field package _waiting table<table, true>  what is to be told when the WebSocket ends
+---@field package _is_received boolean  a task receives
+---@field package _is_written? boolean  the closing frame is out
+---@field package _decoder userdata
+---@field package _encoder userdata
+---@field package _inbox saros.Queue
+---@field package _outbox saros.Queue
+---@field package _room saros.Event     there is room for messages again
+---@field package _turns saros.Semaphore  of senders
+---@field package _finished saros.Event no message comes or goes any more
+---@field package _over saros.Event     the connection has ended, too
+local WebSocket = {}
+
+local metatable = { __name = "WebSocket", __index = WebSocket }
+
+local socket = {}
+
+local function check_self(self, method)
+  if getmetatable(self) ~= metatable then misuse.self("websocket:" .. method, self) end
+end
+
+local function closed_error(self)
+  local code, reason = self.close_code, self.close_reason
+  local how = code and (" (%d%s)"):format(code, reason and reason ~= "" and ": " .. reason or "") or ""
+  return async.error {
+    name = "ClosedError", code = "ECLOSED", message = "the WebSocket is closed" .. how, close_code = code,
+    reason = reason,
+  }
+end
+
+-- ---- The end -------------------------------------------------------------------------------------
+
+-- The end of a closing frame: nothing is written behind it.
+local function end_writing(self)
+  self._is_written = true
+  self._outbox:close { discard = true }
+end
+
+-- `err` is what the sender is told, if it was not sent.
+local function settle(entry, err)
+  if not entry.done:done() then entry.done:set(err) end
+  if entry.permit then entry.permit:release() end
+end
+
+-- Nothing comes or goes any more; what has arrived can still be received.
+local function finish(self)
+  if self._state == "closed" then return end
+  self._state = "closed"
+  self._inbox:close()
+  end_writing(self)
+  local err = closed_error(self)
+  local waiting = self._waiting
+  self._waiting = {}
+  for entry in pairs(waiting) do settle(entry, err) end
+  self._room:set()
+  self._finished:set()
+end
+
+-- The connection is lost, or the peer is not to be talked to any more.
+local function lose(self, code, reason)
+  if not self.close_code then self.close_code, self.close_reason = code, reason end
+  finish(self)
+  self._stream:abort()
+  self._over:set()
+end
+
+-- ---- Sending -------------------------------------------------------------------------------------
+
+-- Control frames go before messages that wait; others in the order in which they came.
+local function goes_first(a, b) return a.rank < b.rank end
+
+local function enqueue(self, kind, data, rank)
+  local entry = { kind = kind, data = data, rank = rank, done = async.future() }
+  if self._is_written then -- behind the closing frame there is nothing
+    entry.done:set(closed_error(self))
+    return entry
+  end
+  self._waiting[entry] = true
+  self._outbox:try_put(entry) -- which a cancelled task may do, too
+  return entry
+end
+
+local function push_control(self, kind, data) return enqueue(self, kind, data, 0) end
+
+local function write_all(self)
+  for entry in self._outbox do
+    entry.is_taken = true
+    local ok, err = async.pcall(self._stream.write, self._stream, self._encoder:frame(entry.kind, entry.data))
+    if not ok then return lose(self, ABNORMAL, tostring(err)) end
+    self._waiting[entry] = nil
+    settle(entry)
+    if entry.kind == "close" then end_writing(self) end
+  end
+end
+
+local function check_open(self)
+  if self._state ~= "open" then error(closed_error(self), 0) end
+end
+
+-- Sends a message in its turn. A sender that is cancelled while it waits for that has sent nothing; from then on the
+-- message is the writer's, who sends all of it.
+local function send_message(self, kind, data)
+  check_open(self)
+  local permit = self._turns:acquire()
+  if self._state ~= "open" then
+    permit:release()
+    error(closed_error(self), 0)
+  end
+  local entry = enqueue(self, kind, data, 1)
+  entry.permit = permit
+  local err = entry.done:await()
+  if err then error(err, 0) end
+end
+
+---Sends a message. Waits while the peer is the slow one. Many tasks may send: whole messages, in order. ClosedError.
+---@async
+---@param data string
+---@param kind? "text"|"binary"  text, which has to be UTF-8, unless said otherwise
+function WebSocket:send(data, kind)
+  check_self(self, "send")
+  kind = kind or "text"
+  if type(data) ~= "string" then misuse.type("websocket:send", 1, "string", data) end
+  if kind ~= "text" and kind ~= "binary" then misuse.argument("websocket:send", 2, "'text' or 'binary' expected") end
+  if kind == "text" and not utf8.len(data) then misuse.argument("websocket:send", 1, "a text has to be UTF-8") end
+  send_message(self, kind, data)
+end
+
+---Sends a value as JSON.
+---@async
+---@param value any
+function WebSocket:send_json(value)
+  check_self(self, "send_json")
+  send_message(self, "text", require("saros.json").encode(value))
+end
+
+---Waits until the peer has answered a ping; returns the seconds that took. ClosedError.
+---@async
+---@param data? string  at most 125 bytes
+---@return number seconds
+function WebSocket:ping(data)
+  check_self(self, "ping")
+  if data ~= nil and type(data) ~= "string" then misuse.type("websocket:ping", 1, "string", data) end
+  if data and #data > 125 then misuse.argument("websocket:ping", 1, "at most 125 bytes expected") end
+  check_open(self)
+  self._pings = self._pings + 1
+  data = data or tostring(self._pings)
+  local began, answer = async.now(), { done = async.future(), data = data }
+  self._waiting[answer] = true
+  push_control(self, "ping", data)
+  local ok, err = pcall(answer.done.await, answer.done)
+  self._waiting[answer] = nil
+  if not ok or err then error(err, 0) end
+  return async.now() - began
+end
+
+-- ---- Receiving -----------------------------------------------------------------------------------
+
+local on = {}
+
+local function deliver(self, data, kind)
+  if self._state ~= "open" then return end
+  self._held = self._held + #data + MESSAGE_COST
+  self._inbox:try_put { data = data, kind = kind }
+end
+
+function on.text(self, data) deliver(self, data, "text") end
+function on.binary(self, data) deliver(self, data, "binary") end
+
+-- Only the latest ping has to be answered (RFC 6455, section 5.5.3): one answer waits at most.
+function on.ping(self, data)
+  local waiting = self._pong
+  if waiting and not waiting.is_taken then
+    waiting.data = data
+  else
+    self._pong = push_control(self, "pong", data)
+  end
+end
+
+function on.pong(self, data)
+  for answer in pairs(self._waiting) do
+    if answer.kind == nil and answer.data == data and not answer.done:done() then answer.done:set() end
+  end
+end
+
+-- Nothing is sent any more. What the peer still sends is read for a moment: were it left in the socket, the closing
+-- frame could be lost in a reset. A client so waits for the server, which ends the connection (RFC 6455, 7.1.1).
+local function end_connection(self)
+  finish(self)
+  local stream = self._stream
+  async.move_on_after(LINGER_TIME, pcall, function()
+    if not self._is_client then stream:shutdown() end
+    while stream:read() do end
+  end)
+  stream:close()
+  self._over:set()
+end
+
+function on.close(self, reason, code)
+  self.close_code, self.close_reason = code, reason
+  if self._state == "open" then
+    self._state = "closing"
+    self._inbox:close()
+    local echo = push_control(self, "close", code == NO_CODE and "" or string.pack(">I2", code))
+    async.move_on_after(CLOSING_TIME, pcall, echo.done.await, echo.done)
+  end
+  end_connection(self)
+end
+
+-- What the peer did wrong: it is told, and that is all.
+function on.fail(self, what, code)
+  self.close_code, self.close_reason = code, what
+  if self._state == "open" then
+    self._state = "closing"
+    self._inbox:close()
+    local last = push_control(self, "close", string.pack(">I2", code) .. what)
+    async.move_on_after(CLOSING_TIME, pcall, last.done.await, last.done)
+  end
+  end_connection(self)
+end
+
+local function handle(self, events)
+  for i = 1, #events, 3 do
+    on[events[i]](self, events[i + 1], events[i + 2])
+    if self._state == "closed" then return end
+  end
+end
+
+-- What has come next, nil at the end. A silent peer is asked whether it lives; one that does not answer is dead.
+local function read_some(self)
+  if not self._ping then return self._stream:read() end
+  local is_asked = false
+  while true do
+    local came, chunk = async.move_on_after(self._ping, self._stream.read, self._stream)
+    if came then return chunk end
+    if is_asked then error("no answer to a ping", 0) end
+    is_asked = true
+    push_control(self, "ping", "")
+  end
+end
+
+local function read_all(self)
+  while self._state ~= "closed" do
+    while self._held > self._limit and self._state == "open" do
+      self._room:clear()
+      self._room:wait()
+    end
+    local ok, chunk = async.pcall(read_some, self)
+    if self._state == "closed" then return end
+    if not ok then return lose(self, ABNORMAL, tostring(chunk)) end
+    if not chunk then return lose(self, ABNORMAL, "the connection ended without a closing handshake") end
+    handle(self, self._decoder:feed(chunk))
+  end
+end
+
+local function ended(self)
+  if self.close_code == NORMAL or self.close_code == AWAY then return nil end
+  error(closed_error(self), 0)
+end
+
+---The next message, and `"text"` or `"binary"`. nil once the peer has closed with 1000 or 1001; any other end raises
+---ClosedError with `close_code` and `reason`. One task receives at a time (BusyError). A cancelled one loses nothing.
+---@async
+---@return string? data
+---@return "text"|"binary"? kind
+function WebSocket:receive()
+  check_self(self, "receive")
+  if self._is_received then
+    error(async.error { name = "BusyError", code = "EBUSY", message = "another task receives from this WebSocket" }, 0)
+  end
+  self._is_received = true
+  local ok, message = pcall(self._inbox.get, self._inbox)
+  self._is_received = false
+  if not ok then error(message, 0) end
+  if not message then return ended(self) end
+  self._held = self._held - #message.data - MESSAGE_COST
+  self._room:set()
+  return message.data, message.kind
+end
+
+metatable.__call = WebSocket.receive
+
+-- ---- Closing -------------------------------------------------------------------------------------
+
+local function may_close_with(code)
+  return code >= 1000 and code <= 1003 or code >= 1007 and code <= 1014 or code >= 3000 and code <= 4999
+end
+
+-- Sends the closing frame, behind the messages that wait. What was not received is discarded.
+local function begin_closing(self, code, reason)
+  if self._state ~= "open" then return end
+  self._state = "closing"
+  self._inbox:close { discard = true }
+  self._held = 0
+  self._room:set()
+  enqueue(self, "close", string.pack(">I2", code) .. (reason or ""), 1)
+end
+
+local function await_closing(self)
+  if self._state ~= "closed" and not async.move_on_after(CLOSING_TIME, self._finished.wait, self._finished) then
+    lose(self, ABNORMAL, "the closing handshake took too long")
+  end
+  self._over:wait()
+end
+
+---The closing handshake, 10 seconds at most. Discards what was not received.
+---@async
+---@param code? integer   1000 unless said otherwise; 1000 to 1003, 1007 to 1014, 3000 to 4999
+---@param reason? string  at most 123 bytes
+function WebSocket:close(code, reason)
+  check_self(self, "close")
+  code = code or NORMAL
+  if math.type(code) ~= "integer" then misuse.type("websocket:close", 1, "integer", code) end
+  if not may_close_with(code) then
+    misuse.argument("websocket:close", 1, "1000 to 1003, 1007 to 1014 or 3000 to 4999 expected, got " .. code)
+  end
+  if reason ~= nil and type(reason) ~= "string" then misuse.type("websocket:close", 2, "string", reason) end
+  if reason and (#reason > 123 or not utf8.len(reason)) then
+    misuse.argument("websocket:close", 2, "at most 123 bytes of UTF-8 expected")
+  end
+  begin_closing(self, code, reason)
+  await_closing(self)
+end
+
+---What leaving a block does: 1000, after an error 1011. In a cancelled scope nobody waits for the answer.
+---@param self saros.WebSocket
+---@param err any
+function socket.leave(self, err)
+  begin_closing(self, err == nil and NORMAL or FAILED)
+  if not async.current_task() or async.cancelled() then return end
+  pcall(await_closing, self)
+end
+
+metatable.__close = socket.leave
+
+---The server goes away: the peer is told, and nobody waits.
+---@param self saros.WebSocket
+function socket.go_away(self) begin_closing(self, AWAY) end
+
+function metatable.__tostring(self)
+  return ("websocket (%s%s)"):format(self._state, self.close_code and ", " .. self.close_code or "")
+end
+
+misuse.guard(WebSocket)
+
+-- ---- Making one ----------------------------------------------------------------------------------
+
+---@class saros.websocket.Agreement
+---@field protocol? string
+---@field inflate? { bits: integer, keeps: boolean }
+---@field deflate? { bits: integer, keeps: boolean }
+
+---Makes a WebSocket of a stream whose handshake is done.
+---@param stream saros.Stream
+---@param is_client boolean
+---@param given table              the options
+---@param agreed saros.websocket.Agreement
+---@return saros.WebSocket
+function socket.new(stream, is_client, given, agreed)
+  local inflate, deflate = agreed.inflate or {}, agreed.deflate or {}
+  local self = setmetatable({
+    _stream = stream, _is_client = is_client, _state = "open", _limit = given.max_message_size, _ping = given.ping,
+    protocol = agreed.protocol, _held = 0, _pings = 0, _waiting = {}, _is_received = false,
+    _decoder = core.decoder(not is_client, given.max_message_size, inflate.bits, inflate.keeps),
+    _encoder = core.encoder(is_client, deflate.bits, deflate.keeps),
+    _inbox = async.queue(), _outbox = async.priority_queue(nil, goes_first), _room = async.event(),
+    _turns = async.semaphore(1),
+    _finished = async.event(), _over = async.event(),
+  }, metatable)
+  async.spawn(read_all, self):set_name "websocket reader"
+  async.spawn(write_all, self):set_name "websocket writer"
+  return self
+end
+
+---@param value any
+---@return boolean
+function socket.is(value) return getmetatable(value) == metatable end
+
+return socket

@@ -1,0 +1,214 @@
+-- SPDX-License-Identifier: MIT
+local async = require "saros"
+local tasks = require "spec.support.tasks"
+local certificates = require "spec.support.certificates"()
+
+local function error_of(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return err
+end
+
+-- An HTTP server with that handler while fn(port) runs.
+local function serving(handler, fn, options)
+  local server <close> = async.http.listen("127.0.0.1", 0, options)
+  local _serve <close> = async.spawn(server.serve, server, handler)
+  local _, port = server:address()
+  fn(port)
+end
+
+local function inside(fn)
+  return function() async.run(fn) end
+end
+
+-- What a server answers to a request: the head.
+local function answer(port, lines)
+  local stream <close> = async.net.connect("127.0.0.1", port)
+  stream:write("GET /chat HTTP/1.1\r\nHost: example.org:8080\r\n", lines, "\r\n")
+  return stream:read_until "\r\n\r\n"
+end
+
+local KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+local UPGRADE = "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+local VERSION = "Sec-WebSocket-Version: 13\r\n"
+
+describe("the handshake of a server", function()
+  local function handler(options)
+    return function(request)
+      local ws = request:websocket(options)
+      ws:close()
+    end
+  end
+
+  it("answers as RFC 6455 has it", inside(function()
+    serving(handler(), function(port)
+      local head = answer(port, UPGRADE .. KEY .. VERSION)
+      assert.matches("^HTTP/1.1 101 Switching Protocols\r\n", head)
+      assert.matches("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", head, 1, true)
+    end)
+  end))
+
+  it("refuses what is none", inside(function()
+    serving(handler(), function(port)
+      assert.matches("^HTTP/1.1 426 .*Upgrade: websocket", answer(port, ""))
+      assert.matches("^HTTP/1.1 426", answer(port, "Upgrade: other\r\nConnection: Upgrade\r\n" .. KEY .. VERSION))
+      assert.matches("^HTTP/1.1 426 .*Sec%-WebSocket%-Version: 13", answer(port, UPGRADE .. KEY))
+      assert.matches("^HTTP/1.1 400", answer(port, UPGRADE .. VERSION))
+      assert.matches("^HTTP/1.1 400", answer(port, UPGRADE .. VERSION .. "Sec-WebSocket-Key: short\r\n"))
+    end)
+  end))
+
+  it("takes pages of its own host, of the origins named, and clients that are none", inside(function()
+    local function status(options, origin)
+      local found
+      serving(handler(options), function(port)
+        local line = origin and "Origin: " .. origin .. "\r\n" or ""
+        found = answer(port, UPGRADE .. KEY .. VERSION .. line):match " (%d+)"
+      end)
+      return found
+    end
+    assert.equal("101", status(nil, nil))
+    assert.equal("101", status(nil, "http://example.org:8080"))
+    assert.equal("101", status(nil, "http://EXAMPLE.org:8080"))
+    assert.equal("403", status(nil, "http://example.org"))
+    assert.equal("403", status(nil, "http://evil.example:8080"))
+    assert.equal("403", status(nil, "null"))
+    assert.equal("101", status({ origins = { "https://app.example" } }, "https://app.example"))
+    assert.equal("403", status({ origins = { "https://app.example" } }, "http://example.org:8080"))
+    assert.equal("101", status({ origins = function(origin) return origin == "null" end }, "null"))
+    assert.equal("403", status({ origins = function() return false end }, "http://example.org:8080"))
+  end))
+
+  it("chooses the first of its own protocols that the client knows", inside(function()
+    serving(function(request)
+      local ws = request:websocket { protocols = { "v2.chat", "v1.chat" } }
+      ws:send(tostring(ws.protocol))
+    end, function(port)
+      local url = ("ws://127.0.0.1:%d"):format(port)
+      for wish, got in pairs { ["v1.chat v2.chat"] = "v2.chat", ["v1.chat"] = "v1.chat", ["v0"] = "nil" } do
+        local wishes = {}
+        for each in wish:gmatch "%S+" do wishes[#wishes + 1] = each end
+        local ws <close> = async.websocket(url, { protocols = wishes })
+        assert.equal(got, (ws:receive()))
+        assert.equal(got, tostring(ws.protocol))
+      end
+    end)
+  end))
+
+  it("knows its options", inside(function()
+    serving(function(request)
+      return (error_of(request.websocket, request, { origin = {} }))
+    end, function(port)
+      local text = async.get("http://127.0.0.1:" .. port):text()
+      assert.matches("unknown option 'origin' (did you mean 'origins'?)", text, 1, true)
+    end)
+  end))
+end)
+
+describe("the handshake of a client", function()
+  it("sends headers and credentials, over TLS too", inside(function()
+    local function handler(request)
+      local ws = request:websocket()
+      ws:send(("%s %s %s"):format(request.target, request.headers.authorization, request.headers["x-more"]))
+    end
+    serving(handler, function(port)
+      local url = ("wss://ada:secret@127.0.0.1:%d/chat?room=1"):format(port)
+      local ws <close> = async.websocket(url, {
+        headers = { ["X-More"] = "more" }, ca_file = certificates.ca, server_name = "localhost",
+      })
+      assert.equal("/chat?room=1 Basic YWRhOnNlY3JldA== more", (ws:receive()))
+      async.on_error(function() end) -- the server is told of it, too
+      local _restored <close> = tasks.finally(function() async.on_error(nil) end)
+      assert.equal("ETLS", error_of(async.websocket, url).code)
+    end, { tls = { cert = certificates.server, key = certificates.server_key } })
+  end))
+
+  it("that is refused tells status and response", inside(function()
+    serving(function() return { status = 401, text = "who are you?", headers = { ["X-Why"] = "you know" } } end,
+      function(port)
+        local err = error_of(async.websocket, ("ws://127.0.0.1:%d/"):format(port))
+        assert.same({ "FetchError", "EHTTP", 401 }, { err.name, err.code, err.status })
+        assert.same({ 401, "who are you?", "you know" },
+          { err.response.status, err.response:text(), err.response.headers["x-why"] })
+      end)
+  end))
+
+  it("that is answered nonsense is a FetchError", inside(function()
+    local answers = {
+      "HTTP/1.1 101 Fine\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n",
+      "HTTP/1.1 101 Fine\r\nConnection: Upgrade\r\n\r\n", "SMTP ready\r\n\r\n", "",
+    }
+    local listener <close> = async.net.listen("127.0.0.1", 0)
+    local _, port = listener:address()
+    local _serve <close> = async.spawn(function()
+      for _, text in ipairs(answers) do
+        local stream <close> = listener:accept()
+        stream:read_until "\r\n\r\n"
+        stream:write(text)
+      end
+    end)
+    for _ = 1, #answers do
+      local err = error_of(async.websocket, ("ws://127.0.0.1:%d/"):format(port))
+      assert.same({ "FetchError", "EPROTO" }, { err.name, err.code })
+    end
+    local err = error_of(async.websocket, "ws://127.0.0.1:1/")
+    assert.same({ "FetchError", "ECONNREFUSED", "127.0.0.1", 1 }, { err.name, err.code, err.host, err.port })
+  end))
+
+  it("takes no longer than its timeout", inside(function()
+    local listener <close> = async.net.listen("127.0.0.1", 0)
+    local _, port = listener:address()
+    local err = error_of(async.websocket, ("ws://127.0.0.1:%d/"):format(port), { timeout = 0.05 })
+    assert.equal("TimeoutError", err.name)
+  end))
+
+  it("refuses wrong arguments before anything happens", inside(function()
+    for given, message in pairs {
+      ["http://x/"] = "ws:// or wss://", ["ws://"] = "no host", ["ws://x/#part"] = "no fragment",
+      ["ws://x y/"] = "no blanks", ["ws://x:99999/"] = "a port that is none",
+    } do
+      assert.matches(message, error_of(async.websocket, given), 1, true)
+    end
+    for message, given in pairs {
+      ["unknown option 'compres' (did you mean 'compress'?)"] = { compres = true },
+      ["option 'ping': seconds above 0 or false expected"] = { ping = 0 },
+      ["'Upgrade' is set by the handshake"] = { headers = { Upgrade = "x" } },
+      ["cannot be sent"] = { headers = { A = "b\r\nc" } }, ["list of tokens"] = { protocols = {} },
+    } do
+      assert.matches(message, error_of(async.websocket, "ws://x/", given), 1, true)
+    end
+  end))
+end)
+
+describe("python3-websockets", function()
+  local script = [[
+import asyncio, sys, websockets
+async def main():
+    async with websockets.connect(sys.argv[1], compression="deflate") as ws:
+        for text in ("hello", "h\u00e4llo " * 1000, ""):
+            await ws.send(text)
+            assert await ws.recv() == text
+        await ws.send(b"\x00\xff")
+        assert await ws.recv() == b"\x00\xff"
+        await (await ws.ping())
+        print("fine", ws.extensions[0].name if ws.extensions else "plain")
+asyncio.run(main())
+]]
+
+  for name, compress in pairs { plain = false, ["permessage-deflate"] = true } do
+    it("is a client of ours: " .. name, inside(function()
+      local path = os.tmpname()
+      local file <close> = assert(io.open(path, "w"))
+      file:write(script):flush()
+      serving(function(request)
+        local ws = request:websocket { compress = compress }
+        for data, kind in ws do ws:send(data, kind) end
+      end, function(port)
+        local url = ("ws://127.0.0.1:%d/"):format(port)
+        local result = async.process.run { "/usr/bin/python3", path, url }
+        assert.same({ 0, "fine " .. name .. "\n", "" }, { result.exit_code, result.stdout, result.stderr })
+      end)
+      os.remove(path)
+    end))
+  end
+end)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* saros.websocket.core: what of WebSockets is bytes. The rest is lua/saros/websocket, over streams. */
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/resident.h"
+#include "saros.h"
+#include "websocket/decoder.h"
+#include "websocket/deflate.h"
+#include "websocket/encoder.h"
+
+SAROS_EXPORT int luaopen_saros_websocket_core(lua_State *L);
+
+/* [-0, +1, m] */
+int luaopen_saros_websocket_core(lua_State *L) {
+  static const luaL_Reg functions[] = {{"decoder", sr_websocket_l_decoder},
+                                       {"encoder", sr_websocket_l_encoder},
+                                       {"key", sr_websocket_l_key},
+                                       {"accept", sr_websocket_l_accept},
+                                       {NULL, NULL}};
+  sr_stay_loaded();
+  sr_websocket_open_decoder(L);
+  sr_websocket_open_encoder(L);
+  luaL_newlib(L, functions);
+  lua_pushboolean(L, sr_websocket_can_deflate());
+  lua_setfield(L, -2, "can_deflate");
+  return 1;
+}
