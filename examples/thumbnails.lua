@@ -11,6 +11,7 @@ local redis = require "saros.redis"
 local jobs = require "saros.jobs"
 
 local SIZE = 32 -- pixels of the longer side
+local OVER = "thumbnails:over" -- has an entry for each worker that is to end; a message would miss those still to come
 
 local function read_file(path)
   local file <close> = assert(io.open(path, "rb"))
@@ -63,13 +64,14 @@ local function draw(path, width, height)
   write_file(path, ("P6\n%d %d\n255\n"):format(width, height) .. table.concat(pixels))
 end
 
-local function demonstrate(url, queue)
+local function demonstrate(r, url, queue)
   local folder, paths = os.tmpname(), {}
   for i = 1, 6 do
     paths[i] = ("%s-%d.ppm"):format(folder, i)
     draw(paths[i], 64 * i, 64)
   end
   paths[7] = arg[0] -- which is none: its job fails
+  r:del(OVER)
   local workers = {}
   for i = 1, 3 do workers[i] = io.popen(("exec '%s' '%s' '%s' work"):format(arg[-1], arg[0], url), "w") end
   local results, errors = submit(queue, paths)
@@ -79,15 +81,13 @@ local function demonstrate(url, queue)
     os.remove(("%s-%d.small.ppm"):format(folder, i))
   end
   os.remove(folder)
-  queue._redis:publish("thumbnails", "over")
+  for _ = 1, 3 do r:rpush(OVER, "over") end
   for i = 1, 3 do workers[i]:close() end
 end
 
 local function work(r, queue)
   local worker <close> = async.spawn(queue.work, queue, handlers, { concurrency = 2 })
-  local step, _, _, subscription = r:subscribe "thumbnails"
-  local _held <close> = subscription
-  step() -- until the demonstration is over
+  r:blpop(OVER, 0) -- until the demonstration is over
   assert(worker)
 end
 
@@ -95,7 +95,7 @@ async.run(function(url, what, ...)
   local r <close> = redis.connect(url or "redis://localhost")
   local queue = jobs.queue(r, "thumbnails", { attempts = 1 })
   if what == "work" then return work(r, queue) end
-  if not what then return demonstrate(url, queue) end
+  if not what then return demonstrate(r, url, queue) end
   local results, errors = submit(queue, { what, ... })
   for i = 1, select("#", ...) + 1 do print(results[i] or errors[i].message) end
 end, ...)

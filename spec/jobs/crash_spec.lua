@@ -14,7 +14,8 @@ local server
 setup(function() server = redis_server.start "--appendonly yes --appendfsync always" end)
 teardown(function() server:close() end)
 
-local LEASE = 0.4
+-- Seconds: no worker that runs may be held up for longer, and each that is killed is waited for as long.
+local LEASE = 1
 local OPTIONS = ("{ lease = %g, delay = 0.01 }"):format(LEASE)
 
 -- The body of an `it`: fn(queue, r) with an empty database.
@@ -105,7 +106,7 @@ describe("a worker that is cut off from Redis", function()
   it("cancels its handlers when their lease is over, and works on when it is back", with_queue(function(queue)
     local cancelled = async.queue()
     local begun_here = async.queue()
-    local mine <close> = redis.connect(server.url, { timeout = 0.1, connect_timeout = 0.1 })
+    local mine <close> = redis.connect(server.url, { timeout = 0.5, connect_timeout = 0.5 })
     local here = jobs.queue(mine, "q", { lease = LEASE, delay = 0.01 })
     local working <close> = async.spawn(here.work, here, {
       hang = function(_, job)
