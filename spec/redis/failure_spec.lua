@@ -6,19 +6,20 @@ local redis = require "saros.redis"
 local tasks = require "spec.support.tasks"
 local caught, error_of, inside, start = tasks.caught, tasks.error_of, tasks.inside, tasks.start
 
--- The body of an `it`: fn(r, fake) with a client of a server that greets and then does serve(peer, n).
+-- The body of an `it`: fn(r, fake, other) with a client of a server that greets and then does serve(peer, n); what is
+-- told by the future `peer.other` is told to all.
 local function against(serve, fn, options)
   return inside(function()
     local other = async.future()
     local fake <close> = fake_redis.start(function(peer, n)
-      peer.other = other -- for those that wait for the next one
+      peer.other = other
       peer:greet(options and options.is_old)
       return serve(peer, n)
     end)
     local given = {}
     for name, value in pairs(options or {}) do given[name] = name ~= "is_old" and value or nil end
     local r <close> = redis.connect(fake.url, given)
-    fn(r, fake)
+    fn(r, fake, other)
   end)
 end
 
@@ -281,13 +282,15 @@ describe("a cancelled command", function()
 
   it("that blocks gives up its connection", against(function(peer, n)
     peer:answer(function(words)
-      if words[1] == "BLPOP" and n == 1 then return nil end
+      if words[1] == "BLPOP" and n == 1 then
+        peer.other:set()
+        return nil
+      end
       return words[1] == "BLPOP" and "*2\r\n+list\r\n+yours\r\n" or pong(words)
     end)
-  end, function(r, fake)
+  end, function(r, fake, other)
     local popping = start(r.blpop, r, "list", 0)
-    while r:stats().connections == 0 do async.sleep(0) end
-    tasks.turns(20)
+    other:await()
     popping:cancel()
     caught(popping.await, popping)
     assert.same({ "list", "yours" }, r:blpop("list", 0))
@@ -296,10 +299,13 @@ describe("a cancelled command", function()
 
   it("of a transaction gives up its connection", against(function(peer, n)
     peer:answer(function(words)
-      if n == 1 and words[1] == "EXEC" then return nil end
+      if n == 1 and words[1] == "EXEC" then
+        peer.other:set()
+        return nil
+      end
       return words[1] == "EXEC" and "*1\r\n+PONG\r\n" or words[1] == "MULTI" and "+OK\r\n" or "+QUEUED\r\n"
     end)
-  end, function(r, fake)
+  end, function(r, fake, other)
     local function transact()
       return r:transaction({}, function(t)
         t:multi()
@@ -307,8 +313,7 @@ describe("a cancelled command", function()
       end)
     end
     local first = start(transact)
-    while fake.peers == 0 do async.sleep(0) end
-    tasks.turns(20)
+    other:await()
     first:cancel()
     caught(first.await, first)
     assert.same({ "PONG" }, transact())
