@@ -13,9 +13,9 @@ def same(n):
 
 
 WORKLOADS = {
-    "redis_ping": Workload(640_000, 64_000, same, 6_400),
-    "redis_get": Workload(640_000, 64_000, same, 6_400),
-    "redis_pipeline": Workload(640_000, 64_000, same, 6_400),
+    "redis_ping": Workload(128_000, 32_000, same, 6_400),
+    "redis_get": Workload(128_000, 32_000, same, 6_400),
+    "redis_pipeline": Workload(128_000, 32_000, same, 6_400),
     "redis_jobs": Workload(20_000, 2_000, same, 640),
 }
 

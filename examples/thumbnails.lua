@@ -3,7 +3,7 @@
 -- folder and a Redis. An image is a picture in the PPM format, as netpbm and ImageMagick read and write it.
 --
 --   lua5.4 examples/thumbnails.lua REDIS_URL                   a demonstration: draws pictures, starts three workers
---   lua5.4 examples/thumbnails.lua REDIS_URL work              a worker, until Ctrl-C
+--   lua5.4 examples/thumbnails.lua REDIS_URL work              a worker, until somebody says that it is over
 --   lua5.4 examples/thumbnails.lua REDIS_URL FILE.ppm ...      writes FILE.small.ppm for each
 
 local async = require "saros"
@@ -11,7 +11,6 @@ local redis = require "saros.redis"
 local jobs = require "saros.jobs"
 
 local SIZE = 32 -- pixels of the longer side
-local OVER = "thumbnails:over" -- has an entry for each worker that is to end; a message would miss those still to come
 
 local function read_file(path)
   local file <close> = assert(io.open(path, "rb"))
@@ -64,14 +63,14 @@ local function draw(path, width, height)
   write_file(path, ("P6\n%d %d\n255\n"):format(width, height) .. table.concat(pixels))
 end
 
-local function demonstrate(r, url, queue)
+local function demonstrate(url, r, queue)
+  r:del "thumbnails:over"
   local folder, paths = os.tmpname(), {}
   for i = 1, 6 do
     paths[i] = ("%s-%d.ppm"):format(folder, i)
     draw(paths[i], 64 * i, 64)
   end
   paths[7] = arg[0] -- which is none: its job fails
-  r:del(OVER)
   local workers = {}
   for i = 1, 3 do workers[i] = io.popen(("exec '%s' '%s' '%s' work"):format(arg[-1], arg[0], url), "w") end
   local results, errors = submit(queue, paths)
@@ -81,13 +80,13 @@ local function demonstrate(r, url, queue)
     os.remove(("%s-%d.small.ppm"):format(folder, i))
   end
   os.remove(folder)
-  for _ = 1, 3 do r:rpush(OVER, "over") end
+  r:rpush("thumbnails:over", 1, 2, 3) -- one for each worker
   for i = 1, 3 do workers[i]:close() end
 end
 
 local function work(r, queue)
   local worker <close> = async.spawn(queue.work, queue, handlers, { concurrency = 2 })
-  r:blpop(OVER, 0) -- until the demonstration is over
+  r:blpop("thumbnails:over", 0)
   assert(worker)
 end
 
@@ -95,7 +94,7 @@ async.run(function(url, what, ...)
   local r <close> = redis.connect(url or "redis://localhost")
   local queue = jobs.queue(r, "thumbnails", { attempts = 1 })
   if what == "work" then return work(r, queue) end
-  if not what then return demonstrate(r, url, queue) end
+  if not what then return demonstrate(url, r, queue) end
   local results, errors = submit(queue, { what, ... })
   for i = 1, select("#", ...) + 1 do print(results[i] or errors[i].message) end
 end, ...)

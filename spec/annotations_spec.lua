@@ -254,6 +254,7 @@ local written = {
       one:read_line(options)
     end,
   },
+  ["saros.HTTPFileOptions"] = { function(options) async.http.files(".", options) end },
   ["saros.HTTPOptions"] = { function(options) async.http.listen("127.0.0.1", 0, options):close() end },
   ["saros.HTTPResponse"] = {
     function(response)

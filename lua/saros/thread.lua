@@ -86,6 +86,11 @@ local function cut(source, size)
   return chunk
 end
 
+local function next_chunk(source, size)
+  if source.ask then return ask(source) end
+  return cut(source, size)
+end
+
 -- What items cost, from the chunks that have come back: the last one counts as much as all before.
 local function learn(source, seconds)
   local cost = math.max(seconds, 1e-7)
@@ -113,6 +118,7 @@ function methods:map(list, fn, options)
   local packed = core.pack(fn, options.return_errors)
   if source.items then core.check_items(source.items, source.total) end
   internal.checkpoint "pool:map"
+  core.check_open(self)
 
   local results, errors, finished = {}, {}, 0
   local do_chunk
@@ -131,8 +137,7 @@ function methods:map(list, fn, options)
       do_chunk { first = first + done, count = count - done, items = chunk.items, offset = chunk.offset + done }
     end
   end
-  async.map(function() return source.ask and ask(source) or not source.ask and cut(source, size) or nil end, do_chunk,
-    { limit = limit })
+  async.map(function() return next_chunk(source, size) end, do_chunk, { limit = limit })
 
   local total = source.total or source.index
   internal.list(results, total)

@@ -105,25 +105,25 @@ end)
 describe("a worker that is cut off from Redis", function()
   it("cancels its handlers when their lease is over, and works on when it is back", with_queue(function(queue)
     local cancelled = async.queue()
-    local begun_here = async.queue()
-    local mine <close> = redis.connect(server.url, { timeout = 0.5, connect_timeout = 0.5 })
+    local begun_here, first = async.queue(), math.huge
+    local mine <close> = redis.connect(server.url, { timeout = 0.5, connect_timeout = 2 })
     local here = jobs.queue(mine, "q", { lease = LEASE, delay = 0.01 })
     local working <close> = async.spawn(here.work, here, {
       hang = function(_, job)
-        begun_here:put(job.attempt)
-        if job.attempt > 1 then return "at last" end
+        begun_here:try_put(job.attempt)
+        if job.attempt > first then return "at last" end
         local _, err = pcall(tasks.hang)
         cancelled:try_put(err.name) -- put would wait, which a cancelled task cannot
         error(err, 0)
       end,
     })
     local job = queue:add("hang", nil, { id = "a" })
-    assert.equal(1, begun_here:get())
+    first = begun_here:get()
     server:signal "STOP"
     assert.equal("CancelledError", cancelled:get())
     server:signal "CONT"
     assert.equal("at last", job:result(30))
-    assert.equal(2, begun_here:get())
+    assert.is_true(begun_here:get() > first)
     assert(working)
   end))
 end)

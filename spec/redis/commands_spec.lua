@@ -126,6 +126,22 @@ describe("commands of many tasks", function()
     assert.same({ connections = 1, waiting = 0, commands = 1202, reconnections = 0 }, r:stats())
   end))
 
+  it("leave a turn at a time, in one write", with_client(function(r)
+    r:ping()
+    local connection = getmetatable(r._shared._link).__index
+    local write, writes = connection.write, 0
+    local restore <close> = tasks.finally(function() connection.write = write end)
+    function connection.write(...)
+      writes = writes + 1
+      return write(...)
+    end
+    async.map(50, function(i) r:echo(i) end)
+    assert.equal(1, writes)
+    async.gather(function() r:pipeline(function(p) p:ping():ping() end) end, function() r:ping() end)
+    assert.equal(2, writes)
+    assert(restore)
+  end))
+
   it("go on while one of them blocks, on a connection of its own", with_client(function(r)
     local popping = start(r.blpop, r, "list", 0)
     while r:client("LIST"):find "cmd=blpop" == nil do async.sleep(0) end

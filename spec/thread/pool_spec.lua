@@ -89,6 +89,17 @@ describe("pool:close", function()
     fifo.remove(pipe)
   end))
 
+  it("lets a map that has begun come to its end", inside(function()
+    local pipe = fifo.make()
+    local pool = async.thread_pool { size = 1 }
+    local mapping = tasks.start(pool.map, pool, 6, function(n) return n, wait(pipe) end)
+    local closing = tasks.start(pool.close, pool)
+    for _ = 1, 6 do release(pipe) end
+    assert.same({ 1, 2, 3, 4, 5, 6 }, mapping:await())
+    closing:await()
+    fifo.remove(pipe)
+  end))
+
   it("does not wait for jobs that are left behind", inside(function()
     local pipe = fifo.make()
     local pool = async.thread_pool { size = 1 }

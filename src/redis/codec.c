@@ -200,11 +200,10 @@ int sr_redis_measure(lua_State *L, int first, size_t *total) {
   return 0;
 }
 
-char *sr_redis_put_command(lua_State *L, int first, char *at) {
+/* Writes the values from `first` to the top. Gives the end. */
+static char *put_values(lua_State *L, int first, char *at) {
   char text[NUMBER_SIZE];
-  int last = lua_gettop(L);
-  at = put_head(at, '*', (size_t)(last - first + 1));
-  for (int i = first; i <= last; i++) {
+  for (int i = first, last = lua_gettop(L); i <= last; i++) {
     size_t length;
     const char *bytes = argument(L, i, text, &length);
     at = put_head(at, '$', length);
@@ -213,6 +212,16 @@ char *sr_redis_put_command(lua_State *L, int first, char *at) {
     *at++ = '\r', *at++ = '\n';
   }
   return at;
+}
+
+char *sr_redis_put_command(lua_State *L, int first, char *at) {
+  return put_values(L, first, put_head(at, '*', (size_t)(lua_gettop(L) - first + 1)));
+}
+
+char *sr_redis_put_arguments(lua_State *L, const char *name, size_t length, int first, char *at) {
+  at = put_head(at, '*', (size_t)(lua_gettop(L) - first + 2));
+  memcpy(at, name, length);
+  return put_values(L, first, at + length);
 }
 
 /*

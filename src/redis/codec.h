@@ -28,6 +28,9 @@ int sr_redis_measure(lua_State *L, int first, size_t *total);
 /* Writes that command, as the server reads it. Gives its end. [-0, +0, -] */
 char *sr_redis_put_command(lua_State *L, int first, char *at);
 
+/* The same behind a name that is written already: "$4\r\nPING\r\n". [-0, +0, -] */
+char *sr_redis_put_arguments(lua_State *L, const char *name, size_t length, int first, char *at);
+
 int sr_redis_l_scan(lua_State *L);
 int sr_redis_l_encode(lua_State *L);
 

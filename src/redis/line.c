@@ -59,7 +59,10 @@ typedef struct Line {
   lua_Integer count;  /* of calls that were made */
   lua_Integer live;   /* calls that a task waits for */
   double timeout;
-  double now; /* when the first of those was given that are sent together */
+  double now;        /* when the first of those was given that are sent together */
+  lua_Integer calls; /* that were given to it */
+  bool is_open;      /* it takes calls */
+  bool is_resting;   /* nobody watches deadlines, as there are none: calls go the long way */
   bool is_closed;
 } Line;
 
@@ -159,79 +162,152 @@ static int abort_call(saros_wait *wait) {
 
 static const saros_kind call_kind = {"reply of redis", abort_call};
 
-/* Pushes nil, nil and what has failed. [-0, +3, m] */
-static int push_failure(lua_State *L, const char *name) {
-  lua_pushnil(L);
-  lua_pushnil(L);
-  lua_pushstring(L, name);
-  return 3;
+/* ---- Methods ------------------------------------------------------------------------------------ */
+
+/* Upvalues of the method of a command. */
+enum {
+  SLOW = 1, /* does the same the long way: where there is no connection, or an argument is wrong */
+  META,     /* of the clients that have the method */
+  CALLER,   /* the method as its user knows it: "redis:get" */
+  NAME,     /* the command's own part of the message */
+  RECOVER,  /* knows what becomes of a call that has no value: (client, connection, error reply, failure, ...) */
+  SHARED,   /* the name of a client's field: the connection that all share */
+  LINE,     /* the name of its field: this line */
+};
+
+/* On the stack of a method that waits. */
+enum { AT_LINE = 1, AT_CONNECTION, AT_CLIENT, AT_ARGUMENTS };
+
+static int k_results(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return lua_gettop(L) - (int)ctx;
 }
 
-/* Pushes what came of a call: a value; nil and the text of an error; nil, nil and what has failed. [-0, +(1-3), m] */
-static int push_outcome(lua_State *L, Call *call) {
-  if (names[call->outcome] != NULL) return push_failure(L, names[call->outcome]);
-  if (call->outcome == FAULT) lua_pushnil(L);
+/* Does all of it the long way. [-0, +?, v] */
+static int call_slowly(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(SLOW));
+  lua_insert(L, 1);
+  lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, k_results);
+  return k_results(L, LUA_OK, 0);
+}
+
+/* Puts line and connection below the client, if that has them and they are ready for a call. Else NULL. [-0, +(0|2), -] */
+static Line *ready_line(lua_State *L) {
+  if (lua_type(L, 1) != LUA_TTABLE || !lua_getmetatable(L, 1)) return NULL;
+  bool is_client = lua_rawequal(L, -1, lua_upvalueindex(META));
+  lua_pop(L, 1);
+  if (!is_client) return NULL;
+  lua_pushvalue(L, lua_upvalueindex(SHARED));
+  if (lua_rawget(L, 1) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    return NULL;
+  }
+  lua_pushvalue(L, lua_upvalueindex(LINE));
+  lua_rawget(L, -2);
+  Line *line = (Line *)lua_touserdata(L, -1);
+  if (line == NULL || !line->is_open || line->is_resting) {
+    lua_pop(L, 2);
+    return NULL;
+  }
+  lua_insert(L, 1);
+  lua_insert(L, 2);
+  return line;
+}
+
+/* Takes the value of a call from the table. [-0, +1, m] */
+static void push_value(lua_State *L, Call *call) {
   push_values(L);
   lua_rawgeti(L, -1, call->number);
   lua_pushnil(L);
   lua_rawseti(L, -3, call->number);
   lua_remove(L, -2);
-  return call->outcome == FAULT ? 2 : 1;
 }
 
-static int k_call(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  Line *line = (Line *)lua_touserdata(L, 1);
-  Call *call = (Call *)ctx;
-  bool was_aborted = saros->aborted(L);
-  int count = 0;
-  if (was_aborted)
-    line->live--;
+/* Lets Lua say what becomes of a call that has no value. [-0, +?, v] */
+static int recover(lua_State *L, Call *call) {
+  int top = lua_gettop(L);
+  luaL_checkstack(L, top + 2, "too many arguments");
+  lua_pushvalue(L, lua_upvalueindex(RECOVER));
+  lua_pushvalue(L, AT_CLIENT);
+  lua_pushvalue(L, AT_CONNECTION);
+  if (call->outcome == FAULT)
+    push_value(L, call);
   else
-    count = push_outcome(L, call);
+    lua_pushnil(L);
+  lua_pushstring(L, names[call->outcome]); /* nil for NULL */
+  for (int i = AT_ARGUMENTS; i <= top; i++) lua_pushvalue(L, i);
+  lua_callk(L, lua_gettop(L) - top - 1, LUA_MULTRET, top, k_results);
+  return k_results(L, LUA_OK, top);
+}
+
+/* The task lets go of its call. */
+static void leave(Line *line, Call *call) {
   call->is_awaited = false;
   drop_call(line, call);
-  return was_aborted ? saros->raise(L) : count;
 }
 
-/* Puts the command that is on the stack from 3 on at the end of the line. [-0, +0, v] */
+static int k_method(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  Line *line = (Line *)lua_touserdata(L, AT_LINE);
+  Call *call = (Call *)ctx;
+  if (saros->aborted(L)) {
+    line->live--;
+    leave(line, call);
+    return saros->raise(L);
+  }
+  Call came = *call;
+  leave(line, call); /* nobody else gives a value to it before it is called again */
+  if (came.outcome != VALUE) return recover(L, &came);
+  push_value(L, &came);
+  return 1;
+}
+
+/* Puts the command at the end of the line. [-0, +0, v] */
 static Call *give_command(lua_State *L, Line *line, size_t total) {
+  size_t length;
+  const char *name = lua_tolstring(L, lua_upvalueindex(NAME), &length);
   Call *call = new_call(L, line);
-  if (!sr_buffer_reserve(&line->out, total)) {
+  if (!sr_buffer_reserve(&line->out, total + length)) {
     drop_call(line, call);
     luaL_error(L, "not enough memory");
   }
   bool is_first = sr_buffer_length(&line->out) == 0; /* of those that are sent together */
   char *at = line->out.data + line->out.size;
-  line->out.size += (size_t)(sr_redis_put_command(L, 3, at) - at);
+  line->out.size += (size_t)(sr_redis_put_arguments(L, name, length, AT_ARGUMENTS, at) - at);
   if (is_first || line->first == NULL) line->now = saros->now(saros->runtime(L));
   call->since = line->now;
   append(line, call, false);
+  line->calls++;
   return call;
 }
 
-/*
-** line:call(caller, name, ...): sends a command and waits for its reply. A value; nil and the text of an error reply;
-** nil, nil and "late", "broken" or "unsent"; nil, nil, "wrong" and which argument is neither string nor number.
-*/
-static int l_call(lua_State *L) {
-  Line *line = check_line(L);
-  saros->check(L, luaL_checkstring(L, 2));
+/* The method of a command: method(client, ...). Sends it and waits for its reply. */
+static int l_method(lua_State *L) {
+  Line *line = ready_line(L);
+  if (line == NULL) return call_slowly(L);
+  saros->check(L, lua_tostring(L, lua_upvalueindex(CALLER)));
   size_t total;
-  int wrong = sr_redis_measure(L, 3, &total);
-  if (wrong > 0) {
-    push_failure(L, "wrong");
-    lua_pushinteger(L, wrong - 3);
-    return 4;
+  if (sr_redis_measure(L, AT_ARGUMENTS, &total) > 0) {
+    lua_remove(L, AT_LINE);
+    lua_remove(L, AT_LINE); /* the connection */
+    return call_slowly(L);
   }
   if (saros->cancelled(L)) return saros->raise(L);
-  if (line->is_closed) return push_failure(L, names[UNSENT]);
   Call *call = give_command(L, line, total);
-  lua_settop(L, 1);
-  return saros->park(L, &call->wait, &call_kind, k_call, (lua_KContext)call);
+  return saros->park(L, &call->wait, &call_kind, k_method, (lua_KContext)call);
 }
 
-/* line:post(bytes): the same for a message of Lua's, which waits by itself. */
+int sr_redis_l_method(lua_State *L) {
+  lua_settop(L, RECOVER);
+  lua_pushliteral(L, "_shared");
+  lua_pushliteral(L, "line");
+  lua_pushcclosure(L, l_method, LINE);
+  return 1;
+}
+
+/* ---- Messages ----------------------------------------------------------------------------------- */
+
+/* line:post(bytes): sends a message of Lua's, which waits for its replies by itself. */
 static int l_post(lua_State *L) {
   Line *line = check_line(L);
   size_t length;
@@ -311,10 +387,25 @@ static int l_expire(lua_State *L) {
   return 2;
 }
 
-/* line:live(): for how many calls a task waits. */
+/* line:live(): for how many calls a task waits; and how many there were. */
 static int l_live(lua_State *L) {
-  lua_pushinteger(L, check_line(L)->live);
-  return 1;
+  Line *line = check_line(L);
+  lua_pushinteger(L, line->live);
+  lua_pushinteger(L, line->calls);
+  return 2;
+}
+
+/* line:take_calls(is_open): whether it takes calls from now on. */
+static int l_take_calls(lua_State *L) {
+  Line *line = check_line(L);
+  line->is_open = lua_toboolean(L, 2) && !line->is_closed;
+  return 0;
+}
+
+/* line:rest(is_resting): whether nobody watches deadlines. */
+static int l_rest(lua_State *L) {
+  check_line(L)->is_resting = lua_toboolean(L, 2);
+  return 0;
 }
 
 /* ---- Sending ------------------------------------------------------------------------------------ */
@@ -357,6 +448,7 @@ static int l_output(lua_State *L) {
 static int l_close(lua_State *L) {
   Line *line = check_line(L);
   line->is_closed = true;
+  line->is_open = false;
   while (line->first != NULL) {
     settle(line, line->first, line->first->is_sent ? BROKEN : UNSENT);
     advance(line);
@@ -390,8 +482,9 @@ int sr_redis_l_line(lua_State *L) {
 
 void sr_redis_open_line(lua_State *L, const saros_api *api) {
   static const luaL_Reg methods[] = {
-      {"call", l_call},     {"post", l_post}, {"scan", l_scan},     {"reply", l_reply}, {"advance", l_advance},
-      {"expire", l_expire}, {"live", l_live}, {"output", l_output}, {"close", l_close}, {NULL, NULL}};
+      {"take_calls", l_take_calls}, {"rest", l_rest},       {"post", l_post},     {"scan", l_scan},
+      {"reply", l_reply},           {"advance", l_advance}, {"expire", l_expire}, {"live", l_live},
+      {"output", l_output},         {"close", l_close},     {NULL, NULL}};
   saros = api;
   luaL_newmetatable(L, CLASS);
   lua_pushcfunction(L, l_gc);

@@ -15,8 +15,11 @@ SAROS_EXPORT int luaopen_saros_redis_core(lua_State *L);
 
 /* [-0, +1, v] */
 int luaopen_saros_redis_core(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"scan", sr_redis_l_scan}, {"encode", sr_redis_l_encode}, {"line", sr_redis_l_line}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"scan", sr_redis_l_scan},
+                                       {"encode", sr_redis_l_encode},
+                                       {"line", sr_redis_l_line},
+                                       {"method", sr_redis_l_method},
+                                       {NULL, NULL}};
   sr_stay_loaded();
   sr_redis_open_line(L, saros_open(L));
   luaL_newlib(L, functions);

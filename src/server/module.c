@@ -14,6 +14,7 @@
 #include "server/input.h"
 #include "server/output.h"
 #include "server/request.h"
+#include "wire/writer.h"
 
 /* half(functions): those of the Lua half that are called from here. */
 static int l_half(lua_State *L) {
@@ -23,11 +24,19 @@ static int l_half(lua_State *L) {
   return 0;
 }
 
+/* date(seconds): as HTTP has it. */
+static int l_date(lua_State *L) {
+  char date[SR_WIRE_DATE];
+  sr_wire_put_date(date, luaL_checkinteger(L, 1));
+  lua_pushlstring(L, date, sizeof date);
+  return 1;
+}
+
 SAROS_EXPORT int luaopen_saros_http_server_core(lua_State *L);
 
 /* [-0, +1, v] */
 int luaopen_saros_http_server_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"half", l_half}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"half", l_half}, {"date", l_date}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"_read", sr_server_l_read},
                                      {"_write", sr_server_l_write},
                                      {"_end", sr_server_l_end},

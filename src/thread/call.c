@@ -98,14 +98,16 @@ static int k_job(lua_State *L, int status, lua_KContext ctx) {
   return sr_thread_saros->raise(L);
 }
 
+static void check_open(lua_State *L, const SrThreadFace *face, const char *function) {
+  if (!face->is_closed) return;
+  sr_thread_saros->push_error(L, "ClosedError", "ECLOSED", "%s: the pool is closed", function);
+  lua_error(L);
+}
+
 /* The job is packed, its box on top. Waits. */
-static int submit(lua_State *L, Box *box, const char *function) {
+static int submit(lua_State *L, Box *box) {
   SrThreadFace *face = box->face;
   if (sr_thread_saros->cancelled(L)) return sr_thread_saros->raise(L);
-  if (face->is_closed) {
-    sr_thread_saros->push_error(L, "ClosedError", "ECLOSED", "%s: the pool is closed", function);
-    return lua_error(L);
-  }
   sr_thread_open_gate(L, face);
   int status = sr_thread_pool_submit(face->pool, box->job);
   if (status != 0) return sr_thread_push_system(L, status, "thread_create"), lua_error(L);
@@ -127,7 +129,8 @@ static int run(lua_State *L, SrThreadFace *face, int first, const char *function
   int refused = sr_thread_pack(L, &box->job->task.call, first, count);
   if (refused != 0) return sr_thread_saros->arg_error(L, function, refused, "%s", lua_tostring(L, -1));
   pack_paths(L, &box->job->task.paths);
-  return submit(L, box, function);
+  check_open(L, face, function);
+  return submit(L, box);
 }
 
 int sr_thread_l_run(lua_State *L) {
@@ -161,6 +164,12 @@ int sr_thread_l_pack(lua_State *L) {
   packed->shared->function.keeps_errors = lua_toboolean(L, 2);
   if (sr_thread_pack(L, &packed->shared->function.message, 1, 1) == 0) return 1;
   return sr_thread_saros->arg_error(L, "pool:map", 2, "%s", lua_tostring(L, -1));
+}
+
+/* check_open(pool): raises if it is closed, which a map that has begun is not told. */
+int sr_thread_l_check_open(lua_State *L) {
+  check_open(L, sr_thread_check_face(L, "pool:map"), "pool:map");
+  return 0;
 }
 
 /* Raises that an item cannot be copied, for the reason on top. */
@@ -226,7 +235,7 @@ int sr_thread_l_each(lua_State *L) {
   Box *box = push_box(L, face, packed->shared);
   pack_items(L, box->job);
   pack_paths(L, &box->job->task.paths);
-  return submit(L, box, "pool:map");
+  return submit(L, box);
 }
 
 /* --- opening ---------------------------------------------------------------------------- */

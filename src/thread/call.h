@@ -13,6 +13,7 @@ int sr_thread_l_to_thread(lua_State *L);
 int sr_thread_l_pack(lua_State *L);
 int sr_thread_l_each(lua_State *L);
 int sr_thread_l_size(lua_State *L);
+int sr_thread_l_check_open(lua_State *L);
 int sr_thread_l_check_items(lua_State *L);
 
 /* Their classes. [-0, +0, m] */

@@ -57,6 +57,7 @@ int luaopen_saros_thread_core(lua_State *L) {
                                        {"pack", sr_thread_l_pack},
                                        {"each", sr_thread_l_each},
                                        {"size", sr_thread_l_size},
+                                       {"check_open", sr_thread_l_check_open},
                                        {"check_items", sr_thread_l_check_items},
                                        {NULL, NULL}};
   static const luaL_Reg methods[] = {{"run", sr_thread_l_run}, {"close", sr_thread_l_close}, {NULL, NULL}};

@@ -6,6 +6,7 @@ local async = require "saros"
 local internal = require "saros.internal"
 local misuse = require "saros.misuse"
 local commands = require "saros.redis.commands"
+local core = require "saros.redis.core"
 local failure = require "saros.redis.failure"
 local link = require "saros.redis.link"
 local shared = require "saros.redis.shared"
@@ -55,7 +56,7 @@ end
 local function new_shared(self, name)
   if self._is_closed then client.raise(self, failure.closed, name) end
   local is_again, counts = self._shared ~= false, self._counts
-  self._shared = shared.open(self._settings, function()
+  self._shared = shared.open(self._settings, counts, function()
     if is_again then counts.reconnections = counts.reconnections + 1 end
   end)
   return self._shared
@@ -192,9 +193,8 @@ local function run_slowly(self, caller, before, name, ...)
   return client.persist(self, name, attempt, attempt())
 end
 
--- What the short way has come to that is no value.
-local function recover(self, connection, err, what, wrong, caller, name, ...)
-  if what == "wrong" then misuse.type(caller, wrong, "string or number", (select(wrong, ...))) end
+-- What becomes of a call that came to no value: it got an error reply, or was late, broken or unsent.
+local function recover(self, connection, caller, name, err, what, ...)
   if what == "late" then client.raise(self, connection:lateness(), name) end
   if what == "broken" or what == "unsent" and connection.is_final then client.raise(self, connection.failure, name) end
   if what == "unsent" then return run_slowly(self, caller, 0, name, ...) end
@@ -202,23 +202,18 @@ local function recover(self, connection, err, what, wrong, caller, name, ...)
   return client.persist(self, name, function() return perform(self, name, data) end, nil, err)
 end
 
----The method of a command that does not block. It is the short way, in one function.
----@param check_self fun(method: string, self: any)
----@param method string
----@param caller string   the function as its user knows it
----@param name string     in capitals
+---The method of a command that does not block. Most calls go the short way, which is in C.
+---@param metatable table  of those that have it
+---@param caller string    the function as its user knows it
+---@param name string      in capitals
 ---@return async fun(self: saros.Redis, ...: string|number): any
-function client.plain(check_self, method, caller, name)
-  return function(self, ...)
-    check_self(method, self)
-    local connection = self._shared
-    if not connection or not connection.is_fast then return run_slowly(self, caller, 0, name, ...) end
-    if connection.is_resting then connection:stir() end
-    local value, err, what, wrong = connection.line:call(caller, name, ...)
-    if what ~= "wrong" and what ~= "unsent" then self._counts.commands = self._counts.commands + 1 end
-    if not err and not what then return value end
-    return recover(self, connection, err, what, wrong, caller, name, ...)
+function client.plain(metatable, caller, name)
+  local function slow(self, ...)
+    if getmetatable(self) ~= metatable then misuse.self(caller, self) end
+    return run_slowly(self, caller, 0, name, ...)
   end
+  return core.method(internal.entry(slow), metatable, caller, ("$%d\r\n%s\r\n"):format(#name, name),
+    function(self, connection, err, what, ...) return recover(self, connection, caller, name, err, what, ...) end)
 end
 
 ---Runs any command.

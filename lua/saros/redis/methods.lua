@@ -25,8 +25,8 @@ end
 ---@param own table<string, function>
 ---@param run fun(self: any, caller: string, before: integer, name: string, ...: any): ...  `before` arguments of the
 ---  caller stand before those of the command
----@param run_plain? fun(check_self: function, method: string, caller: string, name: string): function  makes the method
----  of a command that may be sent by anybody and never blocks
+---@param run_plain? fun(metatable: table, caller: string, name: string): function  makes the method of a command that
+---  may be sent by anybody and never blocks
 function methods.define(class, metatable, own, run, run_plain)
   local found = {}
   for name, fn in pairs(own) do found[name] = internal.entry(fn) end
@@ -43,7 +43,7 @@ function methods.define(class, metatable, own, run, run_plain)
 
   local function command(method)
     local caller, name = class .. ":" .. method, method:upper()
-    if run_plain and commands.is_plain(name) then return internal.entry(run_plain(check_self, method, caller, name)) end
+    if run_plain and commands.is_plain(name) then return run_plain(metatable, caller, name) end
     return internal.entry(function(self, ...)
       check_self(method, self)
       return run(self, caller, 0, name, ...)

@@ -122,9 +122,9 @@ function Redis:stats()
     waiting = waiting + shared:waiting()
     if shared:is_open() then connections = connections + 1 end
   end
-  local counts = self._counts
   return {
-    connections = connections, waiting = waiting, commands = counts.commands, reconnections = counts.reconnections,
+    connections = connections, waiting = waiting, commands = self._counts.commands + (shared and shared:calls() or 0),
+    reconnections = self._counts.reconnections,
   }
 end
 

@@ -18,7 +18,7 @@ local DEEPEST = 128          -- of aggregates within each other
 ---@class saros.redis.Sink
 ---@field reply fun(self: saros.redis.Sink, value: any, err: string?)
 ---@field push fun(self: saros.redis.Sink, list: any[])
----@field line? userdata, of the C module: answers calls by itself
+---@field line? userdata  it answers calls by itself: see src/redis/line.c
 
 -- What a server says that does not speak RESP.
 local Broken = {}

@@ -34,9 +34,9 @@ local shared = {}
 
 ---@class saros.redis.Shared: saros.redis.Sink
 ---@field package _state "connecting"|"open"|"closed"
----@field line userdata          of saros.redis.core: what is to be sent, and whose replies are due
----@field is_fast boolean        calls can be given to the line
----@field is_resting boolean     nobody watches deadlines, as there are none: see `stir`
+---@field line userdata          what is to be sent, and whose replies are due: see src/redis/line.c
+---@field package _is_resting boolean        nobody watches deadlines, as there are none
+---@field package _counts {commands: integer}
 ---@field failure saros.redis.Failure  of one that is closed
 ---@field is_final boolean       the client is closed
 ---@field package _outgoing saros.redis.Entry[]       while it connects
@@ -58,7 +58,7 @@ local function settle(self, entry, reply, err, what)
 end
 
 local function leave_if_idle(self)
-  if self._is_leaving and self._live + self.line:live() == 0 then self:close(failure.unsent) end
+  if self._is_leaving and self._live + (self.line:live()) == 0 then self:close(failure.unsent) end
 end
 
 ---Ends it: who waits for a reply gets the failure, whoever was not sent can go elsewhere.
@@ -67,7 +67,8 @@ function Shared:close(what)
   if self._state == "closed" then return end
   local is_final = what.kind == "closed"
   local unsent = (is_final or self._state == "connecting") and what or failure.unsent
-  self._state, self._is_leaving, self.is_fast = "closed", true, false
+  self._state, self._is_leaving = "closed", true
+  self._counts.commands = self._counts.commands + select(2, self.line:live())
   self.failure, self.is_final = what, is_final
   self.line:close()
   for i = self._first, self._last do settle(self, self._due[i], nil, nil, what) end
@@ -78,9 +79,15 @@ function Shared:close(what)
   self._stir:set()
 end
 
+-- It takes no more commands.
+local function leave(self)
+  self._is_leaving = true
+  self.line:take_calls(false)
+end
+
 ---It takes no more commands, and is closed when the last reply has come.
 function Shared:retire()
-  self._is_leaving, self.is_fast = true, false
+  leave(self)
   self._stir:set()
   leave_if_idle(self)
 end
@@ -88,6 +95,12 @@ end
 ---Whether commands can be given to it.
 function Shared:is_usable()
   return not self._is_leaving
+end
+
+---How many commands its line has taken, and that are not counted yet.
+---@return integer
+function Shared:calls()
+  return self._state == "closed" and 0 or (select(2, self.line:live()))
 end
 
 ---How many commands wait for the connection.
@@ -125,7 +138,7 @@ end
 
 -- Called by the reader for each reply that the line has not taken by itself.
 function Shared:reply(value, err)
-  if err and err:find "^READONLY" then self._is_leaving, self.is_fast = true, false end
+  if err and err:find "^READONLY" then leave(self) end
   local is_answered = self.line:reply(value, err)
   if is_answered == nil then resp.broken "a reply that nobody asked for" end
   if not is_answered then take_reply(self, value, err) end
@@ -152,7 +165,7 @@ local function connect(self)
     if entry.is_live then post(self, entry) end -- else it is withdrawn
   end
   self._outgoing = {}
-  self.is_fast = not self._is_leaving
+  self.line:take_calls(not self._is_leaving)
   self._on_open()
   self._stir:set() -- the deadlines have changed
 end
@@ -216,7 +229,7 @@ end
 
 -- Not a byte came since a command was sent that is late: nobody should wait behind it.
 local function judge(self, since)
-  if self._state == "open" and self._heard <= since then self._is_leaving, self.is_fast = true, false end
+  if self._state == "open" and self._heard <= since then leave(self) end
 end
 
 -- Gives up what is too late. Gives the seconds to the next deadline.
@@ -240,7 +253,8 @@ end
 local function watch(self)
   local seconds = expire(self)
   if self._state == "closed" then return end
-  self.is_resting = seconds == math.huge
+  self._is_resting = seconds == math.huge
+  self.line:rest(self._is_resting)
   self._stir:clear()
   if self._is_leaving then seconds = math.min(seconds, LOOKS) end -- who is cancelled does not tell
   async.move_on_after(seconds, self._stir.wait, self._stir)
@@ -277,18 +291,16 @@ function Shared:perform(name, data, several)
   }
   self._live = self._live + 1
   if is_open then post(self, entry) else self._outgoing[#self._outgoing + 1] = entry end
-  if self.is_resting then self:stir() end
+  if self._is_resting then
+    self._is_resting = false
+    self.line:rest(false)
+    self._stir:set()
+  end
   local ok, reply, err, what = pcall(future.await, future)
   if ok then return reply, err, what end
   settle(self, entry)
   leave_if_idle(self)
   error(reply, 0)
-end
-
----Somebody waits again: there is a deadline to be watched.
-function Shared:stir()
-  self.is_resting = false
-  self._stir:set()
 end
 
 ---The tasks that keep it up.
@@ -299,13 +311,14 @@ end
 
 ---Starts to connect. Only inside a run.
 ---@param settings saros.redis.Settings
+---@param counts {commands: integer}  what the calls of its line are added to in the end
 ---@param on_open fun()
 ---@return saros.redis.Shared
-function shared.open(settings, on_open)
+function shared.open(settings, counts, on_open)
   local self = setmetatable({
     _settings = settings, _on_open = on_open, _state = "connecting", _is_leaving = false, _live = 0, _heard = 0,
     _outgoing = {}, _due = {}, _first = 1, _last = 0, _stir = async.event(), line = core.line(settings.timeout),
-    is_fast = false, is_resting = false,
+    _is_resting = false, _counts = counts,
   }, metatable)
   local name = settings.place.path or ("%s:%d"):format(settings.place.host, settings.place.port)
   self._tasks = {

@@ -18,4 +18,9 @@ describe("the example", function()
   it("events shows each visitor how many there are", function()
     assert.equal("the first one sees\tdata: 1\nand another one:\tdata: 2\nwho sees\tdata: 2\n", run "events")
   end)
+
+  it("static_server sends its own text", function()
+    local first = "200\tapplication/octet-stream\t-- SPDX-License-Identifier: MIT\n"
+    assert.equal(first .. "304\nSPDX-License-Identifier\ntrue\t404\n", run "static_server")
+  end)
 end)

@@ -25,6 +25,7 @@ local server = require "saros.http.server.server"
 ---@field text? string     text/plain
 ---@field html? string     text/html
 ---@field json? any        application/json
+---@field file? string     the path of a file, sent as by `files`; 404 if it is not there
 ---@field redirect? string Location; 302 unless `status` says otherwise
 
 ---@class saros.HTTP
@@ -86,6 +87,14 @@ end
 ---@return saros.HTTPRouter
 function http.router()
   return router.new()
+end
+
+---A handler that sends what is in a folder, and nothing else: see `saros.HTTPFileOptions`.
+---@param directory string
+---@param given? saros.HTTPFileOptions
+---@return async fun(request: saros.HTTPRequest): saros.HTTPResponse
+function http.files(directory, given)
+  return require("saros.http.server.files").new(directory, given)
 end
 
 misuse.guard(http)

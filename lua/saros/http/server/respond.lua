@@ -11,7 +11,7 @@ local respond = {}
 
 local PLAIN, HTML, JSON = "text/plain; charset=utf-8", "text/html; charset=utf-8", "application/json"
 
-local bodies = { body = true, text = true, html = true, json = true, redirect = true }
+local bodies = { body = true, text = true, html = true, json = true, file = true, redirect = true }
 local known = { status = true, headers = true }
 for name in pairs(bodies) do known[name] = true end
 
@@ -190,7 +190,10 @@ local function send_table(request, response)
   local found = check(response)
   local headers, status = plain_headers(response.headers), response.status or 200
   local value = found and response[found]
-  if found == "text" or found == "html" or found == "redirect" then check_text(found, value) end
+  if found == "text" or found == "html" or found == "redirect" or found == "file" then check_text(found, value) end
+  if found == "file" then
+    return respond.send(request, require("saros.http.server.files").respond(request, value, response.status, headers))
+  end
   if found == "redirect" then
     send(request, "", response.status or 302, with_header(headers, "Location", value))
   elseif makers[found] then

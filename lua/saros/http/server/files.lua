@@ -1,0 +1,250 @@
+-- SPDX-License-Identifier: MIT
+-- Files as responses: a handler for a folder, and the field `file` of a response.
+--
+-- A name is looked up as the system has it: where the way to a file leads out of the folder, by links or otherwise,
+-- there is no such file.
+
+local async = require "saros"
+local core = require "saros.http.server.core"
+local misuse = require "saros.misuse"
+local phrases = require "saros.http.status"
+local ranges = require "saros.http.server.ranges"
+local types = require "saros.http.server.types"
+
+local fs = async.fs
+
+local files = {}
+
+-- What is read at once.
+local PIECE = 65536
+
+local ALLOW = "GET, HEAD, OPTIONS"
+
+local function plain(status, headers)
+  return { status = status, text = phrases[status], headers = headers }
+end
+
+-- ---- Sending -------------------------------------------------------------------------------------
+
+-- For <close>, and an iterator: the bytes from `first` to `last` of a file, in pieces.
+local Body = {}
+Body.__index = Body
+
+function Body:__call()
+  while true do
+    local part = self.parts[self.index]
+    if not part then return nil end
+    if part.text then
+      self.index = self.index + 1
+      return part.text
+    end
+    if not part.at then
+      part.at = part[1]
+      self.file:seek("set", part.at)
+    end
+    local left = part[2] - part.at + 1
+    if left == 0 then
+      self.index = self.index + 1
+    else
+      local bytes = self.file:read(math.min(left, PIECE))
+      if not bytes then return nil end -- it has become shorter: the response is, too, and is reset
+      part.at = part.at + #bytes
+      return bytes
+    end
+  end
+end
+
+function Body:__close()
+  self.file:close()
+end
+
+local function body_of(file, parts)
+  return setmetatable({ file = file, parts = parts, index = 1 }, Body)
+end
+
+-- Several parts, each with a head of its own.
+local function multipart(parts, size, content_type)
+  local boundary = ("saros-%016x%016x"):format(math.random(0), math.random(0))
+  local list, length = {}, 0
+  local function add(part, count)
+    list[#list + 1] = part
+    length = length + count
+  end
+  for _, part in ipairs(parts) do
+    local head = ("\r\n--%s\r\nContent-Type: %s\r\nContent-Range: bytes %d-%d/%d\r\n\r\n"):format(
+      boundary, content_type, part[1], part[2], size)
+    add({ text = head }, #head)
+    add(part, part[2] - part[1] + 1)
+  end
+  local last = ("\r\n--%s--\r\n"):format(boundary)
+  add({ text = last }, #last)
+  return list, length, "multipart/byteranges; boundary=" .. boundary
+end
+
+local function type_of(path)
+  local extension = path:match "%.(%w+)$"
+  return extension and types[extension:lower()] or "application/octet-stream"
+end
+
+-- The response to a request for an open file.
+local function answer(request, file, path, stat, max_age)
+  local size, modified = stat.size, math.floor(stat.mtime)
+  local tag = ('"%x-%x"'):format(size, math.floor(stat.mtime * 1000))
+  local headers = {
+    ETag = tag, ["Last-Modified"] = core.date(modified), ["Accept-Ranges"] = "bytes", ["Content-Type"] = type_of(path),
+    ["Cache-Control"] = max_age and ("max-age=%d"):format(max_age) or nil,
+  }
+  local status = ranges.precondition(request, tag, modified)
+  if status then
+    headers["Content-Type"] = nil
+    return { status = status, headers = headers }
+  end
+  local wanted = ranges.wanted(request, size, tag, modified)
+  if wanted and #wanted == 0 then return plain(416, { ["Content-Range"] = ("bytes */%d"):format(size) }) end
+  local parts, length = wanted or { { 0, size - 1 } }, size
+  if wanted and #wanted == 1 then
+    headers["Content-Range"] = ("bytes %d-%d/%d"):format(wanted[1][1], wanted[1][2], size)
+    length = wanted[1][2] - wanted[1][1] + 1
+  elseif wanted then
+    parts, length, headers["Content-Type"] = multipart(wanted, size, headers["Content-Type"])
+  end
+  headers["Content-Length"] = length
+  return { status = wanted and 206 or 200, headers = headers, body = request.method ~= "HEAD" and body_of(file, parts)
+    or nil }
+end
+
+-- Opens a file and answers with it; nil if it is not there, or none.
+local function send(request, path, max_age)
+  local found, stat = async.catch("SystemError", fs.stat, path)
+  if not found or stat.type ~= "file" then return nil end
+  local ok, file = async.catch("SystemError", fs.open, path, "rb")
+  if not ok then return nil end
+  local response <close> = setmetatable({ file = file }, { __close = function(held)
+    if held.file then held.file:close() end
+  end })
+  local result = answer(request, file, path, file:stat(), max_age)
+  if result.body then response.file = nil end
+  return result
+end
+
+---The response for the field `file` of one: 404 if there is no such file.
+---@async
+---@param request saros.HTTPRequest
+---@param path string
+---@param status? integer
+---@param headers? table
+---@return table
+function files.respond(request, path, status, headers)
+  local response = send(request, path)
+  if not response then return plain(404) end
+  if response.status == 200 and status then response.status = status end
+  for name, value in pairs(headers or {}) do
+    for known in pairs(response.headers) do
+      if known:lower() == name:lower() then response.headers[known] = nil end
+    end
+    response.headers[name] = value
+  end
+  return response
+end
+
+-- ---- A folder ------------------------------------------------------------------------------------
+
+local escapes = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
+
+local function escape(text)
+  return (text:gsub('[&<>"]', escapes))
+end
+
+local function encode(text)
+  return (text:gsub("[^%w%-._~]", function(byte) return ("%%%02X"):format(byte:byte()) end))
+end
+
+local function listing(path, shown)
+  local names = {}
+  for name, kind in fs.scandir(path) do
+    if name:sub(1, 1) ~= "." then names[#names + 1] = kind == "directory" and name .. "/" or name end
+  end
+  table.sort(names)
+  local lines = {}
+  for i, name in ipairs(names) do
+    lines[i] = ('<li><a href="./%s">%s</a></li>'):format(encode(name:gsub("/$", "")) .. (name:match "/$" or ""),
+      escape(name))
+  end
+  return { html = ("<!doctype html>\n<title>%s</title>\n<h1>%s</h1>\n<ul>\n%s\n</ul>\n"):format(
+    escape(shown), escape(shown), table.concat(lines, "\n")) }
+end
+
+-- The way to a path inside the folder, nil if there is none: no dot files, and no links that lead out of it.
+local function locate(root, path)
+  if path:find "/%." or path:find "%z" or path:find("\\", 1, true) then return nil end
+  local ok, real = async.catch("SystemError", fs.realpath, root .. path)
+  if not ok then return nil end
+  if real ~= root and real:sub(1, #root + 1) ~= (root == "/" and root or root .. "/") then return nil end
+  return real
+end
+
+-- Where a folder without its slash is. A target that begins with two slashes would be another host.
+local function with_slash(request)
+  local target, query = request.target:match "^([^?]*)(.*)$"
+  target = target:gsub("^%a+://[^/]*", ""):gsub("^/+", "/")
+  return { redirect = target .. "/" .. query, status = 301 }
+end
+
+local function answer_folder(request, self, root, real)
+  if request.path:sub(-1) ~= "/" then return with_slash(request) end
+  local index = self.index and locate(root, request.path .. self.index)
+  local response = index and send(request, index, self.max_age)
+  if response then return response end
+  return self.listing and listing(real, (request.mount or "") .. request.path) or plain(404)
+end
+
+local function handle(self, request)
+  if request.method == "OPTIONS" then return { status = 204, headers = { Allow = ALLOW } } end
+  if request.method ~= "GET" and request.method ~= "HEAD" then return plain(405, { Allow = ALLOW }) end
+  local ok, root = async.catch("SystemError", fs.realpath, self.directory)
+  local path = request.path
+  local real = ok and path:sub(1, 1) == "/" and locate(root, path)
+  if not real then return plain(404) end
+  local found, stat = async.catch("SystemError", fs.stat, real)
+  if found and stat.type == "directory" then return answer_folder(request, self, root, real) end
+  if not found or path:sub(-1) == "/" then return plain(404) end
+  return send(request, real, self.max_age) or plain(404)
+end
+
+local checks = {
+  index = function(value)
+    return value == false or type(value) == "string" and value ~= "" and not value:find "[/%z]",
+      "name of a file or false"
+  end,
+  listing = function(value) return type(value) == "boolean", "boolean" end,
+  max_age = function(value) return math.type(value) == "integer" and value >= 0, "number of seconds" end,
+}
+
+---@class saros.HTTPFileOptions
+---@field index? string|false  what is sent for a folder ("index.html")
+---@field listing? boolean     a folder without that shows what is in it (false)
+---@field max_age? integer     seconds that clients may keep what they got
+
+---A handler that sends what is in a folder: its types by extension, conditions, ranges, `index.html`. Nothing outside
+---of it, whatever links and dots say, and no dot files.
+---@param directory string
+---@param given? saros.HTTPFileOptions
+---@return async fun(request: saros.HTTPRequest): table
+function files.new(directory, given)
+  if type(directory) ~= "string" then misuse.type("files", 1, "string", directory) end
+  if directory == "" or directory:find "%z" then misuse.argument("files", 1, "the path of a folder expected") end
+  if given ~= nil and type(given) ~= "table" then misuse.type("files", 2, "table", given) end
+  local options = { directory = directory, index = "index.html" }
+  for name, value in pairs(given or {}) do
+    if not checks[name] then misuse.unknown_option("files", 2, name, checks) end
+    local ok, expected = checks[name](value)
+    if not ok then misuse.argument("files", 2, ("option '%s': %s expected, got %s"):format(name, expected,
+      type(value))) end
+    options[name] = value
+  end
+  return function(request)
+    return handle(options, request)
+  end
+end
+
+return files

@@ -1,0 +1,185 @@
+-- SPDX-License-Identifier: MIT
+-- Files of a folder as responses.
+local async = require "saros"
+local folder = require "spec.support.folder"
+local serving = require "spec.support.serving"
+local tasks = require "spec.support.tasks"
+
+-- The body of an `it`: fn(site, path) with a site that serves a folder, in which there are some files.
+local function with_files(options, fn)
+  return folder.with(function(path)
+    os.execute(("mkdir '%s/www' '%s/www/sub' '%s/www/empty' '%s/www/.git'"):format(path, path, path, path))
+    folder.write(path .. "/secret.txt", "secret")
+    folder.write(path .. "/www/a.txt", "0123456789")
+    folder.write(path .. "/www/b c.HTML", "<b>")
+    folder.write(path .. "/www/none", "")
+    folder.write(path .. "/www/unknown.xyz", "?")
+    folder.write(path .. "/www/.hidden", "hidden")
+    folder.write(path .. "/www/.git/config", "hidden")
+    folder.write(path .. "/www/sub/index.html", "index")
+    os.execute(("ln -s ../secret.txt '%s/www/link.txt'; ln -s .. '%s/www/up'; ln -s a.txt '%s/www/inner.txt'"):format(
+      path, path, path))
+    serving.run(async.http.files(path .. "/www", options), nil, function(site) fn(site, path) end)
+  end)
+end
+
+describe("async.http.files", function()
+  it("sends files with their types", with_files(nil, function(site)
+    local response = site:fetch "GET /a.txt"
+    assert.equal(200, response.status)
+    assert.equal("text/plain; charset=utf-8", response.headers["content-type"])
+    assert.equal("10", response.headers["content-length"])
+    assert.equal("bytes", response.headers["accept-ranges"])
+    assert.matches('^"%x+%-%x+"$', response.headers.etag)
+    assert.matches("GMT$", response.headers["last-modified"])
+    assert.is_nil(response.headers["cache-control"])
+    assert.equal("0123456789", response.body)
+    assert.equal("text/html; charset=utf-8", site:fetch("GET /b%20c.HTML").headers["content-type"])
+    assert.equal("application/octet-stream", site:fetch("GET /unknown.xyz").headers["content-type"])
+    assert.equal("", site:fetch("GET /none").body)
+    assert.equal("0123456789", site:fetch("GET /inner.txt").body)
+  end))
+
+  it("sends the head alone to HEAD, and knows no other method", with_files(nil, function(site)
+    local response = site:fetch "HEAD /a.txt"
+    assert.equal("10", response.headers["content-length"])
+    assert.equal("", response.body)
+    response = site:fetch("POST /a.txt", nil, "x")
+    assert.equal(405, response.status)
+    assert.equal("GET, HEAD, OPTIONS", response.headers.allow)
+    assert.equal(204, site:fetch("OPTIONS /a.txt").status)
+  end))
+
+  it("lets nobody out of the folder, and shows no dot files", with_files({ listing = true }, function(site)
+    for _, target in ipairs {
+      "/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/sub/..%2F..%2Fsecret.txt", "/link.txt",
+        "/up/secret.txt",
+      "/up/", "/.hidden", "/.git/config", "/.git/", "/%2ehidden", "/sub/../.hidden", "/..\\secret.txt", "/a.txt/",
+      "/a.txt/../../secret.txt", "/missing", "//etc/passwd", "/sub/missing",
+    } do
+      local response = site:fetch("GET " .. target)
+      assert.equal(404, response.status, target)
+      assert.is_nil(response.body:find("secret", 1, true))
+    end
+  end))
+
+  it("sends the index of a folder, behind its slash", with_files(nil, function(site)
+    local response = site:fetch "GET /sub?a=b"
+    assert.equal(301, response.status)
+    assert.equal("/sub/?a=b", response.headers.location)
+    assert.equal("/sub/", site:fetch("GET //sub").headers.location)
+    assert.equal("index", site:fetch("GET /sub/").body)
+    assert.equal(404, site:fetch("GET /empty/").status)
+    assert.equal(404, site:fetch("GET /").status)
+  end))
+
+  it("may list a folder", with_files({ listing = true, index = false }, function(site)
+    local body = site:fetch("GET /").body
+    assert.matches('<a href="./b%%20c%.HTML">b c%.HTML</a>', body)
+    assert.matches('<a href="./sub/">sub/</a>', body)
+    assert.is_nil(body:find("hidden", 1, true))
+    assert.matches('index%.html', site:fetch("GET /sub/").body)
+  end))
+
+  it("says how long it may be kept", with_files({ max_age = 60 }, function(site)
+    assert.equal("max-age=60", site:fetch("GET /a.txt").headers["cache-control"])
+  end))
+
+  it("keeps to conditions", with_files(nil, function(site)
+    local head = site:fetch("HEAD /a.txt").headers
+    local function status(...) return site:fetch("GET /a.txt", { ... }).status end
+    assert.equal(304, status("If-None-Match: " .. head.etag))
+    assert.equal(304, status('If-None-Match: "x", W/' .. head.etag))
+    assert.equal(304, status "If-None-Match: *")
+    assert.equal(200, status 'If-None-Match: "x"')
+    assert.equal(304, status("If-Modified-Since: " .. head["last-modified"]))
+    assert.equal(200, status "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT")
+    assert.equal(200, status('If-None-Match: "x"', "If-Modified-Since: " .. head["last-modified"]))
+    assert.equal(412, status 'If-Match: "x"')
+    assert.equal(412, status("If-Match: W/" .. head.etag))
+    assert.equal(200, status("If-Match: " .. head.etag))
+    assert.equal(412, status "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT")
+    assert.equal("", site:fetch("GET /a.txt", { "If-None-Match: *" }).body)
+  end))
+
+  it("sends a range", with_files(nil, function(site)
+    for range, expected in pairs {
+      ["0-3"] = "0123", ["5-"] = "56789", ["-2"] = "89", ["0-0"] = "0", ["9-100"] = "9", ["-100"] = "0123456789",
+    } do
+      local response = site:fetch("GET /a.txt", { "Range: bytes=" .. range })
+      assert.equal(206, response.status, range)
+      assert.equal(expected, response.body, range)
+      assert.equal(tostring(#expected), response.headers["content-length"])
+    end
+    assert.equal("bytes 5-9/10", site:fetch("GET /a.txt", { "Range: bytes=5-" }).headers["content-range"])
+  end))
+
+  it("sends few ranges, but not many, and none that is there twice", with_files(nil, function(site)
+    local response = site:fetch("GET /a.txt", { "Range: bytes=0-1, 8-" })
+    assert.equal(206, response.status)
+    local boundary = response.headers["content-type"]:match "^multipart/byteranges; boundary=(.+)$"
+    assert.equal(tostring(#response.body), response.headers["content-length"])
+    local head = ("\r\n--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes %%s/10\r\n\r\n")
+      :format(boundary)
+    assert.equal(head:format "0-1" .. "01" .. head:format "8-9" .. "89\r\n--" .. boundary .. "--\r\n", response.body)
+    assert.equal(200, site:fetch("GET /a.txt", { "Range: bytes=0-,0-" }).status)
+    assert.equal(200, site:fetch("GET /a.txt", { "Range: bytes=" .. ("0-0,"):rep(1000) .. "1-1" }).status)
+  end))
+
+  it("refuses a range behind the end, and takes what is none for nothing", with_files(nil, function(site)
+    local response = site:fetch("GET /a.txt", { "Range: bytes=10-" })
+    assert.equal(416, response.status)
+    assert.equal("bytes */10", response.headers["content-range"])
+    for _, range in ipairs { "lines=0-1", "bytes=", "bytes=a-b", "bytes=3-1", "bytes=-", "bytes=1",
+      "bytes=99999999999999999999-" } do
+      assert.equal(200, site:fetch("GET /a.txt", { "Range: " .. range }).status, range)
+    end
+  end))
+
+  it("sends a range only of the file that the client means", with_files(nil, function(site)
+    local head = site:fetch("HEAD /a.txt").headers
+    local function status(condition)
+      return site:fetch("GET /a.txt", { "Range: bytes=0-1", "If-Range: " .. condition }).status
+    end
+    assert.equal(206, status(head.etag))
+    assert.equal(206, status(head["last-modified"]))
+    assert.equal(200, status '"x"')
+    assert.equal(200, status("W/" .. head.etag))
+    assert.equal(200, status "Sun, 06 Nov 1994 08:49:37 GMT")
+  end))
+
+  it("sends a large file", with_files(nil, function(site, path)
+    local data = ("0123456789abcdef"):rep(1 << 16)
+    folder.write(path .. "/www/large.bin", data)
+    assert.equal(data, site:fetch("GET /large.bin").body)
+    assert.equal(data:sub(70001, 900000), site:fetch("GET /large.bin", { "Range: bytes=70000-899999" }).body)
+  end))
+
+  it("may be a part of a router, and one of its responses a file", folder.with(function(path)
+    folder.write(path .. "/a.txt", "a")
+    local app = async.http.router()
+    app:mount("/static", async.http.files(path))
+    app:get("/one", function() return { file = path .. "/a.txt", status = 201,
+      headers = { ["content-type"] = "x/y" } } end)
+    app:get("/none", function() return { file = path .. "/b.txt" } end)
+    serving.run(app, nil, function(site)
+      assert.equal("a", site:fetch("GET /static/a.txt").body)
+      assert.equal("/static/", site:fetch("GET /static").headers.location or "/static/")
+      local response = site:fetch "GET /one"
+      assert.equal(201, response.status)
+      assert.equal("x/y", response.headers["content-type"])
+      assert.equal("a", response.body)
+      assert.equal(404, site:fetch("GET /none").status)
+    end)
+  end))
+
+  it("refuses wrong arguments before anything happens", tasks.virtually(function()
+    local files = async.http.files
+    assert.matches("bad argument #1 to 'files' %(string expected, got no value%)", tasks.caught(files))
+    assert.matches("bad argument #1 to 'files' %(the path of a folder expected%)", tasks.caught(files, ""))
+    assert.matches("bad argument #2 to 'files' %(unknown option 'indexes' %(did you mean 'index'%?%)%)",
+      tasks.caught(files, ".", { indexes = 1 }))
+    assert.matches("bad argument #2 to 'files' %(option 'max_age': number of seconds expected, got string%)",
+      tasks.caught(files, ".", { max_age = "1" }))
+  end))
+end)
