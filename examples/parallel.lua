@@ -35,7 +35,7 @@ local function main(limit, ...)
 end
 
 local demonstration = {
-  3, "echo first; sleep 0.1; echo last", "echo beside it", "echo to stderr >&2; exit 2", "kill -9 $$",
+  3, "echo first; sleep 1; echo last", "echo beside it", "echo to stderr >&2; exit 2", "kill -9 $$",
 }
 
 if #arg == 0 then

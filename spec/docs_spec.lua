@@ -66,8 +66,11 @@ local function run(document, example, folder)
     printed[#printed + 1] = table.concat(values, "  ")
   end
   local environment = setmetatable({async = async, print = print}, {__index = _G})
-  local socket = package.loaded.socket
-  local _ <close> = setmetatable({}, {__close = function() package.loaded.socket = socket end})
+  local socket, real_print = package.loaded.socket, _G.print
+  local _ <close> = setmetatable({}, {__close = function()
+    package.loaded.socket, _G.print = socket, real_print
+  end})
+  _G.print = print -- what saros prints itself
   local place = ("=%s:%d"):format(document, example.line)
   DOCUMENTS[document](assert(load(localized(example.code, folder), place, "t", environment)))
   return printed

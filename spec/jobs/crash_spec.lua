@@ -14,7 +14,8 @@ local server
 setup(function() server = redis_server.start "--appendonly yes --appendfsync always" end)
 teardown(function() server:close() end)
 
-local LEASE = 0.4
+-- Seconds: no worker that runs may be held up for longer, and each that is killed is waited for as long.
+local LEASE = 1
 local OPTIONS = ("{ lease = %g, delay = 0.01 }"):format(LEASE)
 
 -- The body of an `it`: fn(queue, r) with an empty database.

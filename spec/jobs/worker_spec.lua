@@ -4,6 +4,7 @@ local jobs = require "saros.jobs"
 local redis = require "saros.redis"
 local redis_server = require "spec.support.redis_server"
 local tasks = require "spec.support.tasks"
+local testing = require "saros.testing"
 local error_of = tasks.error_of
 
 local server
@@ -125,7 +126,7 @@ describe("a worker", function()
     assert.equal("running", job:status())
     assert.equal(0, queue:stats().done)
     assert(worker)
-  end, { lease = 0.3 }))
+  end, { lease = 2 }))
 
   it("is idle without a command", with_queue(function(queue, r)
     local worker <close> = async.spawn(queue.work, queue, { x = function() return 1 end })
@@ -147,8 +148,8 @@ describe("a worker", function()
   end))
 
   it("raises at once if it cannot begin", function()
-    async.run(function()
-      local nobody <close> = redis.connect("redis://127.0.0.1:1", { connect_timeout = 0.05 })
+    testing.run(function()
+      local nobody <close> = redis.connect("redis://127.0.0.1:1", { connect_timeout = 10 })
       local queue = jobs.queue(nobody, "q")
       assert.equal("ECONNREFUSED", error_of(queue.work, queue, {}).code)
       assert.equal("ECONNREFUSED", error_of(queue.add, queue, "x").code)

@@ -9,7 +9,7 @@ describe("the example", function()
   it("parallel runs commands side by side and shows what they write", function()
     local text = run "parallel"
     for _, line in ipairs {
-      "[1] first", "[1] last", "[2] beside it", "[3] to stderr", "ok      echo first; sleep 0.1; echo last",
+      "[1] first", "[1] last", "[2] beside it", "[3] to stderr", "ok      echo first; sleep 1; echo last",
       "ok      echo beside it", "2       echo to stderr >&2; exit 2", "SIGKILL kill -9 $$",
     } do
       assert.truthy(text:find(line, 1, true), text)

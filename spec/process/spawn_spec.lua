@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
+local proc = require "spec.support.proc"
 local processes = require "spec.support.processes"
 local tasks = require "spec.support.tasks"
 local testing = require "saros.testing"
@@ -227,7 +228,7 @@ describe("the end of a process", function()
   end))
 
   it("is SIGTERM first, and SIGKILL a moment later", counted(function()
-    local polite <close> = shell("trap 'echo bye; exit 3' TERM; echo ready; read x", { stdin = "pipe" })
+    local polite <close> = shell("trap 'echo bye; exit 3' TERM; echo ready; while :; do :; done")
     polite.stdout:read_line()
     polite:kill()
     assert.equal("bye", polite.stdout:read_line())
@@ -266,10 +267,12 @@ describe("the end of a process", function()
   end)
 
   it("comes when nobody has it any more", counted(function()
+    local before = proc.children()
     local pid = (function() return spawn({ "cat" }).pid end)()
+    assert.is_true(processes.is_alive(pid))
     collectgarbage()
     collectgarbage()
-    eventually(function() return not processes.is_alive(pid) end)
+    eventually(function() return proc.children() == before end)
   end))
 
   it("is told in debug mode if the collector had to see to it, with the place of its start", counted(function()

@@ -6,19 +6,20 @@ local redis = require "saros.redis"
 local tasks = require "spec.support.tasks"
 local caught, error_of, inside, start = tasks.caught, tasks.error_of, tasks.inside, tasks.start
 
--- The body of an `it`: fn(r, fake) with a client of a server that greets and then does serve(peer, n).
+-- The body of an `it`: fn(r, fake, other) with a client of a server that greets and then does serve(peer, n); what is
+-- told by the future `peer.other` is told to all.
 local function against(serve, fn, options)
   return inside(function()
     local other = async.future()
     local fake <close> = fake_redis.start(function(peer, n)
-      peer.other = other -- for those that wait for the next one
+      peer.other = other
       peer:greet(options and options.is_old)
       return serve(peer, n)
     end)
     local given = {}
     for name, value in pairs(options or {}) do given[name] = name ~= "is_old" and value or nil end
     local r <close> = redis.connect(fake.url, given)
-    fn(r, fake)
+    fn(r, fake, other)
   end)
 end
 
@@ -123,15 +124,17 @@ describe("a server that", function()
   it("is loading for longer than timeout is reported as it is", against(function(peer)
     peer:answer(function() return "-LOADING Redis is loading the dataset in memory\r\n" end)
   end, function(r)
-    for command, call in pairs {
-      PING = function() r:ping() end, BLPOP = function() r:blpop("x", 1) end,
-      EXEC = function() r:transaction({}, function(t) t:multi() end) end,
-    } do
+    local function fails(command, call)
       local err = error_of(call)
       assert.same({ "RedisError", "LOADING", command }, { err.name, err.code, err.command })
     end
-    assert.equal("LOADING", r:pipeline(function(p) p:ping() end)[1].code)
-  end, { timeout = 0.4 }))
+    async.gather {
+      function() fails("PING", function() r:ping() end) end,
+      function() fails("BLPOP", function() r:blpop("x", 1) end) end,
+      function() fails("EXEC", function() r:transaction({}, function(t) t:multi() end) end) end,
+      function() assert.equal("LOADING", r:pipeline(function(p) p:ping() end)[1].code) end,
+    }
+  end, { timeout = 1.5 }))
 
   it("is loading when we come is waited for", inside(function()
     local fake <close> = fake_redis.start(function(peer, n)
@@ -193,11 +196,11 @@ describe("a server that", function()
     local early, slow = async.spawn(r.echo, r, "early"), async.spawn(r.echo, r, "slow")
     assert.equal("early", early:await())
     local err = error_of(slow.await, slow)
-    assert.same({ "TimeoutError", "ETIMEDOUT", "ECHO", 1 }, { err.name, err.code, err.command, err.seconds })
+    assert.same({ "TimeoutError", "ETIMEDOUT", "ECHO", 1.5 }, { err.name, err.code, err.command, err.seconds })
     assert.equal("next", r:echo "next")
     assert.equal("x", r:echo "x")
     assert.equal(1, fake.peers)
-  end, { timeout = 1 }))
+  end, { timeout = 1.5 }))
 
   it("says nothing any more is left for a new connection", against(function(peer, n)
     if n > 1 then return peer:answer(pong) end
@@ -206,7 +209,7 @@ describe("a server that", function()
     assert.equal("TimeoutError", error_of(r.ping, r).name)
     assert.equal("PONG", r:ping())
     assert.equal(2, fake.peers)
-  end, { timeout = 0.4 }))
+  end, { timeout = 1.5 }))
 
   it("breaks in the middle of a pipeline fails it as a whole", against(function(peer)
     peer:expect "GET a"
@@ -244,7 +247,7 @@ describe("a server that", function()
     for i = 1, 8 do sets[i] = async.spawn(r.set, r, "k", large) end
     for i = 1, 8 do assert.equal("TimeoutError", error_of(sets[i].await, sets[i]).name) end
     assert.equal("PONG", r:ping())
-  end, { timeout = 0.5 }))
+  end, { timeout = 1.5 }))
 end)
 
 describe("a cancelled command", function()
@@ -279,13 +282,15 @@ describe("a cancelled command", function()
 
   it("that blocks gives up its connection", against(function(peer, n)
     peer:answer(function(words)
-      if words[1] == "BLPOP" and n == 1 then return nil end
+      if words[1] == "BLPOP" and n == 1 then
+        peer.other:set()
+        return nil
+      end
       return words[1] == "BLPOP" and "*2\r\n+list\r\n+yours\r\n" or pong(words)
     end)
-  end, function(r, fake)
+  end, function(r, fake, other)
     local popping = start(r.blpop, r, "list", 0)
-    while r:stats().connections == 0 do async.sleep(0) end
-    tasks.turns(20)
+    other:await()
     popping:cancel()
     caught(popping.await, popping)
     assert.same({ "list", "yours" }, r:blpop("list", 0))
@@ -294,10 +299,13 @@ describe("a cancelled command", function()
 
   it("of a transaction gives up its connection", against(function(peer, n)
     peer:answer(function(words)
-      if n == 1 and words[1] == "EXEC" then return nil end
+      if n == 1 and words[1] == "EXEC" then
+        peer.other:set()
+        return nil
+      end
       return words[1] == "EXEC" and "*1\r\n+PONG\r\n" or words[1] == "MULTI" and "+OK\r\n" or "+QUEUED\r\n"
     end)
-  end, function(r, fake)
+  end, function(r, fake, other)
     local function transact()
       return r:transaction({}, function(t)
         t:multi()
@@ -305,8 +313,7 @@ describe("a cancelled command", function()
       end)
     end
     local first = start(transact)
-    while fake.peers == 0 do async.sleep(0) end
-    tasks.turns(20)
+    other:await()
     first:cancel()
     caught(first.await, first)
     assert.same({ "PONG" }, transact())
@@ -322,7 +329,7 @@ describe("a cancelled command", function()
     peer:answer(pong)
   end, function(r, fake)
     r:ping()
-    assert.equal("TimeoutError", error_of(async.wait_for, r.echo, 0.02, r, "slow").name)
+    assert.equal("TimeoutError", error_of(async.wait_for, r.echo, 0.5, r, "slow").name)
     assert.equal("PONG", r:ping())
     assert.equal(1, fake.peers)
   end))

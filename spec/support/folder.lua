@@ -20,6 +20,9 @@ function folder.with(fn)
     os.execute(("rm -rf '%s'"):format(path))
     if not ok then error(err, 0) end
     collectgarbage()
+    -- Threads that were left behind may still be about to close theirs.
+    local limit = os.time() + 20
+    while proc.descriptors() ~= before and os.time() < limit do os.execute "sleep 0.01" end
     assert.equal(before, proc.descriptors())
   end
 end

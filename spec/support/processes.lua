@@ -5,6 +5,7 @@
 local assert = require "luassert"
 local async = require "saros"
 local proc = require "spec.support.proc"
+local tasks = require "spec.support.tasks"
 local testing = require "saros.testing"
 
 local processes = {}
@@ -59,18 +60,16 @@ function processes.counted(fn)
   end
 end
 
--- Whether there is such a process.
+-- Whether there is such a process. One that has ended is none, though nobody may see to its remains for long.
 function processes.is_alive(pid)
+  local stat <close> = io.open(("/proc/%d/stat"):format(pid))
+  if stat then return not stat:read("a"):find "%) [ZX]" end
   return os.execute(("kill -0 %d 2>/dev/null"):format(pid)) == true
 end
 
 -- Waits until `condition()` holds; how long that takes is up to the system.
 function processes.eventually(condition)
-  for _ = 1, 2000 do
-    if condition() then return end
-    async.sleep(0.005)
-  end
-  error("it never came true", 2)
+  if not tasks.eventually(condition) then error("it never came true", 2) end
 end
 
 return processes

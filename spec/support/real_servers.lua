@@ -59,6 +59,7 @@ real.tinyproxy = once("tinyproxy", function(places)
 end)
 
 ---PostgreSQL: its `port`, the Unix socket `unix`, `user`, `password`, `database`, and `ca`, the file of its authority.
+---Besides, a user `tester` with the password `secret` is let in by MD5.
 real.postgres = once("postgres", function(places)
   places.port = math.tointeger(places.port)
   return places

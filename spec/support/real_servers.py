@@ -11,6 +11,7 @@ import asyncio
 import ctypes
 import glob
 import grp
+import hashlib
 import http.client
 import json
 import os
@@ -259,6 +260,7 @@ logging_collector = off
 """
 POSTGRES_ACCESS = """
 local all all scram-sha-256
+host all tester 127.0.0.1/32 md5
 hostssl all all 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 """
@@ -315,6 +317,11 @@ async def postgres():
     with open(place("output"), "ab") as output:
         subprocess.run([programs + "/initdb", "-D", place("data"), "-U", "ada", "--pwfile", place("password"),
                         "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"],
+                       stdout=output, stderr=output, cwd=folder, check=True, **identity)
+    stored = "md5" + hashlib.md5(b"secret" + b"tester").hexdigest()
+    with open(place("output"), "ab") as output:
+        subprocess.run([programs + "/postgres", "--single", "-D", place("data"), "postgres"],
+                       input=b"CREATE ROLE tester LOGIN PASSWORD '%s'\n" % stored.encode(),
                        stdout=output, stderr=output, cwd=folder, check=True, **identity)
     write("data/pg_hba.conf", POSTGRES_ACCESS)
     postgres_identity()

@@ -34,20 +34,29 @@ read line
 kill -KILL $pid 2>/dev/null
 wait']]
 
+-- Its number; nothing where somebody else has taken its port.
 local READY = [[sh -c 'cd %s
 count=0
-until redis-cli -s redis.sock ping 2>&1 | grep -q "PONG\|NOAUTH"; do
+until [ -s pid ] && redis-cli -s redis.sock ping 2>&1 | grep -q "PONG\|NOAUTH"; do
   count=$((count + 1))
   [ $count -gt 3000 ] && exit 1
+  grep -q "Failed listening" redis.log 2>/dev/null && exit 1
   sleep 0.01
 done
 cat pid']]
 
----Starts it, again too, and waits until it answers.
+local function launch(self)
+  for _, name in ipairs { "redis.sock", "redis.log", "pid" } do os.remove(self.folder .. "/" .. name) end
+  local options = self.options:gsub("TLS_PORT", self.tls_port)
+  self.pipe = io.popen(LAUNCH:format(self.folder, self.port, options), "w")
+  self.pid = tonumber(output(READY:format(self.folder)))
+  if not self.pid then self:kill() end
+  return self.pid ~= nil
+end
+
+---Starts it again, at the same places, and waits until it answers.
 function Server:start()
-  os.remove(self.folder .. "/redis.sock")
-  self.pipe = io.popen(LAUNCH:format(self.folder, self.port, self.options), "w")
-  self.pid = assert(tonumber(output(READY:format(self.folder))), "redis-server did not start")
+  assert(launch(self), "redis-server did not start")
 end
 
 ---A command by redis-cli, which is not what is under test.
@@ -77,11 +86,13 @@ end
 ---@return spec.RedisServer
 function redis_server.start(options)
   local folder = output "mktemp -d"
-  local self = setmetatable({ folder = folder, port = free_port(), tls_port = free_port() }, Server)
-  self.options = (options or ""):gsub("TLS_PORT", self.tls_port)
-  self.url, self.tcp = "redis+unix://" .. folder .. "/redis.sock", "redis://127.0.0.1:" .. self.port
-  self:start()
-  return self
+  local self = setmetatable({ folder = folder, options = options or "" }, Server)
+  for _ = 1, 10 do
+    self.port, self.tls_port = free_port(), free_port()
+    self.url, self.tcp = "redis+unix://" .. folder .. "/redis.sock", "redis://127.0.0.1:" .. self.port
+    if launch(self) then return self end
+  end
+  error "redis-server did not start"
 end
 
 return redis_server

@@ -139,6 +139,14 @@ static void poll_at_once(const SrRuntime *rt) {
   hold_vigils(rt, false);
 }
 
+/* The same where nothing is held: of what nobody waits for, like a child that has ended, libuv hears all the same. */
+static void poll_unheld(const SrRuntime *rt) {
+  uv_timer_t *timer = &rt->loop.poller->timer;
+  uv_timer_start(timer, on_timer, 1000, 0);
+  poll_at_once(rt);
+  uv_timer_stop(timer);
+}
+
 /* --- polling ---------------------------------------------------------------- */
 
 /* Asks the scheduler of a test which of the `count` oldest is to run next. */
@@ -314,7 +322,7 @@ static void wait_for_event(lua_State *L, SrRuntime *rt) {
     return;
   }
   if (!io && rt->clock.is_virtual) {
-    poll_at_once(rt);
+    poll_unheld(rt);
     rt->clock.virtual_now = next > rt->clock.virtual_now ? next : rt->clock.virtual_now;
   } else
     block(rt, next);

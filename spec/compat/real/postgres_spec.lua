@@ -3,7 +3,7 @@
 local async = require "saros"
 local ngx = require "saros.compat.ngx"
 local socket = require "saros.compat.socket"
-local database = require "spec.support.databases"
+local server = require("spec.support.real_servers").postgres()
 local tasks = require "spec.support.tasks"
 local inside, caught = tasks.inside, tasks.caught
 
@@ -76,7 +76,7 @@ function Client:query(text)
 end
 
 local function connect(kind)
-  local sock, was_used = kind.connect(database "postgres")
+  local sock, was_used = kind.connect(server.port)
   local self = setmetatable({kind = kind, sock = sock, was_used = was_used}, Client)
   if not was_used then
     self:message("", (">I4"):pack(0x30000), "user\0tester\0database\0postgres\0\0")

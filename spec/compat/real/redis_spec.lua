@@ -3,7 +3,7 @@
 local async = require "saros"
 local ngx = require "saros.compat.ngx"
 local socket = require "saros.compat.socket"
-local database = require "spec.support.databases"
+local redis_server = require "spec.support.redis_server"
 local tasks = require "spec.support.tasks"
 local inside = tasks.inside
 
@@ -40,11 +40,16 @@ local function read_reply(sock)
   return list
 end
 
+local server
+
+setup(function() server = redis_server.start() end)
+teardown(function() server:close() end)
+
 describe("Redis by the calls of lua-resty-redis", function()
   local function connect()
     local sock = ngx.socket.tcp()
     sock:settimeouts(10000, 10000, 30000)
-    assert(sock:connect("127.0.0.1", database "redis"))
+    assert(sock:connect("127.0.0.1", server.port))
     return sock
   end
 
@@ -108,7 +113,7 @@ end)
 
 describe("Redis by the calls of redis-lua", function()
   local function connect()
-    local sock = assert(socket.connect("127.0.0.1", database "redis"))
+    local sock = assert(socket.connect("127.0.0.1", server.port))
     sock:settimeout(30)
     sock:setoption("tcp-nodelay", true)
     return sock

@@ -11,23 +11,27 @@ assert(#("x"):rep(5000) == 5000)
 
 local scenarios = {}
 
-local function ask(host, port, bytes)
+local function ask(host, port, bytes, patience)
   local client <close> = async.net.connect(host, port)
   client:write(bytes)
-  return async.wait_for(function() return client:read_all() end, 2)
+  return async.wait_for(function() return client:read_all() end, patience)
 end
+
+-- Seconds to wait for an answer, and for the end of the server.
+local PATIENCE, PATIENCE_WITH_FAULT = 15, 0.3
 
 -- Sends bytes to a handler and checks what comes back. Without any memory a handler may not even begin: then nobody
 -- answers, or with a 500.
 local function exchange(handler, bytes, expected)
-  return check.test(function()
+  return check.test(function(has_fault)
+    local patience = has_fault and PATIENCE_WITH_FAULT or PATIENCE
     local server <close> = http.listen("127.0.0.1", 0)
     local host, port = server:address()
     async.task_group(function(group)
       group:spawn(server.serve, server, handler)
       group:spawn(function()
-        local ok, response = pcall(ask, host, port, bytes)
-        server:shutdown(1)
+        local ok, response = pcall(ask, host, port, bytes, patience)
+        server:shutdown(patience)
         if ok and response:find(expected) then return end
         error("not enough memory", 0)
       end)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Peers that are not ours: socat, Redis and Python's http.server.
 local async = require "saros"
+local redis_server = require "spec.support.redis_server"
 local tasks = require "spec.support.tasks"
 
 -- Runs a shell command beside the spec; the value is for `<close>`, which ends it.
@@ -76,12 +77,13 @@ describe("socat", function()
 end)
 
 describe("Redis", function()
+  local server
+
+  setup(function() server = redis_server.start() end)
+  teardown(function() server:close() end)
+
   it("serves the client of the examples", inside(function()
-    local port = free_port()
-    local command = 'exec redis-server --port %d --bind 127.0.0.1 --save "" >/dev/null'
-    local _running <close> = beside(command:format(port))
-    connect(port):close()
-    local text = run_lua("redis_client.lua", port)
+    local text = run_lua("redis_client.lua", server.port)
     assert.matches("PING\tPONG\n", text, 1, true)
     assert.matches("a thousand tasks counted to\t1000\n", text, 1, true)
     assert.matches("MGET\t1000\tfalse\n", text, 1, true)
