@@ -134,16 +134,20 @@ local function join(folder, name)
   return folder:sub(-1) == "/" and folder .. name or folder .. "/" .. name
 end
 
----Removes a folder with all that is in it, or a file. Links are removed, never followed.
+---Removes a folder with all that is in it, or a file. Links are removed, never followed. What others remove meanwhile
+---is no failure.
 ---@async
 ---@param path string
 ---@return true
 function fs.remove_tree(path)
   check.path("remove_tree", 1, path)
-  local folders = { path } -- each one behind the one it is in
+  local root = path:gsub("(.)/+$", "%1") -- the system follows a link with a slash behind it
+  local folders = { root } -- each one behind the one it is in
+  local seen -- 1: the first was there
   while #folders > 0 do
     local folder = folders[#folders]
-    local names = core.clear(folder)
+    local names = core.clear(folder, nil, nil, seen)
+    seen = 1
     if #names == 0 then folders[#folders] = nil end
     for _, name in ipairs(names) do folders[#folders + 1] = join(folder, name) end
   end
