@@ -5,6 +5,7 @@
 local check = require "saros.fs.check"
 local core = require "saros.fs.core"
 local flags = require "saros.fs.flags"
+local iterators = require "saros.iterators"
 local misuse = require "saros.misuse"
 require "saros.fs.file"
 
@@ -75,7 +76,7 @@ function fs.lines(path, ...)
   check.path("lines", 1, path)
   core.check_formats(path, ...)
   local file = core.open(path, nil, nil, flags.of "r")
-  return core.lines(file, ...), nil, nil, file
+  return iterators.closed_by(core.lines(file, ...), file)
 end
 
 ---@class saros.CopyOptions
@@ -234,7 +235,8 @@ end
 ---@return async fun(): string?, saros.FileType?
 function fs.scandir(path)
   check.path("scandir", 1, path)
-  return core.scandir(path)
+  local step, _, _, held = core.scandir(path)
+  return iterators.closed_by(step, held)
 end
 
 -- A folder that was there a moment ago and is not any more has nothing in it.
@@ -272,7 +274,7 @@ function fs.walk(root)
     step, held = scan(folder)
     return next_path()
   end
-  return require("saros.internal").entry(next_path), nil, nil, closer
+  return iterators.closed_by(require("saros.internal").entry(next_path), closer)
 end
 
 ---Watches a file, or what is directly in a folder, from the call on: `for event in async.fs.watch(path) do`. The end of
