@@ -110,7 +110,7 @@ describe("a file", function()
     local lines = file:lines()
     assert.is_true(file:close())
     assert.is_true(file:close())
-    for _, name in ipairs { "read", "write", "seek", "truncate", "flush", "sync", "stat", "fileno" } do
+    for _, name in ipairs { "read", "write", "seek", "truncate", "flush", "sync", "stat", "fileno", "lines" } do
       assert.equal("ClosedError", error_of(file[name], file).name)
     end
     assert.equal("ClosedError", error_of(lines).name)

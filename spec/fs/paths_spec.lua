@@ -127,6 +127,30 @@ describe("folders", function()
     refused("ENOENT", fs.remove_tree, path .. "/t")
   end))
 
+  it("are removed without what a link leads to that has a slash behind it", with(function(path)
+    fs.mkdir(path .. "/kept")
+    write(path .. "/kept/file", "kept")
+    fs.symlink("kept", path .. "/link")
+    assert.is_true(fs.remove_tree(path .. "/link//"))
+    assert.equal("kept", names(path))
+    assert.equal("kept", content(path .. "/kept/file"))
+    assert.is_true(fs.remove_tree(path .. "/kept/"))
+    assert.equal("", names(path))
+  end))
+
+  it("are removed by several at once", with(function(path)
+    for i = 1, 20 do fs.mkdir(("%s/t/%d/a/b"):format(path, i), { parents = true }) end
+    local function remove() return fs.remove_tree(path .. "/t") end
+    assert.same({ true, true, true, n = 3 }, async.gather { remove, remove, remove })
+    assert.equal("", names(path))
+  end))
+
+  it("that cannot be emptied name the file that was in the way", tasks.virtually(function()
+    local err = error_of(fs.remove_tree, "/proc/self/fdinfo") -- nobody may
+    assert.same({ "SystemError", "EPERM", "unlink" }, { err.name, err.code, err.syscall })
+    assert.matches("^/proc/self/fdinfo/%d+$", err.path)
+  end))
+
   it("get a name that nobody else has", with(function(path)
     local first, second = fs.mkdtemp(path .. "/x-"), fs.mkdtemp(path .. "/x-")
     assert.not_equal(first, second)
@@ -194,6 +218,10 @@ describe("permissions", function()
     local stat = fs.stat(path .. "/f")
     assert.is_true(fs.chown(path .. "/f", stat.uid, stat.gid))
     assert.is_true(fs.chown(path .. "/f", nil, stat.gid))
+    local large = 3000000000 -- beyond 2^31; only root may give a file away
+    local ok = pcall(fs.chown, path .. "/f", large, large + 1)
+    local owner = fs.stat(path .. "/f")
+    assert.same(ok and { large, large + 1 } or { stat.uid, stat.gid }, { owner.uid, owner.gid })
     refused("ENOENT", fs.chown, path .. "/none", stat.uid, stat.gid)
   end))
 end)

@@ -2,6 +2,7 @@
 local async = require "saros"
 local folder = require "spec.support.folder"
 local tasks = require "spec.support.tasks"
+local testing = require "saros.testing"
 local fs = async.fs
 local with, write, content, names = folder.with, folder.write, folder.read, folder.names
 local caught, error_of = tasks.caught, tasks.error_of
@@ -132,6 +133,30 @@ describe("lines", function()
       for line in step, state, control, file do error(line) end
     end)
     assert.is_true(file:closed())
+  end))
+
+  it("is closed by who was handed the iterator alone and has no more use for it", with(function(path)
+    local _ <close> = tasks.finally(function() collectgarbage "restart" end) -- it would close the file, too
+    collectgarbage "stop"
+    write(path .. "/f", ("x"):rep(100 * 65536))
+    local function is_open()
+      for name in fs.scandir "/proc/self/fd" do
+        local ok, target = pcall(fs.readlink, "/proc/self/fd/" .. name)
+        if ok and target == fs.realpath(path .. "/f") then return true end
+      end
+      return false
+    end
+    local client <close> = testing.client(function(request)
+      if request.method == "GET" then return { body = fs.lines(path .. "/f", 65536) } end
+      return "enough"
+    end)
+    local response = client:get "/"
+    assert.equal("x", response:read(1))
+    assert.is_true(is_open())
+    response:close()
+    assert.is_true(tasks.eventually(function() return not is_open() end))
+    assert.equal("enough", client:post("/", { body = fs.lines(path .. "/f", 65536) }):text())
+    assert.is_true(tasks.eventually(function() return not is_open() end))
   end))
 
   it("is refused before it begins", with(function(path)

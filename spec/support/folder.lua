@@ -15,6 +15,7 @@ function folder.with(fn)
     os.remove(path)
     assert(os.execute(("mkdir '%s'"):format(path)))
     require("saros").run(require("saros").fs.exists, path) -- what stays open of the first use is there before we count
+    collectgarbage() -- what the specs before have left
     local before = proc.descriptors()
     local ok, err = pcall(testing.run, fn, path)
     os.execute(("rm -rf '%s'"):format(path))

@@ -302,47 +302,56 @@ void sr_fs_open_scandir(lua_State *L) {
 
 /* --- emptying ---------------------------------------------------------------------------------- */
 
-/* What else could be removed meanwhile is no failure. */
-static int remove_entry(void *owner, const Folder *folder, const uv_dirent_t *entry) {
-  SrFsCall *call = (SrFsCall *)owner;
+/* What others remove meanwhile is no failure. True: it went well, and is there. */
+static bool went_unless_gone(SrFsCall *call, const char *syscall, int status) {
+  return status != UV_ENOENT && sr_fs_went(call, syscall, status);
+}
+
+/* It is what the failure names. */
+static int remove_file(SrFsCall *call, const Folder *folder, const uv_dirent_t *entry) {
   char *path = path_of(folder->path, entry->name);
   if (path == NULL) return UV_ENOMEM;
-  int status = 0;
-  if (strcmp(type_of(folder, entry), "directory") != 0) {
-    status = sr_fs_unlink(path);
-    free(path);
-    return status == UV_ENOENT ? 0 : status;
-  }
-  size_t length = strlen(entry->name) + 1;
-  char *names = (char *)realloc(call->text, call->length + length);
-  if (names == NULL)
-    status = UV_ENOMEM;
-  else {
-    memcpy(names + call->length, entry->name, length);
-    call->text = names;
-    call->length += length;
-  }
-  free(path);
+  int status = sr_fs_unlink(path);
+  if (status == 0 || status == UV_ENOENT) return free(path), 0;
+  call->path = call->second = path;
+  sr_fs_went(call, "unlink", status);
   return status;
 }
 
-/* Removes what it can without going deeper, itself too if it is empty then. A link is removed, not followed. */
+/* A folder is for later. */
+static int remove_entry(void *owner, const Folder *folder, const uv_dirent_t *entry) {
+  SrFsCall *call = (SrFsCall *)owner;
+  if (strcmp(type_of(folder, entry), "directory") != 0) return remove_file(call, folder, entry);
+  size_t length = strlen(entry->name) + 1;
+  char *names = (char *)realloc(call->text, call->length + length);
+  if (names == NULL) return UV_ENOMEM;
+  memcpy(names + call->length, entry->name, length);
+  call->text = names;
+  call->length += length;
+  return 0;
+}
+
+/*
+** Removes what it can without going deeper, itself too if it is empty then. A link is removed, not followed. A number
+** is given where it was seen before: then it may be gone.
+*/
 static void run_clear(SrFsCall *call) {
   uv_stat_t stat;
   int count = 1;
   Folder folder = {.path = call->path};
-  if (!sr_fs_went(call, "lstat", sr_fs_lstat(call->path, &stat))) return;
+  int status = sr_fs_lstat(call->path, &stat);
+  if (sr_fs_is_given(call, 0) ? !went_unless_gone(call, "lstat", status) : !sr_fs_went(call, "lstat", status)) return;
   if (strcmp(sr_fs_type(&stat), "directory") != 0) {
-    sr_fs_went(call, "unlink", sr_fs_unlink(call->path));
+    went_unless_gone(call, "unlink", sr_fs_unlink(call->path));
     return;
   }
-  if (!sr_fs_went(call, "opendir", open_folder(&folder))) return;
+  if (!went_unless_gone(call, "opendir", open_folder(&folder))) return;
   while (count > 0 && !sr_fs_is_abandoned(&call->job)) {
     count = read_batch(&folder, remove_entry, call);
-    sr_fs_went(call, "unlink", count);
+    sr_fs_went(call, "readdir", count); /* unless it was an entry, which has told */
   }
   close_folder(&folder);
-  if (call->status == 0 && count == 0 && call->length == 0) sr_fs_went(call, "rmdir", sr_fs_rmdir(call->path));
+  if (call->status == 0 && count == 0 && call->length == 0) went_unless_gone(call, "rmdir", sr_fs_rmdir(call->path));
 }
 
 /* A list of the folders in it; none: it is gone. */

@@ -158,8 +158,8 @@ static void run_chmod(SrFsCall *call) {
 
 static void run_chown(SrFsCall *call) {
   uv_fs_t request;
-  uv_uid_t uid = (uv_uid_t)sr_fs_integer(call, 0, -1);
-  uv_gid_t gid = (uv_gid_t)sr_fs_integer(call, 1, -1);
+  uv_uid_t uid = sr_fs_is_given(call, 0) ? (uv_uid_t)(int64_t)call->number[0] : (uv_uid_t)-1;
+  uv_gid_t gid = sr_fs_is_given(call, 1) ? (uv_gid_t)(int64_t)call->number[1] : (uv_gid_t)-1;
   finish(call, "chown", &request, uv_fs_chown(NULL, &request, call->path, uid, gid, NULL));
 }
 

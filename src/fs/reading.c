@@ -266,8 +266,9 @@ static int push_lines(lua_State *L) {
 }
 
 static int l_lines(lua_State *L) {
-  sr_fs_file_self(L, "file:lines");
+  const SrFsFile *file = sr_fs_file_self(L, "file:lines");
   check_formats(L, "file:lines", 2, 1);
+  if (file->fd < 0) return sr_io_raise_closed(L, "the file is closed");
   return push_lines(L);
 }
 

@@ -24,7 +24,7 @@ end
 function check.id(caller, position, value, is_optional)
   if value == nil and is_optional then return end
   if type(value) ~= "number" then misuse.type(caller, position, "integer", value) end
-  if not is_integer(value) or value < -1 or value > 0xffffffff then
+  if not is_integer(value) or value < -1 or value >= 0xffffffff then -- the last one stands for none
     misuse.argument(caller, position, "user or group out of range")
   end
 end

@@ -5,6 +5,7 @@
 local check = require "saros.fs.check"
 local core = require "saros.fs.core"
 local flags = require "saros.fs.flags"
+local iterators = require "saros.iterators"
 local misuse = require "saros.misuse"
 require "saros.fs.file"
 
@@ -75,7 +76,7 @@ function fs.lines(path, ...)
   check.path("lines", 1, path)
   core.check_formats(path, ...)
   local file = core.open(path, nil, nil, flags.of "r")
-  return core.lines(file, ...), nil, nil, file
+  return iterators.closed_by(core.lines(file, ...), file)
 end
 
 ---@class saros.CopyOptions
@@ -134,16 +135,20 @@ local function join(folder, name)
   return folder:sub(-1) == "/" and folder .. name or folder .. "/" .. name
 end
 
----Removes a folder with all that is in it, or a file. Links are removed, never followed.
+---Removes a folder with all that is in it, or a file. Links are removed, never followed. What others remove meanwhile
+---is no failure.
 ---@async
 ---@param path string
 ---@return true
 function fs.remove_tree(path)
   check.path("remove_tree", 1, path)
-  local folders = { path } -- each one behind the one it is in
+  local root = path:gsub("(.)/+$", "%1") -- the system follows a link with a slash behind it
+  local folders = { root } -- each one behind the one it is in
+  local seen -- 1: the first was there
   while #folders > 0 do
     local folder = folders[#folders]
-    local names = core.clear(folder)
+    local names = core.clear(folder, nil, nil, seen)
+    seen = 1
     if #names == 0 then folders[#folders] = nil end
     for _, name in ipairs(names) do folders[#folders + 1] = join(folder, name) end
   end
@@ -230,7 +235,8 @@ end
 ---@return async fun(): string?, saros.FileType?
 function fs.scandir(path)
   check.path("scandir", 1, path)
-  return core.scandir(path)
+  local step, _, _, held = core.scandir(path)
+  return iterators.closed_by(step, held)
 end
 
 -- A folder that was there a moment ago and is not any more has nothing in it.
@@ -268,7 +274,7 @@ function fs.walk(root)
     step, held = scan(folder)
     return next_path()
   end
-  return require("saros.internal").entry(next_path), nil, nil, closer
+  return iterators.closed_by(require("saros.internal").entry(next_path), closer)
 end
 
 ---Watches a file, or what is directly in a folder, from the call on: `for event in async.fs.watch(path) do`. The end of

@@ -6,6 +6,7 @@
 
 local async = require "saros"
 local core = require "saros.http.core"
+local iterators = require "saros.iterators"
 local response = require "saros.http.response"
 
 local upload = {}
@@ -124,7 +125,7 @@ function upload.once(body, length)
   return {
     repeatable = false, length = length,
     open = function()
-      return body
+      return body, iterators.closer(body)
     end,
   }
 end

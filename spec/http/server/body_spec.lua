@@ -93,6 +93,19 @@ describe("the body of a request", function()
     end, closing(sized "abc")).body)
   end))
 
+  it("is saved by who comes first, and still there where that fails", inside(function()
+    assert.equal("abc", answer(function(request)
+      streams.raises("SystemError", request.save, request, "/nonexistent/file")
+      return request:text()
+    end, closing(sized "abc")).body)
+    assert.equal("ok", answer(function(request)
+      for _ in request:chunks() do end
+      streams.raises("ClosedError", request.save, request, "/dev/null")
+      return "ok"
+    end, closing(sized "abc")).body)
+    assert.equal("0", answer(function(request) return tostring(request:save "/dev/null") end, closing(sized "")).body)
+  end))
+
   it("is a form, or 415", inside(function()
     local function look(request) return request:form().a .. request:form():get_all("b")[2] end
     assert.equal("1 3", answer(look, closing(sized("a=1+&b=2&b=3",
@@ -135,6 +148,26 @@ describe("the body of a request", function()
       is_cancelled:wait()
       stream:write "abc"
       assert.equal("abc", serving.parse(stream:read_all()).body)
+    end)
+  end))
+
+  it("loses nothing when who reads it whole is cancelled", inside(function()
+    local has_come, goes_on = async.event(), async.event()
+    serving.run(function(request)
+      local first = tasks.start(request.text, request)
+      tasks.eventually(function() return request._pieces end)
+      first:close()
+      has_come:set()
+      goes_on:wait()
+      streams.raises("ClosedError", request.read, request)
+      return request:text()
+    end, nil, function(site)
+      local stream <close> = site:connect()
+      stream:write(closing(POST:format("Content-Length: 6\r\n", "abc")))
+      has_come:wait()
+      stream:write "def"
+      goes_on:set()
+      assert.equal("abcdef", serving.parse(stream:read_all()).body)
     end)
   end))
 

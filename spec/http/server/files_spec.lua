@@ -2,6 +2,7 @@
 -- Files of a folder as responses.
 local async = require "saros"
 local folder = require "spec.support.folder"
+local script = require "spec.support.script"
 local serving = require "spec.support.serving"
 local tasks = require "spec.support.tasks"
 
@@ -164,7 +165,8 @@ describe("async.http.files", function()
     app:get("/none", function() return { file = path .. "/b.txt" } end)
     serving.run(app, nil, function(site)
       assert.equal("a", site:fetch("GET /static/a.txt").body)
-      assert.equal("/static/", site:fetch("GET /static").headers.location or "/static/")
+      local moved = site:fetch "GET /static?a=b"
+      assert.same({ 301, "/static/?a=b" }, { moved.status, moved.headers.location })
       local response = site:fetch "GET /one"
       assert.equal(201, response.status)
       assert.equal("x/y", response.headers["content-type"])
@@ -172,6 +174,39 @@ describe("async.http.files", function()
       assert.equal(404, site:fetch("GET /none").status)
     end)
   end))
+
+  it("sends all of a file with a status of its own", folder.with(function(path)
+    folder.write(path .. "/404.html", "not here")
+    serving.run(function() return { file = path .. "/404.html", status = 404 } end, nil, function(site)
+      for _, header in ipairs { "Range: bytes=0-2", "Range: bytes=100-", "If-None-Match: *", 'If-Match: "x"' } do
+        local response = site:fetch("GET /x", { header })
+        assert.same({ 404, "not here" }, { response.status, response.body }, header)
+      end
+    end)
+  end))
+
+  it("may serve the root of all folders", folder.with(function(path)
+    folder.write(path .. "/a.txt", "a")
+    serving.run(async.http.files "/", nil, function(site)
+      assert.equal("a", site:fetch("GET " .. path .. "/a.txt").body)
+      assert.equal(301, site:fetch("GET " .. path).status)
+    end)
+  end))
+
+  it("does not say that a file is not there when no descriptor is left", function()
+    local result = script([[
+      async.run(function()
+        local serve = async.http.files "/etc"
+        local request = { method = "GET", target = "/passwd", path = "/passwd", headers = {} }
+        serve(request).body:__close()
+        local files = {}
+        repeat files[#files + 1] = io.open "/dev/null" until not io.open "/dev/null"
+        local ok, err = pcall(serve, request)
+        print(ok, err.name, err.code)
+      end)
+    ]], { descriptors = 64 })
+    assert.equal("false\tSystemError\tEMFILE\n", result.out, result.err)
+  end)
 
   it("refuses wrong arguments before anything happens", tasks.virtually(function()
     local files = async.http.files

@@ -77,15 +77,31 @@ describe("request:multipart", function()
     }, "\r\n")).body))
   end))
 
-  it("skips what was not read of a part", inside(function()
+  it("skips what was not read of a part, which cannot be read then", inside(function()
     assert.equal("one file empty", (answer(function(request)
-      local names, kept = {}, nil
+      local names, skipped = {}, {}
       for part in request:multipart() do
-        names[#names + 1] = part.name
-        kept = kept or part
+        names[#names + 1], skipped[#skipped + 1] = part.name, part
       end
-      assert.is_nil(kept:read())
+      streams.raises("ClosedError", skipped[1].read, skipped[1])
+      streams.raises("ClosedError", skipped[2].text, skipped[2])
+      streams.raises("ClosedError", skipped[3].save, skipped[3], "/dev/null")
       return table.concat(names, " ")
+    end, FORM).body))
+  end))
+
+  it("keeps what was read of a part whole, and knows its end", inside(function()
+    assert.equal("ok", (answer(function(request)
+      local parts = {}
+      for part in request:multipart() do
+        parts[#parts + 1] = part
+        if #parts == 1 then part:text() else while part:read() do end end
+      end
+      assert.equal("1", parts[1]:text())
+      assert.is_nil(parts[2]:read())
+      streams.raises("ClosedError", parts[2].save, parts[2], "/dev/null")
+      streams.raises("ClosedError", request.save, request, "/dev/null")
+      return "ok"
     end, FORM).body))
   end))
 

@@ -86,20 +86,21 @@ local function type_of(path)
   return extension and types[extension:lower()] or "application/octet-stream"
 end
 
--- The response to a request for an open file.
-local function answer(request, file, path, stat, max_age)
+-- The response to a request for an open file. Conditions and ranges are for what would be a 200.
+local function answer(request, file, path, stat, max_age, given)
   local size, modified = stat.size, math.floor(stat.mtime)
   local tag = ('"%x-%x"'):format(size, math.floor(stat.mtime * 1000))
   local headers = {
     ETag = tag, ["Last-Modified"] = core.date(modified), ["Accept-Ranges"] = "bytes", ["Content-Type"] = type_of(path),
     ["Cache-Control"] = max_age and ("max-age=%d"):format(max_age) or nil,
   }
-  local status = ranges.precondition(request, tag, modified)
+  local is_whole = given ~= nil and given ~= 200
+  local status = not is_whole and ranges.precondition(request, tag, modified)
   if status then
     headers["Content-Type"] = nil
     return { status = status, headers = headers }
   end
-  local wanted = ranges.wanted(request, size, tag, modified)
+  local wanted = not is_whole and ranges.wanted(request, size, tag, modified) or nil
   if wanted and #wanted == 0 then return plain(416, { ["Content-Range"] = ("bytes */%d"):format(size) }) end
   local parts, length = wanted or { { 0, size - 1 } }, size
   if wanted and #wanted == 1 then
@@ -109,20 +110,33 @@ local function answer(request, file, path, stat, max_age)
     parts, length, headers["Content-Type"] = multipart(wanted, size, headers["Content-Type"])
   end
   headers["Content-Length"] = length
-  return { status = wanted and 206 or 200, headers = headers, body = request.method ~= "HEAD" and body_of(file, parts)
-    or nil }
+  local body = request.method ~= "HEAD" and body_of(file, parts) or nil
+  return { status = wanted and 206 or given or 200, headers = headers, body = body }
+end
+
+-- What the system says of a path that nobody is to be shown.
+local absent = {
+  ENOENT = true, ENOTDIR = true, ELOOP = true, ENAMETOOLONG = true, EACCES = true, EPERM = true, EINVAL = true,
+}
+
+-- fn(path, ...); nil where there is no such thing. Whatever else fails (no descriptor is left, the disk is broken) does
+-- not say that, and is raised.
+local function look_up(fn, path, ...)
+  local ok, result = async.catch("SystemError", fn, path, ...)
+  if ok then return result end
+  if not absent[result.code] then error(result, 0) end
 end
 
 -- Opens a file and answers with it; nil if it is not there, or none.
-local function send(request, path, max_age)
-  local found, stat = async.catch("SystemError", fs.stat, path)
-  if not found or stat.type ~= "file" then return nil end
-  local ok, file = async.catch("SystemError", fs.open, path, "rb")
-  if not ok then return nil end
+local function send(request, path, max_age, given)
+  local stat = look_up(fs.stat, path)
+  if not stat or stat.type ~= "file" then return nil end
+  local file = look_up(fs.open, path, "rb")
+  if not file then return nil end
   local response <close> = setmetatable({ file = file }, { __close = function(held)
     if held.file then held.file:close() end
   end })
-  local result = answer(request, file, path, file:stat(), max_age)
+  local result = answer(request, file, path, file:stat(), max_age, given)
   if result.body then response.file = nil end
   return result
 end
@@ -135,9 +149,8 @@ end
 ---@param headers? table
 ---@return table
 function files.respond(request, path, status, headers)
-  local response = send(request, path)
+  local response = send(request, path, nil, status)
   if not response then return plain(404) end
-  if response.status == 200 and status then response.status = status end
   for name, value in pairs(headers or {}) do
     for known in pairs(response.headers) do
       if known:lower() == name:lower() then response.headers[known] = nil end
@@ -177,10 +190,9 @@ end
 -- The way to a path inside the folder, nil if there is none: no dot files, and no links that lead out of it.
 local function locate(root, path)
   if path:find "/%." or path:find "%z" or path:find("\\", 1, true) then return nil end
-  local ok, real = async.catch("SystemError", fs.realpath, root .. path)
-  if not ok then return nil end
-  if real ~= root and real:sub(1, #root + 1) ~= (root == "/" and root or root .. "/") then return nil end
-  return real
+  local real = look_up(fs.realpath, root .. path)
+  local below = root == "/" and root or root .. "/"
+  return real and (real == root or real:sub(1, #below) == below) and real or nil
 end
 
 -- Where a folder without its slash is. A target that begins with two slashes would be another host.
@@ -191,7 +203,9 @@ local function with_slash(request)
 end
 
 local function answer_folder(request, self, root, real)
-  if request.path:sub(-1) ~= "/" then return with_slash(request) end
+  -- Of a folder that is mounted, the path is "/" without its slash, too.
+  local is_mount = request.mount and request.path == "/"
+  if (is_mount and request.target:match "^[^?]*" or request.path):sub(-1) ~= "/" then return with_slash(request) end
   local index = self.index and locate(root, request.path .. self.index)
   local response = index and send(request, index, self.max_age)
   if response then return response end
@@ -201,13 +215,12 @@ end
 local function handle(self, request)
   if request.method == "OPTIONS" then return { status = 204, headers = { Allow = ALLOW } } end
   if request.method ~= "GET" and request.method ~= "HEAD" then return plain(405, { Allow = ALLOW }) end
-  local ok, root = async.catch("SystemError", fs.realpath, self.directory)
-  local path = request.path
-  local real = ok and path:sub(1, 1) == "/" and locate(root, path)
-  if not real then return plain(404) end
-  local found, stat = async.catch("SystemError", fs.stat, real)
-  if found and stat.type == "directory" then return answer_folder(request, self, root, real) end
-  if not found or path:sub(-1) == "/" then return plain(404) end
+  local root, path = look_up(fs.realpath, self.directory), request.path
+  local real = root and path:sub(1, 1) == "/" and locate(root, path)
+  local stat = real and look_up(fs.stat, real)
+  if not stat then return plain(404) end
+  if stat.type == "directory" then return answer_folder(request, self, root, real) end
+  if path:sub(-1) == "/" then return plain(404) end
   return send(request, real, self.max_age) or plain(404)
 end
 

@@ -21,6 +21,7 @@ local HEAD_LIMIT = 16384
 ---@field headers saros.Headers
 ---@field package _form saros.http.Form
 ---@field package _body string|boolean|nil
+---@field package _has_ended? boolean  read to its end
 ---@field package _read function
 local HTTPPart = {}
 
@@ -80,10 +81,13 @@ local function read(form, limit)
   return piece
 end
 
--- What a part is read by; nothing comes any more once the next one has been asked for.
+-- What a part is read by. What was left of it is gone once the next one has been asked for.
 local function read_part(self, limit, caller)
   local form = self._form
-  if form.part ~= self then return nil end
+  if form.part ~= self then
+    if self._has_ended then return nil end
+    reading.fail_closed "the part was skipped when the next one was asked for"
+  end
   form.caller = caller
   return read(form, limit)
 end

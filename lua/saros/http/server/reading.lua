@@ -17,17 +17,28 @@ function reading.refuse(status, message)
   error(async.error(failure.fields(status, message)), 0)
 end
 
-local function fail_closed(message)
+---@param message string
+function reading.fail_closed(message)
   error(async.error { name = "ClosedError", code = "ECLOSED", message = message }, 0)
+end
+
+local fail_closed = reading.fail_closed
+
+-- The next piece; nil at the end, which is remembered.
+local function next_piece(self, limit, caller)
+  local piece = self:_read(limit, caller)
+  if not piece then self._has_ended = true end
+  return piece
 end
 
 -- From now on the body is read in pieces.
 local function consume(self)
   if type(self._body) == "string" then fail_closed "the body has been read whole" end
+  if self._pieces then fail_closed "the body is being read whole" end
   self._body = true
 end
 
----The whole body, which is kept.
+---The whole body, which is kept. Who is cancelled loses none of it: the next call goes on.
 ---@async
 ---@param self any
 ---@param caller string
@@ -36,17 +47,13 @@ function reading.whole(self, caller)
   local body = self._body
   if body == true then fail_closed "the body has been read in pieces" end
   if body then return body end
-  local first = self:_read(nil, caller)
-  local piece = first and self:_read(nil, caller)
-  if piece then
-    local pieces = { first }
-    repeat
-      pieces[#pieces + 1] = piece
-      piece = self:_read(nil, caller)
-    until not piece
-    first = table.concat(pieces)
+  local pieces, piece = self._pieces, next_piece(self, nil, caller)
+  while piece do
+    pieces = pieces or {}
+    pieces[#pieces + 1], self._pieces = piece, pieces
+    piece = next_piece(self, nil, caller)
   end
-  self._body = first or ""
+  self._body, self._pieces = pieces and table.concat(pieces) or "", nil
   return self._body
 end
 
@@ -72,7 +79,7 @@ function reading.read(self, caller, n)
     misuse.argument(caller, 1, "integer of at least 1 expected")
   end
   consume(self)
-  return self:_read(n, caller)
+  return next_piece(self, n, caller)
 end
 
 ---@param self any
@@ -81,7 +88,7 @@ end
 function reading.chunks(self, caller)
   consume(self)
   return internal.entry(function()
-    return self:_read(nil, caller)
+    return next_piece(self, nil, caller)
   end)
 end
 
@@ -91,11 +98,12 @@ end
 function reading.lines(self, caller)
   consume(self)
   return internal.entry(lines.over(function()
-    return self:_read(nil, caller)
+    return next_piece(self, nil, caller)
   end))
 end
 
 ---Writes the body, or what has not been read of it, to a file, which is there when all has arrived, or not at all.
+---ClosedError if nothing is left, SystemError if the system refuses; that leaves the body as it is.
 ---@async
 ---@param self any
 ---@param caller string
@@ -106,15 +114,16 @@ function reading.save(self, caller, path)
     misuse.argument(caller, 1, "the path of a file expected")
   end
   local whole = type(self._body) == "string" and self._body
+  if self._has_ended and not whole then fail_closed "the body has been read" end
   internal.checkpoint(caller)
-  if not whole then consume(self) end
   local draft = require "saros.fs.draft"
   local file <close> = draft.open(path)
-  local size, piece = 0, whole or self:_read(nil, caller)
+  if not whole then consume(self) end
+  local size, piece = 0, whole or next_piece(self, nil, caller)
   while piece do
     file:write(piece)
     size = size + #piece
-    piece = not whole and self:_read(nil, caller) or nil
+    piece = not whole and next_piece(self, nil, caller) or nil
   end
   draft.keep(file)
   return size

@@ -135,11 +135,11 @@ end
 ---@return async fun(): saros.HTTPPart?
 function Request:multipart()
   check_self(self, "multipart")
-  if self._body ~= nil then
-    error(async.error { name = "ClosedError", code = "ECLOSED", message = "the body has been read" }, 0)
+  if self._body ~= nil or self._pieces then
+    reading.fail_closed "the body has been read"
   end
   local parts = multipart.parts(self, self:_field "content-type")
-  self._body = true
+  self._body, self._has_ended = true, true -- for all others
   return internal.entry(parts)
 end
 
