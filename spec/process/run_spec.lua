@@ -58,6 +58,10 @@ describe("process.run", function()
     local ok, err = pcall(run, { "cat" }, { input = function() error(mistake) end })
     assert.is_false(ok)
     assert.equal(mistake, err)
+    local broken = async.error { name = "SystemError", code = "ECONNRESET", message = "of a stream that it reads" }
+    ok, err = pcall(run, { "cat" }, { input = function() error(broken) end })
+    assert.is_false(ok)
+    assert.equal(broken, err)
   end))
 
   it("does not mind a child that does not read its input", counted(function()

@@ -47,22 +47,24 @@ local function is_broken_pipe(err)
   return async.is_error(err, "SystemError") and (err.code == "EPIPE" or err.code == "ECONNRESET")
 end
 
-local function write_all(stream, input)
-  if type(input) ~= "function" then
-    stream:write(input)
-  else
-    for piece in input do
-      stream:write(piece)
-    end
-  end
-  stream:shutdown()
+-- Calls a method of the stream to a child. False: the child does not read any more.
+local function reaches(method, stream, ...)
+  local ok, err = async.pcall(stream[method], stream, ...)
+  if not ok and not is_broken_pipe(err) then error(err, 0) end
+  return ok
 end
 
--- Writes the input and ends it; that nobody reads it is no failure.
+-- Writes the input and ends it; that nobody reads it is no failure. What its function raises is one, whatever it is.
 local function write_input(stream, input)
   local _ <close> = stream
-  local ok, err = async.pcall(write_all, stream, input)
-  if not ok and not is_broken_pipe(err) then error(err, 0) end
+  if type(input) ~= "function" then
+    if not reaches("write", stream, input) then return end
+  else
+    for piece in input do
+      if not reaches("write", stream, piece) then return end
+    end
+  end
+  reaches("shutdown", stream)
 end
 
 ---Has the option `input` written by a task of its own: the program reads the outputs itself.
