@@ -35,7 +35,7 @@ local function is_id(value)
 end
 
 local function is_seconds(value)
-  return type(value) == "number" and value == value, "number"
+  return type(value) == "number" and value == value, value ~= value and "a number that is not NaN" or "number"
 end
 
 local function has_no_nul(value)
