@@ -91,6 +91,24 @@ describe("a standard stream of a child", function()
     end)())
   end))
 
+  it("is a File, and both stand in one place of it, whoever moves that", counted(function()
+    local path = os.tmpname()
+    local file <close> = async.fs.open(path, "w+")
+    file:write "before\n"
+    assert.equal(0, shell("echo first", { stdout = file }).exit_code)
+    file:write "between\n"
+    assert.equal(0, shell("echo second; echo err >&2", { stdout = file, stderr = "stdout" }).exit_code)
+    file:write "after\n"
+    assert.equal(0, file:seek "set")
+    assert.equal("before", file:read "l")
+    assert.equal("first\n", run({ "head", "-c", "6" }, { stdin = file }).stdout)
+    assert.equal("between", file:read "l")
+    assert.equal("second\nerr\nafter\n", run({ "cat" }, { stdin = file }).stdout)
+    assert.is_nil(file:read "l")
+    assert.equal("before", file:seek "set" == 0 and file:read "l")
+    os.remove(path)
+  end))
+
   it("is a stream of another child, which does not block because of that", counted(function()
     local left <close> = spawn({ "sh", "-c", "echo data; cat" }, {})
     local right <close> = spawn({ "tr", "a-z", "A-Z" }, { stdin = left.stdout })
