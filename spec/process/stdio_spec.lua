@@ -128,4 +128,32 @@ describe("a standard stream of a child", function()
     assert.equal(0, child:wait())
     ours:close()
   end))
+
+  it("is a socket that blocks for the child and for us no longer than that", counted(function()
+    local ours, theirs = async.net.pair()
+    local large = ("x"):rep(1 << 22) -- more than a socket holds
+    for _ = 1, 2 do
+      assert.equal(0, run({ "true" }, { stdin = theirs, stdout = theirs }).exit_code)
+      assert.is_false(pcall(run, { "/nowhere" }, { stdout = theirs }))
+      local writing <close> = async.spawn(function() theirs:write(large) end)
+      assert.equal(large, ours:read_exactly(#large))
+      writing:await()
+    end
+    local child <close> = spawn({ "sh", "-c", "read x; cat /proc/self/fdinfo/1 >&2" }, { stdout = theirs })
+    run({ "true" }, { stdout = theirs })
+    child.stdin:write "\n"
+    local flags = tonumber(child.stderr:read_all():match "flags:%s*(%d+)", 8)
+    assert.equal(0, flags & tonumber("4000", 8)) -- the other one still has it
+    child:wait()
+    theirs:close()
+    ours:close()
+  end))
+
+  it("is exchanged for another", counted(function()
+    local script = [[async.run(function()
+      async.process.run({"sh", "-c", "echo out; echo err >&2"}, {stdout = io.stderr, stderr = io.stdout})
+      async.process.run({"sh", "-c", "echo out; echo err >&2"}, {stdout = "inherit", stderr = "stdout"})
+    end)]]
+    assert.same({ exit_code = 0, stdout = "err\nout\nerr\n", stderr = "out\n" }, processes.script(script))
+  end))
 end)

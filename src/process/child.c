@@ -3,8 +3,8 @@
 ** A child process: waited for, sent signals, reaped. See child.h.
 **
 ** Invariant: no child outlives its run, and none becomes a zombie. Those that end during the run are reaped each by its
-** number, by us or by libuv, whoever has started it, so no child of others is touched. At the end of the run those that are left are told to end, a moment
-** later they are killed, and they are reaped right there.
+** number, by us or by libuv, whoever has started it, so no child of others is touched. At the end of the run those that
+** are left are told to end, a moment later they are killed, and they are reaped right there.
 */
 #include "process/child.h"
 
