@@ -58,6 +58,10 @@ describe("process.run", function()
     local ok, err = pcall(run, { "cat" }, { input = function() error(mistake) end })
     assert.is_false(ok)
     assert.equal(mistake, err)
+    local broken = async.error { name = "SystemError", code = "ECONNRESET", message = "of a stream that it reads" }
+    ok, err = pcall(run, { "cat" }, { input = function() error(broken) end })
+    assert.is_false(ok)
+    assert.equal(broken, err)
   end))
 
   it("does not mind a child that does not read its input", counted(function()
@@ -157,6 +161,19 @@ describe("process.run", function()
 
   it("looks for a relative program from there", counted(function()
     assert.equal("found\n", run({ "./sh", "-c", "echo found" }, { cwd = "/bin" }).stdout)
+  end))
+
+  it("looks for a program in the PATH of the child", counted(function()
+    local folder <close> = setmetatable({ path = async.fs.mkdtemp() }, {
+      __close = function(self) async.fs.remove_tree(self.path) end,
+    })
+    local name = folder.path .. "/a-program-of-saros"
+    async.fs.write_file(name, "echo \"$0 runs\"\n") -- a script that does not say for whom is one for sh
+    async.fs.chmod(name, tonumber("755", 8))
+    assert.equal(name .. " runs\n", run({ name }).stdout)
+    local changes = { PATH = folder.path .. ":" .. os.getenv "PATH", LD_PRELOAD = false }
+    assert.equal(name .. " runs\n", run({ "a-program-of-saros" }, { extend_env = changes }).stdout)
+    assert.is_false(pcall(run, { "a-program-of-saros" }))
   end))
 
   it("replaces the environment", counted(function()

@@ -91,6 +91,24 @@ describe("a standard stream of a child", function()
     end)())
   end))
 
+  it("is a File, and both stand in one place of it, whoever moves that", counted(function()
+    local path = os.tmpname()
+    local file <close> = async.fs.open(path, "w+")
+    file:write "before\n"
+    assert.equal(0, shell("echo first", { stdout = file }).exit_code)
+    file:write "between\n"
+    assert.equal(0, shell("echo second; echo err >&2", { stdout = file, stderr = "stdout" }).exit_code)
+    file:write "after\n"
+    assert.equal(0, file:seek "set")
+    assert.equal("before", file:read "l")
+    assert.equal("first\n", run({ "head", "-c", "6" }, { stdin = file }).stdout)
+    assert.equal("between", file:read "l")
+    assert.equal("second\nerr\nafter\n", run({ "cat" }, { stdin = file }).stdout)
+    assert.is_nil(file:read "l")
+    assert.equal("before", file:seek "set" == 0 and file:read "l")
+    os.remove(path)
+  end))
+
   it("is a stream of another child, which does not block because of that", counted(function()
     local left <close> = spawn({ "sh", "-c", "echo data; cat" }, {})
     local right <close> = spawn({ "tr", "a-z", "A-Z" }, { stdin = left.stdout })
@@ -109,5 +127,33 @@ describe("a standard stream of a child", function()
     assert.equal("got it", ours:read_line())
     assert.equal(0, child:wait())
     ours:close()
+  end))
+
+  it("is a socket that blocks for the child and for us no longer than that", counted(function()
+    local ours, theirs = async.net.pair()
+    local large = ("x"):rep(1 << 22) -- more than a socket holds
+    for _ = 1, 2 do
+      assert.equal(0, run({ "true" }, { stdin = theirs, stdout = theirs }).exit_code)
+      assert.is_false(pcall(run, { "/nowhere" }, { stdout = theirs }))
+      local writing <close> = async.spawn(function() theirs:write(large) end)
+      assert.equal(large, ours:read_exactly(#large))
+      writing:await()
+    end
+    local child <close> = spawn({ "sh", "-c", "read x; cat /proc/self/fdinfo/1 >&2" }, { stdout = theirs })
+    run({ "true" }, { stdout = theirs })
+    child.stdin:write "\n"
+    local flags = tonumber(child.stderr:read_all():match "flags:%s*(%d+)", 8)
+    assert.equal(0, flags & tonumber("4000", 8)) -- the other one still has it
+    child:wait()
+    theirs:close()
+    ours:close()
+  end))
+
+  it("is exchanged for another", counted(function()
+    local script = [[async.run(function()
+      async.process.run({"sh", "-c", "echo out; echo err >&2"}, {stdout = io.stderr, stderr = io.stdout})
+      async.process.run({"sh", "-c", "echo out; echo err >&2"}, {stdout = "inherit", stderr = "stdout"})
+    end)]]
+    assert.same({ exit_code = 0, stdout = "err\nout\nerr\n", stderr = "out\n" }, processes.script(script))
   end))
 end)

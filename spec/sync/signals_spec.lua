@@ -181,6 +181,18 @@ os.execute("kill -TERM $PPID")
     waiting:close()
   end))
 
+  it("of another kind are heard behind any number of those", virtually(function()
+    local signals <close> = async.signals("USR1", "TERM")
+    for _ = 1, 70 do
+      send "USR1"
+      testing.settle()
+    end
+    send "TERM"
+    testing.settle()
+    for _ = 1, 64 do assert.equal("SIGUSR1", signals()) end
+    assert.equal("SIGTERM", signals())
+  end))
+
   it("refuse names that are none, and signals that nobody can hear", virtually(function()
     local function refused(...)
       return caught(async.signals, ...):match "bad.*"

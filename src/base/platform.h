@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** What the systems do differently and libuv does not do for us: sockets that libuv does not know, threads that
-** nobody joins, and the numbers and texts of errors. Only this room asks which system it is: see file.c, nudge.c,
-** resident.c, shared.c and signal.c, too.
+** nobody joins, and the numbers and texts of errors. Only this room asks which system it is: see file.c, launch.c,
+** nudge.c, resident.c, shared.c and signal.c, too.
 */
 #ifndef SR_BASE_PLATFORM_H
 #define SR_BASE_PLATFORM_H

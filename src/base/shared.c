@@ -54,6 +54,10 @@ int sr_descriptor_reopen(int fd) {
   return -1;
 }
 
+void sr_descriptor_unblock(int fd) {
+  (void)fd;
+}
+
 int sr_descriptor_of_file(FILE *file) {
   fflush(file);
   return _fileno(file);
@@ -156,6 +160,11 @@ void sr_descriptor_await_room(const SrDescriptor *descriptor) {
 
 int sr_descriptor_reopen(int fd) {
   return open_again(fd, 0);
+}
+
+void sr_descriptor_unblock(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags >= 0) fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
 int sr_descriptor_of_file(FILE *file) {

@@ -42,6 +42,9 @@ void sr_descriptor_await_room(const SrDescriptor *descriptor);
 /* Another descriptor for the same thing, which blocks as a child expects it; no child inherits it. -1: none. */
 int sr_descriptor_reopen(int fd);
 
+/* Gives a socket back to us that a child had, for which it was made to block. */
+void sr_descriptor_unblock(int fd);
+
 /* The descriptor of a file of the C library, whose bytes are all with the system then; -1: it has none. */
 int sr_descriptor_of_file(FILE *file);
 

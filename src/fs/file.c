@@ -49,7 +49,7 @@ static void on_turn_done(SrFsJob *job, uv_loop_t *loop) {
   if (file != NULL) {
     file->turn = NULL;
     if (turn->is_read) give_back(file, turn);
-    if (turn->moved >= 0 && file->is_seekable) file->position = turn->moved;
+    if (turn->moved >= 0 && file->is_seekable) sr_fs_file_move(file, turn->moved);
     file->status = turn->is_left ? 0 : turn->status;
     file->syscall = turn->syscall;
     file->stat = turn->stat;
@@ -70,6 +70,23 @@ SrFsTurn *sr_fs_file_turn(lua_State *L, SrFsFile *file, void (*act)(SrFsTurn *tu
   turn->appends = file->appends;
   turn->position = turn->moved = -1;
   return turn;
+}
+
+/* --- positions ----------------------------------------------------------------------------- */
+
+void sr_fs_file_move(SrFsFile *file, int64_t position) {
+  file->position = position;
+  if (file->is_lent) sr_file_move(file->fd, position);
+}
+
+/* Goes on where others have left it; what was read ahead is there if they have not. */
+static void follow_others(SrFsFile *file) {
+  if (!file->is_lent || file->turn != NULL) return;
+  int64_t position = sr_file_position(file->fd);
+  if (position < 0 || position == file->position) return;
+  sr_buffer_clear(&file->in);
+  file->ahead = file->scanned = 0;
+  file->position = position;
 }
 
 /* --- one task at a time ------------------------------------------------------------------ */
@@ -128,6 +145,7 @@ bool sr_fs_file_begin(lua_State *L, SrFsFile *file, const char *function) {
   if (file->fd < 0) sr_io_raise_closed(L, "the file is closed");
   if (file->is_busy) sr_io_raise_busy(L, "another task uses this file");
   file->function = function;
+  follow_others(file);
   return sr_io_saros->cancelled(L);
 }
 
@@ -284,14 +302,19 @@ static int l_closed(lua_State *L) {
   return 1;
 }
 
-/* The descriptor, for who hands it to others: the system stands where the file does, and reads and writes wait. */
+/*
+** The descriptor, for who hands it to others: the system stands where the file does, from now on, and reads and writes
+** wait.
+*/
 static int l_fileno(lua_State *L) {
   SrFsFile *file = sr_fs_file_self(L, "file:fileno");
   if (file->fd < 0) return sr_io_raise_closed(L, "the file is closed");
-  if (file->is_seekable)
-    sr_file_move(file->fd, file->position);
-  else
+  if (!file->is_seekable)
     sr_file_block(file->fd);
+  else if (!file->is_lent) {
+    file->is_lent = true;
+    sr_fs_file_move(file, file->position);
+  }
   lua_pushinteger(L, file->fd);
   return 1;
 }

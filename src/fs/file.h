@@ -53,6 +53,7 @@ struct SrFsFile {
   SrBuffer in;        /* what was read ahead; empty while a job has it */
   size_t ahead;       /* so much the last read wanted; 0: it begins anew */
   int64_t position;   /* of the first byte in there */
+  bool is_lent;       /* others have its descriptor: the system stands where the file does, and they may move both */
   SrFsTurn *turn;     /* under way, or NULL */
   char *path;
   char *doomed, *target; /* of a draft, see SrFsTurn; or NULL */
@@ -82,6 +83,8 @@ int sr_fs_file_go(lua_State *L, SrFsFile *file, int (*next)(lua_State *L, SrFsFi
 SrFsTurn *sr_fs_file_turn(lua_State *L, SrFsFile *file, void (*act)(SrFsTurn *turn));
 /* Has it done, then calls `next`. To be returned. [-0, +n, v] */
 int sr_fs_file_await(lua_State *L, SrFsFile *file, SrFsTurn *turn, int (*next)(lua_State *L, SrFsFile *file));
+/* The file stands there from now on. */
+void sr_fs_file_move(SrFsFile *file, int64_t position);
 /* Raises if the last turn failed. [-0, +0, v] */
 void sr_fs_file_check(lua_State *L, const SrFsFile *file);
 /* The file a method was called on. [-0, +0, v] */

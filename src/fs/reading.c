@@ -84,7 +84,7 @@ static Outcome take(SrFsFile *file, size_t count) {
 static void commit(SrFsFile *file) {
   if (file->fd < 0 || file->taken == 0) return;
   sr_buffer_take(&file->in, file->taken);
-  file->position += (int64_t)file->taken;
+  sr_fs_file_move(file, file->position + (int64_t)file->taken);
   file->taken = 0;
   if (file->in.size == 0 && file->in.capacity > LONG_LINE) sr_buffer_free(&file->in);
 }

@@ -89,7 +89,7 @@ static int move_to(lua_State *L, SrFsFile *file, int64_t base) {
     sr_buffer_clear(&file->in);
     file->ahead = 0;
   }
-  file->position = target;
+  sr_fs_file_move(file, target);
   lua_pushinteger(L, target);
   return sr_io_saros->ready(L, 1);
 }

@@ -2,15 +2,15 @@
 /*
 ** A child process: waited for, sent signals, reaped. See child.h.
 **
-** Invariant: no child outlives its run, and none becomes a zombie. libuv reaps those that end during the run, each by
-** its number, so it touches no child of others. At the end of the run those that are left are told to end, a moment
-** later they are killed, and they are reaped right there.
+** Invariant: no child outlives its run, and none becomes a zombie. Those that end during the run are reaped each by its
+** number, by us or by libuv, whoever has started it, so no child of others is touched. At the end of the run those that
+** are left are told to end, a moment later they are killed, and they are reaped right there.
 */
 #include "process/child.h"
 
 #include <stdlib.h>
 
-#include "base/platform.h"
+#include "base/launch.h"
 #include "base/signal.h"
 #include "io/failure.h"
 
@@ -34,7 +34,7 @@ static void join_ring(SrProcessWaiter *waiter, SrProcessChild *child) {
   waiter->child = child;
   if (first == NULL) {
     child->waiters = waiter->next = waiter->prev = waiter;
-    uv_ref((uv_handle_t *)&child->handle);
+    uv_ref(&child->handle.any);
     return;
   }
   waiter->next = first;
@@ -49,7 +49,7 @@ static void leave_ring(SrProcessWaiter *waiter) {
   waiter->child = NULL;
   if (waiter->next == waiter) {
     child->waiters = NULL;
-    uv_unref((uv_handle_t *)&child->handle);
+    uv_unref(&child->handle.any);
     return;
   }
   waiter->prev->next = waiter->next;
@@ -66,6 +66,10 @@ static void free_child(SrProcessChild *child) {
 static void on_closed(uv_handle_t *handle) {
   SrProcessChild *child = (SrProcessChild *)handle->data;
   child->is_libuvs = false;
+  if (child->end >= 0) {
+    SrDescriptor own = sr_descriptor_own(child->end);
+    sr_descriptor_release(&own);
+  }
   free_child(child);
 }
 
@@ -92,7 +96,7 @@ static void note_exit(SrProcessChild *child, int code, int signal) {
   child->signal = signal;
   strike_off(child);
   sr_io_saros->resource_close(&child->resource);
-  sr_io_saros->close((uv_handle_t *)&child->handle, on_closed);
+  sr_io_saros->close(&child->handle.any, on_closed);
   while (child->waiters != NULL) {
     SrProcessWaiter *waiter = child->waiters;
     leave_ring(waiter);
@@ -102,6 +106,14 @@ static void note_exit(SrProcessChild *child, int code, int signal) {
 
 static void on_exited(uv_process_t *handle, int64_t code, int signal) {
   note_exit((SrProcessChild *)handle->data, (int)code, signal);
+}
+
+/* One that we have started ourselves. */
+static void on_ended(uv_poll_t *handle, int status, int events) {
+  SrProcessChild *child = (SrProcessChild *)handle->data;
+  int code = 0, signal = 0;
+  (void)status, (void)events;
+  if (sr_child_reap(child->pid, false, &code, &signal)) note_exit(child, code, signal);
 }
 
 /* --- signals ------------------------------------------------------------------------- */
@@ -157,27 +169,53 @@ void sr_process_close_ends(SrProcessBox *box) {
   }
 }
 
+/* Started by ourselves: waits for its end. 0 or a status, and it is gone. */
+static int watch(SrProcessChild *child, uv_loop_t *loop) {
+  int code, signal, status = uv_poll_init(loop, &child->handle.poll, child->end);
+  child->is_libuvs = status == 0;
+  if (status == 0) status = uv_poll_start(&child->handle.poll, UV_READABLE, on_ended);
+  if (status == 0) return 0;
+  uv_kill(child->pid, SIGKILL);
+  sr_child_reap(child->pid, true, &code, &signal);
+  return status;
+}
+
+/* 0 or a status. */
+static int launch(SrProcessChild *child, uv_loop_t *loop, uv_process_options_t *options) {
+  int status = sr_launch(options, &child->pid, &child->end);
+  if (status == 0) return watch(child, loop);
+  if (status != UV_ENOTSUP) return status;
+  options->exit_cb = on_exited;
+  status = uv_spawn(loop, &child->handle.process, options);
+  child->is_libuvs = true;
+  child->pid = uv_process_get_pid(&child->handle.process);
+  return status;
+}
+
+/* It has not come to life. */
+static void drop(SrProcessChild *child) {
+  if (child->is_libuvs)
+    sr_io_saros->close(&child->handle.any, on_closed);
+  else
+    on_closed(&child->handle.any);
+}
+
 int sr_process_start(lua_State *L, SrProcessContext *context, SrProcessBox *box, uv_process_options_t *options) {
   SrProcessChild *child = (SrProcessChild *)calloc(1, sizeof *child);
   if (child == NULL) return UV_ENOMEM;
-  options->exit_cb = on_exited;
-  int status = uv_spawn(sr_io_saros->loop(context->runtime), &child->handle, options);
-  sr_process_close_ends(box);
-  child->handle.data = child;
   child->context = context;
-  child->is_libuvs = true;
-  if (status != 0) {
-    sr_io_saros->close((uv_handle_t *)&child->handle, on_closed);
-    return status;
-  }
-  child->pid = uv_process_get_pid(&child->handle);
+  child->end = -1;
+  int status = launch(child, sr_io_saros->loop(context->runtime), options);
+  child->handle.any.data = child;
+  sr_process_close_ends(box);
+  if (status != 0) return drop(child), status;
   child->is_group = child->has_group = (options->flags & UV_PROCESS_DETACHED) != 0;
   child->is_owned = true;
   child->resource.name = "process";
   child->resource.on_run_end = on_run_end;
   box->child = child;
   enlist(child);
-  uv_unref((uv_handle_t *)&child->handle);
+  uv_unref(&child->handle.any);
   sr_io_saros->resource_open(L, &child->resource);
   return 0;
 }

@@ -12,7 +12,12 @@ typedef struct SrProcessWaiter SrProcessWaiter;
 ** when the child has ended.
 */
 struct SrProcessChild {
-  uv_process_t handle;
+  union {
+    uv_handle_t any;
+    uv_process_t process; /* libuv has started it */
+    uv_poll_t poll;       /* we have: of `end` */
+  } handle;
+  int end;                 /* a descriptor that can be read from once it has ended; -1: libuv tells that */
   saros_resource resource; /* open as long as the child lives */
   SrProcessContext *context;
   SrProcessChild *next, *prev; /* in the list of the context, as long as it lives */

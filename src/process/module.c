@@ -77,6 +77,12 @@ static int l_reopen(lua_State *L) {
   return 1;
 }
 
+/* unblock(fd): it was a child's, too, and is ours alone again */
+static int l_unblock(lua_State *L) {
+  sr_descriptor_unblock((int)luaL_checkinteger(L, 1));
+  return 0;
+}
+
 /* close(fd) */
 static int l_close(lua_State *L) {
   SrDescriptor own = sr_descriptor_own((int)luaL_checkinteger(L, 1));
@@ -94,6 +100,7 @@ int luaopen_saros_process_core(lua_State *L) {
                                        {"signal", l_signal},
                                        {"descriptor", l_descriptor},
                                        {"reopen", l_reopen},
+                                       {"unblock", l_unblock},
                                        {"close", l_close},
                                        {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}}, meta[] = {{"__gc", l_environment_gc}, {NULL, NULL}};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** Signals: a stream of those that the process gets, by name. It hears from its making on; what nobody has taken yet
-** waits, up to a bound, beyond which signals merge, as the system merges them, too.
+** waits. Beyond a bound signals merge, as the system merges them, too: one more of a kind that waits says nothing new,
+** but the first of its kind is never lost.
 **
 ** Invariant: the first `promised` of those that wait belong to tasks that have been woken and have not gone on yet;
 ** tasks wait only while there are no others.
@@ -18,7 +19,8 @@
 #include "runtime/selectable.h"
 #include "sync/sync.h"
 
-enum { MOST_WAITING = 64 };
+/* Beyond the first number there is at most one more of each kind, of which systems have fewer than the second. */
+enum { MOST_WAITING = 64, MOST_KINDS = 128 };
 
 /* Listens for one signal. Its memory goes with its handle. */
 typedef struct Ear {
@@ -33,8 +35,8 @@ typedef struct Signals {
   SrRuntime *rt;
   SrWaiter *waiters;
   saros_resource resource;
-  SrVigil vigil;             /* of the first ear: as long as somebody waits the run is in no deadlock */
-  int waiting[MOST_WAITING]; /* numbers, the oldest first */
+  SrVigil vigil;                          /* of the first ear: as long as somebody waits the run is in no deadlock */
+  int waiting[MOST_WAITING + MOST_KINDS]; /* numbers, the oldest first */
   unsigned count, promised;
   bool is_closed;
   unsigned ear_count;
@@ -59,9 +61,16 @@ static void hand_over(Signals *signals) {
   }
 }
 
+static bool merges(const Signals *signals, int number) {
+  if (signals->count < MOST_WAITING) return false;
+  for (unsigned i = 0; i < signals->count; i++)
+    if (signals->waiting[i] == number) return true;
+  return signals->count == MOST_WAITING + MOST_KINDS;
+}
+
 static void on_signal(uv_signal_t *handle, int number) {
   Signals *signals = SR_CONTAINER(handle, Ear, handle)->owner;
-  if (signals == NULL || signals->count == MOST_WAITING) return;
+  if (signals == NULL || merges(signals, number)) return;
   signals->waiting[signals->count++] = number;
   hand_over(signals);
 }

@@ -40,6 +40,16 @@ function child.new(plan)
   return setmetatable(self, meta)
 end
 
+local function note_end(self, ...)
+  options.give_back(self.plan)
+  return ...
+end
+
+-- Every wait for the end of the child is this one.
+local function wait_for_end(self)
+  return note_end(self, self.handle:wait())
+end
+
 -- ---- what goes in and out -------------------------------------------------------------------------
 
 -- A child may end, or close its input, before it has read all of it.
@@ -47,22 +57,24 @@ local function is_broken_pipe(err)
   return async.is_error(err, "SystemError") and (err.code == "EPIPE" or err.code == "ECONNRESET")
 end
 
-local function write_all(stream, input)
-  if type(input) ~= "function" then
-    stream:write(input)
-  else
-    for piece in input do
-      stream:write(piece)
-    end
-  end
-  stream:shutdown()
+-- Calls a method of the stream to a child. False: the child does not read any more.
+local function reaches(method, stream, ...)
+  local ok, err = async.pcall(stream[method], stream, ...)
+  if not ok and not is_broken_pipe(err) then error(err, 0) end
+  return ok
 end
 
--- Writes the input and ends it; that nobody reads it is no failure.
+-- Writes the input and ends it; that nobody reads it is no failure. What its function raises is one, whatever it is.
 local function write_input(stream, input)
   local _ <close> = stream
-  local ok, err = async.pcall(write_all, stream, input)
-  if not ok and not is_broken_pipe(err) then error(err, 0) end
+  if type(input) ~= "function" then
+    if not reaches("write", stream, input) then return end
+  else
+    for piece in input do
+      if not reaches("write", stream, piece) then return end
+    end
+  end
+  reaches("shutdown", stream)
 end
 
 ---Has the option `input` written by a task of its own: the program reads the outputs itself.
@@ -92,7 +104,7 @@ end
 
 -- Everything that has to happen until the child has ended and its pipes have, side by side.
 local function jobs_of(self, input, result)
-  local jobs = { function() result.exit_code, result.signal = self.handle:wait() end }
+  local jobs = { function() result.exit_code, result.signal = wait_for_end(self) end }
   for _, name in ipairs { "stdout", "stderr" } do
     local stream = self[name]
     if stream then
@@ -132,7 +144,7 @@ local LOOK_INTERVAL = 0.01 -- seconds between two looks whether a group is empty
 
 -- Waits until the child has ended, and its group is empty if it has one.
 local function wait_for_all(self)
-  self.handle:wait()
+  wait_for_end(self)
   while self.plan.group and self.handle:kill(0) do
     async.sleep(LOOK_INTERVAL)
   end
@@ -144,7 +156,7 @@ local function reap(self)
   if not handle:kill(core.signal "TERM") then return end
   if async.move_on_after(self.plan.grace, wait_for_all, self) then return end
   handle:kill(core.signal "KILL")
-  handle:wait()
+  wait_for_end(self)
 end
 
 local function end_all(self)
@@ -158,7 +170,7 @@ local function close(self)
     if self[name] then self[name]:abort() end
   end
   local has_ended = not self.handle:kill(0) and (not self.feeder or self.feeder:done())
-  if has_ended then return end
+  if has_ended then return options.give_back(self.plan) end
   if internal.may_wait() then
     async.shield(function() end_all(self) end)
   else
@@ -175,7 +187,7 @@ end
 ---@return string? signal  "SIGKILL"
 function Process:wait()
   check_self("wait", self)
-  return self.handle:wait()
+  return wait_for_end(self)
 end
 
 ---Sends a signal, to its whole group if it has one. False if the child has ended.

@@ -35,7 +35,7 @@ local function is_id(value)
 end
 
 local function is_seconds(value)
-  return type(value) == "number" and value == value, "number"
+  return type(value) == "number" and value == value, value ~= value and "a number that is not NaN" or "number"
 end
 
 local function has_no_nul(value)
@@ -182,7 +182,7 @@ local function plan_stdio(caller, plan, option, value)
   else
     local fd, is_stream = descriptor_of(caller, option, value)
     plan[option] = fd
-    if is_stream and fd > 2 then plan.shared[#plan.shared + 1] = option end
+    if is_stream and fd > 2 then plan.shared[#plan.shared + 1] = { option = option, stream = value } end
   end
 end
 
@@ -198,7 +198,7 @@ function options.plan(caller, argv, given, defaults)
   local plan = {
     args = args, env = environment_of(given), cwd = given.cwd, uid = given.uid, gid = given.gid, group = given.group,
     input = given.input, check = given.check, timeout = given.timeout, max_output = given.max_output,
-    grace = given.grace or 2, shared = {},
+    grace = given.grace or 2, shared = {}, lent = {},
   }
   for option, default in pairs(defaults) do
     local value = given[option]
@@ -209,22 +209,41 @@ function options.plan(caller, argv, given, defaults)
   return plan
 end
 
+local children_of = setmetatable({}, { __mode = "k" }) -- by stream: how many children have it
+
+---The child has ended: the streams that it had are ours alone again, unless others have them, and do not block.
+---@param plan table
+function options.give_back(plan)
+  local lent = plan.lent
+  plan.lent = {}
+  for _, stream in ipairs(lent) do
+    children_of[stream] = children_of[stream] - 1
+    local fd = children_of[stream] == 0 and core.descriptor(stream)
+    if fd then core.unblock(fd) end
+  end
+end
+
 ---Starts the child: it, and the streams that lead to it. One that has a stream of ours would have it block for both of
----us, as children expect, so it is given one of its own where the system opens the thing once more.
+---us, as children expect, so it is given one of its own where the system opens the thing once more. Sockets are none of
+---those: they do block until the child has ended.
 ---@param plan table
 ---@return table child
 ---@return saros.Stream? stdin
 ---@return saros.Stream? stdout
 ---@return saros.Stream? stderr
 function options.start(plan)
-  local opened <close> = setmetatable({}, { __close = function(list)
+  local opened <close> = setmetatable({}, { __close = function(list, err)
     for _, fd in ipairs(list) do core.close(fd) end
+    if err ~= nil then options.give_back(plan) end
   end })
-  for _, option in ipairs(plan.shared) do
-    local own = core.reopen(plan[option])
+  for _, each in ipairs(plan.shared) do
+    local own = core.reopen(plan[each.option])
     if own then
       opened[#opened + 1] = own
-      plan[option] = own
+      plan[each.option] = own
+    else
+      plan.lent[#plan.lent + 1] = each.stream
+      children_of[each.stream] = (children_of[each.stream] or 0) + 1
     end
   end
   return core.spawn(plan)
