@@ -159,7 +159,7 @@ describe("a transaction", function()
 
   it("whose beginning is cancelled leaves nothing open", inside(function(db)
     for steps = 0, 5 do
-      local task = async.spawn(function() db:begin() end)
+      local task = async.spawn(function() local _tx <close> = db:begin() end)
       for _ = 1, steps do async.sleep(0) end
       task:cancel()
       async.wait { task }

@@ -19,9 +19,9 @@ Session.__index = Session
 
 -- The permit of the turn.
 local function take_turn(self)
-  local permit = self.turns:acquire()
+  local permit = not self.is_over and self.turns:acquire()
   if not self.is_over then return permit end
-  permit:release()
+  if permit then permit:release() end
   error("this transaction has ended", 3)
 end
 
