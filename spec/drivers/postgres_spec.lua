@@ -38,6 +38,8 @@ local function error_of(fn, ...)
   return err
 end
 
+local function pid_of(db) return db:query("SELECT pg_backend_pid() AS pid")[1].pid end
+
 -- Waits until the server shows so many statements that hold the text, besides the one that asks.
 local function until_running(watcher, text, count)
   local sql = [[SELECT count(*) AS n FROM pg_stat_activity
@@ -148,6 +150,45 @@ describe("a query", function()
     assert.equal(1, db:query("SELECT 1 AS n")[1].n)
   end))
 
+  it("gives numbers that are none as they are", with_connection(function(db)
+    local row = db:query("SELECT $1::float8 AS a, $2::float8 AS b, $3::float4 AS c", math.huge, -math.huge, 0 / 0)[1]
+    assert.same({ math.huge, -math.huge, true }, { row.a, row.b, row.c ~= row.c })
+  end))
+
+  it("that cannot be sent is refused before anything happens, and the connection goes on", with_connection(function(db)
+    local pid = pid_of(db)
+    local function refused(what, method, ...) assert.matches(what, error_of(db[method], db, ...), 1, true) end
+    refused("bad argument #1 to 'query' (string expected, got nil)", "query")
+    refused("bad argument #1 to 'query' (the statement has a zero in it)", "query", "SELECT 1\0")
+    refused("bad argument #3 to 'query' (numbers, strings, booleans and nil can be parameters, got a table)", "query",
+      "SELECT $1, $2", 1, {})
+    refused("bad argument #2 to 'rows' (numbers", "rows", "SELECT $1", print)
+    refused("bad argument #1 to 'execute' (string", "execute", {})
+    refused("bad argument #1 to 'copy_in' (string", "copy_in", nil, {})
+    refused("bad argument #1 to 'copy_out' (string", "copy_out", nil)
+    assert.equal(pid, pid_of(db))
+  end))
+
+  it("that asks for data raises, and the connection goes on", with_connection(function(db)
+    db:execute "CREATE TEMP TABLE t (n int)"
+    local pid, copy = pid_of(db), "COPY t FROM STDIN"
+    for _, ask in ipairs {
+      function() db:query(copy) end, function() db:execute(copy) end, function() db:execute(copy .. ";" .. copy) end,
+      function() for _ in db:rows(copy) do end end, function() for _ in db:copy_out(copy) do end end,
+      function() db:copy_in(copy .. ";" .. copy, { "1\n" }) end,
+    } do
+      assert.matches("use copy_in", async.wait_for(error_of, 60, ask).message, 1, true)
+    end
+    assert.equal(pid, pid_of(db))
+  end))
+
+  it("over TLS is cancelled as well", inside(function()
+    local db <close> = postgres.connect(options { tls = { ca_file = server.ca, server_name = "localhost" } })
+    local pid = pid_of(db)
+    for _ = 1, 3 do assert.is_false((async.move_on_after(0.05, db.query, db, "SELECT pg_sleep(600)"))) end
+    assert.equal(pid, pid_of(db))
+  end))
+
   it("waits for those of other tasks on the same connection", with_connection(function(db)
     local results = async.map(20, function(i) return db:query("SELECT $1::int AS n", i)[1].n end)
     for i = 1, 20 do assert.equal(i, results[i]) end
@@ -233,6 +274,35 @@ describe("a transaction", function()
     assert.matches("has ended", error_of(tx.commit, tx), 1, true)
   end))
 
+  it("whose beginning is cancelled leaves nothing open", with_connection(function(db)
+    for steps = 0, 12 do
+      local task = async.spawn(function() local _tx <close> = db:begin() end)
+      for _ = 1, steps do async.sleep(0) end
+      task:cancel()
+      async.wait { task }
+      if not task:cancelled() then break end
+      db:query "SELECT 1"
+      assert.equal("I", db.link.status)
+    end
+  end))
+
+  it("that has ended does nothing more", with_connection(function(db)
+    local tx = db:begin()
+    tx:commit()
+    assert.matches("has ended", error_of(tx.query, tx, "SELECT 1"), 1, true)
+    assert.matches("has ended", error_of(tx.begin, tx), 1, true)
+    assert.matches("has ended", error_of(function() for _ in tx:rows "SELECT 1" do end end), 1, true)
+  end))
+
+  it("goes on when a loop over rows is left", with_connection(function(db)
+    local tx <close> = db:begin()
+    for row in tx:rows("SELECT n, repeat('x', 100000) AS text FROM generate_series(1, 1000) AS n") do
+      if row.n == 1 then break end
+    end
+    assert.equal(1, tx:query("SELECT 1 AS n")[1].n)
+    tx:commit()
+  end))
+
   it("of which a statement failed is not committed", with_connection(function(db)
     local tx <close> = db:begin()
     pcall(tx.query, tx, "SELEKT")
@@ -306,6 +376,28 @@ describe("COPY", function()
     assert.equal(1, db:query("SELECT 1 AS n")[1].n)
   end))
 
+  it("of nothing stores nothing", with_connection(function(db)
+    db:execute "CREATE TEMP TABLE t (n int)"
+    assert.equal("COPY 0", db:copy_in("COPY t FROM STDIN", {}))
+  end))
+
+  it("may be cancelled at each await", with_connection(function(db)
+    db:execute "CREATE TEMP TABLE t (n int)"
+    local pid = pid_of(db)
+    for steps = 0, 12 do
+      local task = async.spawn(db.copy_in, db, "COPY t FROM STDIN", function()
+        async.sleep(0)
+        return "1\n"
+      end)
+      for _ = 1, steps do async.sleep(0) end
+      task:cancel()
+      async.wait { task }
+      assert.is_true(task:cancelled())
+      assert.equal(0, db:query("SELECT count(*) AS n FROM t")[1].n)
+    end
+    assert.equal(pid, pid_of(db))
+  end))
+
   it("may be left in the middle", with_connection(function(db)
     -- Not `FROM generate_series`, all of which the server has to have before it gives out the first row.
     for line in db:copy_out "COPY (SELECT generate_series(1, 100000000)) TO STDOUT" do
@@ -335,6 +427,24 @@ describe("a pool", function()
       assert.equal("0", db:query("SHOW statement_timeout")[1].statement_timeout)
       assert.equal("42P01", error_of(db.query, db, "SELECT * FROM t").code)
     end)
+  end))
+
+  it("takes back nothing that is still in use", inside(function()
+    local pool <close> = postgres.pool(options { size = 1 })
+    local db = pool:acquire()
+    local rows = db:rows "SELECT n FROM generate_series(1, 1000) AS n"
+    assert.equal(1, rows().n)
+    db:close()
+    assert.equal("mine", pool:query("SELECT 'mine' AS whose")[1].whose)
+    assert.equal("ClosedError", error_of(db.query, db, "SELECT 1").name)
+    assert.equal("ClosedError", error_of(db.begin, db).name)
+  end))
+
+  it("that is closed lends nothing", inside(function()
+    local pool = postgres.pool(options())
+    pool:query "SELECT 1"
+    pool:close()
+    assert.equal("ClosedError", error_of(pool.query, pool, "SELECT 1").name)
   end))
 
   it("replaces what the server has closed", inside(function()

@@ -67,6 +67,12 @@ describe("a statement", function()
     assert.equal(1, db:query("SELECT 1 AS n")[1].n)
   end))
 
+  it("is one: what follows it is refused, not dropped", inside(function(db)
+    local err = error_of(db.query, db, "CREATE TABLE t (n INTEGER); CREATE TABLE u (n INTEGER)")
+    assert.matches("more than one statement", err.message, 1, true)
+    assert.equal(1, db:query("SELECT 1 AS n ; -- that was all\n")[1].n)
+  end))
+
   it("does not hold up the loop", inside(function(db)
     local turns = 0
     local task = async.spawn(db.query, db, BUSY)
@@ -149,6 +155,26 @@ describe("a transaction", function()
     tx:commit()
     assert.equal(10, other:await()[1].n)
     assert.matches("has ended", error_of(tx.rollback, tx), 1, true)
+  end))
+
+  it("whose beginning is cancelled leaves nothing open", inside(function(db)
+    for steps = 0, 5 do
+      local task = async.spawn(function() local _tx <close> = db:begin() end)
+      for _ = 1, steps do async.sleep(0) end
+      task:cancel()
+      async.wait { task }
+      if task:cancelled() then db:transaction(function() end) else break end
+    end
+  end))
+
+  it("that has ended does nothing more", inside(function(db)
+    db:execute "CREATE TABLE t (n INTEGER)"
+    local tx = db:begin()
+    tx:commit()
+    assert.matches("has ended", error_of(tx.query, tx, "INSERT INTO t VALUES (1)"), 1, true)
+    assert.matches("has ended", error_of(tx.execute, tx, "INSERT INTO t VALUES (1)"), 1, true)
+    assert.matches("has ended", error_of(function() for _ in tx:rows "SELECT 1" do end end), 1, true)
+    assert.equal(0, db:query("SELECT count(*) AS n FROM t")[1].n)
   end))
 
   it("waits for one of another connection to the same file", inside(function()

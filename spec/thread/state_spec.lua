@@ -62,6 +62,28 @@ describe("a thread's state", function()
     assert.same({ nil, "function", "function", nil, _VERSION, "xx", "right", nil, nil, n = 9 }, table.pack(run(look)))
   end))
 
+  it("has the default files, modules and metatables of types that it had, for each job", with_thread(function(run)
+    run(function(path)
+      io.input(path)
+      io.output(path .. ".out"):close()
+      os.remove(path .. ".out")
+      for _, value in ipairs { true, 0, print, coroutine.create(print) } do
+        debug.setmetatable(value, { __index = function() return "spoilt" end })
+      end
+      debug.setmetatable(nil, { __index = function() return "spoilt" end })
+      debug.setmetatable("", nil)
+      package.loaded.math, package.loaded._G, package.loaded.saros, package.loaded.package = nil, nil, {}, nil
+    end, arg[0])
+    assert.equal(3, (run(math.ceil, 2.5)))
+    assert.same({ true, true, true, "function", "xx" }, { run(function()
+      local is_bare = not debug.getmetatable(nil)
+      for _, value in ipairs { true, 0, print, coroutine.create(print) } do
+        is_bare = is_bare and not debug.getmetatable(value)
+      end
+      return io.input() == io.stdin, io.output() == io.stdout, is_bare, type(require("saros").sleep), ("x"):rep(2)
+    end) })
+  end))
+
   it("keeps the globals of a module for it, by giving up the state", with_thread(function(run)
     local _restoring <close> = module("oldstyle", "oldstyle_value = 7 return true")
     local function use()

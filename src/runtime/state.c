@@ -10,8 +10,6 @@ const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failure
 
 SR_THREAD_LOCAL SrRuntime *sr_stepping;
 
-SR_THREAD_LOCAL SrRuntime *sr_stepping;
-
 SrRuntime *sr_find_runtime(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, SR_RUNTIME_INDEX);
   SrRuntime *rt = (SrRuntime *)lua_touserdata(L, -1);

@@ -9,6 +9,7 @@ local messages = require "postgres.messages"
 local scram = require "postgres.scram"
 
 local PATIENCE = 5 -- seconds in which a server has to stop what was cancelled
+local BRIEFLY = 1  -- seconds for the rest of some rows, before that is cancelled
 
 ---@class postgres.Link
 ---@field stream saros.Stream
@@ -18,6 +19,8 @@ local PATIENCE = 5 -- seconds in which a server has to stop what was cancelled
 ---@field is_running boolean       the server works on something of ours
 ---@field is_copying boolean       it waits for the data of a COPY
 ---@field is_synced boolean        it will say that it is ready, without our asking
+---@field is_extended boolean      it was asked by more than one message, of which sync is the last
+---@field is_streaming boolean     it sends a few rows, and waits then
 ---@field channels table<string, saros.Queue[]>  who hears notifications
 local Link = {}
 Link.__index = Link
@@ -74,6 +77,7 @@ function Link:listen()
   local kind, payload = messages.read(self.stream, self)
   local notice = notices[kind]
   if notice then return notice(self, payload) end
+  if kind == "E" then check_last_words(self, payload) end
   error(kind == "E" and Link.error_of(payload) or "unexpected message '" .. kind .. "'", 0)
 end
 
@@ -86,7 +90,14 @@ local function request_cancel(self)
   stream:read()
 end
 
+local function drain(self)
+  while self.is_running do self:note(self:receive()) end
+end
+
 local function rest(self)
+  -- to cancel rows that nobody wants would spoil their transaction
+  local is_worth_it = self.is_streaming and self.status == "T"
+  if is_worth_it and self.is_running then pcall(async.wait_for, drain, BRIEFLY, self) end
   if self.is_copying then
     self:send(messages.copy_fail "given up")
   elseif self.is_running then
@@ -94,14 +105,21 @@ local function rest(self)
   end
   if not self.is_synced then self:send(messages.sync) end
   self.is_synced = true
-  repeat local kind, payload = self:receive() until self:note(kind, payload) == "Z"
+  repeat
+    local kind = self:note(self:receive())
+    if kind == "G" then
+      -- it may or may not have read the sync of an extended query by now
+      if self.is_extended then error "a COPY that nobody has asked for" end
+      self:send(messages.copy_fail "given up")
+    end
+  until kind == "Z"
 end
 
 -- Brings a connection back to rest whose exchange was left in the middle, or closes it.
 local function recover(self)
   if not self.is_busy then return end
   self.is_busy = false
-  if not pcall(async.wait_for, rest, PATIENCE, self) then self.stream:abort() end
+  if self:is_open() and not pcall(async.wait_for, rest, PATIENCE, self) then self.stream:abort() end
 end
 
 ---Runs `fn(link, ...)`, which sends and receives until the server is ready again. Left early, what runs is cancelled
@@ -109,18 +127,27 @@ end
 ---@async
 function Link:exchange(fn, ...)
   self.is_busy, self.is_running, self.is_copying, self.is_synced = true, true, false, false
+  self.is_extended, self.is_streaming = false, false
   local _ <close> = async.defer(recover, self)
   local results = table.pack(fn(self, ...))
   self.is_busy = false
   return table.unpack(results, 1, results.n)
 end
 
----Sends all of it even if the caller is cancelled meanwhile: the server is never left with half a message.
+---Sends all of it even if the caller is cancelled meanwhile: the server is not left with half a message. One that takes
+---no more for a while is given up.
 ---@async
 ---@param ... string
 function Link:send(...)
   local parts = { ... }
-  async.shield(function() self.stream:write(parts) end)
+  async.shield(function() self.stream:write(parts) end, PATIENCE)
+end
+
+---A statement asks for data that it will not get. Its query has been synced, but a COPY takes no notice of that.
+---@async
+function Link:refuse_copy()
+  self:send(messages.copy_fail "use copy_in for a statement that takes data")
+  if self.is_extended and self.is_synced then self:send(messages.sync) end
 end
 
 ---Notes what a message says about the state of the exchange; returns its kind.
@@ -142,6 +169,7 @@ function Link:receive_all(handlers)
     local kind, payload = self:receive()
     self:note(kind, payload)
     if kind == "E" then err = err or Link.error_of(payload) end
+    if kind == "G" then self:refuse_copy() end
     if handlers[kind] then handlers[kind](payload) end
     if kind == "Z" then break end
   end

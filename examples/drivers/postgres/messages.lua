@@ -54,7 +54,7 @@ function messages.parse(sql) return message("P", string.pack(">zzI2", "", sql, 0
 
 local function parameter(value)
   if value == nil then return NULL end
-  if math.type(value) == "float" then value = ("%.17g"):format(value) end
+  if math.type(value) == "float" then value = value == value and ("%.17g"):format(value) or "NaN" end
   return string.pack(">s4", tostring(value))
 end
 
@@ -119,6 +119,8 @@ function messages.columns(payload)
 end
 
 local function integer(text) return math.tointeger(tonumber(text)) end
+local wild = { NaN = 0 / 0, Infinity = math.huge, ["-Infinity"] = -math.huge }
+local function float(text) return wild[text] or tonumber(text) end
 local function byte(hex) return string.char(tonumber(hex, 16)) end
 local function bytes(text) return (text:sub(3):gsub("%x%x", byte)) end
 
@@ -127,7 +129,7 @@ local decoders = {
   [16] = function(text) return text == "t" end,
   [17] = bytes,
   [20] = integer, [21] = integer, [23] = integer, [26] = integer,
-  [700] = tonumber, [701] = tonumber,
+  [700] = float, [701] = float,
 }
 
 ---A row of a DataRow, by the names of the columns; NULL is nil.

@@ -10,7 +10,7 @@ local PATIENCE = 5 -- seconds for a connection to become as new
 local FRESH = 1    -- seconds of idleness after which a connection has to show that it lives
 
 ---@class postgres.Lease: postgres.Session
-local Lease = setmetatable({}, { __index = Session })
+local Lease = setmetatable({ OVER = "this connection was given back" }, { __index = Session })
 Lease.__index = Lease
 
 local function reset(link)
@@ -24,13 +24,13 @@ local function is_alive(link)
   return async.now() - link.idle_since < FRESH or pcall(async.wait_for, reset, PATIENCE, link)
 end
 
----Gives the connection back.
+---Gives the connection back. One that is still in use, by a transaction or by a loop over rows, is closed.
 ---@async
 function Lease:close()
-  if self.is_back then return end
-  self.is_back = true
+  if self.is_over then return end
+  self.is_over = true
   local link, pool = self.link, self.pool
-  if link:is_open() and not pool.is_closed and async.shield(function()
+  if link:is_open() and not self.turns:locked() and not pool.is_closed and async.shield(function()
     return (pcall(async.wait_for, reset, PATIENCE, link))
   end) then
     link.idle_since = async.now()
@@ -67,6 +67,10 @@ end
 ---@return postgres.Lease
 function Pool:acquire()
   local permit = self.slots:acquire()
+  if self.is_closed then
+    permit:release()
+    error(async.error { name = "ClosedError", code = "ECLOSED", message = "the pool is closed" }, 0)
+  end
   local ok, link = pcall(take, self)
   if ok then return setmetatable({ link = link, turns = async.lock(), pool = self, permit = permit }, Lease) end
   permit:release()

@@ -18,22 +18,49 @@ Session.__index = Session
 ---@return postgres.Session
 function Session.new(link) return setmetatable({ link = link, turns = async.lock() }, Session) end
 
+-- The permit of the turn.
+local function take_turn(self)
+  local permit = not self.is_over and self.turns:acquire()
+  if not self.is_over then return permit end
+  if permit then permit:release() end
+  error(async.error { name = "ClosedError", code = "ECLOSED", message = self.OVER }, 0)
+end
+
 -- Runs an exchange in its turn.
 local function exchange(self, fn, ...)
-  local _turn <close> = self.turns:acquire()
+  local _turn <close> = take_turn(self)
   return self.link:exchange(fn, ...)
 end
 
 -- ---- queries ------------------------------------------------------------------------------------
 
-local function send_query(link, most, sql, ...)
-  link:send(messages.parse(sql), messages.bind(...), messages.describe, messages.execute(most), messages.flush)
+local function misuse(caller, position, what)
+  error(("bad argument #%d to '%s' (%s)"):format(position, caller, what), 4)
 end
 
-local function query(link, sql, ...)
+local function check_statement(caller, sql)
+  if type(sql) ~= "string" then misuse(caller, 1, "string expected, got " .. type(sql)) end
+  if sql:find("\0", 1, true) then misuse(caller, 1, "the statement has a zero in it") end
+end
+
+local PARAMETERS = { string = true, number = true, boolean = true, ["nil"] = true }
+
+-- The messages of a statement with parameters.
+local function prepare(caller, sql, ...)
+  local count = select("#", ...)
+  if count > 0xffff then misuse(caller, 0x10001, "too many parameters") end
+  for i = 1, count do
+    local kind = type((select(i, ...)))
+    local message = "numbers, strings, booleans and nil can be parameters, got a %s"
+    if not PARAMETERS[kind] then misuse(caller, i + 1, message:format(kind)) end
+  end
+  return messages.parse(sql) .. messages.bind(...) .. messages.describe
+end
+
+local function query(link, statement)
   local rows, columns = {}, nil
-  link.is_synced = true
-  link:send(messages.parse(sql), messages.bind(...), messages.describe, messages.execute(0), messages.sync)
+  link.is_synced, link.is_extended = true, true
+  link:send(statement, messages.execute(0), messages.sync)
   link:receive_all {
     T = function(payload) columns = messages.columns(payload) end,
     D = function(payload) rows[#rows + 1] = messages.row(payload, columns) end,
@@ -48,7 +75,10 @@ end
 ---@param sql string
 ---@param ... string|number|boolean|nil
 ---@return table<string, any>[] rows  by the names of columns; `command` is what was done ("INSERT 0 1")
-function Session:query(sql, ...) return exchange(self, query, sql, ...) end
+function Session:query(sql, ...)
+  check_statement("query", sql)
+  return exchange(self, query, prepare("query", sql, ...))
+end
 
 local function execute(link, script)
   link.is_synced = true
@@ -59,12 +89,16 @@ end
 ---Runs statements without parameters, any number of them, and drops what they return.
 ---@async
 ---@param script string
-function Session:execute(script) exchange(self, execute, script) end
+function Session:execute(script)
+  check_statement("execute", script)
+  exchange(self, execute, script)
+end
 
 -- Passes rows on until there are no more; whoever takes them sets the pace.
-local function stream_rows(link, yield, sql, ...)
+local function stream_rows(link, yield, statement)
   local columns
-  send_query(link, BATCH, sql, ...)
+  link.is_extended, link.is_streaming = true, true
+  link:send(statement, messages.execute(BATCH), messages.flush)
   while true do
     local kind, payload = link:receive()
     link:note(kind, payload)
@@ -77,6 +111,8 @@ local function stream_rows(link, yield, sql, ...)
       link:send(messages.execute(BATCH), messages.flush)
     elseif kind == "E" then
       error(link.error_of(payload), 0)
+    elseif kind == "G" then
+      link:refuse_copy()
     elseif kind == "C" or kind == "I" then
       break
     end
@@ -91,16 +127,15 @@ end
 ---@param ... string|number|boolean|nil
 ---@return fun(): table<string, any>
 function Session:rows(sql, ...)
-  local arguments = table.pack(...)
-  return async.generator(function(yield)
-    exchange(self, stream_rows, yield, sql, table.unpack(arguments, 1, arguments.n))
-  end)
+  check_statement("rows", sql)
+  local statement = prepare("rows", sql, ...)
+  return async.generator(function(yield) exchange(self, stream_rows, yield, statement) end)
 end
 
 -- ---- transactions -------------------------------------------------------------------------------
 
 ---@class postgres.Transaction: postgres.Session
-local Transaction = setmetatable({}, { __index = Session })
+local Transaction = setmetatable({ OVER = "this transaction has ended" }, { __index = Session })
 Transaction.__index = Transaction
 
 ---Makes what was done last.
@@ -121,10 +156,12 @@ function Transaction:finish(command)
   if has_failed and command == "COMMIT" then error("a statement had failed: all was rolled back", 3) end
 end
 
+-- What cannot be brought out of its transaction is closed: the next one would get into it.
 function Transaction:__close()
   if self.is_over then return end
-  self.is_over = true
   async.shield(function() pcall(self.query, self, "ROLLBACK") end)
+  if self.link.status ~= "I" then self.link:close() end
+  self.is_over = true
   self.permit:release()
 end
 
@@ -132,11 +169,11 @@ end
 ---@async
 ---@return postgres.Transaction
 function Session:begin()
-  local permit = self.turns:acquire()
+  local permit = take_turn(self)
   local tx = setmetatable({ link = self.link, turns = async.lock(), permit = permit }, Transaction)
   local ok, err = pcall(tx.query, tx, "BEGIN")
   if ok then return tx end
-  permit:release()
+  tx:__close() -- it may have begun, and then have been cancelled
   error(err, 0)
 end
 
@@ -167,7 +204,7 @@ end
 local function unlisten(self, channel, queue)
   forget(self, channel, queue)
   if self.link.channels[channel] or not self.link:is_open() then return end
-  self.link:exchange(query, "UNLISTEN " .. quote(channel))
+  self.link:exchange(query, prepare("listen", "UNLISTEN " .. quote(channel)))
 end
 
 ---Listens to a channel, from the call on: `for payload, pid in db:listen("news") do`. While the loop runs the
@@ -182,7 +219,7 @@ function Session:listen(channel)
   local _undo <close> = async.defer(function(err) if err then forget(self, channel, queue) end end)
   self:query("LISTEN " .. quote(channel))
   return async.generator(function(yield)
-    local _turn <close> = self.turns:acquire()
+    local _turn <close> = take_turn(self)
     local _end <close> = async.defer(unlisten, self, channel, queue)
     while true do
       local notification = queue:try_get()
@@ -206,6 +243,7 @@ local function begin_copy(link, sql, direction)
   local kind, payload = link:receive()
   link:note(kind, payload)
   if kind == direction then return end
+  if kind == "G" then link:refuse_copy() end
   link:receive_all {}
   error(kind == "E" and link.error_of(payload) or "this statement copies nothing that way", 0)
 end
@@ -228,7 +266,8 @@ end
 ---@param chunks string[] | fun(): string?
 ---@return string command  "COPY 1000"
 function Session:copy_in(sql, chunks)
-  if type(chunks) == "table" and #chunks > 0 then
+  check_statement("copy_in", sql)
+  if type(chunks) == "table" and not (getmetatable(chunks) or {}).__call then
     local list, i = chunks, 0
     chunks = function()
       i = i + 1
@@ -254,6 +293,7 @@ end
 ---@param sql string
 ---@return fun(): string
 function Session:copy_out(sql)
+  check_statement("copy_out", sql)
   return async.generator(function(yield) exchange(self, copy_out, yield, sql) end)
 end
 

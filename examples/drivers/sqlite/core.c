@@ -158,9 +158,10 @@ static int bind_all(Connection *c, const char *at) {
 }
 
 static void add_column(Connection *c, int column) {
+  int type = sqlite3_column_type(c->statement, column); /* before a conversion, which leaves it undefined */
   sqlite3_int64 integer = sqlite3_column_int64(c->statement, column);
   double number = sqlite3_column_double(c->statement, column);
-  switch (sqlite3_column_type(c->statement, column)) {
+  switch (type) {
     case SQLITE_INTEGER: add_value(&c->rows, 'i', &integer, sizeof integer); break;
     case SQLITE_FLOAT: add_value(&c->rows, 'f', &number, sizeof number); break;
     case SQLITE_NULL: add_value(&c->rows, 'n', NULL, 0); break;
@@ -177,8 +178,8 @@ static void fetch(Connection *c) {
     for (int i = 0; i < c->column_count; i++) add_column(c, i);
     c->row_count++;
   }
-  c->is_done = status != SQLITE_ROW;
   if (c->rows.failed) status = SQLITE_NOMEM;
+  c->is_done = status != SQLITE_ROW;
   if (status != SQLITE_ROW && status != SQLITE_DONE) note_error(c, status);
   if (c->is_done) reset(c);
 }
@@ -191,12 +192,25 @@ static void name_columns(Connection *c) {
   }
 }
 
+/* Whether there is another statement, be it a wrong one. */
+static bool has_statement(sqlite3 *db, const char *sql) {
+  sqlite3_stmt *statement;
+  int status = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+  bool has = status != SQLITE_OK || statement != NULL;
+  sqlite3_finalize(statement);
+  return has;
+}
+
 static void begin(Connection *c) {
   const char *sql = c->request.data, *rest;
   int status = sqlite3_prepare_v2(c->db, sql, -1, &c->statement, &rest);
   if (status == SQLITE_OK && c->statement != NULL) status = bind_all(c, sql + strlen(sql) + 1);
   if (status != SQLITE_OK) {
     note_error(c, status);
+    reset(c);
+  } else if (*rest != '\0' && has_statement(c->db, rest)) {
+    c->status = SQLITE_MISUSE;
+    c->error = sqlite3_mprintf("more than one statement");
     reset(c);
   } else if (c->statement == NULL) {
     c->is_done = true; /* nothing but a comment */
@@ -574,6 +588,7 @@ static int l_open(lua_State *L) {
   c->resource.on_run_end = on_run_end;
   saros->resource_open(L, &c->resource);
   add(&c->request, path, size + 1);
+  if (c->request.failed) return luaL_error(L, "open: not enough memory");
   set_busy(c, true);
   post(c, OPEN);
   return saros->park(L, &c->wait, &job_kind, k_open, (lua_KContext)c);

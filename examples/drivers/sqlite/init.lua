@@ -17,6 +17,14 @@ local BATCH = 100 -- rows that are fetched ahead of the reader
 local Session = {}
 Session.__index = Session
 
+-- The permit of the turn.
+local function take_turn(self)
+  local permit = not self.is_over and self.turns:acquire()
+  if not self.is_over then return permit end
+  if permit then permit:release() end
+  error("this transaction has ended", 3)
+end
+
 local function query(self, sql, ...)
   local rows = self.core:begin(sql, math.maxinteger & 0x7fffffff, ...)
   rows.changes, rows.last_id = self.core:changes()
@@ -29,7 +37,7 @@ end
 ---@param ... string|number|boolean|nil
 ---@return table<string, any>[] rows  by the names of columns; `changes` is how many changed, `last_id` the one inserted
 function Session:query(sql, ...)
-  local _turn <close> = self.turns:acquire()
+  local _turn <close> = take_turn(self)
   return query(self, sql, ...)
 end
 
@@ -37,7 +45,7 @@ end
 ---@async
 ---@param script string
 function Session:execute(script)
-  local _turn <close> = self.turns:acquire()
+  local _turn <close> = take_turn(self)
   self.core:execute(script)
 end
 
@@ -52,7 +60,7 @@ local function end_statement(state) if state.is_open then state.core:reset() end
 function Session:rows(sql, ...)
   local arguments = table.pack(...)
   return async.generator(function(yield)
-    local _turn <close> = self.turns:acquire()
+    local _turn <close> = take_turn(self)
     local state = { core = self.core, is_open = true } -- it may be open though a cancellation hid that
     local _end <close> = async.defer(end_statement, state)
     local rows, is_done = self.core:begin(sql, BATCH, table.unpack(arguments, 1, arguments.n))
@@ -84,10 +92,12 @@ function Transaction:commit() finish(self, "COMMIT") end
 ---@async
 function Transaction:rollback() finish(self, "ROLLBACK") end
 
+-- Whatever has been cancelled meanwhile: the connection goes to the next one without a transaction. That there is none
+-- is an error that says nothing.
 function Transaction:__close()
   if self.is_over then return end
-  self.is_over = true
   async.shield(function() pcall(self.query, self, "ROLLBACK") end)
+  self.is_over = true
   self.permit:release()
 end
 
@@ -96,11 +106,11 @@ end
 ---@async
 ---@return sqlite.Transaction
 function Session:begin()
-  local permit = self.turns:acquire()
+  local permit = take_turn(self)
   local tx = setmetatable({ core = self.core, turns = async.lock(), permit = permit }, Transaction)
   local ok, err = pcall(tx.query, tx, "BEGIN IMMEDIATE")
   if ok then return tx end
-  permit:release()
+  tx:__close() -- it may have begun, and then have been cancelled
   error(err, 0)
 end
 
