@@ -142,7 +142,7 @@ describe("a connection", function()
     assert.is_nil(io.open(path))
   end))
 
-  it("is closed behind a CONNECT, as what follows is no request", inside(function()
+  it("is closed behind a CONNECT, as what follows is no request", tasks.virtually(function()
     serving.run(function(request) return request.method end, nil, function(site)
       local bytes = site:ask "CONNECT a.b:443 HTTP/1.1\r\nHost: a.b\r\n\r\nGET / HTTP/1.1\r\nHost: a.b\r\n\r\n"
       assert.matches("\r\nConnection: close\r\n\r\nCONNECT$", bytes)
