@@ -69,7 +69,8 @@ static void begin_request(SrServerConn *conn) {
   const SrWireFraming *framing = &conn->message.framing;
   sr_server_timer_set(conn->core, &conn->reading, HUGE_VAL);
   sr_wire_body_open(&conn->body, sr_wire_framing_of_request(framing), framing->content_length);
-  conn->closes = !sr_wire_framing_persists(framing);
+  /* Behind a CONNECT that was accepted comes no request, whatever it looks like. */
+  conn->closes = !sr_wire_framing_persists(framing) || conn->message.target.form == SR_WIRE_AUTHORITY;
   conn->is_awaited = framing->expects_continue && framing->minor > 0 && !sr_wire_body_has_ended(&conn->body);
   conn->is_timed_out = false;
   conn->drained = 0;
@@ -178,7 +179,7 @@ void sr_server_conn_finish(SrServerConn *conn) {
   if (conn->phase == SR_SERVER_UPGRADED)
     sr_server_conn_close(conn, false);
   else if (conn->phase == SR_SERVER_CLOSED)
-    return;
+    sr_server_conn_tell(conn); /* nobody needs it any more */
   else if (conn->is_gone)
     sr_server_conn_close(conn, true);
   else if (conn->closes)

@@ -187,7 +187,7 @@ static void attend(lua_State *L, SrServerCore *core, SrServerConn *conn) {
   if (conn->is_refused) tell_refusal(L, conn);
   if (conn->is_gone && !conn->is_told && conn->request != NULL && sr_server_request_is_forsaken(conn->request))
     cancel_handler(L, conn);
-  if (conn->phase != SR_SERVER_CLOSED) return;
+  if (conn->phase != SR_SERVER_CLOSED || conn->request != NULL) return; /* its handler may have to hear of something */
   lua_getiuservalue(L, CORE, SR_SERVER_CORE_CONNS);
   lua_pushnil(L);
   lua_rawsetp(L, -2, conn);
@@ -287,17 +287,17 @@ static int l_finish(lua_State *L) {
   return 0;
 }
 
-/* core:tasks(): those of handlers. */
+/* core:tasks(): those of handlers, that of a closed connection as well. */
 static int l_tasks(lua_State *L) {
-  SrServerCore *core = check_core(L, "server:shutdown");
+  check_core(L, "server:shutdown");
   lua_Integer count = 0;
+  lua_settop(L, 1);
   lua_newtable(L);
   lua_getiuservalue(L, 1, SR_SERVER_CORE_CONNS);
-  for (SrServerConn *conn = core->conns; conn != NULL; conn = conn->next) {
-    if (conn->request == NULL || lua_rawgetp(L, 3, conn) == LUA_TNIL) continue;
-    lua_getiuservalue(L, -1, SR_SERVER_CONN_TASK);
+  for (lua_pushnil(L); lua_next(L, 3) != 0; lua_settop(L, 4)) {
+    if (((SrServerConn *)lua_touserdata(L, 5))->request == NULL) continue;
+    lua_getiuservalue(L, 5, SR_SERVER_CONN_TASK);
     lua_rawseti(L, 2, ++count);
-    lua_settop(L, 3);
   }
   lua_settop(L, 2);
   return 1;

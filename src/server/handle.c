@@ -179,7 +179,9 @@ int sr_server_l_leave(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "request:__close");
   lua_settop(L, 2);
   if (request->conn == NULL) return 0;
-  if (!lua_isnil(L, 2)) return call_half(L, request, "failed");
+  /* Who is left without an error has answered; so who has not was left with nil for one. */
+  bool has_answered = request->has_ended || request->has_upgraded;
+  if (!lua_isnil(L, 2) || !has_answered) return call_half(L, request, "failed");
   if (request->conn->core->has_log) return call_half(L, request, "log");
   sr_server_conclude(request);
   return 0;
@@ -227,6 +229,9 @@ int sr_server_l_switch(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "request:upgrade");
   check_unanswered(L, request);
   luaL_checktype(L, 2, LUA_TTABLE);
+  if (request->conn->is_gone || request->conn->phase == SR_SERVER_CLOSED) return sr_server_output_lost(L, request);
+  if (!sr_wire_body_has_ended(&request->conn->body))
+    return luaL_error(L, "request:upgrade: the body of the request has not been read");
   sr_server_head_inform(L, request, 101, 2);
   request->has_upgraded = true;
   request->status = 101;

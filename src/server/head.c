@@ -189,7 +189,7 @@ static void put_date(SrServerCore *core, SrBuffer *out) {
 /* --- how the body ends ------------------------------------------------------------------------- */
 
 static bool has_no_body(int status) {
-  return status < 200 || status == 204 || status == 304;
+  return status < 200 || status == 204 || status == 205 || status == 304;
 }
 
 static void choose_framing(SrServerRequest *request, int status, int64_t length) {
@@ -256,6 +256,7 @@ void sr_server_head_send(lua_State *L, SrServerRequest *request, const SrServerH
   Said said = measure(L, head->headers);
   check_length(L, request, head, &said);
   int64_t length = said.length >= 0 ? said.length : head->length;
+  if (head->status == 205) length = 0; /* which says that there is none, unlike 204 and 304 */
   SrBuffer *out = open_out(L, core,
                            said.size + (head->type != NULL ? strlen(head->type) : 0) +
                                strlen(sr_server_phrase(core, head->status)));

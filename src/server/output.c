@@ -52,6 +52,10 @@ static int raise_lost(lua_State *L, SrServerConn *conn) {
   return lua_error(L);
 }
 
+int sr_server_output_lost(lua_State *L, const SrServerRequest *request) {
+  return raise_lost(L, request->conn);
+}
+
 /* The dispatcher has cancelled the handler; if that is another task this one hears of it so. */
 static int k_lost(lua_State *L, int status, lua_KContext ctx) {
   (void)status;

@@ -75,6 +75,21 @@ describe("with `compress`", function()
     assert.equal(TEXT, body)
   end))
 
+  it("a Content-Length is kept to where pieces are encoded", inside(function()
+    local function fetch(length)
+      return pcall(response_of, function()
+        local pieces = { "ab", "cd" }
+        return { headers = { ["Content-Type"] = "text/plain", ["Content-Length"] = length },
+          body = function() return table.remove(pieces, 1) and TEXT end }
+      end, "gzip")
+    end
+    tasks.reported(function()
+      assert.is_true(fetch(2 * #TEXT))
+      assert.is_false(fetch(2 * #TEXT + 1))
+      assert.is_false(fetch(2 * #TEXT - 1))
+    end)
+  end))
+
   it("what is written piece by piece can be decoded piece by piece", inside(function()
     local go_on = async.event()
     for _, coding in ipairs { "gzip", "br", "zstd" } do

@@ -141,4 +141,11 @@ describe("a connection", function()
     task:await()
     assert.is_nil(io.open(path))
   end))
+
+  it("is closed behind a CONNECT, as what follows is no request", tasks.virtually(function()
+    serving.run(function(request) return request.method end, nil, function(site)
+      local bytes = site:ask "CONNECT a.b:443 HTTP/1.1\r\nHost: a.b\r\n\r\nGET / HTTP/1.1\r\nHost: a.b\r\n\r\n"
+      assert.matches("\r\nConnection: close\r\n\r\nCONNECT$", bytes)
+    end)
+  end))
 end)

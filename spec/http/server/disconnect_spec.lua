@@ -147,6 +147,47 @@ end)
 -- Seconds in which a request that is on its way has surely come, and been answered.
 local PATIENCE = 1.5
 
+describe("a handler whose connection was given up while it did something else", function()
+  -- How fn(request, writer) ends in a handler that is not to be cancelled, once the connection is closed.
+  local function outcome(fn, interlude)
+    local is_closed, ended = async.event(), async.future()
+    serving.run(function(request)
+      local writer = request:respond()
+      async.move_on_after(0.02, function()
+        while true do writer:write(("x"):rep(100000)) end
+      end)
+      while interlude.site.server:stats().connections > 0 do async.sleep(0.01) end
+      tasks.turns(5)
+      is_closed:set()
+      local ok, err = pcall(fn, request, writer)
+      ended:set(ok or err.name)
+    end, { write_timeout = 0.05 }, function(site)
+      interlude.site = site
+      local stream <close> = site:connect()
+      stream:write(ask "POST")
+      is_closed:wait()
+      if interlude.fn then interlude.fn(site) end
+      ended:await()
+    end)
+    return ended:await()
+  end
+
+  it("is cancelled where it goes on writing", inside(function()
+    assert.equal("CancelledError", outcome(function(_, writer) writer:write "more" end, {}))
+  end))
+
+  it("is cancelled where it says that it may be", inside(function()
+    assert.equal("CancelledError", outcome(function(request)
+      request.cancel_on_disconnect = true
+      tasks.hang()
+    end, {}))
+  end))
+
+  it("is cancelled by a shutdown", inside(function()
+    assert.equal("CancelledError", outcome(tasks.hang, { fn = function(site) site.server:shutdown(0.01) end }))
+  end))
+end)
+
 describe("a client that says nothing", function()
   it("is closed without a word", inside(function()
     serving.run(function() end, { header_timeout = 0.02 }, function(site)

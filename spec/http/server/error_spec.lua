@@ -44,6 +44,14 @@ describe("async.http.error", function()
     assert.equal("no", err.message)
   end))
 
+  it("is a failure like any other where its headers cannot be sent", inside(function()
+    local response, reports, failed = outcome(function() async.http.error(401, "no", { A = "a\nb" }) end)
+    assert.equal(500, response.status)
+    assert.equal(1, failed)
+    assert.equal(1, #reports)
+    assert.matches("header 'A': a value must not contain control characters", reports[1].error)
+  end))
+
   it("refuses what is no error of HTTP", inside(function()
     assert.matches("bad argument #1 to 'error' %(a status from 400 to 599 expected%)", tasks.caught(async.http.error,
       200))
@@ -64,6 +72,13 @@ describe("any other error of a handler", function()
       assert.equal(value, reports[1].error)
       assert.equal(1, failed)
     end
+  end))
+
+  it("may be nil", inside(function()
+    local response, reports, failed = outcome(function() error(nil) end)
+    assert.equal(500, response.status)
+    assert.equal(1, #reports)
+    assert.equal(1, failed)
   end))
 
   it("is one also where a response to somebody else has led to it", inside(function()

@@ -50,6 +50,12 @@ describe("request:multipart", function()
     assert.equal(expected, answer(show, FORM, nil, true).body)
   end))
 
+  it("takes no name from within another parameter", inside(function()
+    local form = '--b\r\nContent-Disposition: form-data; filename="; name="; Name="real"\r\n\r\n1\r\n--b--'
+    assert.equal("real|; name=|nil|1", answer(show, form).body)
+    assert.equal(400, answer(show, form, 'multipart/form-data; boundary=""').status)
+  end))
+
   it("reads what our own client sends", inside(function()
     local client <close> = testing.client(show)
     local large = ("0123456789"):rep(20000)

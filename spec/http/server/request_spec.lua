@@ -158,4 +158,32 @@ describe("the server", function()
     assert.equal(400, records[3].status)
     assert.is_nil(records[3].method)
   end))
+
+  it("goes on where the log fails, which is reported", inside(function()
+    local reports = tasks.reported(function()
+      serving.run(function() return "hello" end, { log = function() error("no log", 0) end }, function(site)
+        for _ = 1, 2 do
+          assert.matches("^HTTP/1.1 200 ", site:ask(get "/"))
+          assert.matches("^HTTP/1.1 400 ", site:ask "x\r\n\r\n")
+        end
+        tasks.turns(5)
+      end)
+    end)
+    assert.equal(4, #reports)
+    assert.equal("no log", reports[1].error)
+  end))
+
+  it("goes on where the log waits", inside(function()
+    local waited = 0
+    local function log()
+      async.sleep(0)
+      waited = waited + 1
+    end
+    serving.run(function() return "hello" end, { log = log }, function(site)
+      assert.matches("^HTTP/1.1 400 ", site:ask "x\r\n\r\n")
+      assert.matches("^HTTP/1.1 200 ", site:ask(get "/"))
+      tasks.turns(5)
+    end)
+    assert.equal(2, waited)
+  end))
 end)

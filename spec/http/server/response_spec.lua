@@ -47,6 +47,23 @@ describe("a handler that returns", function()
     assert.equal("Not Found", response.body)
   end))
 
+  it("205 sends no body, whatever there is", inside(function()
+    for _, value in ipairs { 205, { status = 205, text = "x" } } do
+      local response = response_of(value)
+      assert.equal("0", response.headers["content-length"])
+      assert.equal("", response.body)
+    end
+  end))
+
+  it("a body has it closed though the response is refused", inside(function()
+    for _, refused in ipairs { { status = 99 }, { text = "x" }, { headers = { ["a b"] = 1 } } } do
+      local is_closed = false
+      refused.body = setmetatable({}, { __call = function() end, __close = function() is_closed = true end })
+      complaint_about(refused)
+      assert.is_true(is_closed)
+    end
+  end))
+
   it("nothing gives 204, without a body or a length", inside(function()
     local response = response_of(nil)
     assert.equal(204, response.status)

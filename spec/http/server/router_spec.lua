@@ -149,6 +149,38 @@ describe("a router", function()
     assert.equal(202, status)
   end))
 
+  it("shows a mounted handler no dots, however they were written, and the parameters on the way", inside(function()
+    local inner = async.http.router():get("/p/{post}", named "post")
+    local app = async.http.router():mount("/t/{tenant}", inner):mount("/m", named "m"):get("/a%20b", named "blank")
+    check(app, {
+      ["GET /t/7/p/8"] = "post /t/7 /p/8 post=8 tenant=7",
+      ["GET /m/a%2F..%2F..%2Fetc"] = "m /m /etc", ["GET /m/a%2F."] = "m /m /a/", ["GET /m/..%2Fx/..y"] = "m /m /x/..y",
+      ["GET /a%20b"] = "blank - /a b",
+    })
+  end))
+
+  it("gives back what was there before it handed on, though the handler has failed", inside(function()
+    local app = async.http.router()
+    app:use(function(request, next)
+      pcall(next, request)
+      return ("%s %s"):format(request.path, request.mount)
+    end)
+    app:mount("/m", function() error "x" end)
+    check(app, { ["GET /m/a"] = "/m/a nil" })
+  end))
+
+  it("lets those around change a response that is returned again and again", inside(function()
+    local app, constant = async.http.router(), { text = "x", headers = { A = "1" } }
+    app:use(function(request, next)
+      local response = next(request)
+      response.headers.B, response.status = "2", 201
+      return response
+    end)
+    app:get("/", function() return constant end)
+    serving.run(app, nil, function(site) assert.equal("2", site:fetch("GET /").headers.b) end)
+    assert.same({ text = "x", headers = { A = "1" } }, constant)
+  end))
+
   it("refuses patterns and handlers that are none, before anything happens", inside(function()
     local app = async.http.router()
     app:get("/a", tasks.hang)

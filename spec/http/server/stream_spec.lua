@@ -212,6 +212,17 @@ describe("an upgrade", function()
     assert.equal("", stream:read_all())
   end))
 
+  it("is refused where the body of the request has not been read", inside(function()
+    tasks.reported(function(reports)
+      local response
+      serving.run(echo, nil, function(site)
+        response = serving.parse(site:ask((ask:gsub("\r\n$", "Content-Length: 3\r\n\r\nabc"))))
+      end)
+      assert.equal(500, response.status)
+      assert.matches("request:upgrade: the body of the request has not been read", reports[1].error)
+    end)
+  end))
+
   it("is refused with 426 where the client does not ask for it", inside(function()
     local response = answer(echo)
     assert.equal(426, response.status)

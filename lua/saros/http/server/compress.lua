@@ -39,6 +39,16 @@ local function choose(accept)
   return best
 end
 
+---Whether a body of that type and size is encoded for the client of a request.
+---@param request saros.HTTPRequest
+---@param content_type string
+---@param size integer
+---@return boolean
+function compress.applies(request, content_type, size)
+  return request:_compresses() and size >= LEAST and is_text(content_type)
+    and choose(request.headers["accept-encoding"]) ~= nil
+end
+
 -- Headers by their lower-case names, with the name as written.
 local function by_name(headers)
   local found = {}
@@ -84,7 +94,15 @@ local function with_weak_tag(headers, found)
   return with(headers, found, "ETag", "W/" .. tag)
 end
 
----Decides about a response. Gives its headers, and the encoder for its body or nil.
+-- The headers of what is encoded: there are no ranges of it, and its length is not known.
+local function encoded_headers(headers, coding)
+  headers = with_weak_tag(with(headers, by_name(headers), "Content-Encoding", coding), by_name(headers))
+  headers = with(headers, by_name(headers), "Accept-Ranges", nil)
+  return with(headers, by_name(headers), "Content-Length", nil)
+end
+
+---Decides about a response. Gives its headers, the encoder for its body or nil, and the length that the handler has
+---promised of what is encoded.
 ---@param request saros.HTTPRequest
 ---@param status integer
 ---@param headers? table
@@ -92,16 +110,18 @@ end
 ---@param size? integer         of the body; nil: that is not known
 ---@return table? headers
 ---@return userdata? encoder
+---@return integer? promised
 function compress.plan(request, status, headers, content_type, size)
   if not request:_compresses() then return headers, nil end
   local found = by_name(headers)
   if not may_encode(status, headers, found, content_type) then return headers, nil end
-  if not size and found["content-length"] or size and size < LEAST then return headers, nil end
+  local promised = math.tointeger(tonumber(value_of(headers, found, "content-length")))
+  if found["content-length"] and (not promised or size and size ~= promised) then return headers, nil end
+  if (size or promised or LEAST) < LEAST then return headers, nil end
   headers = with_vary(headers, found)
   local coding = choose(request.headers["accept-encoding"])
   if not coding then return headers, nil end
-  headers = with_weak_tag(with(headers, by_name(headers), "Content-Encoding", coding), by_name(headers))
-  return with(headers, by_name(headers), "Content-Length", nil), core.encoder(coding)
+  return encoded_headers(headers, coding), core.encoder(coding), promised
 end
 
 return compress

@@ -5,6 +5,7 @@ local async = require "saros"
 local internal = require "saros.internal"
 local log = require "saros.http.server.log"
 local phrases = require "saros.http.status"
+local respond = require "saros.http.server.respond"
 
 local failure = {}
 
@@ -36,6 +37,19 @@ local function is_cancellation(err, task)
   return async.is_error(err, "CancelledError") and err.task == task
 end
 
+-- Sends the response that an error is. False and another error: it cannot be one, its headers are wrong.
+local function send(request, err)
+  local ok, wrong = pcall(request._send, request, err.message, err.status, respond.plain_headers(err.headers), TEXT)
+  if ok or select(4, request:_state()) then return true end
+  return false, wrong
+end
+
+-- The response to what is nobody's business but ours.
+local function send_failure(request)
+  request:_fail()
+  request:_send(phrases[500], 500, nil, TEXT)
+end
+
 ---What an error that leaves a handler comes to. Once the head is out there is no response any more: the connection is
 ---reset when the task has ended.
 ---@param request saros.HTTPRequest
@@ -43,18 +57,20 @@ end
 function failure.handle(request, err)
   local task = async.current_task()
   local _, _, _, has_head, is_gone = request:_state()
+  if err == nil and async.cancelled() then return end -- closed by force
   if has_head and request._websocket then require("saros.websocket.socket").leave(request._websocket, err) end
   if is_cancellation(err, task) then
     if not has_head and not is_gone then request:_send(phrases[503], 503, nil, TEXT) end
   elseif is_response(err) and not has_head then
     task:on_done(look)
-    request:_send(err.message, err.status, err.headers, TEXT)
+    local ok, wrong = send(request, err)
+    if not ok then
+      log.failure(wrong)
+      send_failure(request)
+    end
   else
     task:on_done(internal.report)
-    if not has_head then
-      request:_fail()
-      request:_send(phrases[500], 500, nil, TEXT)
-    end
+    if not has_head then send_failure(request) end
   end
   log.response(request)
 end

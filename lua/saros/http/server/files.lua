@@ -5,6 +5,7 @@
 -- there is no such file.
 
 local async = require "saros"
+local compress = require "saros.http.server.compress"
 local core = require "saros.http.server.core"
 local misuse = require "saros.misuse"
 local phrases = require "saros.http.status"
@@ -86,21 +87,32 @@ local function type_of(path)
   return extension and types[extension:lower()] or "application/octet-stream"
 end
 
--- The response to a request for an open file. Conditions and ranges are for what would be a 200.
-local function answer(request, file, path, stat, max_age, given)
+-- Whether conditions and ranges count: the file has to be what was asked for, not what is said of something else.
+local function is_asked_for(request, status)
+  return (status or 200) == 200 and (request.method == "GET" or request.method == "HEAD")
+end
+
+-- The parts of a file that are wanted; nil: the whole. What is encoded has none.
+local function parts_of(request, size, tag, modified, content_type)
+  if compress.applies(request, content_type, size) then return nil end
+  return ranges.wanted(request, size, tag, modified)
+end
+
+-- The response to a request for an open file.
+local function answer(request, file, path, options)
+  local stat, max_age, is_whole = file:stat(), options.max_age, not is_asked_for(request, options.status)
   local size, modified = stat.size, math.floor(stat.mtime)
   local tag = ('"%x-%x"'):format(size, math.floor(stat.mtime * 1000))
   local headers = {
     ETag = tag, ["Last-Modified"] = core.date(modified), ["Accept-Ranges"] = "bytes", ["Content-Type"] = type_of(path),
     ["Cache-Control"] = max_age and ("max-age=%d"):format(max_age) or nil,
   }
-  local is_whole = given ~= nil and given ~= 200
   local status = not is_whole and ranges.precondition(request, tag, modified)
   if status then
     headers["Content-Type"] = nil
     return { status = status, headers = headers }
   end
-  local wanted = not is_whole and ranges.wanted(request, size, tag, modified) or nil
+  local wanted = not is_whole and parts_of(request, size, tag, modified, headers["Content-Type"]) or nil
   if wanted and #wanted == 0 then return plain(416, { ["Content-Range"] = ("bytes */%d"):format(size) }) end
   local parts, length = wanted or { { 0, size - 1 } }, size
   if wanted and #wanted == 1 then
@@ -128,7 +140,7 @@ local function look_up(fn, path, ...)
 end
 
 -- Opens a file and answers with it; nil if it is not there, or none.
-local function send(request, path, max_age, given)
+local function send(request, path, options)
   local stat = look_up(fs.stat, path)
   if not stat or stat.type ~= "file" then return nil end
   local file = look_up(fs.open, path, "rb")
@@ -136,7 +148,7 @@ local function send(request, path, max_age, given)
   local response <close> = setmetatable({ file = file }, { __close = function(held)
     if held.file then held.file:close() end
   end })
-  local result = answer(request, file, path, file:stat(), max_age, given)
+  local result = answer(request, file, path, options)
   if result.body then response.file = nil end
   return result
 end
@@ -149,7 +161,7 @@ end
 ---@param headers? table
 ---@return table
 function files.respond(request, path, status, headers)
-  local response = send(request, path, nil, status)
+  local response = send(request, path, { status = status })
   if not response then return plain(404) end
   for name, value in pairs(headers or {}) do
     for known in pairs(response.headers) do
@@ -195,11 +207,11 @@ local function locate(root, path)
   return real and (real == root or real:sub(1, #below) == below) and real or nil
 end
 
--- Where a folder without its slash is. A target that begins with two slashes would be another host.
+-- Where a folder without its slash is. A target that begins with two slashes would be another host, and browsers take
+-- a backslash for one.
 local function with_slash(request)
-  local target, query = request.target:match "^([^?]*)(.*)$"
-  target = target:gsub("^%a+://[^/]*", ""):gsub("^/+", "/")
-  return { redirect = target .. "/" .. query, status = 301 }
+  local path = request:_path():gsub("^/+", "/"):gsub("\\", "%%5C")
+  return { redirect = path .. "/" .. (request.target:match "%?.*$" or ""), status = 301 }
 end
 
 local function answer_folder(request, self, root, real)
@@ -207,7 +219,7 @@ local function answer_folder(request, self, root, real)
   local is_mount = request.mount and request.path == "/"
   if (is_mount and request.target:match "^[^?]*" or request.path):sub(-1) ~= "/" then return with_slash(request) end
   local index = self.index and locate(root, request.path .. self.index)
-  local response = index and send(request, index, self.max_age)
+  local response = index and send(request, index, self)
   if response then return response end
   return self.listing and listing(real, (request.mount or "") .. request.path) or plain(404)
 end
@@ -221,7 +233,7 @@ local function handle(self, request)
   if not stat then return plain(404) end
   if stat.type == "directory" then return answer_folder(request, self, root, real) end
   if path:sub(-1) == "/" then return plain(404) end
-  return send(request, real, self.max_age) or plain(404)
+  return send(request, real, self) or plain(404)
 end
 
 local checks = {

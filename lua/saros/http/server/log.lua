@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- A record of each response, for those who want one.
 
+local async = require "saros"
+local internal = require "saros.internal"
+
 local log = {}
 
 -- What is told, by the core of the server.
@@ -28,6 +31,12 @@ function log.line(record)
     record.status, record.bytes, record.seconds))
 end
 
+---Reports an error that nobody else would hear of.
+---@param err any
+function log.failure(err)
+  async.spawn(error, err, 0):on_done(internal.report)
+end
+
 ---Has the responses of a core told to a function; true: a line for each.
 ---@param core userdata
 ---@param logger true|fun(record: saros.HTTPRecord)
@@ -41,19 +50,23 @@ function log.response(request)
   local status, bytes, seconds, _, _, core = request:_state()
   local logger = core and loggers[core]
   if not logger or status == 0 then return end
-  logger {
+  local ok, err = async.pcall(logger, {
     method = request.method, target = request.target, status = status, bytes = bytes, seconds = seconds,
     peer = peer_of(request:_stream()),
-  }
+  })
+  if not ok then log.failure(err) end
 end
 
----Tells what was answered without a request.
+---Tells what was answered without a request. A function is called in a task of its own: it may wait, or fail, and the
+---server goes on.
 ---@param core userdata
 ---@param stream saros.Stream
 ---@param status integer
 function log.refused(core, stream, status)
   local logger = loggers[core]
-  if logger then logger { status = status, bytes = 0, seconds = 0, peer = peer_of(stream) } end
+  if not logger then return end
+  local record = { status = status, bytes = 0, seconds = 0, peer = peer_of(stream) }
+  if logger == log.line then logger(record) else async.spawn(logger, record):on_done(internal.report) end
 end
 
 return log

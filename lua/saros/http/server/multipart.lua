@@ -145,9 +145,20 @@ misuse.guard(HTTPPart, "text", "json", "read", "chunks", "lines", "save")
 -- What browsers write for the bytes that would end a name.
 local escaped = { ["%22"] = '"', ["%0D"] = "\r", ["%0A"] = "\n" }
 
+-- The value of a parameter of a header. Those before it are taken one by one, as there may be anything in their quotes.
 local function parameter(value, name)
-  local text = value:match(';%s*' .. name .. '="([^"]*)"') or value:match(";%s*" .. name .. "=([^;%s]+)")
-  return text and text:gsub("%%%x%x", escaped)
+  local at = value:find(";", 1, true)
+  while at do
+    local key, start = value:match("^;%s*([^%s;=\"]*)%s*=%s*()", at)
+    local text, stop = nil, at + 1
+    if key then
+      text, stop = value:match('^"([^"]*)"()', start)
+      if not text then text, stop = value:match("^([^;%s]*)()", start) end
+    end
+    if key and key:lower() == name then return (text:gsub("%%%x%x", escaped)) end
+    at = value:find(";", stop, true)
+  end
+  return nil
 end
 
 local function new_part(form, head)
@@ -184,8 +195,8 @@ function multipart.parts(request, content_type)
   if not (content_type or ""):lower():find "^multipart/form%-data%s*;" then
     reading.refuse(415, "the body of the request is no form with parts")
   end
-  local boundary = parameter(content_type, "[bB][oO][uU][nN][dD][aA][rR][yY]")
-  if not boundary or #boundary > 70 then refuse "its Content-Type names no boundary" end
+  local boundary = parameter(content_type, "boundary")
+  if not boundary or boundary == "" or #boundary > 70 then refuse "its Content-Type names no boundary" end
   local form = { request = request, delimiter = "\r\n--" .. boundary, rest = "\r\n", caller = "request:multipart" }
   local has_begun = false
   return function()

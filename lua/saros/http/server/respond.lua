@@ -107,16 +107,30 @@ local closing = {
   end,
 }
 
+-- A body that is not at hand is closed however the response ends.
+local function hold(body)
+  local kind = type(body)
+  if kind == "table" or kind == "userdata" or kind == "function" then return setmetatable({ body = body }, closing) end
+end
+
 ---Sends the head of a response that is written piece by piece.
 ---@param request saros.HTTPRequest
 ---@param status integer
 ---@param headers? table
 ---@param content_type? string
 function respond.begin(request, status, headers, content_type)
-  local encoder
-  headers, encoder = compress.plan(request, status, headers, content_type)
+  local encoder, promised
+  headers, encoder, promised = compress.plan(request, status, headers, content_type)
   request:_begin(nil, status, headers, content_type)
-  request._encoder = encoder
+  request._encoder, request._promised = encoder, request.method ~= "HEAD" and promised or nil
+end
+
+-- Of what is encoded the length is checked here, of all else where it is sent.
+local function count(request, size)
+  local left = request._promised
+  if not left then return end
+  if size > left then fail("the body is longer than its Content-Length") end
+  request._promised = left - size
 end
 
 ---Sends a piece.
@@ -125,7 +139,10 @@ end
 ---@param text string
 function respond.write(request, text)
   local encoder = request._encoder
-  if encoder and text ~= "" then text = encoder:run(text) end
+  if encoder and text ~= "" then
+    count(request, #text)
+    text = encoder:run(text)
+  end
   request:_write(text)
 end
 
@@ -135,6 +152,8 @@ function respond.finish(request)
   local encoder = request._encoder
   if not encoder then return request:_end() end
   request._encoder = nil
+  local left = request._promised or 0
+  if left > 0 then fail("the body is shorter than its Content-Length, by %d bytes", left) end
   request:_write(encoder:run("", true))
   request:_end()
 end
@@ -142,7 +161,12 @@ end
 -- Sends all of a response.
 local function send(request, text, status, headers, content_type)
   local encoder
-  headers, encoder = compress.plan(request, status, headers, content_type, #(text or ""))
+  local has_text = text ~= nil or request.method ~= "HEAD"
+  headers, encoder = compress.plan(request, status, headers, content_type, has_text and #(text or "") or nil)
+  if encoder and not has_text then -- what GET would be told
+    request:_begin(nil, status, headers, content_type)
+    return request:_end()
+  end
   if encoder then text = encoder:run(text, true) end
   request:_send(text, status, headers, content_type)
 end
@@ -156,7 +180,6 @@ local function send_pieces(request, body)
 end
 
 local function send_stream(request, body, status, headers)
-  local _held <close> = setmetatable({ body = body }, closing)
   reader_of(body)
   respond.begin(request, status, headers)
   if request.method ~= "HEAD" and status ~= 204 and status ~= 304 then send_pieces(request, body) end
@@ -187,6 +210,7 @@ local function with_header(headers, name, value)
 end
 
 local function send_table(request, response)
+  local _body <close> = hold(response.body)
   local found = check(response)
   local headers, status = plain_headers(response.headers), response.status or 200
   local value = found and response[found]
@@ -213,7 +237,10 @@ end
 function respond.send(request, response)
   local _, _, _, has_head = request:_state()
   if has_head then
-    if response ~= nil then fail "the handler has sent a response already, and returns another one" end
+    if response ~= nil then
+      local _body <close> = type(response) == "table" and hold(response.body) or nil
+      fail "the handler has sent a response already, and returns another one"
+    end
     if request._websocket then return require("saros.websocket.socket").leave(request._websocket) end
     respond.finish(request)
   elseif response == nil then
@@ -255,5 +282,6 @@ function respond.check_head(caller, given)
 end
 
 respond.with_header = with_header
+respond.plain_headers = plain_headers
 
 return respond

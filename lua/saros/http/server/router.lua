@@ -6,6 +6,7 @@
 
 local misuse = require "saros.misuse"
 local phrases = require "saros.http.status"
+local respond = require "saros.http.server.respond"
 
 local router = {}
 
@@ -76,6 +77,14 @@ local function split(path)
   end
 end
 
+local function byte_of(digits)
+  return string.char(tonumber(digits, 16))
+end
+
+local function decode(segment)
+  return segment:find("%", 1, true) and segment:gsub("%%(%x%x)", byte_of) or segment
+end
+
 -- The node of a pattern, which is made where it is missing, the names of its parameters, and whether the last one is
 -- for all that follows.
 local function plant(self, caller, position, pattern)
@@ -87,6 +96,7 @@ local function plant(self, caller, position, pattern)
     is_rest = rest or false
     if name then names[#names + 1] = name end
     if literal then
+      literal = decode(literal)
       node.literals[literal] = node.literals[literal] or new_node()
       node = node.literals[literal]
     elseif not rest then
@@ -178,14 +188,6 @@ end
 
 -- ---- Finding -------------------------------------------------------------------------------------
 
-local function byte_of(digits)
-  return string.char(tonumber(digits, 16))
-end
-
-local function decode(segment)
-  return segment:find("%", 1, true) and segment:gsub("%%(%x%x)", byte_of) or segment
-end
-
 -- Goes down the tree, literals first; `values` gets the segments that are parameters. Gives the leaf, and of a mount
 -- how many segments belong to it.
 local function find(node, segments, index, values, count)
@@ -211,8 +213,10 @@ local function find(node, segments, index, values, count)
   return node.mount, index - 1
 end
 
-local function params_of(names, values)
+-- Those of the mounts on the way come along.
+local function params_of(names, values, outer)
   local params = {}
+  for name, value in pairs(outer or {}) do params[name] = value end
   for i, name in ipairs(names) do params[name] = decode(values[i]) end
   return params
 end
@@ -234,16 +238,37 @@ local function refuse_method(leaf, method)
   return { status = 405, text = phrases[405], headers = { Allow = leaf.allow } }
 end
 
+-- A path without the dots that it got by being decoded: what stood in it as %2F is a slash like any other now.
+local function resolve(path)
+  if not path:find "/%.%.?%f[/\0]" then return path end
+  local kept = {}
+  local segments = split(path:sub(2))
+  for i, segment in ipairs(segments) do
+    local is_dot, is_last = segment == "." or segment == "..", i == #segments
+    if segment == ".." then table.remove(kept) end
+    if not is_dot then kept[#kept + 1] = segment elseif is_last then kept[#kept + 1] = "" end
+  end
+  return "/" .. table.concat(kept, "/")
+end
+
+-- For <close>: what the request was before it was handed on.
+local restoring = {
+  __close = function(before)
+    local request = before.request
+    request.path, request.mount, request.params, request._raw = before.path, before.mount, before.params, before.raw
+  end,
+}
+
 -- The handler behind a mount sees the rest of the path.
 local function hand_on(request, entry, segments, taken, values)
-  local path, mount, params, raw = request.path, request.mount, request.params, request._raw
+  local before <close> = setmetatable({
+    request = request, path = request.path, mount = request.mount, params = request.params, raw = request._raw,
+  }, restoring)
   local rest = "/" .. table.concat(segments, "/", taken + 1)
-  request._raw, request.path = rest, decode(rest)
-  request.mount = (mount or "") .. (taken > 0 and "/" .. decode(table.concat(segments, "/", 1, taken)) or "")
-  request.params = params_of(entry.names, values)
-  local response = entry.handler(request)
-  request.path, request.mount, request.params, request._raw = path, mount, params, raw
-  return response
+  request._raw, request.path = rest, resolve(decode(rest))
+  request.mount = (before.mount or "") .. (taken > 0 and "/" .. decode(table.concat(segments, "/", 1, taken)) or "")
+  request.params = params_of(entry.names, values, before.params)
+  return entry.handler(request)
 end
 
 -- Finds the handler of a request and calls it.
@@ -259,19 +284,29 @@ local function dispatch(self, request)
   if taken then return hand_on(request, leaf.handlers["*"], segments, taken, values) end
   local entry = leaf.handlers[method] or method == "HEAD" and leaf.handlers.GET
   if not entry then return refuse_method(leaf, method) end
-  request.params = params_of(entry.names, values)
+  request.params = params_of(entry.names, values, request.params)
   return entry.handler(request)
 end
 
 -- Responses that have left already: who returns one of them returns nothing more.
 local sent = setmetatable({}, { __mode = "k" })
 
+-- A response for who is around its handler to change: what the handler has returned may be returned again.
+local function copy_of(response)
+  local copy = {}
+  for name, value in pairs(response) do copy[name] = value end
+  copy.status = response.status or response.redirect and 302 or 200
+  if type(response.headers or {}) ~= "table" then return copy end -- which is refused when it is sent
+  copy.headers = {}
+  for name, value in pairs(respond.plain_headers(response.headers) or {}) do copy.headers[name] = value end
+  return copy
+end
+
 -- Any response as a table.
 local function as_table(request, response)
   local status, _, _, has_head = request:_state()
   if type(response) == "table" then
-    response.status, response.headers = response.status or response.redirect and 302 or 200, response.headers or {}
-    return response
+    return copy_of(response)
   elseif has_head then
     local shown = { status = status, headers = {} }
     sent[shown] = true
