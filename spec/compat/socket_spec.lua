@@ -322,6 +322,11 @@ describe("saros.compat.socket, in the words of LuaSocket,", function()
     end)
   end
 
+  it("tells the time to fractions of a second", function()
+    local before, now, after = original.gettime(), compat.gettime(), original.gettime()
+    assert.is_true(before - 0.1 < now and now < after + 0.1)
+  end)
+
   it("has all names that LuaSocket has", function()
     for name, value in pairs(original) do
       if name:sub(1, 2) ~= "__" then assert.equal(type(value), type(compat[name]), name) end
