@@ -147,6 +147,19 @@ describe("saros.compat.ngx", function()
     assert.same({n = 2, nil, "socket busy reading"}, table.pack(client:receive()))
   end))
 
+  it("tells a port that is none, and refuses what is no argument", inside(function()
+    local client = ngx.socket.tcp()
+    assert.same({n = 2, nil, "bad port number: 99999"}, table.pack(client:connect("127.0.0.1", 99999)))
+    assert.matches("#2 to 'connect' %(number expected", caught(client.connect, client, "127.0.0.1", "x"))
+    assert.matches("bad max argument", caught(client.receiveany, client))
+    assert.matches("bad max argument", caught(client.receiveany, client, 0))
+    assert.matches("at least one thread", caught(ngx.thread.wait))
+    assert.matches("no negative number", caught(ngx.semaphore.new, -1))
+    assert.matches("#1 to 'timer.at' %(number expected", caught(ngx.timer.at, "soon", print))
+    assert.matches("delay cannot be zero", caught(ngx.timer.every, 0, print))
+    assert.matches("decode_base64' %(string expected", caught(ngx.decode_base64))
+  end))
+
   it("reaches Unix sockets", inside(function()
     local path = os.tmpname()
     os.remove(path)
@@ -225,6 +238,22 @@ describe("saros.compat.ngx", function()
     end
   end))
 
+  it("calls a timer again that has failed, and reports that", function()
+    local reported = {}
+    async.on_error(function(err) reported[err] = true end)
+    async.run(function()
+      local count, again = 0, async.event()
+      ngx.timer.every(0.001, function()
+        count = count + 1
+        if count == 2 then again:set() end
+        error("failure " .. count, 0)
+      end)
+      again:wait()
+    end)
+    async.on_error(nil)
+    assert.is_true(reported["failure 1"] and reported["failure 2"])
+  end)
+
   it("calls a timer prematurely when the run ends", function()
     local premature
     async.run(function()
@@ -249,6 +278,8 @@ describe("saros.compat.ngx", function()
     assert.equal(16, #ngx.md5_bin "abc")
     local sha1 = ngx.sha1_bin "abc":gsub(".", function(c) return ("%02x"):format(c:byte()) end)
     assert.equal("a9993e364706816aba3e25717850c26c9cd0d89d", sha1)
+    assert.same({"", "MTI=", "d41d8cd98f00b204e9800998ecf8427e", ""},
+      {ngx.encode_base64(nil), ngx.encode_base64(12), ngx.md5(nil), ngx.escape_uri(nil)})
     assert.equal("a%20b%2Fc%3F~", ngx.escape_uri "a b/c?~")
     assert.equal("a b/c", ngx.unescape_uri "a+b%2fc")
     assert.equal("a=1&b=x%20y&c=1&c=2&d", ngx.encode_args{a = 1, b = "x y", c = {1, 2}, d = true, e = false})

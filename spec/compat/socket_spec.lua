@@ -71,6 +71,55 @@ local conversations = {
     log(b:receive(10))
   end,
 
+  ["takes what LuaSocket takes for a pattern, a time and a port"] = function(lib, log)
+    local a, b = pair(lib)
+    log(b:settimeout "5", (b:gettimeout()))
+    a:send "abcdef\nsecond\nthird"
+    log(b:receive(2.7))
+    log(b:receive "*line")
+    log(b:receive "*lx")
+    a:close()
+    log(b:receive "*all")
+    log(lib.connect("127.0.0.1", -1))
+    log(lib.connect("127.0.0.1", "no-such-service"))
+    local text = function(...) return (select(2, pcall(...)):match "%((.*)%)$") end
+    log(text(b.receive, b, {}), text(b.receive, b, true), text(b.receive, b, "*x"))
+    log(text(a.connect, lib.tcp(), "127.0.0.1", {}), text(lib.skip, {}))
+  end,
+
+  ["counts the bytes that were taken"] = function(lib, log, arrived)
+    local a, b = pair(lib)
+    a:send "line\n123"
+    arrived(b)
+    log((b:getstats()))
+    b:receive()
+    log((b:getstats()), (select(2, a:getstats())))
+    b:receive(2)
+    log((b:getstats()))
+  end,
+
+  ["takes an address when it is bound"] = function(lib, log)
+    local first = lib.tcp()
+    log(first:bind("127.0.0.1", 0))
+    local _, port = first:getsockname()
+    log(tonumber(port) > 0, first:getpeername())
+    log(first:bind("127.0.0.1", 0))
+    log(first:listen(), select(2, first:getsockname()) == port)
+    log(lib.tcp():bind("127.0.0.1", port))
+    local client = lib.tcp()
+    log(client:bind("127.0.0.1", 0), client:connect("127.0.0.1", port))
+    log((first:accept():getpeername()))
+    first:close()
+    log(first:getsockname())
+    log(lib.connect("127.0.0.1", port))
+  end,
+
+  ["shuts down"] = function(lib, log)
+    local a, b = pair(lib)
+    log(select("#", a:shutdown "send"), a:shutdown "receive")
+    log(b:receive())
+  end,
+
   ["receives all"] = function(lib, log, arrived)
     local a, b = pair(lib)
     b:settimeout(0)
@@ -190,6 +239,20 @@ local conversations = {
     log(a:close(), b:close())
   end,
 
+  ["keeps what is for connected UDP from what is not"] = function(lib, log)
+    local a, b = lib.udp(), lib.udp()
+    a:setsockname("127.0.0.1", 0)
+    local _, port = a:getsockname()
+    local text = function(...) return (select(2, pcall(...)):match "%((.*)%)$") end
+    log(b:setpeername("127.0.0.1", port))
+    log(text(b.sendto, b, "x", "127.0.0.1", port), text(b.receivefrom, b))
+    log(text(a.send, a, "x"), text(a.getpeername, a))
+    log(b:send(42), a:receive())
+    b:close()
+    log(b:getsockname())
+    log(a:sendto(("x"):rep(70000), "127.0.0.1", port))
+  end,
+
   ["tries and protects"] = function(lib, log)
     local finished = 0
     local try = lib.newtry(function() finished = finished + 1 end)
@@ -258,6 +321,11 @@ describe("saros.compat.socket, in the words of LuaSocket,", function()
       assert.equal(expected, said)
     end)
   end
+
+  it("tells the time to fractions of a second", function()
+    local before, now, after = original.gettime(), compat.gettime(), original.gettime()
+    assert.is_true(before - 0.1 < now and now < after + 0.1)
+  end)
 
   it("has all names that LuaSocket has", function()
     for name, value in pairs(original) do

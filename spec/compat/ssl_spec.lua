@@ -97,6 +97,9 @@ describe("saros.compat.ssl", function()
     assert.same({n = 2, nil, "invalid mode"}, table.pack(ssl.newcontext{mode = "x"}))
     local _, problem = ssl.newcontext{mode = "client", protocol = "sslv3"}
     assert.equal("invalid protocol (sslv3)", problem)
+    for _, verify in ipairs{"Peer", {"peer", "fail"}, true} do
+      assert.matches("^invalid verify option", select(2, ssl.newcontext{mode = "client", verify = verify}))
+    end
     assert.matches("error loading CA locations", select(2, ssl.newcontext{mode = "client", cafile = "/no/such/file"}))
     assert.matches("error loading certificate", select(2, ssl.newcontext{mode = "server", certificate = "/no/such"}))
     assert.same({n = 2, nil, "invalid socket"}, table.pack(ssl.wrap(socket.tcp(), {mode = "client"})))

@@ -87,6 +87,7 @@ local conversations = {
     end
     log(message(lib.create, 1), message(lib.create), message(lib.wrap, "f"), message(lib.resume, print))
     log(message(lib.resume), message(lib.status, 1), message(lib.close), message(lib.isyieldable, {}))
+    log(message(lib.isyieldable, nil), message(lib.status, nil), message(lib.create, nil))
   end,
 
   ["closes"] = function(lib, log)

@@ -83,6 +83,19 @@ describe("a coroutine that may wait", function()
     assert.equal("bottom", down(20000))
   end))
 
+  it("ends a recursion without end as the plain library does", inside(function()
+    local depth, message = 0, nil
+    local function down()
+      depth = depth + 1
+      local ok, why = co.resume(co.create(down))
+      message = message or not ok and why
+    end
+    down()
+    assert.equal("C stack overflow", message)
+    assert.is_true(depth > 20000)
+    assert.equal("goes on", co.wrap(function() return "goes on" end)())
+  end))
+
   it("yields through any number of levels that pass values on", inside(function()
     local function level(n)
       return co.wrap(function()
@@ -132,6 +145,27 @@ describe("a coroutine that may wait", function()
     assert.same({true, 1}, {co.resume(thread)})
     async.run(function() assert.same({true, 2}, {co.resume(thread)}) end)
   end)
+
+  it("may be begun or resumed by the plain library, where nothing in it can wait", inside(function()
+    local function body(a)
+      local b = co.yield(a + 1)
+      return "end", co.yield(b + 1)
+    end
+    for _, begins in ipairs {plain, co} do
+      for _, goes_on in ipairs {plain, co} do
+        for _, ends in ipairs {plain, co} do
+          local thread = co.create(body)
+          assert.same({true, 2}, {begins.resume(thread, 1)})
+          assert.same({true, 3}, {goes_on.resume(thread, 2)})
+          assert.same({true, "end", 3}, {ends.resume(thread, 3)})
+          assert.same({"dead", "dead"}, {co.status(thread), plain.status(thread)})
+          assert.same({false, "cannot resume dead coroutine"}, {begins.resume(thread)})
+        end
+      end
+    end
+    assert.matches("sleep: cannot wait", select(2, plain.resume(co.create(function() async.sleep(0) end))))
+    async.sleep(0)
+  end))
 
   it("runs coroutines of the plain library as they are", inside(function()
     local thread = plain.create(function(a) return plain.yield(a) end)

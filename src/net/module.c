@@ -24,6 +24,15 @@ static int l_hostname(lua_State *L) {
   return 1;
 }
 
+/* realtime(): seconds since 1970, with a fraction. */
+static int l_realtime(lua_State *L) {
+  uv_timeval64_t now;
+  int err = uv_gettimeofday(&now);
+  if (err != 0) return luaL_error(L, "gettimeofday: %s", uv_strerror(err));
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_usec / 1e6);
+  return 1;
+}
+
 /* Lua adds methods of its own to these. */
 static void add_methods(lua_State *L, const SrIoClass *cls, const char *field) {
   sr_io_push_meta(L, cls);
@@ -43,12 +52,19 @@ SAROS_EXPORT int luaopen_saros_net_core(lua_State *L);
 
 /* [-0, +1, v] */
 int luaopen_saros_net_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"connect", sr_net_connect}, {"connect_unix", sr_net_connect_unix},
-                                       {"listen", sr_net_listen},   {"listen_unix", sr_net_listen_unix},
-                                       {"resolve", sr_net_resolve}, {"reverse", sr_net_reverse},
-                                       {"family", sr_net_family},   {"pair", sr_net_pair},
-                                       {"origin", l_origin},        {"hostname", l_hostname},
-                                       {"udp", sr_net_udp},         {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"connect", sr_net_connect},
+                                       {"connect_unix", sr_net_connect_unix},
+                                       {"listen", sr_net_listen},
+                                       {"listen_unix", sr_net_listen_unix},
+                                       {"resolve", sr_net_resolve},
+                                       {"reverse", sr_net_reverse},
+                                       {"family", sr_net_family},
+                                       {"pair", sr_net_pair},
+                                       {"origin", l_origin},
+                                       {"hostname", l_hostname},
+                                       {"udp", sr_net_udp},
+                                       {"realtime", l_realtime},
+                                       {NULL, NULL}};
   sr_stay_loaded();
   sr_io_saros = saros_open(L);
   sr_ignore_broken_pipes();

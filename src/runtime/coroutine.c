@@ -12,6 +12,8 @@
 
 /* The frame of a coroutine's body; after the call the results, or the error, start where the function was. */
 enum { BODY_HANDLER = 1, BODY_FUNCTION };
+/* Its upvalues: the usual ones, and what it calls. */
+enum { BODY_CALLS = SR_UP_COUNT + 1 };
 
 /* --- the coroutine, and whose it is ------------------------------------------ */
 
@@ -85,6 +87,7 @@ int sr_coroutine_enter(lua_State *L, SrTask *t, SrCoroutine *c, lua_KFunction k)
   lua_xmove(L, c->co, lua_gettop(L) - SR_COROUTINE_CO);
   sr_coroutine_set_owner(c, t);
   c->outer = t->inner;
+  c->depth = t->inner == NULL ? 1 : t->inner->depth + 1;
   c->resumer = L;
   c->entered = t->rt->blocks.last_serial;
   c->has_failed = false;
@@ -148,9 +151,14 @@ static int k_body(lua_State *L, int status, lua_KContext ctx) {
   return ok ? lua_gettop(L) - BODY_HANDLER : lua_error(L);
 }
 
-/* What a coroutine runs: (function, arguments...). A protected call, in which `__close` may wait. */
+/*
+** What a coroutine runs. A protected call, in which `__close` may wait. It is all that stands on a new coroutine, so that
+** the plain library begins it, too, where somebody hands it over to that.
+*/
 static int l_body(lua_State *L) {
   lua_KContext ctx = (lua_KContext)sr_find_coroutine(L, L);
+  lua_pushvalue(L, lua_upvalueindex(BODY_CALLS));
+  lua_insert(L, 1);
   lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
   lua_insert(L, BODY_HANDLER);
   return k_body(L, lua_pcallk(L, lua_gettop(L) - BODY_FUNCTION, LUA_MULTRET, BODY_HANDLER, ctx, k_body), ctx);
@@ -214,7 +222,8 @@ void sr_coroutine_push(lua_State *L) {
   c->co = co;
   lua_rawset(L, -3);
   lua_pop(L, 1);
-  sr_push_function(L, l_body);
+  for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, lua_upvalueindex(i));
   lua_pushvalue(L, 1);
-  lua_xmove(L, co, 2);
+  lua_pushcclosure(L, l_body, BODY_CALLS);
+  lua_xmove(L, co, 1);
 }

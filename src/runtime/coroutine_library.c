@@ -43,8 +43,14 @@ static int stay(lua_State *L, lua_KFunction k, lua_KContext ctx) {
 
 /* --- resume --------------------------------------------------------------------- */
 
-/* Pushes why the coroutine at CO cannot be resumed, or nothing. [-0, +(0|1), m] */
-static bool push_refusal(lua_State *L, lua_State *co, const SrCoroutine *c) {
+/* So deep a chain is taken for a recursion without end, which would fill the memory: no C stack stops it. */
+enum { MAX_DEPTH = 20480 };
+
+/*
+** Pushes why the coroutine at CO cannot be resumed, or nothing; `t` is the task that would go into it, or NULL.
+** [-0, +(0|1), m]
+*/
+static bool push_refusal(lua_State *L, lua_State *co, const SrCoroutine *c, const SrTask *t) {
   SrCoroutineStatus status = sr_coroutine_status(L, co, c);
   if (status == SR_CO_DEAD)
     lua_pushliteral(L, "cannot resume dead coroutine");
@@ -54,6 +60,8 @@ static bool push_refusal(lua_State *L, lua_State *co, const SrCoroutine *c) {
     lua_pushliteral(L, "cannot resume non-suspended coroutine");
   else if (!lua_checkstack(co, lua_gettop(L) - CO + LUA_MINSTACK))
     lua_pushliteral(L, "too many arguments to resume");
+  else if (t != NULL && t->inner != NULL && t->inner->depth >= MAX_DEPTH)
+    lua_pushliteral(L, "C stack overflow");
   else
     return false;
   return true;
@@ -113,7 +121,7 @@ static int l_resume(lua_State *L) {
   lua_State *co = check_coroutine(L, "resume");
   SrCoroutine *c = sr_find_coroutine(L, co);
   SrTask *t = task_to_suspend(L);
-  if (push_refusal(L, co, c)) return return_refusal(L);
+  if (push_refusal(L, co, c, t)) return return_refusal(L);
   if (c != NULL && t != NULL) return sr_coroutine_enter(L, t, c, k_resumed);
   return return_results(L, resume_nested(L, co, c));
 }
@@ -149,7 +157,7 @@ static int l_wrapped(lua_State *L) {
   SrTask *t = task_to_suspend(L);
   lua_pushvalue(L, lua_upvalueindex(WRAP_CO));
   lua_insert(L, CO);
-  if (push_refusal(L, co, c)) return raise_wrapped(L);
+  if (push_refusal(L, co, c, t)) return raise_wrapped(L);
   if (t != NULL) return sr_coroutine_enter(L, t, c, k_wrapped);
   if (resume_nested(L, co, c)) return lua_gettop(L) - CO;
   if (lua_status(co) != LUA_YIELD && sr_close_thread(co, L) != LUA_OK) lua_pop(co, 1);
@@ -265,7 +273,7 @@ static int l_running(lua_State *L) {
 
 /* isyieldable([coroutine]) */
 static int l_isyieldable(lua_State *L) {
-  lua_State *co = lua_isnoneornil(L, 1) ? L : check_coroutine(L, "isyieldable");
+  lua_State *co = lua_isnone(L, 1) ? L : check_coroutine(L, "isyieldable");
   lua_pushboolean(L, lua_isyieldable(co) && !is_outside(co, sr_rt(L)));
   return 1;
 }

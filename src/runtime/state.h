@@ -249,6 +249,7 @@ typedef struct SrCoroutine {
   lua_State *co;
   SrTask *task;              /* that is in it, be it further inside, or NULL */
   struct SrCoroutine *outer; /* of such a task: in which its resumer runs, or NULL */
+  unsigned depth;            /* of such a task: how many lead to it, itself included */
   lua_State *resumer;        /* of such a task: the coroutine that goes on once this one is left */
   uint64_t entered;          /* of such a task: blocks opened since it was resumed have a higher serial */
   unsigned run;              /* of the task to which it belongs: the run, */

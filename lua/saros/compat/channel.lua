@@ -10,7 +10,7 @@ local attempt = require("saros.compat.failure").attempt
 ---@field pieces string[]  what was read and not taken yet
 ---@field size integer     of all pieces
 ---@field problem? string  with which reading has ended
----@field received integer bytes, in all
+---@field received integer bytes that were taken, in all
 ---@field sent integer
 ---@field born number      on async.now's clock
 local Channel = {}
@@ -29,7 +29,7 @@ end
 ---Takes the first `count` bytes of those that were read.
 function Channel:take(count)
   local text = table.concat(self.pieces)
-  self.size = self.size - count
+  self.size, self.received = self.size - count, self.received + count
   self.pieces = { self.size > 0 and text:sub(count + 1) or nil }
   return count == #text and text or text:sub(1, count)
 end
@@ -45,7 +45,6 @@ function Channel:fill(deadline)
   end
   self.pieces[#self.pieces + 1] = piece
   self.size = self.size + #piece
-  self.received = self.received + #piece
   return true
 end
 

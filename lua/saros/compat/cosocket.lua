@@ -88,7 +88,12 @@ end
 function Tcp:connect(host, port, options)
   if type(host) ~= "string" then misuse.type("connect", 1, "string", host) end
   if host:find "^unix:" then options, port = port, nil end
-  if port ~= nil then port = math.tointeger(tonumber(port)) end
+  if port ~= nil then
+    local number = math.tointeger(tonumber(port))
+    if not number then misuse.type("connect", 2, "number", port) end
+    if number < 0 or number > 65535 then return nil, "bad port number: " .. number end
+    port = number
+  end
   if self.channel then self:close() end
   local pool = options and options.pool or host .. ":" .. tostring(port)
   self.pool, self.host = pool, host
@@ -198,6 +203,8 @@ end
 ---What is there, at most so many bytes.
 ---@async
 function Tcp:receiveany(most)
+  most = math.tointeger(tonumber(most))
+  if not most or most < 1 then misuse.argument("receiveany", 1, "bad max argument") end
   return reading(self, function(channel, deadline)
     local text, problem, partial = channel:count(0, deadline)
     if not text then return nil, problem, partial end

@@ -1,16 +1,26 @@
 -- SPDX-License-Identifier: MIT
 -- Base64, and what goes into URLs and SQL, as libraries for OpenResty ask for it.
 
+local misuse = require "saros.misuse"
+
 local escapes = {}
+
+---What OpenResty takes an argument for: nil is nothing, and numbers are their digits.
+---@param value any
+---@return string
+function escapes.text(value)
+  return value and tostring(value) or ""
+end
 
 local DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 local VALUES = {}
 for i = 1, 64 do VALUES[DIGITS:byte(i)] = i - 1 end
 
----@param text string
+---@param text any
 ---@param no_padding? boolean
 ---@return string
 function escapes.encode_base64(text, no_padding)
+  text = escapes.text(text)
   local out = {}
   for at = 1, #text, 3 do
     local a, b, c = text:byte(at, at + 2)
@@ -26,6 +36,7 @@ end
 ---@param text string
 ---@return string? bytes  nil: it is no Base64
 function escapes.decode_base64(text)
+  if type(text) ~= "string" then misuse.type("decode_base64", 1, "string", text) end
   text = text:gsub("=+$", "")
   if #text % 4 == 1 then return nil end
   local out = {}
@@ -44,13 +55,13 @@ end
 ---@param text any
 ---@return string
 function escapes.escape_uri(text)
-  return (tostring(text):gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+  return (escapes.text(text):gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
 ---@param text string
 ---@return string
 function escapes.unescape_uri(text)
-  return (tostring(text):gsub("%+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+  return (escapes.text(text):gsub("%+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
 -- One argument: true stands for a name alone, a list repeats it.

@@ -17,6 +17,12 @@ local WORDS = {
   ETIMEDOUT = "timeout",
   ENOTFOUND = "host or service not provided, or not known",
   EAI_AGAIN = "temporary failure in name resolution",
+  EADDRNOTAVAIL = "Cannot assign requested address",
+  EINVAL = "Invalid argument",
+  EMFILE = "Too many open files",
+  EMSGSIZE = "Message too long",
+  ENETUNREACH = "Network is unreachable",
+  EHOSTUNREACH = "No route to host",
 }
 
 -- Errors that are results there. All others (misuse, BusyError) are raised there as here.

@@ -68,6 +68,7 @@ end
 
 ---Its arguments without the first `count`.
 function flow.skip(count, ...)
+  if not tonumber(count) then misuse.type("skip", 1, "number", count) end
   return select(count + 1, ...)
 end
 

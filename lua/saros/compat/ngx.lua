@@ -19,7 +19,7 @@ local ngx = {
   var = {},
 }
 for name, fn in pairs(escapes) do
-  ngx[name] = fn
+  if name ~= "text" then ngx[name] = fn end
 end
 
 -- ---- sockets and time ----------------------------------------------------------------------------
@@ -66,6 +66,7 @@ end
 ---Waits for the first of these to end. True and its results, or false and its error.
 ---@async
 function ngx.thread.wait(...)
+  if select("#", ...) == 0 then misuse.argument("thread.wait", 1, "at least one thread expected") end
   local ended = async.wait({ ... }, { return_when = "first_completed" })[1]
   if ended:status() == "done" then return true, ended:result() end
   return false, ended:error()
@@ -83,6 +84,7 @@ Semaphore.__index = Semaphore
 
 ---@param count? integer
 function ngx.semaphore.new(count)
+  if count and count < 0 then misuse.argument("semaphore.new", 1, "no negative number expected") end
   local self = setmetatable({ permits = async.queue() }, Semaphore)
   self:post(count or 0)
   return self
@@ -123,22 +125,32 @@ local function fire(seconds, callback, ...)
   if not ok then error(err, 0) end
 end
 
+local function check_delay(method, seconds)
+  if type(seconds) ~= "number" then misuse.type(method, 1, "number", seconds) end
+end
+
 ---Calls callback(is_premature, ...) in a task of its own.
 ---@param seconds number
 ---@param callback async fun(is_premature: boolean, ...: any)
 ---@return boolean ok
 function ngx.timer.at(seconds, callback, ...)
+  check_delay("timer.at", seconds)
   misuse.check_function("timer.at", 2, callback)
   async.spawn(fire, seconds, callback, ...)
   return true
 end
 
----The same again and again.
+---The same again and again, however the calls before it end.
 function ngx.timer.every(seconds, callback, ...)
+  check_delay("timer.every", seconds)
+  if seconds <= 0 then misuse.argument("timer.every", 1, "delay cannot be zero") end
   misuse.check_function("timer.every", 2, callback)
   local arguments = table.pack(...)
   async.spawn(function()
-    while true do fire(seconds, callback, table.unpack(arguments, 1, arguments.n)) end
+    while true do
+      async.spawn(fire, seconds, callback, table.unpack(arguments, 1, arguments.n))
+      async.sleep(seconds)
+    end
   end)
   return true
 end
@@ -152,9 +164,9 @@ local function hex(bytes)
   return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
-function ngx.md5_bin(text) return digest.md5(tostring(text)) end
-function ngx.md5(text) return hex(digest.md5(tostring(text))) end
-function ngx.sha1_bin(text) return digest.sha1(tostring(text)) end
+function ngx.md5_bin(text) return digest.md5(escapes.text(text)) end
+function ngx.md5(text) return hex(digest.md5(escapes.text(text))) end
+function ngx.sha1_bin(text) return digest.sha1(escapes.text(text)) end
 
 ---Libraries ask whether they may wait: always.
 function ngx.get_phase() return "content" end

@@ -106,7 +106,7 @@ local base, last -- what gettime adds to async.now, and its last result
 ---@return number
 function socket.gettime()
   local now = async.now()
-  if not last or now < last then base = os.time() - now end
+  if not last or now < last then base = require("saros.net.core").realtime() - now end
   last = now
   return base + now
 end

@@ -37,7 +37,7 @@ end
 ---Raises unless the socket is in one of the states named.
 function Socket.check(self, method, states)
   local state = type(self) == "table" and self.state
-  if state and states:find(state, 1, true) then return end
+  if state and (" " .. states .. " "):find(" " .. state .. " ", 1, true) then return end
   misuse.argument(method, 1, ("%s{%s} expected"):format(type(self) == "table" and self.kind or "tcp", states))
 end
 
@@ -53,7 +53,8 @@ Socket.methods = methods
 ---@param seconds? number  nil or below zero: none
 ---@param mode? "b"|"r"|"t"
 function methods.settimeout(self, seconds, mode)
-  if seconds ~= nil and type(seconds) ~= "number" then misuse.type("settimeout", 1, "number", seconds) end
+  if seconds ~= nil and not tonumber(seconds) then misuse.type("settimeout", 1, "number", seconds) end
+  seconds = tonumber(seconds)
   mode = mode or "b"
   if mode == "b" then
     self.block = seconds or -1
@@ -105,10 +106,10 @@ end
 
 ---The port as a number: libraries hand over digits too. nil and the words of LuaSocket for what is none.
 function Socket.port(method, position, port)
+  if type(port) ~= "number" and type(port) ~= "string" then misuse.type(method, position, "string", port) end
   local number = math.tointeger(tonumber(port))
   if number and number >= 0 and number <= 65535 then return number end
-  if type(port) == "string" then return nil, "service not supported for socket type" end
-  misuse.argument(method, position, "port expected, got " .. tostring(port))
+  return nil, "service not supported for socket type"
 end
 
 ---Makes a metatable of a class.

@@ -35,12 +35,23 @@ local function missing(path, what)
   return ("error loading %s (%s)"):format(what, problem)
 end
 
+local VERIFY = { none = true, peer = true, client_once = true, fail_if_no_peer_cert = true }
+
+-- Nobody who mistypes what is to be verified gets a connection that verifies nothing.
+local function wrong_verify(list)
+  for _, word in ipairs(type(list) == "table" and list or { list }) do
+    if not VERIFY[word] then return ("invalid verify option (%s)"):format(tostring(word)) end
+  end
+end
+
 -- What is asked for that is not to be had, or nil. What is only about taste (ciphers, curves, options) is left to TLS.
 local function problem_of(params)
   if params.mode ~= "client" and params.mode ~= "server" then return "invalid mode" end
   if not VERSIONS[params.protocol or "any"] then return ("invalid protocol (%s)"):format(tostring(params.protocol)) end
   if params.capath then return "capath is not supported by saros: use cafile" end
   if params.password then return "keys with a password are not supported by saros" end
+  local problem = wrong_verify(params.verify)
+  if problem then return problem end
   return missing(params.cafile, "CA locations") or missing(params.certificate, "certificate")
     or missing(params.key, "private key")
 end

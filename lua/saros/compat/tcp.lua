@@ -13,6 +13,7 @@ local check, deadline_of = Socket.check, Socket.deadline
 ---@field package channel? saros.compat.Channel  of one that is connected
 ---@field package closed? saros.compat.Channel   of one that was
 ---@field package server? saros.Server           of one that listens
+---@field package listening? saros.Server        of one that is bound, and may come to listen or to connect
 ---@field package pending? saros.Task            that connects, since a call without a time-out
 ---@field package bound? {host: string, port: integer}
 ---@field package peer? string                   the host as it was given
@@ -88,6 +89,8 @@ function Tcp:connect(host, port)
   if self.channel then return nil, "already connected" end
   local deadline = deadline_of(self)
   self.state, self.peer = "client", host
+  if self.listening then self.listening:close() end
+  self.listening = nil
   if deadline and deadline <= async.now() then return begin_connecting(self, host, number) end
   local stream
   stream, problem = attempt(deadline, async.net.connect, host, number, connect_options(self))
@@ -98,24 +101,36 @@ end
 
 -- ---- listening -----------------------------------------------------------------------------------
 
+local function listen(self, options)
+  options.family, options.reuse_port = self.family, self.options.reuseport
+  return attempt(nil, async.net.listen, self.bound.host, self.bound.port, options)
+end
+
+---The address is taken at once, where there is a loop: then it is known whether it can be had, and the port.
+---@async
 function Tcp:bind(host, port)
   check(self, "bind", "master")
   if type(host) ~= "string" then misuse.type("bind", 1, "string", host) end
   local number, problem = Socket.port("bind", 2, port)
   if not number then return nil, problem end
+  if self.bound then return nil, "Invalid argument" end
   self.bound = { host = host, port = number }
-  return 1
+  if not async.current_task() then return 1 end
+  self.listening, problem = listen(self, {})
+  if self.listening then return 1 end
+  self.bound = nil
+  return nil, problem
 end
 
 ---@async
 function Tcp:listen(backlog)
   check(self, "listen", "master server")
   if self.server then return 1 end
-  local bound = self.bound or { host = "*", port = 0 }
-  local options = { backlog = math.tointeger(backlog), family = self.family, reuse_port = self.options.reuseport }
-  local listening, problem = attempt(nil, async.net.listen, bound.host, bound.port, options)
+  self.bound = self.bound or { host = "*", port = 0 }
+  local listening, problem = self.listening, nil
+  if not listening then listening, problem = listen(self, { backlog = math.tointeger(backlog) }) end
   if not listening then return nil, problem end
-  self.server, self.state = listening, "server"
+  self.server, self.listening, self.state = listening, nil, "server"
   return 1
 end
 
@@ -145,16 +160,16 @@ end
 function Tcp:receive(pattern, prefix)
   check(self, "receive", "client")
   pattern, prefix = pattern or "*l", prefix and tostring(prefix) or ""
-  local count = math.tointeger(tonumber(pattern))
-  if count and count < 0 or not count and pattern ~= "*l" and pattern ~= "*a" then
-    misuse.argument("receive", 1, "invalid receive pattern")
-  end
+  if type(pattern) ~= "string" and type(pattern) ~= "number" then misuse.type("receive", 1, "string", pattern) end
+  local size, kind = tonumber(pattern), tostring(pattern):match "^%*([al])" -- of "*line" the first letter counts
+  local count = size and math.tointeger(size // 1)
+  if count and count < 0 or not count and not kind then misuse.argument("receive", 1, "invalid receive pattern") end
   if count and #prefix > 0 and count <= #prefix then return prefix, nil, nil end
   local deadline = deadline_of(self)
   local channel, problem = channel_of(self, deadline)
   if not channel then return nil, problem, prefix end
   if count then return results(prefix, channel:count(count - #prefix, deadline)) end
-  return results(prefix, channel[pattern == "*a" and "all" or "line"](channel, deadline))
+  return results(prefix, channel[kind == "a" and "all" or "line"](channel, deadline))
 end
 
 ---@async
@@ -199,7 +214,8 @@ function Tcp:shutdown(method)
   if method == "receive" then return 1 end
   local ok
   ok, problem = attempt(deadline_of(self), function() channel.stream:shutdown() return 1 end)
-  return ok, problem
+  if ok then return 1 end
+  return nil, problem
 end
 
 ---Wakes who waits for it.
@@ -211,21 +227,23 @@ function Tcp:close()
     task:cancel()
   end
   if self.channel then self.channel:close() end
-  if self.server then self.server:close() end
+  local server = self.server or self.listening
+  if server then server:close() end
   self.closed = self.channel or self.closed
-  self.channel, self.server = nil, nil
+  self.channel, self.server, self.listening, self.bound = nil, nil, nil, nil
   return 1
 end
 
 -- ---- what it tells -------------------------------------------------------------------------------
 
 function Tcp:getpeername()
+  if self.server or self.bound and not self.channel then return nil, "Transport endpoint is not connected" end
   if not self.channel then return Socket.name(nil) end
   return Socket.name(self.channel.stream:peer())
 end
 
 function Tcp:getsockname()
-  local object = self.server or self.channel and self.channel.stream
+  local object = self.server or self.listening or self.channel and self.channel.stream
   if object then
     return Socket.name(object:address())
   end

@@ -38,10 +38,16 @@ local function with_socket(self, fn)
   return attempt(deadline_of(self), function() return fn(open(self)) end)
 end
 
+local function checked_data(method, data)
+  if type(data) == "number" then return tostring(data) end
+  if type(data) ~= "string" then misuse.type(method, 1, "string", data) end
+  return data
+end
+
 ---@async
 function Udp:send(data)
   check(self, "send", "connected")
-  if type(data) ~= "string" then misuse.type("send", 1, "string", data) end
+  data = checked_data("send", data)
   return with_socket(self, function(socket)
     socket:send(data)
     return #data
@@ -51,7 +57,8 @@ end
 ---@async
 function Udp:sendto(data, host, port)
   check(self, "sendto", "unconnected")
-  if type(data) ~= "string" then misuse.type("sendto", 1, "string", data) end
+  data = checked_data("sendto", data)
+  if type(host) ~= "string" then misuse.type("sendto", 2, "string", host) end
   local number, problem = Socket.port("sendto", 3, port)
   if not number then return nil, problem end
   return with_socket(self, function(socket)
@@ -127,7 +134,7 @@ function Udp:setpeername(host, port)
 end
 
 function Udp:getsockname()
-  if not self.socket then return Socket.name(nil) end
+  if self.closed or not self.socket then return Socket.name(nil) end
   return Socket.name(self.socket:address())
 end
 
