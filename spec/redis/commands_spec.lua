@@ -35,6 +35,7 @@ describe("a command", function()
     assert.equal("OK", r:call("SET", "k", "v"))
     assert.equal("v", r:call("get", "k"))
     assert.equal("embstr", r:object("encoding", "k"))
+    assert.equal("v", r:eval_ro("return redis.call('GET', KEYS[1])", 1, "k"))
   end))
 
   it("gives nil for null, tables for maps, lists for sets, numbers for doubles", with_client(function(r)
