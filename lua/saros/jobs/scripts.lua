@@ -135,7 +135,8 @@ return id]],
 redis.pcall('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
 return redis.call('INCR', prefix .. 'workers')]],
 
-  -- consumer: what was delivered to it and has not begun goes back; the consumer goes if nothing is left of it.
+  -- consumer: what was delivered to it and has not begun goes back; the consumer goes if nothing is left of it. Another
+  -- one has to know when the next job is due.
   leave = [[
 for _, item in ipairs(redis.call('XPENDING', stream, 'workers', '-', '+', 1000, ARGV[1])) do
   local found = redis.call('XRANGE', stream, item[1], item[1])[1]
@@ -149,7 +150,8 @@ for _, item in ipairs(redis.call('XPENDING', stream, 'workers', '-', '+', 1000, 
 end
 if #redis.call('XPENDING', stream, 'workers', '-', '+', 1, ARGV[1]) == 0 then
   redis.call('XGROUP', 'DELCONSUMER', stream, 'workers', ARGV[1])
-end]],
+end
+if redis.call('EXISTS', late, prefix .. 'ticks') > 0 then wake() end]],
 
   -- What time brings: consumer, owner, lease in ms, how many jobs it may take over -> jobs that were taken over,
   -- milliseconds to the next look, schedules that are due (job, when, cron), the server's time.

@@ -12,6 +12,8 @@ local job = require "saros.jobs.job"
 local reader = require "saros.jobs.reader"
 local values = require "saros.jobs.values"
 
+local milliseconds = values.milliseconds
+
 local worker = {}
 
 ---@class saros.jobs.Worker
@@ -71,10 +73,6 @@ local function insist(self, deadline, name, ...)
     if not is_passing(result) or async.now() > deadline then error(result, 0) end
     async.sleep(pause())
   end
-end
-
-local function milliseconds(seconds)
-  return math.ceil(math.min(seconds, 1e12) * 1000)
 end
 
 -- ---- Doing ---------------------------------------------------------------------------------------
@@ -277,13 +275,13 @@ local function fetch(self)
   for _, given in ipairs(self._queue._scripts.start(owner, table.unpack(list))) do begin(self, given, owner) end
 end
 
+-- One that is full looks, too: what is due by then is for those that have room.
 local function turn(self)
-  if self._count >= self._concurrency then
-    self._change:clear()
-    return self._change:wait()
-  end
   if async.now() >= self._next_look then look(self) end
-  if self._count < self._concurrency and not self._is_stopping then fetch(self) end
+  if self._is_stopping then return end
+  if self._count < self._concurrency then return fetch(self) end
+  self._change:clear()
+  async.move_on_after(self._next_look - async.now(), self._change.wait, self._change)
 end
 
 local function take(self)
