@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- saros.redis: a client for Redis and Valkey over async.net.
 
+require "saros" -- before its parts, which may be all that a program has asked for
+
 local misuse = require "saros.misuse"
 local client = require "saros.redis.redis"
 local url = require "saros.redis.url"
