@@ -60,6 +60,45 @@ describe("a worker that is killed", function()
     assert(other)
   end))
 
+  -- Entries of a worker that was lost a long time ago, on the server's clock.
+  local function strand(queue, r, count)
+    local stream = queue._prefix .. "stream"
+    local taken = r:xreadgroup("GROUP", "workers", "nobody", "COUNT", count, "STREAMS", stream, ">")
+    for _, entry in ipairs(taken[stream]) do
+      r:xclaim(stream, "workers", "nobody", 0, entry[1], "IDLE", 2000000, "JUSTID")
+    end
+  end
+
+  it("leaves its jobs to others, however few of them those can do at a time", with_queue(function(_, r)
+    local queue = jobs.queue(r, "q", { lease = 1000 })
+    queue._scripts.join()
+    local added = async.map(20, function(i) return queue:add("x", i) end)
+    strand(queue, r, 20)
+    local other <close> = async.spawn(queue.work, queue, { x = function(data) return data end }, { concurrency = 2 })
+    for i = 1, 20 do assert.equal(i, added[i]:result(30)) end
+    assert(other)
+  end))
+
+  it("leaves its job to others, however many run that are older", with_queue(function(_, r)
+    local queue = jobs.queue(r, "q", { lease = 1000 })
+    local held = async.queue()
+    local handlers = {
+      hold = function()
+        held:put(true)
+        tasks.hang()
+      end,
+      x = function(data) return data end,
+    }
+    local full <close> = async.spawn(queue.work, queue, handlers, { concurrency = 30, grace = 0 })
+    for _ = 1, 30 do queue:add "hold" end
+    for _ = 1, 30 do held:get() end
+    local job = queue:add("x", "found")
+    strand(queue, r, 1)
+    local other <close> = async.spawn(queue.work, queue, handlers, { concurrency = 1 })
+    assert.equal("found", job:result(30))
+    assert(full and other)
+  end))
+
   it("by its own job takes it along no oftener than it has attempts", with_queue(function(queue, r)
     local job = queue:add("poison", nil, { id = "p", attempts = 2 })
     for i = 1, 2 do

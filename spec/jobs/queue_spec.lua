@@ -142,6 +142,42 @@ describe("a job", function()
     assert(worker)
   end))
 
+  it("that ends while somebody looks at it is not waited for for ever", with_queue(function(queue, r)
+    local first, second = queue:add "x", queue:add "x"
+    local others = { start(pcall, first.result, first), start(pcall, second.result, second) }
+    assert.is_true(tasks.eventually(function() return r:pubsub("numsub", queue._prefix .. "ended")[2] == 1 end))
+    assert.is_false(others[1]:done())
+    local has_ended = false
+    queue._redis = setmetatable({ hmget = function(_, ...)
+      local reply = r:hmget(...)
+      if not has_ended then -- the reply is on its way
+        has_ended = true
+        first:cancel()
+        others[1]:await()
+      end
+      return reply
+    end }, { __index = r })
+    local err = error_of(first.result, first, 30)
+    queue._redis = r
+    assert.equal("CancelledError", err.name)
+    others[2]:cancel()
+  end))
+
+  it("is waited for by one who comes as the last of the others goes", with_queue(function(queue, r)
+    local function watch(id)
+      local held <close> = queue._ends:watch(id)
+      held:wait()
+      assert(held)
+      return "woken"
+    end
+    local before = start(watch, "1")
+    tasks.turns()
+    before:cancel()
+    local after = async.spawn(watch, "2")
+    assert.is_true(tasks.eventually(function() return r:publish(queue._prefix .. "ended", "2") > 0 or after:done() end))
+    assert.equal("woken", after:await())
+  end))
+
   it("is waited for as long as one likes", with_queue(function(queue)
     local job = queue:add("x")
     local err = error_of(job.result, job, 0.05)
@@ -274,6 +310,12 @@ describe("a job that is cancelled", function()
     assert(worker)
   end))
 
+  it("is kept for as long as the server can count, if it should be kept for longer", with_queue(function(queue)
+    local job = queue:add "x"
+    assert.is_true(job:cancel())
+    assert.equal("cancelled", job:status())
+  end, { keep_results = 1e300 }))
+
   it("while it runs has its handler cancelled at once", with_queue(function(queue)
     local cancelled = async.future()
     local begun = async.event()
@@ -334,18 +376,21 @@ describe("a queue", function()
   end))
 
   it("shows what happens", with_queue(function(queue)
-    local kinds = {}
+    local kinds, values = {}, {}
     local watching = async.spawn(function()
       for event in queue:events() do
         kinds[#kinds + 1] = event.kind .. " " .. event.id .. " " .. event.job
-        if event.kind == "progress" then assert.same({ half = true }, event.value) end
+        if event.kind == "progress" then values[#values + 1] = table.pack(event.value) end
         if event.kind == "failed" or event.kind == "dead" then assert.matches("no luck", event.error) end
         if event.id == "last" and event.kind == "done" then break end
       end
     end)
     while queue._redis:pubsub("NUMSUB", queue._prefix .. "events")[2] == 0 do async.sleep(0.005) end
     local worker <close> = working(queue, {
-      ok = function(_, job) job:progress { half = true } end,
+      ok = function(_, job)
+        job:progress { half = true }
+        job:progress(nil)
+      end,
       bad = function() error "no luck" end,
       last = function() end,
     }, { concurrency = 1 })
@@ -355,9 +400,11 @@ describe("a queue", function()
     queue:add("last", nil, { id = "last" }):result(30)
     watching:await()
     assert.same({
-      "added a ok", "started a ok", "progress a ok", "done a ok", "added b bad", "started b bad", "failed b bad",
-      "dead b bad", "added c ok", "cancelled c ok", "added last last", "started last last", "done last last",
+      "added a ok", "started a ok", "progress a ok", "progress a ok", "done a ok", "added b bad", "started b bad",
+      "failed b bad", "dead b bad", "added c ok", "cancelled c ok", "added last last", "started last last",
+      "done last last",
     }, kinds)
+    assert.same({ { n = 1, { half = true } }, { n = 1 } }, values)
     assert(worker)
   end))
 

@@ -41,6 +41,45 @@ describe("a worker", function()
     assert(worker)
   end))
 
+  -- The lease is long, so that nobody looks at the clock but he who has been told when to.
+  it("that is full has others do late jobs in time", with_queue(function(queue, r)
+    local begun, free = async.queue(), { async.event(), async.event() }
+    local handlers = {
+      hold = function(which)
+        begun:put(which)
+        free[which]:wait()
+      end,
+      late = function() return "done" end,
+    }
+    local other <close> = async.spawn(queue.work, queue, handlers, { concurrency = 1 })
+    queue:add("hold", 1)
+    begun:get()
+    local full <close> = async.spawn(queue.work, queue, handlers, { concurrency = 1 })
+    local job = queue:add("late", nil, { delay = 1 })
+    assert.is_true(tasks.eventually(function() return r:exists(queue._prefix .. "marker") == 0 end))
+    queue:add("hold", 2)
+    begun:get()
+    free[1]:set() -- the one that knows nothing of it
+    assert.equal("done", job:result(30))
+    free[2]:set()
+    assert(other and full)
+  end, { lease = 1000 }))
+
+  it("that goes tells another when the next job is due", with_queue(function(queue, r)
+    local handlers = { late = function() return "done" end }
+    local function reading() return select(2, r:client("list"):gsub("cmd=xreadgroup", "")) end
+    local first = async.spawn(queue.work, queue, handlers)
+    assert.is_true(tasks.eventually(function() return reading() == 1 end))
+    local other <close> = async.spawn(queue.work, queue, handlers)
+    assert.is_true(tasks.eventually(function() return reading() == 2 end))
+    local job = queue:add("late", nil, { delay = 1 })
+    assert.is_true(tasks.eventually(function() return r:exists(queue._prefix .. "marker") == 0 end))
+    first:cancel()
+    async.wait { first }
+    assert.equal("done", job:result(30))
+    assert(other)
+  end, { lease = 1000 }))
+
   it("that is cancelled takes no more, and lets those that run end", with_queue(function(queue)
     local begun, free = async.event(), async.event()
     local worker = async.spawn(queue.work, queue, { x = function(data)

@@ -2,6 +2,7 @@
 local async = require "saros"
 local certificates = require("spec.support.certificates")()
 local fake_redis = require "spec.support.fake_redis"
+local folder = require "spec.support.folder"
 local redis = require "saros.redis"
 local redis_server = require "spec.support.redis_server"
 local tasks = require "spec.support.tasks"
@@ -169,6 +170,17 @@ describe("rediss", function()
     assert.equal("PONG", named:ping())
     local careless <close> = redis.connect(target(), { verify = false })
     assert.equal("PONG", careless:ping())
+  end))
+
+  it("trusts whom a folder names", folder.with(function(path)
+    local trusted, empty = path .. "/trusted", path .. "/empty"
+    local openssl <close> = assert(io.popen(("openssl x509 -hash -noout -in '%s'"):format(certificates.ca)))
+    local hash = openssl:read "l"
+    assert(os.execute(("mkdir '%s' '%s' && cp '%s' '%s/%s.0'"):format(trusted, empty, certificates.ca, trusted, hash)))
+    local r <close> = redis.connect(target(), { ca_path = trusted })
+    assert.equal("PONG", r:ping())
+    local stranger <close> = redis.connect(target(), { ca_path = empty })
+    assert.equal("ETLS", error_of(stranger.ping, stranger).code)
   end))
 
   it("raises at once if the certificate does not prove it", inside(function()

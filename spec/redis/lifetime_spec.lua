@@ -31,6 +31,13 @@ describe("a client", function()
     r:close()
   end)
 
+  it("is there without saros having been asked for before", function()
+    for _, name in ipairs { "redis", "jobs" } do
+      local said = require "spec.support.script" (("print(type(require 'saros.%s'))"):format(name), { bare = true })
+      assert.same({ "table\n", "", 0 }, { said.out, said.err, said.code })
+    end
+  end)
+
   it("that is closed leaves nothing over", function()
     testing.run(function()
       local r <close> = redis.connect(server.url)

@@ -49,6 +49,7 @@ describe("options of TLS", function()
   it("belong to one side", function()
     mistake({ server_name = "a", client_ca = files.ca }, "option 'client_ca' is for a server")
     mistake({ server = true, cert = files.server, ca_file = files.ca }, "option 'ca_file' is for a client")
+    mistake({ server = true, cert = files.server, ca_path = "/" }, "option 'ca_path' is for a client")
     mistake({ server = true, cert = files.server, server_name = "a" }, "option 'server_name' is for a client")
   end)
 

@@ -53,9 +53,10 @@ static bool load_certificate(SSL_CTX *ssl, const SrTlsOptions *options, SrTlsPro
 
 static bool load_trust(SSL_CTX *ssl, const SrTlsOptions *options, SrTlsProblem *problem) {
   const char *file = options->server ? options->client_ca : options->ca_file;
-  if (file != NULL) {
-    if (SSL_CTX_load_verify_locations(ssl, file, NULL) == 1) return true;
-    return refuse(problem, file, "there is no certificate in it (PEM)");
+  const char *folder = options->server ? NULL : options->ca_path;
+  if (file != NULL || folder != NULL) {
+    if (SSL_CTX_load_verify_locations(ssl, file, folder) == 1) return true;
+    return refuse(problem, file != NULL ? file : folder, "there is no certificate in it (PEM)");
   }
   if (!options->server && options->verify && SSL_CTX_set_default_verify_paths(ssl) != 1)
     return refuse(problem, NULL, "the certificates that the system trusts cannot be loaded");

@@ -17,6 +17,7 @@ typedef struct SrTlsOptions {
   bool server;
   bool verify;           /* the other side has to prove who it is (a client only where client_ca is given) */
   const char *ca_file;   /* whom to trust instead of those whom the system trusts; NULL: those */
+  const char *ca_path;   /* a folder of those, as OpenSSL keeps it; NULL: none */
   const char *client_ca; /* server: who signs its clients' certificates; NULL: none is asked for */
   const char *cert, *key;
   const unsigned char *alpn; /* protocols, a length before each, the one liked best first */

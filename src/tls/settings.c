@@ -47,6 +47,7 @@ static SrTlsOptions read_options(lua_State *L) {
   SrTlsOptions options = {.server = flag(L, "server"), .verify = flag(L, "verify")};
   const char *version = field(L, "min_version", NULL);
   options.ca_file = field(L, "ca_file", NULL);
+  options.ca_path = field(L, "ca_path", NULL);
   options.client_ca = field(L, "client_ca", NULL);
   options.cert = field(L, "cert", NULL);
   options.key = field(L, "key", NULL);

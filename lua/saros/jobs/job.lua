@@ -60,15 +60,14 @@ local function outcome(self)
   return false
 end
 
+-- It is watched before it is looked at, so that no end falls in between.
 local function wait(self)
-  local has_ended, result = outcome(self)
-  if has_ended then return result end
   local watch <close> = self._queue._ends:watch(self.id)
-  repeat
+  while true do
+    local has_ended, result = outcome(self)
+    if has_ended then return result end
     watch:wait()
-    has_ended, result = outcome(self)
-  until has_ended
-  return result
+  end
 end
 
 ---Waits for its end, for so many seconds at most (TimeoutError). Returns what the handler has returned. JobError if
@@ -90,7 +89,7 @@ end
 function Job:cancel()
   check_self(self, "cancel")
   local queue = self._queue
-  return queue._scripts.cancel(self.id, queue._options.keep_results * 1000 // 1 | 0) == 1
+  return queue._scripts.cancel(self.id, values.milliseconds(queue._options.keep_results)) == 1
 end
 
 ---Without a value the last one that was told, nil if there was none; with one, which JSON has to know, tells it.

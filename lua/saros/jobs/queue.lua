@@ -157,7 +157,9 @@ function Queue:events()
   local step, _, _, closing = self._redis:subscribe(self._prefix .. "events")
   return internal.entry(function()
     local _, message = step()
-    return message and async.json.decode(message)
+    local event = message and async.json.decode(message)
+    if event and event.value == async.json.null then event.value = nil end
+    return event
   end), nil, nil, closing
 end
 

@@ -135,7 +135,8 @@ return id]],
 redis.pcall('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
 return redis.call('INCR', prefix .. 'workers')]],
 
-  -- consumer: what was delivered to it and has not begun goes back; the consumer goes if nothing is left of it.
+  -- consumer: what was delivered to it and has not begun goes back; the consumer goes if nothing is left of it. Another
+  -- one has to know when the next job is due.
   leave = [[
 for _, item in ipairs(redis.call('XPENDING', stream, 'workers', '-', '+', 1000, ARGV[1])) do
   local found = redis.call('XRANGE', stream, item[1], item[1])[1]
@@ -149,22 +150,28 @@ for _, item in ipairs(redis.call('XPENDING', stream, 'workers', '-', '+', 1000, 
 end
 if #redis.call('XPENDING', stream, 'workers', '-', '+', 1, ARGV[1]) == 0 then
   redis.call('XGROUP', 'DELCONSUMER', stream, 'workers', ARGV[1])
-end]],
+end
+if redis.call('EXISTS', late, prefix .. 'ticks') > 0 then wake() end]],
 
   -- What time brings: consumer, owner, lease in ms, how many jobs it may take over -> jobs that were taken over,
-  -- milliseconds to the next look, schedules that are due (job, when, cron), the server's time.
+  -- milliseconds to the next look, schedules that are due (job, when, cron), the server's time, whether there may be
+  -- more to take over. (XAUTOCLAIM would give up after ten times as many entries as it may take.)
   look = [[
 local time, taken, due = now(), {}, {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', late, '-inf', time, 'LIMIT', 0, 1000)) do
   redis.call('ZREM', late, id)
   enqueue(id)
 end
-local count = tonumber(ARGV[4])
+local count, found = tonumber(ARGV[4]), 0
 if count > 0 then
-  local claimed = redis.call('XAUTOCLAIM', stream, 'workers', ARGV[1], ARGV[3], '0-0', 'COUNT', count)
-  for _, item in ipairs(claimed[2]) do
-    if item[2][1] == 'id' then
-      taken[#taken + 1] = start(item[1], item[2][2], ARGV[2])
+  local lost = redis.call('XPENDING', stream, 'workers', 'IDLE', ARGV[3], '-', '+', count)
+  found = #lost
+  for _, item in ipairs(lost) do
+    local entry = redis.call('XCLAIM', stream, 'workers', ARGV[1], ARGV[3], item[1])[1]
+    if not entry then
+      redis.call('XACK', stream, 'workers', item[1])
+    elseif entry[2][1] == 'id' then
+      taken[#taken + 1] = start(item[1], entry[2][2], ARGV[2])
     else
       drop_entry(item[1])
     end
@@ -178,7 +185,7 @@ for _, job in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'ticks', '-inf', time
 end
 first = redis.call('ZRANGEBYSCORE', prefix .. 'ticks', '(' .. time, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
 if first[2] then pause = math.min(pause, first[2] - time) end
-return { taken, math.ceil(pause), due, time }]],
+return { taken, math.ceil(pause), due, time, (count > 0 and found == count) and 1 or 0 }]],
 
   -- owner, entries and what they carry -> jobs that begin
   start = [[

@@ -12,6 +12,8 @@ local job = require "saros.jobs.job"
 local reader = require "saros.jobs.reader"
 local values = require "saros.jobs.values"
 
+local milliseconds = values.milliseconds
+
 local worker = {}
 
 ---@class saros.jobs.Worker
@@ -23,6 +25,7 @@ local worker = {}
 ---@field package _change saros.Event   one of them has ended
 ---@field package _stop saros.Event     heartbeats are not needed any more
 ---@field package _next_look number     when to look what time has brought
+---@field package _looks_for_more boolean  there was no room for all jobs of workers that are gone
 ---@field package _reader saros.jobs.Reader
 ---@field package _taking? saros.TaskGroup  what the task that takes is in
 ---@field package _is_stopping boolean
@@ -71,10 +74,6 @@ local function insist(self, deadline, name, ...)
     if not is_passing(result) or async.now() > deadline then error(result, 0) end
     async.sleep(pause())
   end
-end
-
-local function milliseconds(seconds)
-  return math.ceil(math.min(seconds, 1e12) * 1000)
 end
 
 -- ---- Doing ---------------------------------------------------------------------------------------
@@ -250,8 +249,9 @@ local function look(self)
   beat(self) -- so that our own are not among those whose lease is over
   local room, owner = self._concurrency - self._count, next_owner(self)
   local lease = milliseconds(self._queue._options.lease)
-  local taken, pause, due, time = table.unpack(self._queue._scripts.look(self._consumer, owner, lease, room))
+  local taken, pause, due, time, more = table.unpack(self._queue._scripts.look(self._consumer, owner, lease, room))
   self._next_look = async.now() + pause / 1000
+  self._looks_for_more = room == 0 or more == 1
   for _, given in ipairs(taken) do begin(self, given, owner) end
   for _, schedule in ipairs(due) do fire(self, schedule[1], schedule[2], schedule[3], time) end
 end
@@ -277,13 +277,13 @@ local function fetch(self)
   for _, given in ipairs(self._queue._scripts.start(owner, table.unpack(list))) do begin(self, given, owner) end
 end
 
+-- One that is full looks, too: what is due by then is for those that have room.
 local function turn(self)
-  if self._count >= self._concurrency then
-    self._change:clear()
-    return self._change:wait()
-  end
-  if async.now() >= self._next_look then look(self) end
-  if self._count < self._concurrency and not self._is_stopping then fetch(self) end
+  local has_room = self._count < self._concurrency
+  if async.now() >= self._next_look or has_room and self._looks_for_more then return look(self) end
+  if has_room then return fetch(self) end
+  self._change:clear()
+  async.move_on_after(self._next_look - async.now(), self._change.wait, self._change)
 end
 
 local function take(self)
@@ -342,6 +342,7 @@ function worker.run(queue, handlers, concurrency, grace)
   local self = setmetatable({
     _queue = queue, _handlers = handlers, _concurrency = concurrency, _grace = grace, _running = {}, _count = 0,
     _change = async.event(), _stop = async.event(), _next_look = 0, _starts = 0, _is_stopping = false,
+    _looks_for_more = false,
   }, metatable)
   self._consumer = ("worker-%d-%08x"):format(queue._scripts.join(), math.random(0, 0xffffffff))
   self._reader = reader.new(queue._redis, queue._prefix .. "stream", self._consumer)

@@ -16,6 +16,7 @@ local tls = {}
 
 ---@class saros.TLSOptions
 ---@field ca_file? string      client: whom to trust (PEM) instead of those whom the system trusts
+---@field ca_path? string      client: a folder of those, as `openssl rehash` makes it
 ---@field cert? string         the own certificate and those between it and the authority (PEM); a server needs one
 ---@field key? string          its private key (PEM, without a password); in the file of `cert` unless said otherwise
 ---@field verify? boolean      client: false takes any server for the right one. Server: see `client_ca`
@@ -54,7 +55,7 @@ local CLIENT, SERVER = "client", "server"
 local PATIENCE = { [CLIENT] = 60, [SERVER] = 10 }
 
 -- By option, whose it is where it is not for both.
-local SIDES = { ca_file = CLIENT, server_name = CLIENT, client_ca = SERVER }
+local SIDES = { ca_file = CLIENT, ca_path = CLIENT, server_name = CLIENT, client_ca = SERVER }
 
 local function refuse(caller, position, message, ...)
   misuse.argument(caller, position, message:format(...))
@@ -106,7 +107,7 @@ local function protocols(caller, position, name, value)
 end
 
 local CHECKS = {
-  ca_file = text, cert = text, key = text, server_name = text, client_ca = text,
+  ca_file = text, ca_path = text, cert = text, key = text, server_name = text, client_ca = text,
   verify = flag, alpn = protocols, min_version = version, timeout = seconds,
 }
 
@@ -144,7 +145,7 @@ end
 local CONTEXTS = 32
 local contexts, order = {}, {}
 
-local FILES = { "ca_file", "cert", "key", "client_ca" }
+local FILES = { "ca_file", "ca_path", "cert", "key", "client_ca" }
 
 -- As the handshake has it: a length before each.
 local function wire(list)

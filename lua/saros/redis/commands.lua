@@ -80,10 +80,8 @@ local function block_option(...)
   for i = 1, #given do
     local word = type(given[i]) == "string" and given[i]:upper()
     if word == "STREAMS" then return nil end
-    if word == "BLOCK" then
-      local value = tonumber(given[i + 1])
-      return value and value / 1000
-    end
+    local value = word == "BLOCK" and tonumber(given[i + 1]) -- a group may have that name, too
+    if value then return value / 1000 end
   end
 end
 

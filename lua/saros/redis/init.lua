@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- saros.redis: a client for Redis and Valkey over async.net.
 
+require "saros" -- before its parts, which may be all that a program has asked for
+
 local misuse = require "saros.misuse"
 local client = require "saros.redis.redis"
 local url = require "saros.redis.url"
@@ -13,6 +15,7 @@ local redis = {}
 ---@field connect_timeout? number  seconds in which a connection has to come, however often it is tried (5)
 ---@field keepalive? number        seconds of silence after which a sign of life is asked for (30)
 ---@field ca_file? string          TLS: whom to trust (PEM) instead of those whom the system trusts
+---@field ca_path? string          TLS: a folder of those, as `openssl rehash` makes it
 ---@field verify? boolean          TLS: false takes any server for the right one
 ---@field server_name? string      TLS: what the server has to prove; the host unless said otherwise
 ---@field cert? string             TLS: the own certificate (PEM)
@@ -40,14 +43,14 @@ local checks = {
   timeout = is_seconds,
   connect_timeout = is_seconds,
   keepalive = function(value) return type(value) == "number" and value >= 1, "seconds, at least 1," end,
-  ca_file = is_text, server_name = is_text, cert = is_text, key = is_text,
+  ca_file = is_text, ca_path = is_text, server_name = is_text, cert = is_text, key = is_text,
   verify = function(value) return type(value) == "boolean", "boolean" end,
   tls_min = function(value) return value == "1.2" or value == "1.3", "'1.2' or '1.3'" end,
 }
 
 -- The same option in the words of async.net.
 local of_tls = {
-  ca_file = "ca_file", server_name = "server_name", cert = "cert", key = "key", verify = "verify",
+  ca_file = "ca_file", ca_path = "ca_path", server_name = "server_name", cert = "cert", key = "key", verify = "verify",
   tls_min = "min_version",
 }
 

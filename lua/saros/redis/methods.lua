@@ -52,7 +52,7 @@ function methods.define(class, metatable, own, run, run_plain)
 
   -- Commands are found when they are asked for the first time.
   metatable.__index = setmetatable(found, { __index = function(_, key)
-    if type(key) ~= "string" or not key:find "^%l[%l%d]*$" then return nil end
+    if type(key) ~= "string" or not key:find "^%l[%l%d_]*$" then return nil end
     local method = command(key)
     found[key] = method
     return method
