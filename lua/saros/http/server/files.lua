@@ -123,7 +123,7 @@ local function answer(request, file, path, options)
   end
   headers["Content-Length"] = length
   local body = request.method ~= "HEAD" and body_of(file, parts) or nil
-  return { status = wanted and 206 or given or 200, headers = headers, body = body }
+  return { status = wanted and 206 or options.status or 200, headers = headers, body = body }
 end
 
 -- What the system says of a path that nobody is to be shown.
