@@ -290,6 +290,11 @@ function Response:lines()
   end)), self)
 end
 
+-- One that is cancelled while it waits for the file closes the response, as one that waits for the body does.
+local closing_if_cancelled = { __close = function(self, err)
+  if async.is_error(err, "CancelledError") then self.response:close() end
+end }
+
 ---Writes the body, or what has not been read of it, to a file, which is there when all has arrived, or not at all. It
 ---keeps the permissions of a file that was there before. SystemError if the system refuses.
 ---@async
@@ -304,6 +309,7 @@ function Response:save(path)
   if self._ended and not text then fail_closed(self, "the body has been read") end
   local size = 0
   internal.checkpoint "response:save"
+  local _closing <close> = setmetatable({ response = self }, closing_if_cancelled)
   local file <close> = draft.open(path)
   if not text then consume(self) end
   local piece = text or read(self, "response:save")
