@@ -106,22 +106,24 @@ describe("the handshake of a server", function()
 end)
 
 describe("the handshake of a client", function()
-  it("sends headers and credentials, over TLS too", inside(function()
-    local function handler(request)
-      local ws = request:websocket()
-      ws:send(("%s %s %s"):format(request.target, request.headers.authorization, request.headers["x-more"]))
-    end
-    serving(handler, function(port)
-      local url = ("wss://ada:secret@127.0.0.1:%d/chat?room=1"):format(port)
-      local ws <close> = async.websocket(url, {
-        headers = { ["X-More"] = "more" }, ca_file = certificates.ca, server_name = "localhost",
-      })
-      assert.equal("/chat?room=1 Basic YWRhOnNlY3JldA== more", (ws:receive()))
-      async.on_error(function() end) -- the server is told of it, too
-      local _restored <close> = tasks.finally(function() async.on_error(nil) end)
-      assert.equal("ETLS", error_of(async.websocket, url).code)
-    end, { tls = { cert = certificates.server, key = certificates.server_key } })
-  end))
+  it("sends headers and credentials, over TLS too", function()
+    async.on_error(function() end) -- the server is told of a failed handshake, too
+    local _restored <close> = tasks.finally(function() async.on_error(nil) end)
+    async.run(function()
+      local function handler(request)
+        local ws = request:websocket()
+        ws:send(("%s %s %s"):format(request.target, request.headers.authorization, request.headers["x-more"]))
+      end
+      serving(handler, function(port)
+        local url = ("wss://ada:secret@127.0.0.1:%d/chat?room=1"):format(port)
+        local ws <close> = async.websocket(url, {
+          headers = { ["X-More"] = "more" }, ca_file = certificates.ca, server_name = "localhost", tls_min = "1.3",
+        })
+        assert.equal("/chat?room=1 Basic YWRhOnNlY3JldA== more", (ws:receive()))
+        assert.equal("ETLS", error_of(async.websocket, url).code)
+      end, { tls = { cert = certificates.server, key = certificates.server_key } })
+    end)
+  end)
 
   it("that is refused tells status and response", inside(function()
     serving(function() return { status = 401, text = "who are you?", headers = { ["X-Why"] = "you know" } } end,
@@ -131,6 +133,36 @@ describe("the handshake of a client", function()
         assert.same({ 401, "who are you?", "you know" },
           { err.response.status, err.response:text(), err.response.headers["x-why"] })
       end)
+  end))
+
+  it("that is refused on a connection that stays open does not wait for its end", inside(function()
+    local answers = {
+      ["who?"] = "HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nwh\r\n2\r\no?\r\n0\r\n\r\n",
+      [""] = "HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n",
+    }
+    local listener <close> = async.net.listen("127.0.0.1", 0)
+    local _, port = listener:address()
+    for body, text in pairs(answers) do
+      local answering <close> = async.spawn(function()
+        local stream <close> = listener:accept()
+        stream:read_until "\r\n\r\n"
+        stream:write(text)
+        stream:read()
+      end)
+      local err = error_of(async.websocket, ("ws://127.0.0.1:%d/"):format(port))
+      assert.same({ "EHTTP", body }, { err.code, err.response:text() })
+      assert(answering)
+    end
+  end))
+
+  it("sends a user without a password as one with an empty one", inside(function()
+    serving(function(request)
+      local ws = request:websocket()
+      ws:send(request.headers.authorization)
+    end, function(port)
+      local ws <close> = async.websocket(("ws://ada@127.0.0.1:%d/"):format(port))
+      assert.equal("Basic YWRhOg==", (ws:receive()))
+    end)
   end))
 
   it("that is answered nonsense is a FetchError", inside(function()

@@ -127,6 +127,13 @@ int sr_websocket_l_key(lua_State *L) {
   return 1;
 }
 
+int sr_websocket_l_base64(lua_State *L) {
+  size_t count;
+  const char *bytes = luaL_checklstring(L, 1, &count);
+  push_base64(L, (const unsigned char *)bytes, count);
+  return 1;
+}
+
 int sr_websocket_l_accept(lua_State *L) {
   unsigned char digest[SR_WIRE_SHA1_SIZE];
   size_t count;

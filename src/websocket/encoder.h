@@ -10,6 +10,8 @@ int sr_websocket_l_encoder(lua_State *L);
 /* key(): what a client's handshake has to offer; accept(key): what the server's answer to it is. */
 int sr_websocket_l_key(lua_State *L);
 int sr_websocket_l_accept(lua_State *L);
+/* base64(bytes) */
+int sr_websocket_l_base64(lua_State *L);
 /* The class. [-0, +0, m] */
 void sr_websocket_open_encoder(lua_State *L);
 

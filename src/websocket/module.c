@@ -13,11 +13,9 @@ SAROS_EXPORT int luaopen_saros_websocket_core(lua_State *L);
 
 /* [-0, +1, m] */
 int luaopen_saros_websocket_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"decoder", sr_websocket_l_decoder},
-                                       {"encoder", sr_websocket_l_encoder},
-                                       {"key", sr_websocket_l_key},
-                                       {"accept", sr_websocket_l_accept},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"decoder", sr_websocket_l_decoder}, {"encoder", sr_websocket_l_encoder},
+                                       {"key", sr_websocket_l_key},         {"accept", sr_websocket_l_accept},
+                                       {"base64", sr_websocket_l_base64},   {NULL, NULL}};
   sr_stay_loaded();
   sr_websocket_open_decoder(L);
   sr_websocket_open_encoder(L);

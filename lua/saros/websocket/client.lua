@@ -15,6 +15,7 @@ local socket = require "saros.websocket.socket"
 local client = {}
 
 local HEAD_LIMIT, BODY_LIMIT = 65536, 65536
+local BODY_TIME = 2 -- seconds
 local PORTS = { ws = 80, wss = 443 }
 
 -- Headers that are the handshake's own.
@@ -50,19 +51,6 @@ local function check_url(text)
   }
 end
 
-local function base64(text)
-  local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-  return (text:gsub("..?.?", function(three)
-    local a, b, c = three:byte(1, 3)
-    local word, parts = a << 16 | (b or 0) << 8 | (c or 0), {}
-    for i = 0, #three do
-      local digit = (word >> (18 - 6 * i) & 63) + 1
-      parts[#parts + 1] = digits:sub(digit, digit)
-    end
-    return table.concat(parts) .. ("="):rep(3 - #three)
-  end))
-end
-
 local function check_headers(given)
   local lines = {}
   for name, value in pairs(given or {}) do
@@ -92,7 +80,10 @@ local function request_of(place, given, lines, key)
     "Upgrade: websocket\r\nConnection: Upgrade\r\n",
     ("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"):format(key), lines,
   }
-  if place.user then parts[#parts + 1] = "Authorization: Basic " .. base64(place.user) .. "\r\n" end
+  if place.user then
+    local credentials = place.user:find(":", 1, true) and place.user or place.user .. ":"
+    parts[#parts + 1] = "Authorization: Basic " .. core.base64(credentials) .. "\r\n"
+  end
   if given.protocols then
     parts[#parts + 1] = "Sec-WebSocket-Protocol: " .. table.concat(given.protocols, ", ") .. "\r\n"
   end
@@ -103,19 +94,38 @@ end
 
 -- ---- The answer ----------------------------------------------------------------------------------
 
--- A response that is no handshake, with what came of its body.
-local function refusal(stream, status, found)
+local function read_chunked(stream)
+  local parts, size = {}, 0
+  while true do
+    local length = tonumber(stream:read_line():match "^%x+", 16)
+    size = size + length
+    if length == 0 or size > BODY_LIMIT then return table.concat(parts) end
+    parts[#parts + 1] = stream:read_exactly(length)
+    stream:read_line()
+  end
+end
+
+local function read_to_end(stream)
+  local text = ""
+  for chunk in stream:chunks() do
+    text = text .. chunk
+    if #text > BODY_LIMIT then break end
+  end
+  return text
+end
+
+local function read_body(stream, status, found)
   local length = math.tointeger(tonumber(found["content-length"] or ""))
-  local ok, body = async.pcall(function()
-    if length then return length <= BODY_LIMIT and stream:read_exactly(length) or "" end
-    local text = ""
-    for chunk in stream:chunks() do
-      text = text .. chunk
-      if #text > BODY_LIMIT then break end
-    end
-    return text
-  end)
-  body = ok and body or ""
+  if status == 204 or status == 304 then return "" end
+  if found["transfer-encoding"] then return read_chunked(stream) end
+  if length then return length <= BODY_LIMIT and stream:read_exactly(length) or "" end
+  return read_to_end(stream)
+end
+
+-- A response that is no handshake, with its body, if that comes whole and soon: the refusal is what counts.
+local function refusal(stream, status, found)
+  local came, ok, body = async.move_on_after(BODY_TIME, async.pcall, read_body, stream, status, found)
+  body = came and ok and body or ""
   return {
     status = status, ok = false, reason = phrases[status], headers = found,
     text = function() return body end,

@@ -14,6 +14,8 @@ local options = {}
 ---@field compress? boolean               permessage-deflate (false)
 ---@field verify? boolean                 over TLS, as in fetch, like those below
 ---@field ca_file? string
+---@field ca_path? string
+---@field tls_min? "1.2"|"1.3"
 ---@field cert? string
 ---@field key? string
 ---@field server_name? string
@@ -25,11 +27,15 @@ local options = {}
 ---@field compress? boolean
 ---@field origins? string[]|(fun(origin: string): boolean)  whose pages may connect; else those of the own host
 
-local TLS = { "verify", "ca_file", "cert", "key", "server_name" }
+-- By option, what async.net calls it.
+local TLS = {
+  verify = "verify", ca_file = "ca_file", ca_path = "ca_path", cert = "cert", key = "key", server_name = "server_name",
+  tls_min = "min_version",
+}
 local COMMON = { protocols = true, max_message_size = true, ping = true, compress = true }
 local CLIENT, SERVER = { headers = true, timeout = true }, { origins = true }
 for name in pairs(COMMON) do CLIENT[name], SERVER[name] = true, true end
-for _, name in ipairs(TLS) do CLIENT[name] = true end
+for name in pairs(TLS) do CLIENT[name] = true end
 
 local function is_list_of_tokens(value)
   if type(value) ~= "table" or not misuse.is_list(value) or #value == 0 then return false end
@@ -60,7 +66,8 @@ local checks = {
   origins = { function(value) return type(value) == "function" or is_list_of_strings(value) end,
     "list of strings or function" },
   verify = { function(value) return type(value) == "boolean" end, "boolean" },
-  ca_file = { is_text, "path" }, cert = { is_text, "path" }, key = { is_text, "path" },
+  tls_min = { function(value) return value == "1.2" or value == "1.3" end, "'1.2' or '1.3'" },
+  ca_file = { is_text, "path" }, ca_path = { is_text, "path" }, cert = { is_text, "path" }, key = { is_text, "path" },
   server_name = { is_text, "name" },
 }
 
@@ -91,7 +98,7 @@ end
 ---@return table
 function options.tls(given)
   local tls = {}
-  for _, name in ipairs(TLS) do tls[name] = given[name] end
+  for name, theirs in pairs(TLS) do tls[theirs] = given[name] end
   return tls
 end
 

@@ -29,6 +29,7 @@ local NORMAL, AWAY, NO_CODE, ABNORMAL, FAILED = 1000, 1001, 1005, 1006, 1011
 ---@field package _waiting table<table, true>  what is to be told when the WebSocket ends
 ---@field package _is_received boolean  a task receives
 ---@field package _is_written? boolean  the closing frame is out
+---@field package _last? table        that frame, if this side began to close
 ---@field package _decoder userdata
 ---@field package _encoder userdata
 ---@field package _inbox saros.Queue
@@ -110,10 +111,12 @@ end
 
 local function push_control(self, kind, data) return enqueue(self, kind, data, 0) end
 
+local function write(self, entry) self._stream:write(self._encoder:frame(entry.kind, entry.data)) end
+
 local function write_all(self)
   for entry in self._outbox do
     entry.is_taken = true
-    local ok, err = async.pcall(self._stream.write, self._stream, self._encoder:frame(entry.kind, entry.data))
+    local ok, err = async.pcall(write, self, entry)
     if not ok then return lose(self, ABNORMAL, tostring(err)) end
     self._waiting[entry] = nil
     settle(entry)
@@ -320,7 +323,7 @@ local function begin_closing(self, code, reason)
   self._inbox:close { discard = true }
   self._held = 0
   self._room:set()
-  enqueue(self, "close", string.pack(">I2", code) .. (reason or ""), 1)
+  self._last = enqueue(self, "close", string.pack(">I2", code) .. (reason or ""), 1)
 end
 
 local function await_closing(self)
@@ -349,13 +352,18 @@ function WebSocket:close(code, reason)
   await_closing(self)
 end
 
----What leaving a block does: 1000, after an error 1011. In a cancelled scope nobody waits for the answer.
+---What leaving a block does: 1000, after an error 1011. In a cancelled scope nobody waits for the answer, only until
+---the closing frame is out: the stream may be somebody's who closes it next.
 ---@param self saros.WebSocket
 ---@param err any
 function socket.leave(self, err)
   begin_closing(self, err == nil and NORMAL or FAILED)
-  if not async.current_task() or async.cancelled() then return end
-  pcall(await_closing, self)
+  if not async.current_task() then return end
+  if not async.cancelled() then
+    pcall(await_closing, self)
+  elseif self._last then
+    pcall(async.shield, function() self._last.done:await() end, LINGER_TIME)
+  end
 end
 
 metatable.__close = socket.leave
@@ -398,9 +406,5 @@ function socket.new(stream, is_client, given, agreed)
   async.spawn(write_all, self):set_name "websocket writer"
   return self
 end
-
----@param value any
----@return boolean
-function socket.is(value) return getmetatable(value) == metatable end
 
 return socket

@@ -76,6 +76,10 @@ end
 local function drain(self)
   self._listening:close()
   self._core:drain()
+end
+
+-- Those that talk by WebSocket hear of it.
+local function go_away(self)
   local websockets = package.loaded["saros.websocket.server"]
   if websockets then websockets.go_away(self._core) end
 end
@@ -91,6 +95,7 @@ local Serving = {
     local self = serving.server
     async.shield(function()
       drain(self)
+      go_away(self)
       serving.acceptor:close()
       if err ~= nil and serving.grace > 0 and comes_from_outside(err) then
         async.wait(self._core:tasks(), { timeout = serving.grace })
@@ -173,6 +178,7 @@ function Server:shutdown(seconds)
   check_self(self, "shutdown")
   misuse.check_deadline("server:shutdown", 1, seconds)
   self:close()
+  go_away(self)
   internal.checkpoint "server:shutdown"
   if not self._is_served then return end
   if is_handler(self) then
