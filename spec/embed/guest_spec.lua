@@ -148,6 +148,18 @@ describe("a run on a loop that the host turns", function()
   end)
 end)
 
+describe("a run that its state closes while it is ending", function()
+  it("does not say that it has ended", function()
+    assert.equal("", run("close", [[
+      host.start(function()
+        local _ <close> = async.defer(async.sleep, 3600)
+        async.sleep(3600)
+      end)
+      host.finish()
+    ]]))
+  end)
+end)
+
 describe("a call from another thread", function()
   it("wakes the task that waits", function()
     assert.equal("errand returned: posted\nthe run has ended\n", run("plain", [[

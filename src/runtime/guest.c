@@ -24,7 +24,8 @@ struct SrGuest {
   SrRuntime *rt;        /* NULL once the run has ended */
   void (*on_ended)(void *owner);
   void *owner;
-  int open; /* handles that are not closed yet */
+  bool has_ended; /* the run has, by itself */
+  int open;       /* handles that are not closed yet */
 };
 
 /* --- turns ------------------------------------------------------------------------ */
@@ -111,7 +112,7 @@ static void on_check(uv_check_t *check) {
 static void on_closed(uv_handle_t *handle) {
   SrGuest *guest = (SrGuest *)handle->data;
   if (--guest->open > 0) return;
-  if (guest->on_ended != NULL) guest->on_ended(guest->owner);
+  if (guest->has_ended && guest->on_ended != NULL) guest->on_ended(guest->owner);
   free(guest);
 }
 
@@ -130,6 +131,7 @@ static void leave(SrRuntime *rt) {
 static void end(SrGuest *guest) {
   SrRuntime *rt = guest->rt;
   lua_State *L = rt->base;
+  guest->has_ended = true;
   sr_run_end(L, rt);
   if (rt->loop.guest != NULL) return; /* a report has begun the next run */
   lua_pushnil(L);
