@@ -46,6 +46,7 @@ local function shell(command)
 end
 
 ---@class Workshop  a temporary folder
+---@field patience integer  seconds after which a host is killed
 local Workshop = {}
 Workshop.__index = Workshop
 
@@ -53,7 +54,7 @@ Workshop.__index = Workshop
 function toolchain.open()
   local text, status = shell("mktemp -d")
   assert(status == 0, text)
-  return setmetatable({folder = text:match("[^\n]+"), scripts = 0}, Workshop)
+  return setmetatable({folder = text:match("[^\n]+"), scripts = 0, patience = 300}, Workshop)
 end
 
 function Workshop:close()
@@ -124,8 +125,8 @@ function Workshop:execute(host, ...)
   local out, err = self:path("out"), self:path("err")
   local environment = ("env -u LUA_INIT -u LUA_INIT_5_4 -u SAROS_DEBUG LUA_PATH_5_4=%s LUA_CPATH_5_4=%s"):format(
     quote(package.path), quote(self:cpath()))
-  local _, status = shell(("exec %s timeout --foreground 300 %s %s >%s 2>%s </dev/null"):format(
-    environment, quote(self:path(host)), table.concat(arguments, " "), quote(out), quote(err)))
+  local _, status = shell(("exec %s timeout --foreground %d %s %s >%s 2>%s </dev/null"):format(
+    environment, self.patience, quote(self:path(host)), table.concat(arguments, " "), quote(out), quote(err)))
   return {out = read(out), err = read(err), code = status}
 end
 

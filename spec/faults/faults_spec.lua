@@ -61,6 +61,7 @@ local ROOMS = {
 }
 
 local SECONDS = 20 -- a run that takes longer hangs
+local LEAVES_NONE_OUT = os.getenv "SAROS_FAULTS" == "all" -- in any mode
 
 -- The host takes the place of malloc, as only the GNU C library lets it.
 local function is_supported()
@@ -85,6 +86,7 @@ describe("a fault", function()
     if not is_supported() then return end
     workshop = toolchain.open()
     workshop:compile("spec/faults/host.c", "host")
+    if LEAVES_NONE_OUT then workshop.patience = 7200 end
   end)
 
   teardown(function()
@@ -94,7 +96,8 @@ describe("a fault", function()
   -- Runs a scenario in each of the modes.
   local function check(path, name, modes)
     for _, mode in ipairs(modes) do
-      local result = workshop:execute("host", mode[1], path, name, SECONDS, mode[2])
+      local step = LEAVES_NONE_OUT and 1 or mode[2]
+      local result = workshop:execute("host", mode[1], path, name, SECONDS, step)
       local said = ("%s: %s%s"):format(mode[1], result.out, result.err)
       assert(result.code == 0 and result.out:find "^ok", said)
       assert(not result.err:find "Sanitizer", said)

@@ -128,11 +128,12 @@ local function accept(old, listener, ...)
   return stream and note("streams", stream)
 end
 
--- Nobody else comes at the lock of a server.
+-- Nobody else comes at the lock of a server, nor at the queue of its handshakes.
 local function listen(old, ...)
-  local locks = #world.locks
+  local locks, queues = #world.locks, #world.queues
   local server = note("servers", old(...))
   for i = #world.locks, locks + 1, -1 do world.locks[i] = nil end
+  for i = #world.queues, queues + 1, -1 do world.queues[i] = nil end
   return server
 end
 

@@ -57,6 +57,20 @@ describe("a server over TLS", function()
     end)
   end)
 
+  it("lets clients in one after the other even when no callback of a task was called, for want of memory", function()
+    local Task = getmetatable(async.current_task()).__index
+    local on_done = Task.on_done
+    Task.on_done = function(task) return task end
+    local _restore <close> = setmetatable({}, { __close = function() Task.on_done = on_done end })
+    local limited = { max_connections = 1, tls = options.tls }
+    with_server(function(stream) stream:write "served" end, function(host, port)
+      for _ = 1, 3 do
+        local client <close> = async.net.connect(host, port, { tls = { ca_file = files.ca } })
+        assert.equal("served", client:read_all())
+      end
+    end, limited)
+  end)
+
   it("accepts one by one, after the handshake", function()
     local server <close> = async.net.listen("127.0.0.1", 0, options)
     local host, port = server:address()

@@ -15,7 +15,7 @@ local MOST = 1024
 ---@field package _listener userdata
 ---@field package _wanted saros.net.TLSPlan
 ---@field package _done saros.Queue      of streams
----@field package _tasks table<saros.Task, saros.Stream> in which handshakes go on
+---@field package _tasks table<saros.Stream, saros.Task> in which handshakes go on
 ---@field package _count integer         of those tasks, and of streams that nobody has accepted
 local Handshakes = {}
 
@@ -38,25 +38,28 @@ local function secure(self, stream)
   if not self._done:try_put(stream) then error("the server is closed", 0) end
 end
 
+-- The handshake is over, and who accepts hears of it. Needs no memory, as otherwise a peer might wait for ever.
+local function finish(self, stream, is_done)
+  if not self._tasks[stream] then return end
+  self._tasks[stream] = nil
+  if not is_done then
+    stream:close()
+    self._count = self._count - 1
+  end
+  self._listener:nudge()
+end
+
 -- The task of a handshake. That one came to nothing because the server was closed is no failure.
 local function shake(self, stream)
   local ok, err = pcall(secure, self, stream)
-  if ok then return true end
-  stream:close()
-  if not self._listener:closed() then error(err, 0) end
+  finish(self, stream, ok)
+  if not ok and not self._listener:closed() then error(err, 0) end
 end
 
--- What is to be done when the task of a handshake has ended, which may have had no memory to begin. Needs no memory but
--- for the report.
+-- What is to be done when the task of a handshake has ended, which may have had no memory to begin.
 local function ender(self, stream)
   return function(task)
-    self._tasks[task] = nil
-    local is_done = task:status() == "done" and task:result()
-    if not is_done then
-      stream:close()
-      self._count = self._count - 1
-    end
-    self._listener:nudge()
+    finish(self, stream, false)
     internal.report(task)
   end
 end
@@ -65,9 +68,10 @@ end
 local function begin(self, stream)
   local task
   local ok, err = pcall(function()
-    local finish = ender(self, stream)
+    local report = ender(self, stream)
     task = async.spawn(shake, self, stream)
-    task:on_done(finish)
+    task:on_done(report)
+    self._tasks[stream] = task
   end)
   if not ok then
     stream:close()
@@ -75,7 +79,6 @@ local function begin(self, stream)
     error(err, 0)
   end
   self._count = self._count + 1
-  self._tasks[task] = stream
 end
 
 -- Waits until something is new: a connection has come, a handshake has ended, or who accepts was nudged.
@@ -112,14 +115,14 @@ end
 ---@return saros.Task[]
 function Handshakes:tasks()
   local list = {}
-  for task in pairs(self._tasks) do list[#list + 1] = task end
+  for _, task in pairs(self._tasks) do list[#list + 1] = task end
   return list
 end
 
 ---Ends the handshakes that go on, and closes the streams that nobody has accepted.
 function Handshakes:close()
   self._listener:close()
-  for task, stream in pairs(self._tasks) do
+  for stream, task in pairs(self._tasks) do
     task:cancel "the server is closed"
     stream:close()
   end

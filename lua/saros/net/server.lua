@@ -10,7 +10,7 @@ local misuse = require "saros.misuse"
 ---@class saros.Server
 ---@field package _listener userdata
 ---@field package _limit integer|false
----@field package _tasks table<saros.Task, true> of the connections that are served
+---@field package _tasks table<table, saros.Task> of the connections that are served
 ---@field package _count integer                 of them
 ---@field package _turn saros.Lock               who accepts
 local Server = {}
@@ -68,20 +68,31 @@ function Server:connections()
   end
 end
 
--- The task of a connection.
-local function handle(self, stream, handler)
-  local _held <close> = stream
-  handler(stream, self)
+-- A connection that is served, and what is to be done at its end. Needs no memory, as otherwise nobody might be let in
+-- any more.
+local Connection = {}
+Connection.__index = Connection
+
+function Connection:__close()
+  local owner = self.server
+  self.stream:close()
+  if not owner._tasks[self] then return end
+  owner._tasks[self] = nil
+  owner._count = owner._count - 1
+  if owner._limit then owner._listener:nudge() end
 end
 
--- What is to be done when the task of a connection has ended, which may have had no memory to begin.
-local function ender(self, stream)
+-- The task of a connection.
+local function handle(connection, handler)
+  local served <close> = connection
+  handler(served.stream, served.server)
+end
+
+-- What is to be done when that has ended, which may have had no memory to begin.
+local function ender(connection)
   return function(task)
-    stream:close()
-    self._tasks[task] = nil
-    self._count = self._count - 1
+    connection:__close()
     internal.report(task)
-    if self._limit then self._listener:nudge() end
   end
 end
 
@@ -89,9 +100,11 @@ end
 local function start(self, stream, handler)
   local task
   local ok, err = pcall(function()
-    local finish = ender(self, stream)
-    task = async.spawn(handle, self, stream, handler)
-    task:on_done(finish)
+    local connection = setmetatable({ server = self, stream = stream }, Connection)
+    local report = ender(connection)
+    task = async.spawn(handle, connection, handler)
+    task:on_done(report)
+    self._tasks[connection] = task
   end)
   if not ok then
     stream:close()
@@ -99,7 +112,6 @@ local function start(self, stream, handler)
     error(err, 0)
   end
   self._count = self._count + 1
-  self._tasks[task] = true
 end
 
 -- Cancels tasks, and waits until they have ended.
@@ -113,7 +125,7 @@ end
 -- The tasks of connections that are served now, but for the one that asks.
 local function running(self)
   local tasks, current = {}, async.current_task()
-  for task in pairs(self._tasks) do
+  for _, task in pairs(self._tasks) do
     if task ~= current then tasks[#tasks + 1] = task end
   end
   return tasks
