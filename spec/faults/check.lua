@@ -7,8 +7,10 @@ local check = {}
 
 local MEMORY = "not enough memory"
 
+-- The second is what table.unpack says when the stack cannot grow.
 local function is_memory_error(err)
-  return tostring(err):find(MEMORY, 1, true) ~= nil
+  local text = tostring(err)
+  return text:find(MEMORY, 1, true) ~= nil or text:find("too many results to unpack", 1, true) ~= nil
 end
 
 -- Makes a scenario of fn: it lists failures that nobody looked at and calls fn(reports, has_fault). If one of them
@@ -24,7 +26,7 @@ function check.scenario(fn)
     collectgarbage()
     async.on_error(nil)
     if ok then return end
-    error(out_of_memory and MEMORY or err, 0)
+    error((out_of_memory or is_memory_error(err)) and MEMORY or err, 0)
   end
 end
 

@@ -17,7 +17,7 @@ local function scenario(name, fn)
       for _, object in ipairs(opened) do object:close() end
     end)
     fn(function(object, problem)
-      if not object then error(problem, 0) end
+      if not object then error(problem == "timeout" and "not enough memory" or problem, 0) end
       opened[#opened + 1] = object
       return object
     end)
@@ -30,10 +30,17 @@ local function expect(expected, result, problem)
   assert(result == expected, result)
 end
 
+-- A server. Without memory it goes on trying to accept.
+local function listen(keep)
+  local server = keep(socket.bind("127.0.0.1", 0))
+  server:settimeout(5)
+  local _, port = server:getsockname()
+  return server, port
+end
+
 -- Two ends of a connection.
 local function pair(keep)
-  local server = keep(socket.bind("127.0.0.1", 0))
-  local _, port = server:getsockname()
+  local server, port = listen(keep)
   local client = keep(socket.connect("127.0.0.1", port))
   return client, keep(server:accept()), port
 end
@@ -56,8 +63,7 @@ scenario("socket", function(keep)
 end)
 
 scenario("cosocket", function(keep)
-  local server = keep(socket.bind("127.0.0.1", 0))
-  local _, port = server:getsockname()
+  local server, port = listen(keep)
   local client = ngx.socket.tcp()
   local ok, problem = client:connect("127.0.0.1", port)
   if not ok then error(problem, 0) end
