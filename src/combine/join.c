@@ -74,7 +74,12 @@ static void keep(SrJoin *join, lua_State *L, int table, uint32_t index) {
 
 void sr_join_keep_value(SrJoin *join, lua_State *L, uint32_t index) {
   join->kept[0] += !lua_isnil(L, -1);
-  keep(join, L, SR_JOIN_RESULTS, index);
+  if (!join->takes_places || L == join->host) {
+    keep(join, L, SR_JOIN_RESULTS, index);
+    return;
+  }
+  lua_xmove(L, join->host, 1);
+  lua_rawseti(join->host, SR_JOIN_RESULTS, (lua_Integer)index + 1); /* its place is there: takes no memory */
 }
 
 void sr_join_keep_result(SrJoin *join, const SrEnding *ending) {
@@ -83,7 +88,7 @@ void sr_join_keep_result(SrJoin *join, const SrEnding *ending) {
 }
 
 void sr_join_drop_item(SrJoin *join, const SrEnding *ending) {
-  if (!lua_rawequal(join->host, SR_JOIN_ITEMS, SR_JOIN_RESULTS)) return;
+  if (!join->takes_places) return;
   lua_pushnil(ending->L);
   keep(join, ending->L, SR_JOIN_RESULTS, ending->index);
 }
@@ -170,28 +175,32 @@ static bool is_gone(const SrJoin *join) {
 
 /* Pushes an item. */
 static void push_item(lua_State *L, const SrJoin *join, uint32_t index) {
-  push_from_host(join, L, join->asks ? SR_JOIN_ITEM : SR_JOIN_ITEMS);
-  if (join->asks) return;
-  if (lua_istable(L, -1))
-    lua_rawgeti(L, -1, (lua_Integer)index + 1);
-  else
-    lua_pushinteger(L, (lua_Integer)index + 1);
-  lua_replace(L, -2);
+  lua_Integer number = (lua_Integer)index + 1;
+  if (join->asks)
+    push_from_host(join, L, SR_JOIN_ITEM);
+  else if (!lua_istable(join->host, SR_JOIN_ITEMS))
+    lua_pushinteger(L, number);
+  else {
+    lua_rawgeti(join->host, SR_JOIN_ITEMS, number);
+    if (L != join->host) lua_xmove(join->host, L, 1);
+  }
 }
 
 /* Pushes the function of an item, with its arguments; returns their number. */
 static int push_function(lua_State *L, SrJoin *join, uint32_t index) {
-  int top = lua_gettop(L);
-  if (!lua_isnil(join->host, SR_JOIN_TRACKER)) {
+  int before = 0;
+  if (join->tracks) {
     push_from_host(join, L, SR_JOIN_TRACKER);
     lua_pushlightuserdata(L, join);
     lua_pushinteger(L, (lua_Integer)join->block.serial);
     push_from_host(join, L, SR_JOIN_PROGRESS);
+    before = 4;
   }
-  if (!lua_isnil(join->host, SR_JOIN_FUNCTION)) push_from_host(join, L, SR_JOIN_FUNCTION);
+  if (join->maps) push_from_host(join, L, SR_JOIN_FUNCTION);
   push_item(L, join, index);
-  if (!lua_isnil(join->host, SR_JOIN_FUNCTION)) lua_pushinteger(L, (lua_Integer)index + 1);
-  return lua_gettop(L) - top - 1;
+  if (!join->maps) return before;
+  lua_pushinteger(L, (lua_Integer)index + 1);
+  return before + 2;
 }
 
 /* Making the task lets finalizers run: they may decide the join, and then wake its host. */
@@ -422,6 +431,9 @@ SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_In
   join->host = L;
   join->total = (uint32_t)total;
   join->limit = UINT32_MAX;
+  join->maps = !lua_isnil(L, SR_JOIN_FUNCTION);
+  join->tracks = !lua_isnil(L, SR_JOIN_TRACKER);
+  join->takes_places = lua_rawequal(L, SR_JOIN_ITEMS, SR_JOIN_RESULTS);
   return join;
 }
 

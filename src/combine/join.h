@@ -81,6 +81,9 @@ struct SrJoin {
   bool keeps_errors;  /* an error decides nothing */
   bool spares;        /* cancels nothing: it only watches */
   bool watches_none;  /* every item is a function */
+  bool takes_places;  /* results take the places of their items, which are there */
+  bool maps;          /* the frame has a function that is called for each item, */
+  bool tracks;        /* by way of a tracker */
   bool was_cancelled; /* before it began */
   bool asks;          /* of map: there may be more items than `total`, an iterator gives them one by one */
   bool wants_room;    /* its host waits until fewer than `limit` run */
