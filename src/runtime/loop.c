@@ -9,6 +9,7 @@
 #include "runtime/handle.h"
 #include "runtime/interrupt.h"
 #include "runtime/park.h"
+#include "runtime/pool.h"
 #include "runtime/port.h"
 #include "runtime/resource.h"
 #include "runtime/scope.h"
@@ -162,14 +163,14 @@ static SrTask *take(SrRuntime *rt, SrWaiter *waiter) {
 static lua_Integer list_ready(lua_State *L, const SrRuntime *rt, unsigned count) {
   lua_Integer entries = 0;
   for (SrWaiter *waiter = rt->ready.first; waiter != NULL && count > 0; waiter = waiter->next) {
-    unsigned children = 1;
-    if (sr_is_starter(waiter)) {
-      children = SR_CONTAINER(waiter, SrStarter, waiter)->count;
+    bool is_starter = sr_is_starter(waiter);
+    unsigned tasks = is_starter ? SR_CONTAINER(waiter, SrStarter, waiter)->count : 1;
+    if (is_starter || sr_task_of(waiter)->is_unseen)
       lua_pushboolean(L, false);
-    } else
+    else
       sr_push_task(L, sr_task_of(waiter));
     lua_rawseti(L, -2, ++entries);
-    count -= children < count ? children : count;
+    count -= tasks < count ? tasks : count;
   }
   return entries;
 }
@@ -358,8 +359,10 @@ static void wait_for_event(lua_State *L, SrRuntime *rt) {
   if (!io && rt->clock.is_virtual) {
     poll_unheld(rt);
     rt->clock.virtual_now = next > rt->clock.virtual_now ? next : rt->clock.virtual_now;
-  } else
+  } else {
+    sr_coroutine_trim(L, rt);
     block(rt, next);
+  }
   sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
 }
 

@@ -63,7 +63,7 @@ void sr_run_end(lua_State *L, SrRuntime *rt) {
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
-  rt->pool.count = rt->pool.capacity = 0;
+  rt->pool = (SrPool){0};
   sr_protected(L, l_renew_tables, 0, 0);
   sr_report_failures(L, rt);
 }

@@ -356,6 +356,8 @@ typedef struct SrBlocks {
 /* The coroutines that wait for a task; they are in a table under sr_idle_key. */
 typedef struct SrPool {
   unsigned count, capacity;
+  unsigned least;  /* that there have been since it was trimmed: so many were never needed */
+  int64_t trimmed; /* when that was, in nanoseconds */
 } SrPool;
 
 typedef struct SrGuest SrGuest; /* see guest.c */

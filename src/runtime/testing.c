@@ -36,7 +36,8 @@ int sr_l_test_limit(lua_State *L) {
 
 /*
 ** schedule(fn [, late]): fn(tasks), given those that are ready, returns the index of the one to run next; nil: in order.
-** Children that have not begun are made tasks for that; `late`: they stand there as one `false`, the next of them.
+** Children that have not begun are made tasks for that; `late`: those of a starter stand there as one `false`, the next
+** of them, as does each other task that nobody knows.
 */
 int sr_l_schedule(lua_State *L) {
   if (!lua_isnoneornil(L, 1)) sr_check_function(L, "schedule", 1, 1);
