@@ -30,6 +30,10 @@ class Workload:
     larger: object = lambda size: 2 * size  # and that with which they are compared; None: with none
 
 
+# When memory goes back to the system is decided by what glibc has seen so far, unless it is told: the same for all.
+MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
+
+
 # What a row shows: (unit, decimals, figure of one run, whether more of it is better).
 MILLIONS = ("M/s", 2, lambda run, items: items / run["seconds"] / 1e6, True)
 THOUSANDS = ("k/s", 2, lambda run, items: items / run["seconds"] / 1e3, True)
@@ -124,7 +128,7 @@ def measure(suite, peer, workload, size):
         return None
     if not command[0]:
         raise Failed("no cc")
-    done = execute(command, suite.environment.get(peer))
+    done = execute(command, {**MALLOC, **suite.environment.get(peer, {})})
     found = dict(re.findall(r"(seconds|bytes)=([\d.]+)", done.stdout))
     if done.returncode or len(found) != 2:
         fail(peer, workload, done)
