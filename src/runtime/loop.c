@@ -287,7 +287,7 @@ static void kill_all_but(lua_State *L, SrRuntime *rt, const SrTask *spared) {
       lua_rawgeti(L, live, (lua_Integer)slot);
       SrTask *t = (SrTask *)lua_touserdata(L, -1);
       lua_settop(L, live);
-      if (t == NULL || t == spared || t == rt->ready.spare) continue;
+      if (t == NULL || t == spared || t->future.state == SR_ENDED) continue;
       sr_kill(L, t);
       again = true;
     }

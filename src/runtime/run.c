@@ -27,7 +27,8 @@ void sr_run_begin(lua_State *L, SrRuntime *rt, bool is_testing) {
   rt->root.kind = SR_SCOPE_RUN;
   rt->ready.first = rt->ready.last = NULL;
   rt->ready.count = rt->ready.in_turn = rt->ready.unbegun = 0;
-  rt->ready.spare = NULL;
+  rt->ready.spares = NULL;
+  rt->ready.spare_count = 0;
   rt->main_task = rt->current = NULL;
   rt->testing.settlers = NULL;
   rt->is_closing = false;
@@ -49,7 +50,7 @@ static void shrink_live(lua_State *L) {
 
 /* Lets go of what is kept in tables. If that fails the next run has them as they are: nothing in them counts. */
 static int l_renew_tables(lua_State *L) {
-  sr_drop_spare(L, sr_rt(L));
+  sr_drop_spares(L, sr_rt(L));
   sr_run_new_table(L, &sr_idle_key, NULL);
   sr_run_new_table(L, &sr_anchor_key, NULL);
   shrink_live(L);

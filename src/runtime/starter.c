@@ -6,8 +6,10 @@
 #include "runtime/scope.h"
 #include "runtime/task.h"
 
-/* A child that becomes a task before its turn is given its function and at most so many arguments. */
-enum { MOST_ARGS = 6 };
+enum {
+  MOST_ARGS = 6,     /* of a child that becomes a task before its turn */
+  MOST_SPARES = 1024 /* that are kept */
+};
 
 /* --- starting --------------------------------------------------------------- */
 
@@ -59,9 +61,15 @@ static void take_child(SrRuntime *rt, SrStarter *starter, SrTask *t) {
   advance(rt, starter);
 }
 
+static SrTask *take_spare(SrRuntime *rt) {
+  SrTask *t = sr_task_of(rt->ready.spares);
+  rt->ready.spares = t->waiter.next;
+  rt->ready.spare_count--;
+  return t;
+}
+
 SrTask *sr_begin_child(SrRuntime *rt, SrStarter *starter) {
-  SrTask *t = rt->ready.spare;
-  rt->ready.spare = NULL;
+  SrTask *t = take_spare(rt);
   t->future.outcome = SR_WOKEN;
   t->waiter.kind = NULL;
   t->object = NULL;
@@ -153,20 +161,25 @@ void sr_begin_all(lua_State *L, SrRuntime *rt) {
 
 /* --- records ---------------------------------------------------------------- */
 
-/* As the spare: no task, though it stands among the live ones. */
+static void add_spare(SrRuntime *rt, SrTask *t) {
+  t->waiter.next = rt->ready.spares;
+  rt->ready.spares = &t->waiter;
+  rt->ready.spare_count++;
+}
+
+/* A spare stands among the live tasks, but has ended. */
 static int l_make_spare(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
   lua_pushnil(L);
   SrTask *t = sr_push_new_task(L, lua_gettop(L), 0);
-  if (rt->ready.spare != NULL) return 0;
   sr_make_live(L, rt, t);
   t->future.state = SR_ENDED;
-  rt->ready.spare = t;
+  add_spare(rt, t);
   return 0;
 }
 
 bool sr_make_spare(lua_State *L, SrRuntime *rt) {
-  return rt->ready.spare != NULL || sr_protected(L, l_make_spare, 0, 0);
+  return rt->ready.spares != NULL || sr_protected(L, l_make_spare, 0, 0);
 }
 
 void sr_vacate(SrTask *t) {
@@ -178,8 +191,8 @@ void sr_vacate(SrTask *t) {
 }
 
 void sr_put_aside(lua_State *L, SrRuntime *rt, SrTask *t) {
-  if (rt->ready.spare == NULL) {
-    rt->ready.spare = t;
+  if (rt->ready.spare_count < MOST_SPARES) {
+    add_spare(rt, t);
     return;
   }
   lua_pushnil(L);
@@ -187,9 +200,9 @@ void sr_put_aside(lua_State *L, SrRuntime *rt, SrTask *t) {
   sr_slots_give(&rt->live, t->slot);
 }
 
-void sr_drop_spare(lua_State *L, SrRuntime *rt) {
-  if (rt->ready.spare == NULL) return;
-  lua_pushnil(L);
-  lua_rawseti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)rt->ready.spare->slot);
-  rt->ready.spare = NULL;
+void sr_drop_spares(lua_State *L, SrRuntime *rt) {
+  while (rt->ready.spares != NULL) {
+    lua_pushnil(L);
+    lua_rawseti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)take_spare(rt)->slot);
+  }
 }

@@ -27,9 +27,9 @@ void sr_begin_all(lua_State *L, SrRuntime *rt);
 /* They never begin. */
 void sr_unstart(SrRuntime *rt, SrStarter *starter);
 
-/* Makes a spare record, if there is none. False: no memory. Finalizers run. [-0, +0, -] */
+/* Makes a spare task, if there is none. False: no memory. Finalizers run. [-0, +0, -] */
 bool sr_make_spare(lua_State *L, SrRuntime *rt);
-/* The first child of a starter begins, in the spare record, and is to have its step. */
+/* The first child of a starter begins, as a spare task, and is to have its step. */
 SrTask *sr_begin_child(SrRuntime *rt, SrStarter *starter);
 /* There is no memory for it. */
 void sr_lose_child(SrRuntime *rt, SrStarter *starter);
@@ -38,9 +38,9 @@ int sr_push_child_call(lua_State *L, const SrTask *t);
 
 /* Ends a child that nobody knows of: without a trace, as far as its block is concerned. */
 void sr_vacate(SrTask *t);
-/* Keeps the record of such a child as the spare, or lets go of it if there is one. [-0, +0, -] */
+/* Keeps such a child as a spare, or lets go of it if there are enough. [-0, +0, -] */
 void sr_put_aside(lua_State *L, SrRuntime *rt, SrTask *t);
-/* Lets go of the spare at the end of a run. [-0, +0, -] */
-void sr_drop_spare(lua_State *L, SrRuntime *rt);
+/* Lets go of the spares at the end of a run. [-0, +0, -] */
+void sr_drop_spares(lua_State *L, SrRuntime *rt);
 
 #endif

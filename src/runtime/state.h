@@ -333,7 +333,8 @@ typedef struct SrReadyQueue {
   unsigned count;         /* with children that have not begun */
   unsigned in_turn;       /* those that have not had their step in this turn */
   unsigned unbegun;       /* children that have not begun */
-  SrTask *spare;          /* one that has ended, of which nobody knows, for the next child that begins; or NULL */
+  SrWaiter *spares;       /* of tasks that have ended, of which nobody knows, for children that begin; linked by next */
+  unsigned spare_count;   /* of those */
   /* Makes tasks of all children that have not begun: somebody wants to see them. [-0, +0, m] */
   void (*begin_all)(lua_State *L, struct SrRuntime *rt);
 } SrReadyQueue;

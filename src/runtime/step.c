@@ -116,7 +116,7 @@ static int push_call(lua_State *L, SrTask *t) {
 static SrTask *take_new(SrRuntime *rt) {
   SrWaiter *first = rt->ready.first;
   if (sr_is_starter(first)) {
-    bool may_begin = rt->ready.spare != NULL && (!rt->testing.is_scheduled || rt->testing.begins_late);
+    bool may_begin = rt->ready.spares != NULL && (!rt->testing.is_scheduled || rt->testing.begins_late);
     return may_begin ? sr_begin_child(rt, SR_CONTAINER(first, SrStarter, waiter)) : NULL;
   }
   bool is_new = sr_task_of(first)->future.state == SR_NEW && !rt->testing.is_scheduled;
