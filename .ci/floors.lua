@@ -19,6 +19,7 @@ local floors = [[
   runtime/wait
   runtime/future runtime/api
   runtime/task
+  runtime/starter
   runtime/step runtime/task_methods runtime/coroutine
   runtime/loop runtime/coroutine_library
   runtime/testing runtime/run

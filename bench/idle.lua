@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- What is idle must not cost: the price of one operation beside more and more tasks that wait.
+-- What is idle must not cost: the price of one operation beside more and more tasks that wait, and beside more and
+-- more connections on which nothing comes.
 --
---     lua5.4 bench/idle.lua [LARGEST]       prints a row for 10,000, 100,000, ... idle tasks
+--     lua5.4 bench/idle.lua [TASKS [CONNECTIONS]]       prints rows up to so many
 
 local async = require "saros"
 
@@ -66,10 +67,81 @@ local function measure(n)
   return turn, waiter, cancel
 end
 
+
+-- ---- connections -----------------------------------------------------------------------------------
+
+local function echo(stream)
+  for data in function() return stream:read() end do stream:write(data) end
+end
+
+-- A byte there and back, over one of n + 1 streams, each with a task that waits at its other end.
+local function echo_beside_streams(n)
+  local streams, tasks = {}, {}
+  for i = 1, n + 1 do
+    local far
+    streams[i], far = async.net.pair()
+    tasks[i] = async.spawn(echo, far)
+  end
+  async.sleep(0)
+  local stream = streams[1]
+  local result = price(function()
+    stream:write "x"
+    stream:read(1)
+  end)
+  for i = 1, n + 1 do streams[i]:close() end
+  for i = 1, n + 1 do tasks[i]:await() end
+  return result
+end
+
+local REQUEST = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+-- A request over one of n + 1 connections to a server; the others have had their response.
+local function request_beside_connections(n)
+  local server <close> = async.http.listen("127.0.0.1", 0, { backlog = 1024, idle_timeout = 1000, header_timeout = 1000 })
+  local port = select(2, server:address())
+  local task <close> = async.spawn(server.serve, server, function() return "hello" end)
+  local streams = {}
+  local function exchange(stream)
+    stream:write(REQUEST)
+    repeat
+      local line = stream:read_line()
+    until line == "" or line == "\r"
+    return assert(stream:read_exactly(5))
+  end
+  for i = 1, n + 1 do
+    streams[i] = async.net.connect("127.0.0.1", port)
+    exchange(streams[i])
+  end
+  local result = price(function() exchange(streams[1]) end)
+  for i = 1, n + 1 do streams[i]:close() end
+  return result
+end
+
+-- ---- tables ----------------------------------------------------------------------------------------
+
 print("nanoseconds for one operation beside n idle tasks")
 print(("%10s  %14s  %14s  %14s"):format("n", "a turn", "a waiter more", "cancel one"))
 local n, largest = OPERATIONS, tonumber(arg[1]) or 1000000
 while n <= largest do
   print(("%10d  %14.0f  %14.0f  %14.0f"):format(n, measure(n)))
   n = n * 10
+end
+
+-- Each connection has its two ends here.
+local function most_connections()
+  for line in io.lines "/proc/self/limits" do
+    local soft = line:match "^Max open files%s+(%d+)"
+    if soft then return (tonumber(soft) - 200) // 2 end
+  end
+end
+
+print("nanoseconds for one operation beside n idle connections")
+print(("%10s  %14s  %14s"):format("n", "an echo", "a request"))
+n, largest = 10, math.min(tonumber(arg[2]) or 10000, most_connections())
+while n <= largest do
+  local echoed, requested
+  async.run(function() echoed = echo_beside_streams(n) end)
+  async.run(function() requested = request_beside_connections(n) end)
+  print(("%10d  %14.0f  %14.0f"):format(n, echoed, requested))
+  n = n < largest and math.min(n * 10, largest) or largest + 1
 end

@@ -274,6 +274,75 @@ function workloads.semaphore(n)
   assert(finished == n)
 end
 
+function workloads.semaphore_10(n)
+  for _ = 1, 10 do workloads.semaphore(n // 10) end
+end
+
+-- As many at a time as the limit says; each that ends starts the next one.
+local function map(n, work, limit)
+  local items = {}
+  for i = 1, 1000 do items[i] = i end
+  for _ = 1, n, 1000 do
+    local results, tasks = {}, {}
+    local started = 0
+    local function child(i)
+      results[i] = work(items[i])
+      if started < 1000 then
+        started = started + 1
+        tasks[started] = spawn(child, started)
+      end
+    end
+    for i = 1, limit do
+      started = i
+      tasks[i] = spawn(child, i)
+    end
+    for i = 1, 1000 do await(tasks[i]) end
+    assert(results[1000] == 2000)
+  end
+end
+
+function workloads.gather_list(n)
+  local list = {}
+  for i = 1, 1000 do list[i] = function() return i end end
+  for _ = 1, n, 1000 do
+    local tasks, results = {}, {}
+    for i = 1, 1000 do tasks[i] = spawn(list[i]) end
+    for i = 1, 1000 do results[i] = await(tasks[i]) end
+    assert(results[1000] == 1000)
+  end
+end
+
+function workloads.map(n)
+  map(n, function(item) return item * 2 end, 1000)
+end
+
+function workloads.map_limit(n)
+  map(n, function(item) return item * 2 end, 10)
+end
+
+function workloads.children(n)
+  map(n, function(item)
+    sleep(0)
+    return item * 2
+  end, 1000)
+end
+
+-- With a timer that is used again; what it would do is left out.
+function workloads.wait_for(n)
+  local function work() return 1 end
+  local timer, sum = new_timer(), 0
+  local function on_timeout() end
+  for _ = 1, n do
+    timer_start(timer, 10000, 0, on_timeout)
+    local ok, value = pcall(work)
+    timer:stop()
+    assert(ok)
+    sum = sum + value
+  end
+  timer:close()
+  assert(sum == n)
+end
+
 local function gather(level, leaf)
   if level == 0 then
     return leaf()
@@ -319,20 +388,9 @@ function workloads.coroutine(n)
   assert(sum == n * (n + 1) // 2)
 end
 
--- "VmRSS" (memory held now) or "VmHWM" (the most ever held) of this process, in bytes.
-local function memory(field)
-  for line in io.lines "/proc/self/status" do
-    local kib = line:match("^" .. field .. ":%s*(%d+) kB")
-    if kib then
-      return tonumber(kib) * 1024
-    end
-  end
-end
+local measure = dofile "bench/measure.lua"
 
 spawn(function()
-  local before, start = memory "VmRSS", uv.hrtime()
-  workloads[arg[1]](math.tointeger(arg[2]))
-  local seconds = (uv.hrtime() - start) / 1e9
-  print(("seconds=%.6f bytes=%d"):format(seconds, memory "VmHWM" - before))
+  measure(function() return uv.hrtime() / 1e9 end, workloads[arg[1]], math.tointeger(arg[2]))
 end)
 uv.run()

@@ -7,6 +7,7 @@ others are asked for), `workloads`, `rows`, `missing` (peer: why it is not there
 `notes()` and `close()`. A peer measures itself around its workload and prints seconds=... bytes=...
 """
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -28,6 +29,10 @@ class Workload:
     operations: object  # how many operations a size stands for
     counted: int  # size with which instructions are counted
     larger: object = lambda size: 2 * size  # and that with which they are compared; None: with none
+
+
+# When memory goes back to the system is decided by what glibc has seen so far, unless it is told: the same for all.
+MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
 
 
 # What a row shows: (unit, decimals, figure of one run, whether more of it is better).
@@ -124,7 +129,7 @@ def measure(suite, peer, workload, size):
         return None
     if not command[0]:
         raise Failed("no cc")
-    done = execute(command, suite.environment.get(peer))
+    done = execute(command, {**MALLOC, **suite.environment.get(peer, {})})
     found = dict(re.findall(r"(seconds|bytes)=([\d.]+)", done.stdout))
     if done.returncode or len(found) != 2:
         fail(peer, workload, done)
@@ -209,31 +214,62 @@ def verdict(row, figures, ratios):
     return "reached" if reached else "MISSED"
 
 
-def print_times(suite, results, names, workloads, size):
-    print_line("", "", names, "target")
+def summarize_times(suite, results, names, workloads, size):
+    """(row, {peer: median, or a word}) of each row."""
     for row in suite.rows:
         if row.workload not in workloads:
             continue
-        unit, decimals, figure_of, more_is_better = row.shows
+        figure_of = row.shows[2]
         workload = suite.workloads[row.workload]
         items = workload.operations(size(workload))
-        cells, figures = [], {}
-        for peer in names:
-            runs = results[row.workload, peer]
-            if isinstance(runs, str):
-                cells.append(runs)
-            else:
-                figures[peer] = statistics.median(figure_of(run, items) for run in runs)
-                cells.append(f"{figures[peer]:,.{decimals}f}")
+        yield row, {
+            peer: runs if isinstance(runs, str) else statistics.median(figure_of(run, items) for run in runs)
+            for peer in names for runs in [results[row.workload, peer]]}
+
+
+def print_times(suite, results, names, workloads, size):
+    print_line("", "", names, "target")
+    for row, cells in summarize_times(suite, results, names, workloads, size):
+        unit, decimals, _, more_is_better = row.shows
+        figures = {peer: cell for peer, cell in cells.items() if not isinstance(cell, str)}
         ratios = {}
         if "saros" in figures:
             for peer in figures:
                 ratios[peer] = ratio(figures["saros"], figures[peer], more_is_better)
-        print_line(row.title, unit, cells, row.target)
+        texts = [cell if isinstance(cell, str) else f"{cell:,.{decimals}f}" for cell in cells.values()]
+        print_line(row.title, unit, texts, row.target)
         under = [f"{ratios[p]:.2f}x" if p in ratios and p != "saros" else "" for p in names]
         result = verdict(row, figures, ratios)
         if any(under) or result:
             print_line("", "", under, result)
+
+
+def save(path, key, value):
+    """Puts what was measured into a file of JSON, beside what it has of others."""
+    found = {}
+    if os.path.exists(path):
+        with open(path) as file:
+            found = json.load(file)
+    found[key] = value
+    with open(path, "w") as file:
+        json.dump(found, file, indent=1)
+        file.write("\n")
+
+
+def save_times(path, name, suite, results, names, workloads, size, about):
+    rows = []
+    for row, cells in summarize_times(suite, results, names, workloads, size):
+        unit, decimals, _, more_is_better = row.shows
+        rows.append({"title": row.title, "unit": unit, "decimals": decimals, "more_is_better": more_is_better,
+                     "target": row.target, "figures": cells})
+    save(path, f"{name} times", {"about": about, "rows": rows})
+
+
+def save_instructions(path, name, results, names, workloads, about):
+    rows = [{"title": workload, "figures": {
+        peer: runs if isinstance(runs, str) else round(statistics.median(runs))
+        for peer in names for runs in [results[workload, peer]]}} for workload in workloads]
+    save(path, f"{name} instructions", {"about": about, "rows": rows})
 
 
 def print_instructions(results, names, workloads):

@@ -66,6 +66,68 @@ async def semaphore(n):
         await task
 
 
+async def semaphore_10(n):
+    for _ in range(10):
+        await semaphore(n // 10)
+
+
+async def gather_list(n):
+    async def work(i):
+        return i
+
+    for _ in range(0, n, 1000):
+        results = await asyncio.gather(*(work(i) for i in range(1, 1001)))
+        assert results[-1] == 1000
+
+
+async def map(n):
+    async def work(item):
+        return item * 2
+
+    for _ in range(0, n, 1000):
+        results = await asyncio.gather(*(work(i) for i in range(1, 1001)))
+        assert results[-1] == 2000
+
+
+async def map_limit(n):
+    permits = asyncio.Semaphore(10)
+
+    async def work(item):
+        async with permits:
+            return item * 2
+
+    for _ in range(0, n, 1000):
+        results = await asyncio.gather(*(work(i) for i in range(1, 1001)))
+        assert results[-1] == 2000
+
+
+async def children(n):
+    async def work(item):
+        await asyncio.sleep(0)
+        return item * 2
+
+    for _ in range(0, n, 1000):
+        results = await asyncio.gather(*(work(i) for i in range(1, 1001)))
+        assert results[-1] == 2000
+
+
+async def wait_for(n):
+    async def work():
+        return 1
+
+    total = 0
+    for _ in range(n):
+        total += await asyncio.wait_for(work(), 10)
+    assert total == n
+
+
+async def lock(n):
+    guard = asyncio.Lock()
+    for _ in range(n):
+        async with guard:
+            pass
+
+
 async def tree(level, leaf):
     if level == 0:
         return await leaf()

@@ -7,6 +7,8 @@ local redis = require "saros.redis"
 local annotations = require "spec.support.annotations"
 local server = require "spec.support.http_server"()
 local tls = require "spec.support.tls"
+require "saros.group_error" -- which give methods to classes when one of them is called first
+require "saros.with"
 
 local function none() end
 

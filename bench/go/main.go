@@ -8,6 +8,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -93,6 +94,93 @@ func semaphore(n int) {
 	})
 }
 
+func semaphore10(n int) {
+	for i := 0; i < 10; i++ {
+		semaphore(n / 10)
+	}
+}
+
+// each runs a goroutine for each of 1,000 items, at most `limit` at a time.
+func each(n, limit int, work func(item int) int) {
+	for done := 0; done < n; done += 1000 {
+		var results [1000]int
+		var group sync.WaitGroup
+		permits := make(chan struct{}, limit)
+		group.Add(1000)
+		for i := range results {
+			if limit < 1000 {
+				permits <- struct{}{}
+			}
+			go func(i int) {
+				results[i] = work(i + 1)
+				if limit < 1000 {
+					<-permits
+				}
+				group.Done()
+			}(i)
+		}
+		group.Wait()
+		check(results[999] == work(1000), "the last result")
+	}
+}
+
+func gatherList(n int) {
+	each(n, 1000, func(item int) int { return item })
+}
+
+func mapAll(n int) {
+	each(n, 1000, func(item int) int { return item * 2 })
+}
+
+func mapLimit(n int) {
+	each(n, 10, func(item int) int { return item * 2 })
+}
+
+func children(n int) {
+	each(n, 1000, func(item int) int {
+		runtime.Gosched()
+		return item * 2
+	})
+}
+
+func waitFor(n int) {
+	sum := 0
+	for i := 0; i < n; i++ {
+		within, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		if within.Err() == nil {
+			sum++
+		}
+		cancel()
+	}
+	check(sum == n, "sum of the results")
+}
+
+func lock(n int) {
+	var guard sync.Mutex
+	count := 0
+	for i := 0; i < n; i++ {
+		func() {
+			guard.Lock()
+			defer guard.Unlock()
+			count++
+		}()
+	}
+	check(count == n, "how often it was held")
+}
+
+func selectOne(n int) {
+	first, second := make(chan int, 4), make(chan int, 4)
+	for i := 1; i <= n; i++ {
+		second <- i
+		select {
+		case <-first:
+			check(false, "an item of the first queue")
+		case item := <-second:
+			check(item == i, "the item")
+		}
+	}
+}
+
 func tree(level int, leaf func() int) int {
 	if level == 0 {
 		return leaf()
@@ -150,7 +238,9 @@ func memory(field string) int {
 func main() {
 	workloads := map[string]func(int){
 		"spawn_await": spawnAwait, "sleep0": sleep0, "sleepers": sleepers, "queue": queue,
-		"semaphore": semaphore, "gather": gather, "gather_sleep": gatherSleep, "start": func(int) {},
+		"semaphore": semaphore, "gather": gather, "gather_sleep": gatherSleep,
+		"semaphore_10": semaphore10, "gather_list": gatherList, "map": mapAll, "map_limit": mapLimit,
+		"children": children, "wait_for": waitFor, "lock": lock, "select": selectOne, "start": func(int) {},
 	}
 	size, err := strconv.Atoi(os.Args[2])
 	check(err == nil, "size")

@@ -4,12 +4,12 @@
 -- Nobody says how deep groups nest, or that one does not contain itself: nothing here calls itself, and each group is
 -- looked through once.
 
-local async = require("saros.core")[1] -- "saros" itself is being loaded
+local async = require "saros"
 local internal = require "saros.internal"
 local misuse = require "saros.misuse"
 
 ---@class saros.Error
-local Error = getmetatable(async.error { name = "Error" }).__index
+local Error = getmetatable(async.error { name = "Error", traceback = "" }).__index
 
 -- The errors below one, and how many they are; nil if it is no group.
 local function below(err)

@@ -67,7 +67,20 @@ setmetatable(async, {
   end,
 })
 
-require "saros.group_error"
-require "saros.with"
+-- A method that is written in Lua. At first this stands there, and loads the module, which puts its own there.
+local function give(object, method, module)
+  local class = getmetatable(object).__index
+  class[method] = internal.entry(function(...)
+    require(module)
+    return class[method](...)
+  end)
+end
+
+local err = async.error { name = "Error", traceback = "" }
+give(err, "find_all", "saros.group_error")
+give(err, "split", "saros.group_error")
+for _, object in ipairs { async.semaphore(1), async.lock(), async.condition(), async.rate_limiter(1, 1) } do
+  give(object, "with", "saros.with")
+end
 
 return async

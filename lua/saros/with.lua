@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The method `with` of what gives permits.
 
-local async = require("saros.core")[1] -- "saros" itself is being loaded
+local async = require "saros"
 local internal = require "saros.internal"
 local misuse = require "saros.misuse"
 

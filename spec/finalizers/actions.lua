@@ -29,6 +29,12 @@ action("cancel the last task", function()
   if task then task:cancel() end
 end)
 
+action("find all tasks", function()
+  local tasks = async.all_tasks()
+  async.tree()
+  if tasks[1] then tasks[#tasks]:cancel() end
+end)
+
 action("cancel groups", function() each(world.groups, "cancel") end)
 action("close scopes", function() each(world.scopes, "close") end)
 action("close groups", function() each(world.groups, "close") end)

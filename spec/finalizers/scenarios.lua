@@ -158,6 +158,18 @@ scenario("gather", function()
   try(function() async.gather{task, future, after(2)} end)
 end)
 
+-- Functions that return at once, so that records are used again, and some that have to become tasks before their turn.
+scenario("gather_later", function()
+  local function work(i)
+    if i == 2 then async.spawn(after(1)) end
+    if i == 3 then async.sleep(1) end
+    return i
+  end
+  try(function() async.gather(function() end, function() async.tree() end, after(1), function() end) end)
+  try(function() async.map({1, 2, 3, 4, 5, 6}, work, {limit = 3}) end)
+  try(function() async.race{function() return 1 end, function() end} end)
+end)
+
 scenario("gather_futures", function()
   local first, second = async.future(), async.future()
   local task = async.spawn(failing(1, "oops"))

@@ -30,6 +30,8 @@ local DEFAULTS = {
   mixed = 400,     -- schedules with an order at random, up to two cancellations, now and then a deadline
   seed = 1,        -- of the latter
   allows = {},     -- names of errors that main may raise and that may be reported
+  late = false,    -- functions of gather, map, race, any begin at their turn, as they do without a scheduler: nobody
+                   -- is given their tasks, so they have no numbers
 }
 
 local WIDTH = 4           -- so many of the ready tasks, the oldest, are asked for
@@ -166,10 +168,11 @@ function Probe:spares_others()
   return true
 end
 
---- Tasks are numbered as they come up: before its first step a task stands in the ready queue.
+--- Tasks are numbered as they come up: before its first step a task stands in the ready queue. One that nobody knows
+--- is `false`.
 local function register(probe, tasks)
   for _, task in ipairs(tasks) do
-    if not probe.numbers[task] then
+    if task and not probe.numbers[task] then
       probe.tasks[#probe.tasks + 1] = task
       probe.numbers[task] = #probe.tasks
     end
@@ -215,7 +218,7 @@ local function step(probe, tasks)
   if probe.chances then survey(probe) end
   cancel_due(probe)
   local choice = decide(probe, #tasks)
-  if probe.trace then table.insert(probe.trace, ("%d"):format(probe.numbers[tasks[choice]])) end
+  if probe.trace then table.insert(probe.trace, tostring(probe.numbers[tasks[choice]] or "?")) end
   return choice
 end
 
@@ -308,7 +311,7 @@ local function perform(scenario, schedule, options, wants)
     probe.ended = ending(probe, pcall(main))
   end
   async.on_error(function(err) table.insert(probe.reports, err) end)
-  internal.schedule(function(tasks) return step(probe, tasks) end)
+  internal.schedule(function(tasks) return step(probe, tasks) end, options.late)
   local ok, err = pcall(testing.run, run)
   internal.schedule(nil)
   async.on_error(nil)

@@ -43,6 +43,13 @@ static void win_or_lose(SrJoin *join, const SrEnding *ending) {
   sr_join_set_value(join, ending);
 }
 
+/* A function of race or any has returned. The task of the winner is kept for its results; any other is not needed. */
+static bool on_function_done(SrJoin *join, lua_State *L, int first, uint32_t index) {
+  (void)L, (void)first;
+  const SrEnding ending = {.index = index, .status = SR_DONE};
+  return join->decided && !beats_winner(join, &ending);
+}
+
 static int return_winner(lua_State *L, const SrJoin *join) {
   if (join->status != SR_DONE) {
     lua_pushvalue(L, SR_JOIN_VALUE);
@@ -89,8 +96,10 @@ static int k_any(lua_State *L, int status, lua_KContext ctx) {
   return lua_error(L);
 }
 
-static const SrJoinPolicy race_policy = {.kind = SR_RACE_KIND("race"), .ended = on_race_ended, .in_list_order = true};
-static const SrJoinPolicy any_policy = {.kind = SR_RACE_KIND("any"), .ended = on_any_ended, .in_list_order = true};
+static const SrJoinPolicy race_policy = {
+    .kind = SR_RACE_KIND("race"), .ended = on_race_ended, .done = on_function_done, .in_list_order = true};
+static const SrJoinPolicy any_policy = {
+    .kind = SR_RACE_KIND("any"), .ended = on_any_ended, .done = on_function_done, .in_list_order = true};
 
 /* Replaces the list at index 1 by a copy and arranges the rest of the frame. */
 static void arrange(lua_State *L, const char *function, lua_Integer total) {

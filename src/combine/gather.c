@@ -22,6 +22,7 @@ bool sr_gather_ended(SrJoin *join, const SrEnding *ending) {
     return false;
   }
   if (join->keeps_errors) {
+    sr_join_drop_item(join, ending);
     sr_join_keep_error(join, ending);
     return false;
   }
@@ -30,15 +31,25 @@ bool sr_gather_ended(SrJoin *join, const SrEnding *ending) {
   return true;
 }
 
-static const SrJoinPolicy gather_policy = {.kind = SR_JOIN_KIND("gather"), .ended = sr_gather_ended};
+bool sr_gather_done(SrJoin *join, lua_State *L, int first, uint32_t index) {
+  lua_settop(L, first); /* nil if there is no result */
+  sr_join_keep_value(join, L, index);
+  return true;
+}
+
+static const SrJoinPolicy gather_policy = {
+    .kind = SR_JOIN_KIND("gather"), .ended = sr_gather_ended, .done = sr_gather_done};
 
 /* --- the frame -------------------------------------------------------------- */
 
 /* The metatable of the lists that are returned. */
 static const char list_key;
 
-void sr_gather_arrange(lua_State *L, lua_Integer total, bool keeps_errors) {
-  lua_createtable(L, total < INT32_MAX ? (int)total : 0, 0);
+void sr_gather_arrange(lua_State *L, lua_Integer total, bool takes_places, bool keeps_errors) {
+  if (takes_places)
+    lua_pushvalue(L, SR_JOIN_ITEMS);
+  else
+    lua_createtable(L, total < INT32_MAX ? (int)total : 0, 0);
   if (keeps_errors)
     lua_createtable(L, 0, 1);
   else
@@ -124,14 +135,11 @@ static int gather_list(lua_State *L) {
   sr_check_options(L, "gather", 2, 2, known);
   bool keeps_errors = sr_gather_flag(L, 2, "return_errors");
   SrTask *t = sr_check_wait(L, "gather");
-  bool only_functions = sr_join_is_plain(L, 1, total); /* those start at once, before the list can change */
   lua_settop(L, 1);
-  if (!only_functions) {
-    sr_join_copy_items(L, "gather", total);
-    sr_join_check(L, t, "gather", 1, total, true);
-  }
+  sr_join_copy_items(L, "gather", total);
+  bool only_functions = sr_join_check(L, t, "gather", 1, total, true);
   lua_settop(L, SR_JOIN_RESULTS - 1);
-  sr_gather_arrange(L, total, keeps_errors);
+  sr_gather_arrange(L, total, only_functions, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &gather_policy, total);
   join->keeps_errors = keeps_errors;
   join->watches_none = only_functions;
@@ -150,7 +158,7 @@ static int l_gather(lua_State *L) {
   SrTask *t = sr_check_wait(L, "gather");
   bool only_functions = sr_join_check(L, t, "gather", 1, total, true);
   lua_settop(L, SR_JOIN_RESULTS - 1);
-  sr_gather_arrange(L, total, false);
+  sr_gather_arrange(L, total, only_functions, false);
   SrJoin *join = sr_join_open(L, t, &gather_policy, total);
   join->watches_none = only_functions;
   return sr_join_run(L, join, k_values);

@@ -131,7 +131,8 @@ static void dispose(lua_State *L, SrBlock *block) {
   sr_anchor_set(L, &group->block.running);
 }
 
-static const SrBlockOps group_ops = {"task group", on_child_ended, on_child_lost, dispose};
+static const SrBlockOps group_ops = {
+    .name = "task group", .child_ended = on_child_ended, .child_lost = on_child_lost, .dispose = dispose};
 
 /* --- new ------------------------------------------------------------- */
 

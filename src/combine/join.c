@@ -6,6 +6,7 @@
 
 #include "runtime/debug.h"
 #include "runtime/error.h"
+#include "runtime/starter.h"
 #include "runtime/trace.h"
 
 _Static_assert(sizeof(SrJoin) <= SR_BLOCK_SIZE, "a join must fit in a block");
@@ -37,15 +38,6 @@ static void check_item(lua_State *L, const char *function, lua_Integer number, b
                takes_functions ? "function, task or future" : "task or future", luaL_typename(L, -1));
 }
 
-bool sr_join_is_plain(lua_State *L, int index, lua_Integer total) {
-  bool is_plain = true;
-  for (lua_Integer i = 1; i <= total && is_plain; i++) {
-    is_plain = lua_rawgeti(L, index, i) == LUA_TFUNCTION;
-    lua_pop(L, 1);
-  }
-  return is_plain;
-}
-
 bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, lua_Integer total, bool takes_functions) {
   bool only_functions = true;
   for (lua_Integer i = 1; i <= total; i++) {
@@ -73,17 +65,32 @@ static void push_from_host(const SrJoin *join, lua_State *L, int index) {
   if (L != join->host) lua_xmove(join->host, L, 1);
 }
 
-static void keep(SrJoin *join, const SrEnding *ending, int index) {
-  lua_State *L = ending->L;
-  push_from_host(join, L, index);
+static void keep(SrJoin *join, lua_State *L, int table, uint32_t index) {
+  push_from_host(join, L, table);
   lua_insert(L, -2);
-  lua_rawseti(L, -2, (lua_Integer)ending->index + 1);
+  lua_rawseti(L, -2, (lua_Integer)index + 1);
   lua_pop(L, 1);
 }
 
+void sr_join_keep_value(SrJoin *join, lua_State *L, uint32_t index) {
+  join->kept[0] += !lua_isnil(L, -1);
+  if (!join->takes_places || L == join->host) {
+    keep(join, L, SR_JOIN_RESULTS, index);
+    return;
+  }
+  lua_xmove(L, join->host, 1);
+  lua_rawseti(join->host, SR_JOIN_RESULTS, (lua_Integer)index + 1); /* its place is there: takes no memory */
+}
+
 void sr_join_keep_result(SrJoin *join, const SrEnding *ending) {
-  join->kept[0] += sr_push_first(ending->L, ending->handle) != LUA_TNIL;
-  keep(join, ending, SR_JOIN_RESULTS);
+  sr_push_first(ending->L, ending->handle);
+  sr_join_keep_value(join, ending->L, ending->index);
+}
+
+void sr_join_drop_item(SrJoin *join, const SrEnding *ending) {
+  if (!join->takes_places) return;
+  lua_pushnil(ending->L);
+  keep(join, ending->L, SR_JOIN_RESULTS, ending->index);
 }
 
 void sr_join_look_at(const SrEnding *ending) {
@@ -98,7 +105,7 @@ void sr_join_push_error(SrJoin *join, const SrEnding *ending) {
 
 void sr_join_keep_error(SrJoin *join, const SrEnding *ending) {
   join->kept[1] += !lua_isnil(ending->L, -1);
-  keep(join, ending, SR_JOIN_ERRORS);
+  keep(join, ending->L, SR_JOIN_ERRORS, ending->index);
 }
 
 void sr_join_set_value(SrJoin *join, const SrEnding *ending) {
@@ -168,28 +175,32 @@ static bool is_gone(const SrJoin *join) {
 
 /* Pushes an item. */
 static void push_item(lua_State *L, const SrJoin *join, uint32_t index) {
-  push_from_host(join, L, join->asks ? SR_JOIN_ITEM : SR_JOIN_ITEMS);
-  if (join->asks) return;
-  if (lua_istable(L, -1))
-    lua_rawgeti(L, -1, (lua_Integer)index + 1);
-  else
-    lua_pushinteger(L, (lua_Integer)index + 1);
-  lua_replace(L, -2);
+  lua_Integer number = (lua_Integer)index + 1;
+  if (join->asks)
+    push_from_host(join, L, SR_JOIN_ITEM);
+  else if (!lua_istable(join->host, SR_JOIN_ITEMS))
+    lua_pushinteger(L, number);
+  else {
+    lua_rawgeti(join->host, SR_JOIN_ITEMS, number);
+    if (L != join->host) lua_xmove(join->host, L, 1);
+  }
 }
 
 /* Pushes the function of an item, with its arguments; returns their number. */
 static int push_function(lua_State *L, SrJoin *join, uint32_t index) {
-  int top = lua_gettop(L);
-  if (!lua_isnil(join->host, SR_JOIN_TRACKER)) {
+  int before = 0;
+  if (join->tracks) {
     push_from_host(join, L, SR_JOIN_TRACKER);
     lua_pushlightuserdata(L, join);
     lua_pushinteger(L, (lua_Integer)join->block.serial);
     push_from_host(join, L, SR_JOIN_PROGRESS);
+    before = 4;
   }
-  if (!lua_isnil(join->host, SR_JOIN_FUNCTION)) push_from_host(join, L, SR_JOIN_FUNCTION);
+  if (join->maps) push_from_host(join, L, SR_JOIN_FUNCTION);
   push_item(L, join, index);
-  if (!lua_isnil(join->host, SR_JOIN_FUNCTION)) lua_pushinteger(L, (lua_Integer)index + 1);
-  return lua_gettop(L) - top - 1;
+  if (!join->maps) return before;
+  lua_pushinteger(L, (lua_Integer)index + 1);
+  return before + 2;
 }
 
 /* Making the task lets finalizers run: they may decide the join, and then wake its host. */
@@ -209,8 +220,29 @@ static bool is_watched(const SrJoin *join, uint32_t index) {
   return join->watches != NULL && join->watches[index].join != NULL;
 }
 
+/* Whether its functions begin at their turn. A child that has locals of the host has to be given them before. */
+static bool begins_late(const SrJoin *join) {
+  return join->watches_none && !join->asks && !join->block.task->has_locals;
+}
+
+/* The same for those that begin later. False: first those that were started before have to begin. Needs no memory. */
+static bool start_later(SrJoin *join) {
+  uint32_t count = join->total - join->next, room = join->limit - join->block.running;
+  if (room < count) count = room;
+  if (join->decided || count == 0) return true;
+  if (!sr_start_later(join->block.task->rt, &join->starter, &join->block, join->next, count)) return false;
+  join->next += count;
+  return true;
+}
+
 /* Starts functions while the limit allows it. */
 static void start_more(lua_State *L, SrJoin *join) {
+  if (begins_late(join)) {
+    if (start_later(join)) return;
+    sr_begin_rest(L, join->block.task->rt, &join->starter);
+    start_later(join);
+    return;
+  }
   while (!join->decided && join->next < join->total && join->block.running < join->limit) {
     if (is_watched(join, join->next))
       join->next++;
@@ -237,6 +269,35 @@ static void on_child_lost(SrBlock *block) {
   SrJoin *join = (SrJoin *)(void *)block;
   lose(join);
   wake_if_over(join);
+}
+
+static int l_nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+static int push_child_call(SrBlock *block, lua_State *L, uint32_t index) {
+  SrJoin *join = (SrJoin *)(void *)block;
+  if (!is_gone(join)) return push_function(L, join, index);
+  lua_pushcfunction(L, l_nothing);
+  return 0;
+}
+
+static int l_start_more(lua_State *L) {
+  start_more(L, (SrJoin *)lua_touserdata(L, 1));
+  return 0;
+}
+
+static bool on_child_done(SrBlock *block, lua_State *L, SrTask *child, int first) {
+  SrJoin *join = (SrJoin *)(void *)block;
+  if (is_gone(join) || !join->policy->done(join, L, first, child->future.index)) return false;
+  sr_vacate(child);
+  if (!start_later(join)) {
+    lua_pushlightuserdata(L, join);
+    if (!sr_protected(L, l_start_more, 1, 0)) lose(join);
+  }
+  wake_if_over(join);
+  return true;
 }
 
 static void take_watched(lua_State *L, SrJoin *join, uint32_t index) {
@@ -333,6 +394,7 @@ const SrLinks sr_race_links = {link_watched, NULL, true};
 
 static void dispose(lua_State *L, SrBlock *block) {
   SrJoin *join = (SrJoin *)(void *)block;
+  if (L != NULL) sr_unstart(block->task->rt, &join->starter);
   for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) unwatch(&join->watches[i]);
   if (join->asks && L != NULL) {
     lua_pushnil(L);
@@ -342,7 +404,12 @@ static void dispose(lua_State *L, SrBlock *block) {
   join->watches = NULL;
 }
 
-static const SrBlockOps join_ops = {"combinator", on_child_ended, on_child_lost, dispose};
+static const SrBlockOps join_ops = {.name = "combinator",
+                                    .child_ended = on_child_ended,
+                                    .child_lost = on_child_lost,
+                                    .push_call = push_child_call,
+                                    .child_done = on_child_done,
+                                    .dispose = dispose};
 
 void sr_join_copy_items(lua_State *L, const char *function, lua_Integer total) {
   lua_Integer count = 0;
@@ -364,6 +431,9 @@ SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_In
   join->host = L;
   join->total = (uint32_t)total;
   join->limit = UINT32_MAX;
+  join->maps = !lua_isnil(L, SR_JOIN_FUNCTION);
+  join->tracks = !lua_isnil(L, SR_JOIN_TRACKER);
+  join->takes_places = lua_rawequal(L, SR_JOIN_ITEMS, SR_JOIN_RESULTS);
   return join;
 }
 
@@ -385,7 +455,10 @@ int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k) {
   SrTask *t = join->block.task;
   join->was_cancelled = sr_is_cancelled(t);
   if (join->was_cancelled) sr_debug_raise(L, t);
-  start_all(t->rt->base, join);
+  if (join->was_cancelled || !begins_late(join))
+    start_all(t->rt->base, join);
+  else
+    start_later(join);
   if (join->block.scope.parent->cause != NULL) { /* perhaps by a finalizer just now: nobody is told of that any more */
     join->was_cancelled = true;
     sr_join_decide(join);

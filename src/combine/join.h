@@ -33,6 +33,11 @@ typedef struct SrJoinPolicy {
   SrKind kind; /* of the host's wait: SR_JOIN_KIND */
   /* An item has ended; whether that decides the join. May be called again after it was decided. */
   bool (*ended)(SrJoin *join, const SrEnding *ending);
+  /*
+  ** A function, of whose task nobody knows, has returned what stands from `first` of L on; `index` is that of the item.
+  ** Whether that is all there is to do: the task is not needed any more. [-0, +0, m]
+  */
+  bool (*done)(SrJoin *join, lua_State *L, int first, uint32_t index);
   bool in_list_order; /* of what ends in one turn the first of the list counts */
 } SrJoinPolicy;
 
@@ -50,7 +55,7 @@ enum {
   SR_JOIN_FUNCTION,  /* of map: what is called for each item; else nil */
   SR_JOIN_PROGRESS,  /* of map: on_progress, or nil */
   SR_JOIN_TRACKER,   /* of map: what runs the function and then on_progress, or nil */
-  SR_JOIN_RESULTS,   /* table of first results by index */
+  SR_JOIN_RESULTS,   /* table of first results by index; that of the items, if those are all functions or map's */
   SR_JOIN_ERRORS,    /* table of errors by index */
   SR_JOIN_VALUE,     /* what decided: an error, or the handle of the winner */
   SR_JOIN_FRAME = SR_JOIN_VALUE,
@@ -62,6 +67,7 @@ struct SrJoin {
   const SrJoinPolicy *policy;
   lua_State *host;    /* the coroutine with the frame: of the host, or if `asks` one that is kept for that alone */
   SrWatch *watches;   /* by index, NULL if every item is a function */
+  SrStarter starter;  /* functions that were started and have not begun */
   uint32_t total;     /* items */
   uint32_t next;      /* the first item that has not been looked at, from 0 */
   uint32_t limit;     /* tasks that may run at once */
@@ -75,14 +81,15 @@ struct SrJoin {
   bool keeps_errors;  /* an error decides nothing */
   bool spares;        /* cancels nothing: it only watches */
   bool watches_none;  /* every item is a function */
+  bool takes_places;  /* results take the places of their items, which are there */
+  bool maps;          /* the frame has a function that is called for each item, */
+  bool tracks;        /* by way of a tracker */
   bool was_cancelled; /* before it began */
   bool asks;          /* of map: there may be more items than `total`, an iterator gives them one by one */
   bool wants_room;    /* its host waits until fewer than `limit` run */
   bool lost;          /* there was no memory to start an item, or for how one ended */
 };
 
-/* Whether all `total` items of the list at `index` are functions. [-0, +0, -] */
-bool sr_join_is_plain(lua_State *L, int index, lua_Integer total);
 /*
 ** Checks the list of `total` items at `index`, which nobody can change any more, for awaitables, and that no task in
 ** it waits for the caller. Returns whether all of them are functions. [-0, +0, v]
@@ -115,6 +122,10 @@ void sr_join_keep_result(SrJoin *join, const SrEnding *ending);
 void sr_join_push_error(SrJoin *join, const SrEnding *ending);
 /* Somebody has looked at its error now, and nobody wants it. [-0, +0, -] */
 void sr_join_look_at(const SrEnding *ending);
+/* The same for the value on top of L, as the result of that item. [-1, +0, m] */
+void sr_join_keep_value(SrJoin *join, lua_State *L, uint32_t index);
+/* The item has no result; where results take the places of their items it stands there yet. [-0, +0, -] */
+void sr_join_drop_item(SrJoin *join, const SrEnding *ending);
 /* Moves the error, which is on top of ending->L, to the host's errors. [-1, +0, m] */
 void sr_join_keep_error(SrJoin *join, const SrEnding *ending);
 /* Makes the value on top of ending->L what decided: SR_JOIN_VALUE. [-1, +0, -] */

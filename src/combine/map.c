@@ -5,7 +5,7 @@
 #include "runtime/error.h"
 #include "runtime/forgotten.h"
 
-static const SrJoinPolicy map_policy = {.kind = SR_JOIN_KIND("map"), .ended = sr_gather_ended};
+static const SrJoinPolicy map_policy = {.kind = SR_JOIN_KIND("map"), .ended = sr_gather_ended, .done = sr_gather_done};
 
 /* --- on_progress -------------------------------------------------------------- */
 
@@ -230,7 +230,7 @@ static lua_State *copy_frame(lua_State *L) {
 
 static int map_asked(lua_State *L, SrTask *t, uint32_t limit, bool keeps_errors) {
   if (sr_is_cancelled(t)) return sr_raise(L, t);
-  sr_gather_arrange(L, 0, keeps_errors);
+  sr_gather_arrange(L, 0, false, keeps_errors);
   lua_State *frame = copy_frame(L);
   lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
   SrJoin *join = open_map(L, t, 0, limit, keeps_errors);
@@ -251,7 +251,7 @@ static int l_map(lua_State *L) {
   if (total < 0) return map_asked(L, t, limit, keeps_errors);
   bool is_list = lua_istable(L, 1);
   if (is_list) sr_join_copy_items(L, "map", total);
-  sr_gather_arrange(L, is_list || total < MOST_PLACES ? total : MOST_PLACES, keeps_errors);
+  sr_gather_arrange(L, total < MOST_PLACES ? total : MOST_PLACES, is_list, keeps_errors);
   return sr_join_run(L, open_map(L, t, total, limit, keeps_errors), sr_k_gathered);
 }
 

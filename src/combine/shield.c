@@ -7,7 +7,7 @@
 #include "runtime/error.h"
 #include "runtime/forgotten.h"
 
-static const SrBlockOps shield_ops = {"shield", NULL, NULL, NULL};
+static const SrBlockOps shield_ops = {.name = "shield"};
 
 /* The frame: (awaitable, seconds, handler, results...). */
 enum { SHIELD_HANDLER = 3 };

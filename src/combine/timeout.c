@@ -23,7 +23,7 @@ typedef struct Timeout {
 } Timeout;
 
 static const SrClass timeout_class = {.name = "timeout"};
-static const SrBlockOps timeout_ops = {"timeout", NULL, NULL, NULL};
+static const SrBlockOps timeout_ops = {.name = "timeout"};
 
 /* --- check, new ------------------------------------------------------------- */
 

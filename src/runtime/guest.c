@@ -9,6 +9,7 @@
 #include "runtime/future.h"
 #include "runtime/handle.h"
 #include "runtime/loop.h"
+#include "runtime/pool.h"
 #include "runtime/resource.h"
 #include "runtime/run.h"
 #include "runtime/wait.h"
@@ -66,6 +67,7 @@ static void arrange(SrGuest *guest) {
     hurry(&rt->clock);
   } else {
     uv_idle_stop(&guest->idle);
+    sr_coroutine_trim(rt->base, rt);
     arm(guest);
     rt->clock.hurry = hurry;
   }

@@ -8,7 +8,8 @@
 const SrClass sr_task_class = {.name = "task"};
 const SrClass sr_future_class = {.name = "future"};
 
-void sr_push_task(lua_State *L, const SrTask *t) {
+void sr_push_task(lua_State *L, SrTask *t) {
+  t->is_unseen = false;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
   lua_rawgeti(L, -1, (lua_Integer)t->slot);
   lua_replace(L, -2);
@@ -19,8 +20,9 @@ static int compare_ids(const void *a, const void *b) {
   return left < right ? -1 : left > right;
 }
 
-/* Making room runs finalizers, and what those spawn is not listed. After that no finalizer runs. */
+/* Making room runs finalizers, and what those start is not listed. After that no finalizer runs. */
 void sr_push_all_tasks(lua_State *L, SrRuntime *rt) {
+  rt->ready.begin_all(L, rt);
   uint32_t room = rt->live.top, expected = room - rt->live.count, count = 0;
   SrTask **tasks = (SrTask **)lua_newuserdatauv(L, (room + 1) * sizeof *tasks, 0);
   lua_createtable(L, (int)expected, 0);
@@ -32,6 +34,7 @@ void sr_push_all_tasks(lua_State *L, SrRuntime *rt) {
   }
   qsort(tasks, count, sizeof *tasks, compare_ids);
   for (uint32_t i = 0; i < count; i++) {
+    tasks[i]->is_unseen = false;
     lua_rawgeti(L, -1, (lua_Integer)tasks[i]->slot);
     lua_rawseti(L, -3, (lua_Integer)i + 1);
   }

@@ -24,7 +24,7 @@ static inline SrFuture *sr_test_future(lua_State *L, int arg) {
 }
 
 /* Pushes the handle of a task that has not ended. [-0, +1, -] */
-void sr_push_task(lua_State *L, const SrTask *t);
+void sr_push_task(lua_State *L, SrTask *t);
 /* Pushes a list of the handles of all tasks that have not ended, in spawn order. [-0, +1, m] */
 void sr_push_all_tasks(lua_State *L, SrRuntime *rt);
 

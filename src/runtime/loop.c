@@ -9,9 +9,11 @@
 #include "runtime/handle.h"
 #include "runtime/interrupt.h"
 #include "runtime/park.h"
+#include "runtime/pool.h"
 #include "runtime/port.h"
 #include "runtime/resource.h"
 #include "runtime/scope.h"
+#include "runtime/starter.h"
 #include "runtime/step.h"
 #include "runtime/tree.h"
 
@@ -149,24 +151,56 @@ static void poll_unheld(const SrRuntime *rt) {
 
 /* --- polling ---------------------------------------------------------------- */
 
-/* Asks the scheduler of a test which of the `count` oldest is to run next. */
-static SrTask *choose(lua_State *L, SrRuntime *rt, unsigned count) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_scheduler_key);
-  lua_createtable(L, (int)count, 0);
-  if (count > rt->ready.count) count = rt->ready.count;
-  SrWaiter *waiter = rt->ready.first;
-  for (unsigned i = 1; i <= count; i++, waiter = waiter->next) {
-    sr_push_task(L, sr_task_of(waiter));
-    lua_rawseti(L, -2, (lua_Integer)i);
-  }
-  lua_call(L, 1, 1);
-  lua_Integer choice = lua_tointeger(L, -1);
-  lua_pop(L, 1);
-  if (choice < 1 || choice > (lua_Integer)count) luaL_error(L, "the scheduler chose a task that is not ready");
-  for (waiter = rt->ready.first; choice > 1; choice--) waiter = waiter->next;
+/* Takes a waiter out of the ready queue. If it is a starter the first of its children begins; there is a spare. */
+static SrTask *take(SrRuntime *rt, SrWaiter *waiter) {
+  if (sr_is_starter(waiter)) return sr_begin_child(rt, SR_CONTAINER(waiter, SrStarter, waiter));
   SrTask *t = sr_task_of(waiter);
   sr_unready(rt, t);
   return t;
+}
+
+/* Adds what stands for the `count` oldest that are ready to the list on top; returns how many entries those are. */
+static lua_Integer list_ready(lua_State *L, const SrRuntime *rt, unsigned count) {
+  lua_Integer entries = 0;
+  for (SrWaiter *waiter = rt->ready.first; waiter != NULL && count > 0; waiter = waiter->next) {
+    bool is_starter = sr_is_starter(waiter);
+    unsigned tasks = is_starter ? SR_CONTAINER(waiter, SrStarter, waiter)->count : 1;
+    if (is_starter || sr_task_of(waiter)->is_unseen)
+      lua_pushboolean(L, false);
+    else
+      sr_push_task(L, sr_task_of(waiter));
+    lua_rawseti(L, -2, ++entries);
+    count -= tasks < count ? tasks : count;
+  }
+  return entries;
+}
+
+/* Asks the scheduler of a test which of the `count` oldest is to run next. */
+static SrTask *choose(lua_State *L, SrRuntime *rt, unsigned count) {
+  if (!rt->testing.begins_late)
+    sr_begin_all(L, rt);
+  else if (!sr_make_spare(L, rt))
+    luaL_error(L, "not enough memory");
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_scheduler_key);
+  lua_createtable(L, (int)count, 0);
+  lua_Integer entries = list_ready(L, rt, count);
+  lua_call(L, 1, 1);
+  lua_Integer choice = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  if (choice < 1 || choice > entries) luaL_error(L, "the scheduler chose a task that is not ready");
+  SrWaiter *waiter = rt->ready.first;
+  for (; choice > 1; choice--) waiter = waiter->next;
+  return take(rt, waiter);
+}
+
+/* Takes the oldest of the ready queue. NULL: a child that could not begin, or whatever there was is gone. */
+static SrTask *take_oldest(lua_State *L, SrRuntime *rt) {
+  if (!sr_is_starter(rt->ready.first)) return sr_take_ready(rt);
+  bool has_spare = sr_make_spare(L, rt); /* finalizers run */
+  SrWaiter *first = rt->ready.first;
+  if (first == NULL) return NULL;
+  if (!has_spare && sr_is_starter(first)) return sr_lose_child(rt, SR_CONTAINER(first, SrStarter, waiter)), NULL;
+  return take(rt, first);
 }
 
 void sr_loop_drain(lua_State *L, SrRuntime *rt) {
@@ -174,8 +208,9 @@ void sr_loop_drain(lua_State *L, SrRuntime *rt) {
   rt->ready.in_turn = rt->ready.count;
   rt->loop.steps += rt->ready.in_turn;
   while (rt->ready.in_turn > 0 && rt->ready.count > 0) {
-    SrTask *t = rt->testing.is_scheduled ? choose(L, rt, rt->ready.in_turn) : sr_take_ready(rt);
+    SrTask *t = rt->testing.is_scheduled ? choose(L, rt, rt->ready.in_turn) : take_oldest(L, rt);
     rt->ready.in_turn--;
+    if (t == NULL) continue;
     if (t->raised > SWALLOW_LIMIT && rt->is_closing) {
       t->future.state = SR_RUNNING; /* it stands in the queue no more */
       sr_kill(L, t);
@@ -252,7 +287,7 @@ static void kill_all_but(lua_State *L, SrRuntime *rt, const SrTask *spared) {
       lua_rawgeti(L, live, (lua_Integer)slot);
       SrTask *t = (SrTask *)lua_touserdata(L, -1);
       lua_settop(L, live);
-      if (t == NULL || t == spared) continue;
+      if (t == NULL || t == spared || t->future.state == SR_ENDED) continue;
       sr_kill(L, t);
       again = true;
     }
@@ -324,8 +359,10 @@ static void wait_for_event(lua_State *L, SrRuntime *rt) {
   if (!io && rt->clock.is_virtual) {
     poll_unheld(rt);
     rt->clock.virtual_now = next > rt->clock.virtual_now ? next : rt->clock.virtual_now;
-  } else
+  } else {
+    sr_coroutine_trim(L, rt);
     block(rt, next);
+  }
   sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
 }
 

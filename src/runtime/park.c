@@ -113,8 +113,21 @@ void sr_give_up(SrTask *t) {
   if (!stopped && kind->ended != NULL) sr_ring_remove(&((SrFuture *)t->object)->watchers, &t->waiter);
 }
 
-void sr_unready(SrRuntime *rt, SrTask *t) {
-  SrWaiter *waiter = &t->waiter;
+/* --- the ready queue -------------------------------------------------------- */
+
+const SrKind sr_starter_kind = {.name = "its turn"};
+
+void sr_enqueue_before(SrRuntime *rt, SrWaiter *at, SrWaiter *waiter) {
+  waiter->next = at;
+  waiter->prev = at->prev;
+  if (rt->ready.first == at)
+    rt->ready.first = waiter;
+  else
+    at->prev->next = waiter;
+  at->prev = waiter;
+}
+
+void sr_dequeue(SrRuntime *rt, SrWaiter *waiter) {
   if (rt->ready.first == waiter)
     rt->ready.first = waiter->next;
   else
@@ -123,6 +136,10 @@ void sr_unready(SrRuntime *rt, SrTask *t) {
     waiter->next->prev = waiter->prev;
   else
     rt->ready.last = rt->ready.first == NULL ? NULL : waiter->prev;
+}
+
+void sr_unready(SrRuntime *rt, SrTask *t) {
+  sr_dequeue(rt, &t->waiter);
   rt->ready.count--;
 }
 

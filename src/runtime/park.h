@@ -62,23 +62,39 @@ static inline SrTask *sr_take_waiting(SrWaiter **ring) {
   return waiter->kind->claim == NULL ? sr_task_of(waiter) : waiter->kind->claim(waiter);
 }
 
+/* Children that have not begun stand in the queue with this kind. */
+extern const SrKind sr_starter_kind;
+
+static inline bool sr_is_starter(const SrWaiter *waiter) {
+  return waiter->kind == &sr_starter_kind;
+}
+
 /*
-** Puts a task at the end of the ready queue. libuv up to 1.44 runs timers, and each version idle and prepare
-** callbacks, before it polls: the poll must not block once a task is ready.
+** Puts a waiter at the end of the ready queue; whoever calls this counts it. libuv up to 1.44 runs timers, and each
+** version idle and prepare callbacks, before it polls: the poll must not block once a task is ready.
 */
-static inline void sr_ready(SrRuntime *rt, SrTask *t) {
-  t->waiter.next = NULL;
+static inline void sr_enqueue(SrRuntime *rt, SrWaiter *waiter) {
+  waiter->next = NULL;
   if (rt->ready.last == NULL) {
-    rt->ready.first = &t->waiter;
+    rt->ready.first = waiter;
     if (rt->clock.hurry != NULL) rt->clock.hurry(&rt->clock);
   } else
-    rt->ready.last->next = &t->waiter;
-  t->waiter.prev = rt->ready.last;
-  rt->ready.last = &t->waiter;
+    rt->ready.last->next = waiter;
+  waiter->prev = rt->ready.last;
+  rt->ready.last = waiter;
+}
+
+/* The same before one that stands there, and taking one out. */
+void sr_enqueue_before(SrRuntime *rt, SrWaiter *at, SrWaiter *waiter);
+void sr_dequeue(SrRuntime *rt, SrWaiter *waiter);
+
+/* Puts a task at the end of the ready queue. */
+static inline void sr_ready(SrRuntime *rt, SrTask *t) {
+  sr_enqueue(rt, &t->waiter);
   rt->ready.count++;
 }
 
-/* Takes the oldest of the ready queue, which is not empty. */
+/* Takes the oldest of the ready queue, which is a task. */
 static inline SrTask *sr_take_ready(SrRuntime *rt) {
   SrTask *t = sr_task_of(rt->ready.first);
   rt->ready.first = t->waiter.next;

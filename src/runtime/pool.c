@@ -2,8 +2,11 @@
 /* The pool of coroutines. See pool.h. */
 #include "runtime/pool.h"
 
-/* Enough for what comes and goes between two looks at I/O; a larger burst makes its own. */
-enum { FIRST_SIZE = 64, LAST_SIZE = 1024 };
+/* A burst leaves its coroutines to the next one. Those beyond KEPT_SIZE that none needs go in the course of time. */
+enum { FIRST_SIZE = 64, KEPT_SIZE = 1024, LAST_SIZE = 16384 };
+
+/* So many nanoseconds after that was looked at last. */
+static const int64_t TRIM_INTERVAL = 1000000000;
 
 static int l_new_coroutine(lua_State *L) {
   lua_newthread(L);
@@ -24,6 +27,7 @@ bool sr_coroutine_take(lua_State *L, SrRuntime *rt) {
   lua_pushnil(L);
   lua_rawseti(L, -3, (lua_Integer)rt->pool.count--);
   lua_replace(L, -2);
+  if (rt->pool.count < rt->pool.least) rt->pool.least = rt->pool.count;
   return true;
 }
 
@@ -80,4 +84,20 @@ void sr_coroutine_give(lua_State *L, SrRuntime *rt) {
     lua_rawseti(L, -2, (lua_Integer)++rt->pool.count);
   }
   lua_pop(L, 1);
+}
+
+void sr_coroutine_trim(lua_State *L, SrRuntime *rt) {
+  SrPool *pool = &rt->pool;
+  if (pool->count <= KEPT_SIZE) return;
+  int64_t now = (int64_t)uv_hrtime();
+  if (now - pool->trimmed < TRIM_INTERVAL) return;
+  pool->trimmed = now;
+  unsigned surplus = pool->least > KEPT_SIZE ? (pool->least - KEPT_SIZE + 1) / 2 : 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
+  for (; surplus > 0; surplus--) {
+    lua_pushnil(L);
+    lua_rawseti(L, -2, (lua_Integer)pool->count--);
+  }
+  lua_pop(L, 1);
+  pool->least = pool->count;
 }

@@ -23,5 +23,7 @@ static inline bool sr_coroutine_is_hooked(lua_State *co, lua_State *base) {
 }
 /* The coroutine on top goes back, or to the collector if there are enough. [-1, +0, -] */
 void sr_coroutine_give(lua_State *L, SrRuntime *rt);
+/* The loop is about to wait: some that nobody has needed for a while go to the collector. [-0, +0, -] */
+void sr_coroutine_trim(lua_State *L, SrRuntime *rt);
 
 #endif

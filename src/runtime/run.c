@@ -8,6 +8,7 @@
 #include "runtime/failure.h"
 #include "runtime/loop.h"
 #include "runtime/scope.h"
+#include "runtime/starter.h"
 
 void sr_run_new_table(lua_State *L, const void *key, const char *mode) {
   lua_newtable(L);
@@ -25,7 +26,9 @@ void sr_run_begin(lua_State *L, SrRuntime *rt, bool is_testing) {
   memset(&rt->root, 0, sizeof rt->root);
   rt->root.kind = SR_SCOPE_RUN;
   rt->ready.first = rt->ready.last = NULL;
-  rt->ready.count = rt->ready.in_turn = 0;
+  rt->ready.count = rt->ready.in_turn = rt->ready.unbegun = 0;
+  rt->ready.spares = NULL;
+  rt->ready.spare_count = 0;
   rt->main_task = rt->current = NULL;
   rt->testing.settlers = NULL;
   rt->is_closing = false;
@@ -47,6 +50,7 @@ static void shrink_live(lua_State *L) {
 
 /* Lets go of what is kept in tables. If that fails the next run has them as they are: nothing in them counts. */
 static int l_renew_tables(lua_State *L) {
+  sr_drop_spares(L, sr_rt(L));
   sr_run_new_table(L, &sr_idle_key, NULL);
   sr_run_new_table(L, &sr_anchor_key, NULL);
   shrink_live(L);
@@ -60,7 +64,7 @@ void sr_run_end(lua_State *L, SrRuntime *rt) {
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
-  rt->pool.count = rt->pool.capacity = 0;
+  rt->pool = (SrPool){0};
   sr_protected(L, l_renew_tables, 0, 0);
   sr_report_failures(L, rt);
 }

@@ -19,6 +19,7 @@
 #include "runtime/run.h"
 #include "runtime/scope.h"
 #include "runtime/source.h"
+#include "runtime/starter.h"
 #include "runtime/step.h"
 #include "runtime/task.h"
 #include "runtime/testing.h"
@@ -170,6 +171,7 @@ static SrRuntime *new_runtime(lua_State *L) {
   SrRuntime *rt = (SrRuntime *)lua_newuserdatauv(L, sizeof(SrRuntime), 0);
   memset(rt, 0, sizeof *rt);
   rt->clock.on_slept = sr_on_slept;
+  rt->ready.begin_all = sr_begin_all;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_collect);
   lua_setfield(L, -2, "__gc");

@@ -32,7 +32,7 @@ void sr_scope_push_reason(lua_State *L, const SrScope *scope);
 bool sr_scope_within(const SrScope *inner, const SrScope *outer);
 
 /* Blocks of all kinds fit in this, so that their pool is one list. */
-enum { SR_BLOCK_SIZE = 256 };
+enum { SR_BLOCK_SIZE = 264 };
 /* Whether a deadline is set for this scope or one around it. */
 bool sr_scope_has_deadline(const SrScope *scope);
 /* The nearest deadline, passed or not, that reaches this scope, in nanoseconds; INT64_MAX without one. */

@@ -121,6 +121,16 @@ typedef struct SrBlockOps {
   void (*child_ended)(SrBlock *block, lua_State *L, SrTask *child, uint32_t index);
   /* A child has ended and child_ended raised, or could not be called: there is no memory. Must not raise. */
   void (*child_lost)(SrBlock *block);
+  /*
+  ** Of a block whose children may begin later, see starter.h: pushes the function of a child and its arguments; returns
+  ** how many those are. [-0, +n, -]
+  */
+  int (*push_call)(SrBlock *block, lua_State *L, uint32_t index);
+  /*
+  ** Such a child, of which nobody knows, has run to its end; its results stand from `first` on. False: it is to end as
+  ** any other task. Else it has ended by sr_vacate; nothing may fail after that. [-0, +0, m]
+  */
+  bool (*child_done)(SrBlock *block, lua_State *L, SrTask *child, int first);
   /* The block is being left: let go of what it holds. May be NULL; L is NULL when the Lua state goes. */
   void (*dispose)(lua_State *L, SrBlock *block);
 } SrBlockOps;
@@ -203,6 +213,18 @@ struct SrWaiter {
   const SrKind *kind;
 };
 
+/*
+** Children of a block that have not begun, with consecutive numbers. They stand in the ready queue as one: see
+** starter.h.
+*/
+typedef struct SrStarter {
+  SrWaiter waiter; /* the place there */
+  SrBlock *block;
+  uint32_t count; /* how many there are; 0: they do not stand there */
+  uint32_t index; /* number in the block of the first one, */
+  uint32_t id;    /* and the id that it is to have */
+} SrStarter;
+
 /* How a wait came to its end. */
 typedef enum SrOutcome {
   SR_WOKEN,        /* what it waited for is there */
@@ -276,13 +298,17 @@ struct SrTask {
   uint32_t id;   /* counts tasks in spawn order */
   union {
     uint16_t budget; /* awaits left that need not wait */
-    uint16_t nargs;  /* before the first step: arguments of its function, which the handle holds */
+    uint16_t nargs;  /* before the first step: arguments of its function, which the handle holds; or SR_BY_BLOCK */
   };
   uint16_t raised;  /* cancellations raised in it, up to a limit */
   bool is_anchored; /* it has been parked: user value 1 is its coroutine */
   bool has_locals;  /* the anchor has its task locals: see locals.h */
+  bool is_unseen;   /* a child that began later, whose handle nobody has been given yet: see starter.h */
   uint8_t seen;     /* in a search for a cycle: the side that came here, else 0 */
 };
+
+/* SrTask.nargs of a task whose function its block pushes. */
+enum { SR_BY_BLOCK = UINT16_MAX };
 
 /* --- the runtime ------------------------------------------------------------ */
 
@@ -301,11 +327,16 @@ typedef struct SrPoller {
   int open;          /* handles not closed yet; the last frees */
 } SrPoller;
 
-/* The tasks that are ready to run. */
+/* The tasks that are ready to run, and children that have yet to become tasks. */
 typedef struct SrReadyQueue {
   SrWaiter *first, *last; /* from the oldest on linked by next, and by prev up to the second */
-  unsigned count;
-  unsigned in_turn; /* those that have not had their step in this turn */
+  unsigned count;         /* with children that have not begun */
+  unsigned in_turn;       /* those that have not had their step in this turn */
+  unsigned unbegun;       /* children that have not begun */
+  SrWaiter *spares;       /* of tasks that have ended, of which nobody knows, for children that begin; linked by next */
+  unsigned spare_count;   /* of those */
+  /* Makes tasks of all children that have not begun: somebody wants to see them. [-0, +0, m] */
+  void (*begin_all)(lua_State *L, struct SrRuntime *rt);
 } SrReadyQueue;
 
 /* Cancellations that are being handed down: see scope.c. */
@@ -326,6 +357,8 @@ typedef struct SrBlocks {
 /* The coroutines that wait for a task; they are in a table under sr_idle_key. */
 typedef struct SrPool {
   unsigned count, capacity;
+  unsigned least;  /* that there have been since it was trimmed: so many were never needed */
+  int64_t trimmed; /* when that was, in nanoseconds */
 } SrPool;
 
 typedef struct SrGuest SrGuest; /* see guest.c */
@@ -368,6 +401,7 @@ typedef struct SrTesting {
   int64_t limit;      /* real nanoseconds that a run may take, 0: any */
   int64_t overdue;    /* when the present one will have taken that */
   bool is_scheduled;  /* the registry holds a function that chooses who runs next, under sr_scheduler_key */
+  bool begins_late;   /* children begin at their turn then, too */
   SrWaiter *settlers; /* tasks in testing.settle */
 } SrTesting;
 

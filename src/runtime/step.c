@@ -10,6 +10,7 @@
 #include "runtime/place.h"
 #include "runtime/pool.h"
 #include "runtime/scope.h"
+#include "runtime/starter.h"
 #include "runtime/task.h"
 
 /* A rare path that is kept out of the function that calls it, so that this one needs fewer registers. */
@@ -52,6 +53,24 @@ static void on_stray_yield(lua_State *L, lua_Debug *ar) {
   luaL_error(L, STRAY_YIELD);
 }
 
+/* Whether nobody but its block knows of the task, and nothing refers to it. */
+static bool is_unknown(const SrTask *t) {
+  return t->is_unseen && t->scope.parent->kind == SR_SCOPE_JOIN && t->future.watchers == NULL && !t->scope.cancelled &&
+         !t->has_locals && t->inner == NULL && !t->rt->debug.is_on;
+}
+
+/* Ends such a task, which another child may take over, if its block agrees. [-0, +0, m] */
+static bool vacate(lua_State *L, SrTask *t, bool was_anchored) {
+  SrBlock *block = (SrBlock *)(void *)t->scope.parent;
+  if (!block->ops->child_done(block, L, t, BODY_RESULTS)) return false;
+  if (was_anchored) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, BODY_TASK, 1);
+  }
+  sr_put_aside(L, t->rt, t);
+  return true;
+}
+
 /* The results of the task, or its error, stand from BODY_RESULTS on. [-0, +0, m] */
 static void end_body(lua_State *L, SrTask *t, bool ok) {
   if (!lua_checkstack(L, LUA_MINSTACK)) {
@@ -59,7 +78,9 @@ static void end_body(lua_State *L, SrTask *t, bool ok) {
     sr_push_memory_error(L);
     ok = false;
   }
-  if (t->is_anchored && t == t->rt->current) lift(L, t); /* else it was resumed by hand */
+  bool is_current = t == t->rt->current; /* else it was resumed by hand */
+  bool was_anchored = t->is_anchored;
+  if (was_anchored && is_current) lift(L, t);
   if (!ok) sr_forgotten_blame(L, t, &t->scope, BODY_RESULTS);
   if (t->current != &t->scope && sr_block_close_all(L, t)) {
     if (ok)
@@ -69,6 +90,7 @@ static void end_body(lua_State *L, SrTask *t, bool ok) {
     lua_settop(L, BODY_RESULTS);
     ok = false;
   }
+  if (ok && is_current && is_unknown(t) && vacate(L, t, was_anchored)) return;
   sr_end_task(L, t, BODY_RESULTS, ok);
 }
 
@@ -76,6 +98,7 @@ static void end_body(lua_State *L, SrTask *t, bool ok) {
 static int push_call(lua_State *L, SrTask *t) {
   int nargs = t->nargs;
   t->budget = SR_BUDGET;
+  if (nargs == SR_BY_BLOCK) return sr_push_child_call(L, t);
   if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(L, nargs + LUA_MINSTACK)) {
     sr_push_memory_error(L);
     lua_error(L);
@@ -89,21 +112,32 @@ static int push_call(lua_State *L, SrTask *t) {
   return nargs;
 }
 
+/* Takes the oldest of the ready queue if it has not begun yet; a child needs the spare. */
+static SrTask *take_new(SrRuntime *rt) {
+  SrWaiter *first = rt->ready.first;
+  if (sr_is_starter(first)) {
+    bool may_begin = rt->ready.spares != NULL && (!rt->testing.is_scheduled || rt->testing.begins_late);
+    return may_begin ? sr_begin_child(rt, SR_CONTAINER(first, SrStarter, waiter)) : NULL;
+  }
+  bool is_new = sr_task_of(first)->future.state == SR_NEW && !rt->testing.is_scheduled;
+  return is_new ? sr_take_ready(rt) : NULL;
+}
+
 /*
 ** The coroutine of a task that has ended goes on with the next task of this turn if that is a new one, which saves
 ** most of what a step costs. Puts the next one at BODY_TASK; returns NULL if there is none. [-n, +0, -]
 */
 static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
   bool may_go_on = rt->current == before && rt->ready.in_turn > 0 && rt->ready.count > 0;
-  if (!may_go_on || rt->debug.is_on || rt->testing.is_scheduled || rt->interrupt.is_pending) return NULL;
-  SrTask *t = sr_task_of(rt->ready.first);
-  if (t->future.state != SR_NEW) return NULL;
-  sr_take_ready(rt);
+  if (!may_go_on || rt->debug.is_on || rt->interrupt.is_pending) return NULL;
+  SrTask *t = take_new(rt);
+  if (t == NULL) return NULL;
   rt->ready.in_turn--;
   t->co = L;
   t->future.state = SR_RUNNING;
   rt->current = t;
   lua_settop(L, BODY_HANDLER);
+  if (t == before) return t; /* as another child: the handle is there */
   lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
   lua_replace(L, BODY_TASK);
   return t;

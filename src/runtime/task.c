@@ -30,18 +30,32 @@ SrTask *sr_push_new_task(lua_State *L, int first, int nargs) {
   return t;
 }
 
-void sr_start_task(lua_State *L, SrRuntime *rt, SrTask *t, SrScope *parent) {
+/* Puts the handle on top where the live tasks are; it does not count as one until `commit`. Returns the slot. */
+static uint32_t reserve(lua_State *L, SrRuntime *rt) {
   uint32_t slot;
   if (!sr_slots_peek(&rt->live, &slot)) luaL_error(L, "not enough memory");
   lua_pushvalue(L, -1);
   lua_rawseti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)slot);
-  SrTask *maker = parent->kind == SR_SCOPE_JOIN ? ((SrBlock *)(void *)parent)->task : rt->current;
-  if (maker != NULL && maker->has_locals) sr_locals_inherit(L, t, maker);
-  sr_slots_commit(&rt->live); /* from here on nothing can fail */
+  return slot;
+}
+
+static void commit(SrRuntime *rt, SrTask *t, uint32_t slot) {
+  sr_slots_commit(&rt->live);
   t->rt = rt;
   t->slot = slot;
-  t->id = ++rt->last_id;
   t->current = &t->scope;
+}
+
+void sr_make_live(lua_State *L, SrRuntime *rt, SrTask *t) {
+  commit(rt, t, reserve(L, rt));
+}
+
+void sr_start_task(lua_State *L, SrRuntime *rt, SrTask *t, SrScope *parent) {
+  uint32_t slot = reserve(L, rt);
+  SrTask *maker = parent->kind == SR_SCOPE_JOIN ? ((SrBlock *)(void *)parent)->task : rt->current;
+  if (maker != NULL && maker->has_locals) sr_locals_inherit(L, t, maker);
+  commit(rt, t, slot); /* from here on nothing can fail */
+  t->id = ++rt->last_id;
   if (parent->kind == SR_SCOPE_JOIN) {
     t->scope.source = parent->source;
     t->scope.line = parent->line;

@@ -28,6 +28,8 @@ SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int na
 SrTask *sr_push_new_task(lua_State *L, int first, int nargs);
 /* Its handle is on top. [-0, +0, m] */
 void sr_start_task(lua_State *L, SrRuntime *rt, SrTask *t, SrScope *parent);
+/* Makes a new task, whose handle is on top, one of the live ones: nothing can fail after that. [-0, +0, m] */
+void sr_make_live(lua_State *L, SrRuntime *rt, SrTask *t);
 /* Spawns a task that belongs to the run; `before`, or NULL, is the one that starts it. [-0, +1, m] */
 SrTask *sr_spawn_free(lua_State *L, SrRuntime *rt, const SrTask *before, int first, int nargs);
 

@@ -34,9 +34,14 @@ int sr_l_test_limit(lua_State *L) {
   return 0;
 }
 
-/* schedule(fn): fn(tasks), given those that are ready, returns the index of the one to run next; nil: in order. */
+/*
+** schedule(fn [, late]): fn(tasks), given those that are ready, returns the index of the one to run next; nil: in order.
+** Children that have not begun are made tasks for that; `late`: those of a starter stand there as one `false`, the next
+** of them, as does each other task that nobody knows.
+*/
 int sr_l_schedule(lua_State *L) {
   if (!lua_isnoneornil(L, 1)) sr_check_function(L, "schedule", 1, 1);
+  sr_rt(L)->testing.begins_late = lua_toboolean(L, 2);
   lua_settop(L, 1);
   sr_rt(L)->testing.is_scheduled = !lua_isnil(L, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_scheduler_key);

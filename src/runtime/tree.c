@@ -76,7 +76,8 @@ typedef struct Leaf {
 ** Pushes an array of all tasks, parents first, and a list that anchors them; returns how many. Describing them runs
 ** finalizers, which change the tree, so it is walked before. Blocks do not count. [-0, +2, m]
 */
-static size_t push_leaves(lua_State *L, const SrRuntime *rt, Leaf **leaves) {
+static size_t push_leaves(lua_State *L, SrRuntime *rt, Leaf **leaves) {
+  rt->ready.begin_all(L, rt);
   size_t room = rt->live.top, count = 0;
   int depth = 0;
   *leaves = (Leaf *)lua_newuserdatauv(L, (room + 1) * sizeof **leaves, 0);
@@ -91,7 +92,7 @@ static size_t push_leaves(lua_State *L, const SrRuntime *rt, Leaf **leaves) {
 }
 
 /* Adds the lines of all tasks to the list on top. */
-static void add_lines(lua_State *L, const SrRuntime *rt) {
+static void add_lines(lua_State *L, SrRuntime *rt) {
   int lines = lua_gettop(L);
   Leaf *leaves;
   size_t count = push_leaves(L, rt, &leaves);

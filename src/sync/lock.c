@@ -89,7 +89,7 @@ static bool is_held_by(const SrLock *lock, const SrTask *current) {
 static void release_permit(lua_State *L, void *object, const SrPermit *permit) {
   SrLock *lock = (SrLock *)object;
   if (lock->owner == NULL || lock->serial != permit->serial) return; /* it has been passed on */
-  if (!is_held_by(lock, sr_find_runtime(L)->current)) luaL_error(L, "permit:release: the lock is held by another task");
+  if (!is_held_by(lock, sr_rt(L)->current)) luaL_error(L, "permit:release: the lock is held by another task");
   sr_lock_let_go(lock);
 }
 

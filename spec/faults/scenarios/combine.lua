@@ -56,6 +56,24 @@ scenario("map", function()
   assert(results.n == 5 and results[5] == 10 and told == 40)
 end)
 
+-- Most of it runs in records that have been used before; some becomes tasks before its turn.
+scenario("later", function()
+  local function double(i)
+    if i == 3 then async.spawn(after(0)) end
+    if i == 4 then async.sleep(0) end
+    return i * 2
+  end
+  local results = async.map({1, 2, 3, 4, 5, 6, 7, 8}, double, {limit = 4})
+  assert(results.n == 8 and results[3] == 6 and results[8] == 16)
+  local seen = 0
+  async.gather(
+    function() seen = #async.all_tasks() end,
+    function() seen = seen + #async.tree() end,
+    after(0, 1), function() return async.current_task() end)
+  assert(seen > 5)
+  assert(async.race {function() return 1, 2 end, function() end, after(1)} == 1)
+end)
+
 scenario("map_fails", function()
   check.raises("oops", async.map, {1, 2, 3, 4}, function(item)
     async.sleep(item)
