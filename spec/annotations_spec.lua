@@ -325,7 +325,10 @@ end
 -- Classes of the modules behind a room, which are no business of a program.
 local function is_internal(class)
   local room = class:match "^saros%.(%l+)%."
-  return ({ http = true, net = true, redis = true, jobs = true, compat = true, websocket = true })[room] ~= nil
+  return ({
+    http = true, net = true, redis = true, jobs = true, compat = true, websocket = true, command = true,
+    timeline = true,
+  })[room] ~= nil
 end
 
 local function files()

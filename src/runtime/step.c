@@ -95,7 +95,7 @@ static int push_call(lua_State *L, SrTask *t) {
 */
 static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
   bool may_go_on = rt->current == before && rt->ready.in_turn > 0 && rt->ready.count > 0;
-  if (!may_go_on || rt->debug.is_on || rt->testing.is_scheduled || rt->interrupt.is_pending) return NULL;
+  if (!may_go_on || rt->debug.is_watching || rt->testing.is_scheduled || rt->interrupt.is_pending) return NULL;
   SrTask *t = sr_task_of(rt->ready.first);
   if (t->future.state != SR_NEW) return NULL;
   sr_take_ready(rt);
@@ -276,7 +276,7 @@ void sr_step(lua_State *L, SrTask *t) {
   t->future.state = SR_RUNNING;
   rt->current = t;
   if (rt->interrupt.is_pending) sr_interrupt_hook(co);
-  int handle = rt->debug.is_on ? sr_debug_start(L, t) : 0;
+  int handle = rt->debug.is_watching ? sr_debug_start(L, t) : 0;
   SrRuntime *outer = sr_stepping; /* a task may run the loop of another state */
   sr_stepping = rt;
   int status = lua_resume(co, L, count, &count);
