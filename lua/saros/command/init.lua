@@ -53,7 +53,7 @@ local function run(body)
   return status_of(err, main)
 end
 
-local function run_recorded(body, path)
+local function run_recorded(body, path, title)
   local timeline = require "saros.timeline"
   local record = timeline.new()
   local file, problem = io.open(path, "w")
@@ -65,7 +65,7 @@ local function run_recorded(body, path)
     record:start()
     body()
   end)
-  file:write(record:draw(path))
+  file:write(record:draw(title))
   file:close()
   return status
 end
@@ -86,7 +86,7 @@ local function start(found)
   end
   if found.warns then warn "@on" end
   if found.is_debug then async.debug(true) end
-  if found.timeline then return run_recorded(body_of(found), found.timeline) end
+  if found.timeline then return run_recorded(body_of(found), found.timeline, found.script or "saros") end
   return run(body_of(found))
 end
 

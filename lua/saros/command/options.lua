@@ -16,7 +16,7 @@ A script whose top level may wait; without one a prompt for Lua, or what standar
   --               ends the options
   -W               shows warnings
   --debug          warns of slow tasks, swallowed cancellations and whatever else async.debug(true) sees
-  --timeline FILE  draws what each task did, and waited for, into an HTML file (or FILE.svg)
+  --timeline FILE  draws what each task did, and waited for, into a page of HTML
   -v, --version    tells the versions
   -h, --help       this text
 
