@@ -78,6 +78,9 @@ local live = {
   ["saros.testing"] = function() return require "saros.testing" end,
   ["saros.busted"] = function() return busted end,
 
+  ["saros.Progress"] = function() return require "saros.progress" end,
+  ["saros.ProgressBar"] = function() return require("saros.progress").bar("x") end,
+
   ["saros.Error"] = function()
     local queue = async.queue()
     queue:close()
@@ -293,6 +296,9 @@ local written = {
       one:pipe_to(one, options)
     end,
   },
+  ["saros.ProgressOptions"] = { function(options) require("saros.progress").bar("x", options):close() end },
+  ["saros.ProgressListOptions"] = { function(options) require("saros.progress").as_completed({}, options) end },
+  ["saros.ProgressMapOptions"] = { function(options) require("saros.progress").map({}, none, options) end },
   ["saros.JobOptions"] = {
     function(options)
       local client <close> = redis.connect "redis://localhost"
@@ -428,6 +434,7 @@ local exceptions = {
   ["saros: timeout"] = "needs a task, to which it belongs",
   ["saros: task_group"] = "the same; with a function it waits",
   ["saros: as_completed"] = "the same: its loop waits",
+  ["saros.Progress: as_completed"] = "the same",
   ["saros: pcall"] = "waits if the function does",
   ["saros: catch"] = "the same",
   ["saros.Deferred: close"] = "the same, and calls it where it cannot wait",

@@ -93,7 +93,7 @@ function command.talk(arguments, env)
     stderr = "stdout",
   })
   local talk = setmetatable({ child = child, seen = "" }, Talk)
-  talk:expect "> "
+  talk.before = talk:expect "> "
   return talk
 end
 
