@@ -252,6 +252,12 @@ describe("on a terminal", function()
   end))
 end)
 
+describe("the example", function()
+  it("progress prints above its bars", function()
+    assert.equal("job 20 is done\njob 40 is done\njob 60 is done\n", require "spec.support.example" ("progress", "0.1"))
+  end)
+end)
+
 describe("numbers of a bar", function()
   it("are short", function()
     local shown = {}
