@@ -17,7 +17,7 @@ local MOST_ROWS, MOST_STEPS = 5000, 1000000
 ---@field name string
 ---@field place string   where the task was spawned
 ---@field status string  of the task
----@field steps (number|string|false)[]
+---@field steps table    with its length as `n`
 
 ---@class saros.timeline.Record  (internal)
 ---@field rows saros.timeline.Row[]  in the order of their first step
@@ -38,7 +38,7 @@ local function row_of(self, task)
     self.by_task[task] = false
     return nil
   end
-  row = { name = "", place = internal.spawned_at(task), status = "pending", steps = {} }
+  row = { name = "", place = internal.spawned_at(task), status = "pending", steps = { n = 0 } }
   self.rows[#self.rows + 1] = row
   self.by_task[task] = row
   return row
@@ -49,10 +49,10 @@ local function note(self, task, began, ended, waits_for, where)
   self.ended = ended
   local row = row_of(self, task)
   if not row then return end
-  local steps = row.steps
-  local count = #steps
-  steps[count + 1], steps[count + 2] = began, ended
-  steps[count + 3] = waits_for and ("%s at %s"):format(waits_for, where) or false
+  local steps, text = row.steps, waits_for and ("%s at %s"):format(waits_for, where) or false
+  local count = steps.n
+  steps[count + 1], steps[count + 2], steps[count + 3] = began, ended, text
+  steps.n = count + 3 -- only now: there may be memory for a part of a step
   row.name, row.status = task:name(), task:status()
   self.steps = self.steps + 1
   self.is_full = self.steps == MOST_STEPS

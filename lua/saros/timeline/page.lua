@@ -65,7 +65,7 @@ local ENDS = { failed = "failed", cancelled = "was cancelled", done = "ended" }
 local function draw_row(row, record, total, finest)
   local parts, list = {}, spans.of(row, record.ended, finest)
   for i, span in ipairs(list) do parts[i] = draw_span(span, record, total) end
-  local last = list[#list].to
+  local last = list[1] and list[#list].to or record.began
   if ENDS[row.status] then
     local text = ("%s — at %.6f s"):format(ENDS[row.status], last - record.began)
     parts[#parts + 1] = ('<b class="%s" style="left:%s%%" data-t="%s"></b>'):format(row.status,

@@ -51,9 +51,9 @@ end
 ---@return saros.timeline.Span[]
 function spans.of(row, until_, finest)
   local list, steps = {}, row.steps
-  for i = 1, #steps, 3 do
+  for i = 1, steps.n, 3 do
     add(list, finest, { from = steps[i], to = steps[i + 1], kind = "run", text = false, steps = 1 })
-    local from, to = steps[i + 1], steps[i + 3] or row.status == "pending" and until_
+    local from, to = steps[i + 1], i + 3 <= steps.n and steps[i + 3] or row.status == "pending" and until_
     if to and to > from then
       add(list, finest, { from = from, to = to, kind = kind_of(steps[i + 2]), text = steps[i + 2], steps = 0 })
     end
