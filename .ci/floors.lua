@@ -14,8 +14,8 @@ local floors = [[
   runtime/handle runtime/scope runtime/chain runtime/locals runtime/port
   runtime/stack runtime/cycle runtime/origin
   runtime/error
-  runtime/interrupt runtime/cancel runtime/failure runtime/tree
-  runtime/error_methods runtime/debug runtime/trace runtime/forgotten
+  runtime/interrupt runtime/cancel runtime/failure runtime/tree runtime/record
+  runtime/error_methods runtime/debug runtime/trace runtime/forgotten runtime/inquiry
   runtime/wait
   runtime/future runtime/api
   runtime/task
@@ -28,7 +28,7 @@ local floors = [[
   combine sync io thread
   net fs process redis
   tls
-  http server websocket
+  http server websocket command
   module
 ]]
 
@@ -36,7 +36,7 @@ local floors = [[
 local knows = {
   io = "base", net = "base io", tls = "base", wire = "base", fs = "base io", thread = "base", process = "base io",
   redis = "base", http = "base wire", server = "base wire",
-  websocket = "base wire",
+  websocket = "base wire", command = "base",
 }
 
 -- Calls that stand in one file only.

@@ -6,9 +6,7 @@
 --   lua5.4 examples/download.lua https://www.lua.org/ftp/lua-5.4.7.tar.gz lua.tar.gz
 
 local async = require "saros"
-
-local WIDTH = 40 -- of the bar
-local INTERVAL = 0.1 -- seconds between two looks at it
+local progress = require "saros.progress"
 
 -- Without a URL a small server of our own takes the place of the web.
 local function demo_url(path)
@@ -19,30 +17,16 @@ local function demo_url(path)
   return "http://127.0.0.1:" .. port .. path, server
 end
 
--- A function for on_progress that draws a bar on standard error, not too often.
-local function progress_bar()
-  local started, last = async.now(), -1
-  return function(received, total)
-    local now = async.now()
-    if now - last < INTERVAL and received ~= total then return end
-    last = now
-    local speed = received / math.max(now - started, 0.001) / 1048576
-    local done = total and math.floor(WIDTH * received / math.max(total, 1)) or 0
-    io.stderr:write(("\r[%s%s] %.1f MiB, %.1f MiB/s "):format(
-      ("#"):rep(done), (" "):rep(WIDTH - done), received / 1048576, speed))
-  end
-end
-
 local function main(url, path)
+  local bar <close> = progress.bar(path, {unit = "bytes"})
   local options = {
     timeout = {total = false, connect = 10, read = 30}, -- as long as it takes, if something comes
     retries = 2,
-    on_progress = progress_bar(),
+    on_progress = bar:hook(),
   }
   local response <close> = async.fetch(url, options):raise_for_status()
   local size = response:save(path)
-  io.stderr:write("\n")
-  print(("%s: %d bytes"):format(path, size))
+  progress.print(("%s: %d bytes"):format(path, size))
 end
 
 local url, path, server = arg[1], arg[2], nil

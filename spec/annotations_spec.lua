@@ -80,6 +80,9 @@ local live = {
   ["saros.testing"] = function() return require "saros.testing" end,
   ["saros.busted"] = function() return busted end,
 
+  ["saros.Progress"] = function() return require "saros.progress" end,
+  ["saros.ProgressBar"] = function() return require("saros.progress").bar("x") end,
+
   ["saros.Error"] = function()
     local queue = async.queue()
     queue:close()
@@ -295,6 +298,9 @@ local written = {
       one:pipe_to(one, options)
     end,
   },
+  ["saros.ProgressOptions"] = { function(options) require("saros.progress").bar("x", options):close() end },
+  ["saros.ProgressListOptions"] = { function(options) require("saros.progress").as_completed({}, options) end },
+  ["saros.ProgressMapOptions"] = { function(options) require("saros.progress").map({}, none, options) end },
   ["saros.JobOptions"] = {
     function(options)
       local client <close> = redis.connect "redis://localhost"
@@ -327,7 +333,10 @@ end
 -- Classes of the modules behind a room, which are no business of a program.
 local function is_internal(class)
   local room = class:match "^saros%.(%l+)%."
-  return ({ http = true, net = true, redis = true, jobs = true, compat = true, websocket = true })[room] ~= nil
+  return ({
+    http = true, net = true, redis = true, jobs = true, compat = true, websocket = true, command = true,
+    timeline = true,
+  })[room] ~= nil
 end
 
 local function files()
@@ -427,6 +436,7 @@ local exceptions = {
   ["saros: timeout"] = "needs a task, to which it belongs",
   ["saros: task_group"] = "the same; with a function it waits",
   ["saros: as_completed"] = "the same: its loop waits",
+  ["saros.Progress: as_completed"] = "the same",
   ["saros: pcall"] = "waits if the function does",
   ["saros: catch"] = "the same",
   ["saros.Deferred: close"] = "the same, and calls it where it cannot wait",

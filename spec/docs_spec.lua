@@ -12,7 +12,7 @@ local redis = redis_server.start()
 -- The documents, and what runs a main function of each.
 local DOCUMENTS = { ["docs/handy.md"] = testing.run }
 for _, name in ipairs {
-  "files", "http", "jobs", "libraries", "net", "processes", "redis", "server", "threads", "websockets",
+  "files", "http", "jobs", "libraries", "net", "processes", "progress", "redis", "server", "threads", "websockets",
 } do
   DOCUMENTS["docs/" .. name .. ".md"] = async.run
 end

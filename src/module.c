@@ -7,8 +7,11 @@
 #include "runtime/entry.h"
 #include "runtime/error_methods.h"
 #include "runtime/failure.h"
+#include "runtime/inquiry.h"
+#include "runtime/interrupt.h"
 #include "runtime/locals.h"
 #include "runtime/place.h"
+#include "runtime/record.h"
 #include "runtime/runtime.h"
 #include "runtime/task_methods.h"
 #include "runtime/testing.h"
@@ -50,6 +53,10 @@ static const luaL_Reg internal_functions[] = {
     {"schedule", sr_l_schedule},
     {"adopt_loop", sr_l_adopt_loop},
     {"uv_version", sr_l_uv_version},
+    {"interrupt_again", sr_l_interrupt_again},
+    {"answer_signal", sr_l_answer_signal},
+    {"record", sr_l_record},
+    {"spawned_at", sr_l_spawned_at},
     {"test_run", sr_l_test_run},
     {"test_limit", sr_l_test_limit},
     {"settle", sr_l_settle},
@@ -84,6 +91,8 @@ static int l_init(lua_State *L) {
   sr_open_signals(L);
   lua_newtable(L);
   sr_set_functions(L, internal_functions);
+  lua_pushliteral(L, SAROS_VERSION);
+  lua_setfield(L, -2, "version");
   sr_open_completions(L);
   sr_open_checkpoint(L);
   lua_rawseti(L, -3, 2);

@@ -47,6 +47,7 @@ local lazy = {
 for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do
   lazy[name] = "saros.http"
 end
+internal.lazy = lazy
 for name in pairs(lazy) do
   async[name] = nil -- loaded again: what it has loaded by itself is, too
 end

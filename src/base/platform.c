@@ -9,6 +9,7 @@
 #include <string.h>
 
 #ifdef _WIN32
+#include <io.h>
 #include <process.h>
 #else
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -143,6 +145,13 @@ unsigned sr_unix_address(struct sockaddr_storage *address, const char *path) {
 
 void sr_ignore_broken_pipes(void) {
   /* there is no such signal */
+}
+
+int sr_terminal_width(int fd) {
+  CONSOLE_SCREEN_BUFFER_INFO info;
+  if (uv_guess_handle(fd) != UV_TTY) return 0;
+  return GetConsoleScreenBufferInfo((HANDLE)_get_osfhandle(fd), &info) ? info.srWindow.Right - info.srWindow.Left + 1
+                                                                       : 80;
 }
 
 static void thread(void *start) {
@@ -340,6 +349,12 @@ void sr_ignore_broken_pipes(void) {
   struct sigaction nothing = {.sa_handler = on_broken_pipe, .sa_flags = SA_RESTART};
   sigemptyset(&nothing.sa_mask);
   sigaction(SIGPIPE, &nothing, NULL);
+}
+
+int sr_terminal_width(int fd) {
+  struct winsize size = {0};
+  if (!isatty(fd)) return 0;
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 static void *thread(void *start) {

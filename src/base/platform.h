@@ -64,6 +64,9 @@ void sr_socket_set_reset(uv_os_sock_t socket);
 */
 void sr_ignore_broken_pipes(void);
 
+/* How many columns the terminal has that a descriptor is; 0: it is none. 80 if the terminal does not say. */
+int sr_terminal_width(int fd);
+
 /* Calls run(arg) in a thread of its own that ends by itself; libuv's threads have to be joined. False: there is none. */
 bool sr_thread_start(void (*run)(void *arg), void *arg);
 

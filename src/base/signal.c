@@ -82,6 +82,31 @@ void sr_signal_put_back(int number) {
   (void)number;
 }
 
+static struct {
+  int number; /* 0: nobody watches */
+  void (*call)(bool is_here);
+  void (*former)(int);
+} watch;
+
+/* In a thread of its own; the default handler is in place again when this is called. */
+static void on_watched(int number) {
+  signal(number, on_watched);
+  watch.call(false);
+}
+
+bool sr_signal_watch(int number, void (*call)(bool is_here)) {
+  if (watch.number != 0) return false;
+  watch.number = number;
+  watch.call = call;
+  watch.former = signal(number, on_watched);
+  return true;
+}
+
+void sr_signal_unwatch(void) {
+  signal(watch.number, watch.former);
+  watch.number = 0;
+}
+
 /* Nobody has to reap there. */
 bool sr_child_reap(int pid, bool waits, int *code, int *signal) {
   (void)pid, (void)waits, (void)code, (void)signal;
@@ -128,6 +153,45 @@ void sr_signal_put_back(int number) {
   pthread_mutex_lock(&lock);
   if (--formers[number].takers == 0) sigaction(number, &formers[number].action, NULL);
   pthread_mutex_unlock(&lock);
+}
+
+static struct {
+  int number; /* 0: nobody watches */
+  void (*call)(bool is_here);
+  pthread_t thread;
+  struct sigaction former;
+} watch;
+
+/* The signal may come to any thread of the process: it is sent on to the one that is to have it. */
+static void on_watched(int number) {
+  int former_errno = errno;
+  if (pthread_equal(watch.thread, pthread_self()))
+    watch.call(true);
+  else
+    pthread_kill(watch.thread, number);
+  errno = former_errno;
+}
+
+bool sr_signal_watch(int number, void (*call)(bool is_here)) {
+  struct sigaction action;
+  if (watch.number != 0) return false;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = on_watched;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  watch.number = number;
+  watch.call = call;
+  watch.thread = pthread_self();
+  sigaction(number, &action, &watch.former);
+  return true;
+}
+
+/* Somebody else may have put another handler in the place of ours, which then stays. */
+void sr_signal_unwatch(void) {
+  struct sigaction present;
+  sigaction(watch.number, NULL, &present);
+  if (present.sa_handler == on_watched) sigaction(watch.number, &watch.former, NULL);
+  watch.number = 0;
 }
 
 bool sr_child_reap(int pid, bool waits, int *code, int *signal) {

@@ -23,6 +23,14 @@ bool sr_signal_can_be_heard(int number);
 void sr_signal_take(int number);
 void sr_signal_put_back(int number);
 
+/*
+** Has call(is_here) called whenever the signal comes: in the calling thread, whatever that does just then, if `is_here`,
+** else in another one. It may do only what a signal handler may. One for the whole process; false: that is in use.
+*/
+bool sr_signal_watch(int number, void (*call)(bool is_here));
+/* Puts back what was there before. */
+void sr_signal_unwatch(void);
+
 /* Whether a child is gone, reaped right here if need be; waits for it if `waits`. `*code` and `*signal` are its end. */
 bool sr_child_reap(int pid, bool waits, int *code, int *signal);
 

@@ -5,6 +5,7 @@
 */
 #include <lualib.h>
 
+#include "base/platform.h"
 #include "base/resident.h"
 #include "base/signal.h"
 #include "process/process.h"
@@ -83,6 +84,14 @@ static int l_unblock(lua_State *L) {
   return 0;
 }
 
+/* terminal(fd): how many columns it has; nil: it is no terminal */
+static int l_terminal(lua_State *L) {
+  int width = sr_terminal_width((int)luaL_checkinteger(L, 1));
+  if (width == 0) return 0;
+  lua_pushinteger(L, width);
+  return 1;
+}
+
 /* close(fd) */
 static int l_close(lua_State *L) {
   SrDescriptor own = sr_descriptor_own((int)luaL_checkinteger(L, 1));
@@ -94,15 +103,11 @@ SAROS_EXPORT int luaopen_saros_process_core(lua_State *L);
 
 /* [-0, +1, v] */
 int luaopen_saros_process_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"spawn", sr_process_l_spawn},
-                                       {"standard", sr_process_l_standard},
-                                       {"environment", l_environment},
-                                       {"signal", l_signal},
-                                       {"descriptor", l_descriptor},
-                                       {"reopen", l_reopen},
-                                       {"unblock", l_unblock},
-                                       {"close", l_close},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"spawn", sr_process_l_spawn},  {"standard", sr_process_l_standard},
+                                       {"environment", l_environment}, {"signal", l_signal},
+                                       {"descriptor", l_descriptor},   {"reopen", l_reopen},
+                                       {"unblock", l_unblock},         {"close", l_close},
+                                       {"terminal", l_terminal},       {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}}, meta[] = {{"__gc", l_environment_gc}, {NULL, NULL}};
   sr_stay_loaded();
   sr_io_saros = saros_open(L);

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "runtime/cancel.h"
+#include "runtime/clock.h"
 #include "runtime/handle.h"
 #include "runtime/object.h"
 #include "runtime/place.h"
+#include "runtime/record.h"
 #include "runtime/stack.h"
 #include "runtime/tree.h"
 
@@ -191,11 +193,13 @@ int sr_debug_start(lua_State *L, SrTask *t) {
   rt->debug.step_started = (int64_t)uv_hrtime();
   rt->debug.step_warned = false;
   rt->debug.step_slow = 0;
-  if (t->co != NULL) watch(t->co);
+  if (rt->debug.is_recording) rt->debug.began = sr_clock_now(&rt->clock);
+  if (rt->debug.is_on && t->co != NULL) watch(t->co);
   return lua_gettop(L);
 }
 
 void sr_debug_move(lua_State *from, lua_State *to) {
+  if (lua_gethook(from) != on_sample) return;
   unwatch(from);
   watch(to);
 }
@@ -211,6 +215,7 @@ void sr_debug_stop(lua_State *L, int index, lua_State *co) {
     lua_pushinteger(L, (lua_Integer)elapsed);
     sr_protected(L, l_warn_slow, 3, 0);
   }
+  if (rt->debug.is_recording) sr_record_step(L, index);
   lua_remove(L, index);
 }
 
@@ -276,6 +281,7 @@ int sr_l_debug(lua_State *L) {
   } else if (!lua_isboolean(L, 1))
     return sr_type_error(L, "debug", 1, 1, "boolean or table");
   rt->debug.is_on = lua_toboolean(L, 1);
+  rt->debug.is_watching = rt->debug.is_on || rt->debug.is_recording;
   rt->debug.slow = slow;
   return 0;
 }
@@ -284,4 +290,5 @@ void sr_open_debug(SrRuntime *rt) {
   const char *value = getenv("SAROS_DEBUG");
   rt->debug.slow = DEFAULT_SLOW;
   rt->debug.is_on = value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
+  rt->debug.is_watching = rt->debug.is_on;
 }

@@ -14,7 +14,10 @@ void sr_debug_cancelled(lua_State *L, SrTask *t);
 void sr_debug_raise(lua_State *L, SrTask *t);
 /* `t` ends with this status. [-0, +0, m] */
 void sr_debug_end(lua_State *L, SrTask *t, SrStatus status);
-/* A step begins: pushes the handle and returns its index, for sr_debug_stop. Only in debug mode. [-0, +1, -] */
+/*
+** A step begins: pushes the handle and returns its index, for sr_debug_stop. Only in debug mode, or if steps are
+** recorded. [-0, +1, -]
+*/
 int sr_debug_start(lua_State *L, SrTask *t);
 /* The step goes on in another coroutine of its task. */
 void sr_debug_move(lua_State *from, lua_State *to);

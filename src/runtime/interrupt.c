@@ -114,6 +114,14 @@ static void add(SrRuntime *rt) {
   leave_gate();
 }
 
+/* It is never told of a second one here. */
+static void forget_first(SrRuntime *rt) {
+  (void)rt;
+  pass_gate();
+  signal(SIGINT, on_sigint);
+  leave_gate();
+}
+
 static void take_out(SrRuntime *rt) {
   SrRuntime **link = &owners;
   pass_gate();
@@ -238,6 +246,13 @@ static void add(SrRuntime *rt) {
   end_change(&mask);
 }
 
+static void forget_first(SrRuntime *rt) {
+  sigset_t mask;
+  begin_change(&mask);
+  rt->interrupt.is_told = false;
+  end_change(&mask);
+}
+
 static void take_out(SrRuntime *rt) {
   SrRuntime **link = &owners;
   sigset_t mask;
@@ -262,4 +277,10 @@ void sr_interrupt_give_back(SrRuntime *rt) {
   if (!rt->interrupt.is_taken) return;
   take_out(rt);
   rt->interrupt.is_taken = false;
+}
+
+int sr_l_interrupt_again(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  if (rt->interrupt.is_taken) forget_first(rt);
+  return 0;
 }

@@ -18,6 +18,8 @@
 void sr_interrupt_take(SrRuntime *rt);
 /* Gives the former handler back; harmless if it was not taken. */
 void sr_interrupt_give_back(SrRuntime *rt);
+/* interrupt_again(): the first Ctrl-C has been dealt with: the next one is a first one, too. */
+int sr_l_interrupt_again(lua_State *L);
 /* What Ctrl-C does, for this run alone, or the next one; in its thread, be it in a signal handler. */
 void sr_interrupt_run(SrRuntime *rt);
 /* Ctrl-C came and has not been raised yet, and a step begins: it must not go on without end. */

@@ -7,6 +7,7 @@
 #include "runtime/clock.h"
 #include "runtime/debug.h"
 #include "runtime/handle.h"
+#include "runtime/inquiry.h"
 #include "runtime/interrupt.h"
 #include "runtime/park.h"
 #include "runtime/pool.h"
@@ -101,6 +102,7 @@ void sr_loop_close(SrRuntime *rt) {
   sr_resource_end_run(rt);
   sr_port_shut(rt);
   sr_interrupt_give_back(rt);
+  sr_inquiry_end(rt);
   sr_close_handle((uv_handle_t *)&rt->loop.poller->timer, on_poller_closed);
   sr_close_handle((uv_handle_t *)&rt->loop.poller->signal, on_poller_closed);
   rt->loop.poller = NULL;
@@ -374,6 +376,7 @@ static void poll(lua_State *L, SrRuntime *rt) {
   else
     wait_for_event(L, rt);
   if (rt->interrupt.is_pending) sr_interrupt_main(rt);
+  if (rt->inquiry.is_pending) sr_inquiry_answer(L, rt);
 }
 
 void sr_loop_turn(lua_State *L, SrRuntime *rt) {

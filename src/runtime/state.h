@@ -396,6 +396,14 @@ typedef struct SrInterrupt {
   bool is_nudged;                   /* that was sent on to its thread and has not come there yet */
 } SrInterrupt;
 
+/* A signal that asks for the tree of tasks: see inquiry.c. */
+typedef struct SrInquiry {
+  volatile sig_atomic_t is_pending; /* it has come, and has not been answered yet */
+  bool is_open;                     /* this run answers it */
+  lua_Hook hook;                    /* that the coroutine had which the signal found running, */
+  int mask, count;                  /* and its two numbers */
+} SrInquiry;
+
 typedef struct SrTesting {
   bool is_on;         /* leftovers are failures */
   int64_t limit;      /* real nanoseconds that a run may take, 0: any */
@@ -407,6 +415,9 @@ typedef struct SrTesting {
 
 typedef struct SrDebug {
   bool is_on;           /* warnings are */
+  bool is_recording;    /* somebody is told of each step, see record.h */
+  bool is_watching;     /* one of these two: steps are looked at */
+  int64_t began;        /* when the step that runs did, on the runtime's clock, if it is recorded */
   int64_t slow;         /* nanoseconds a step may take */
   int64_t step_started; /* when the step that runs did */
   int64_t step_slow;    /* after so many nanoseconds it was found to be slow; 0: not yet */
@@ -440,6 +451,7 @@ struct SrRuntime {
   SrLoop loop;
   saros_resource *resources; /* open ones, newest first */
   SrInterrupt interrupt;
+  SrInquiry inquiry;
   SrPlaces places;
   lua_Integer failures; /* number of the newest failure box */
   SrDebug debug;

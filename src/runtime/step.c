@@ -56,7 +56,7 @@ static void on_stray_yield(lua_State *L, lua_Debug *ar) {
 /* Whether nobody but its block knows of the task, and nothing refers to it. */
 static bool is_unknown(const SrTask *t) {
   return t->is_unseen && t->scope.parent->kind == SR_SCOPE_JOIN && t->future.watchers == NULL && !t->scope.cancelled &&
-         !t->has_locals && t->inner == NULL && !t->rt->debug.is_on;
+         !t->has_locals && t->inner == NULL && !t->rt->debug.is_watching;
 }
 
 /* Ends such a task, which another child may take over, if its block agrees. [-0, +0, m] */
@@ -129,7 +129,7 @@ static SrTask *take_new(SrRuntime *rt) {
 */
 static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
   bool may_go_on = rt->current == before && rt->ready.in_turn > 0 && rt->ready.count > 0;
-  if (!may_go_on || rt->debug.is_on || rt->interrupt.is_pending) return NULL;
+  if (!may_go_on || rt->debug.is_watching || rt->interrupt.is_pending) return NULL;
   SrTask *t = take_new(rt);
   if (t == NULL) return NULL;
   rt->ready.in_turn--;
@@ -310,7 +310,7 @@ void sr_step(lua_State *L, SrTask *t) {
   t->future.state = SR_RUNNING;
   rt->current = t;
   if (rt->interrupt.is_pending) sr_interrupt_hook(co);
-  int handle = rt->debug.is_on ? sr_debug_start(L, t) : 0;
+  int handle = rt->debug.is_watching ? sr_debug_start(L, t) : 0;
   SrRuntime *outer = sr_stepping; /* a task may run the loop of another state */
   sr_stepping = rt;
   int status = lua_resume(co, L, count, &count);
