@@ -37,7 +37,7 @@ local function look_at(session, url)
   return {
     status = ok and response.status or response.code,
     healthy = ok and response.ok,
-    milliseconds = math.floor((async.now() - started) * 1000),
+    milliseconds = math.ceil((async.now() - started) * 1000),
   }
 end
 
