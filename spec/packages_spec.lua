@@ -94,7 +94,8 @@ describe("an installed saros", function()
   end)
 
   it("tells pkg-config how a module is compiled", function()
-    local flags = shell(BARE .. "PKG_CONFIG_PATH='%s/share/pkgconfig' pkg-config --cflags --libs 'saros >= 0.1'", prefix)
+    local ask = "PKG_CONFIG_PATH='%s/share/pkgconfig' pkg-config --cflags --libs 'saros >= 0.1'"
+    local flags = shell(BARE .. ask, prefix)
     assert.is_nil(flags:find "%-llua")
     flags = flags:match "[^\n]+"
     shell(BARE .. "cc -shared -fPIC spec/embed/timer_module.c %s -o '%s/timer_module.so'", flags, folder)
