@@ -13,11 +13,8 @@ local MOST_PAGES = 100
 
 -- Without a URL a small server of our own takes the place of the web.
 local function demo_url()
-  local folder = arg[0]:match("^.*/") or ""
-  local server = io.popen(("exec python3 '%ssupport/site_server.py'"):format(folder))
-  local port = server:read("n")
-  if not port then error("the demo server did not start; is python3 installed?", 0) end
-  return "http://127.0.0.1:" .. port .. "/", server
+  local demo = dofile((arg[0]:match "^.*/" or "") .. "support/demo.lua")
+  return demo.serve(demo.site()) .. "/"
 end
 
 -- The links of a page that stay on its site, without fragments.
@@ -61,14 +58,12 @@ local function crawler(r, queue, session)
 end
 
 async.run(function(redis_url, start)
-  local server
-  if not start then start, server = demo_url() end
   local r <close> = redis.connect(redis_url or "redis://localhost")
   local session <close> = async.session { timeout = 10, max_body_size = 2000000 }
   local queue = jobs.queue(r, "crawler", { keep_results = 60 })
   r:del("crawler:seen", "crawler:left", "crawler:titles", "crawler:broken")
   local add, fetch = crawler(r, queue, session)
-  add(start)
+  add(start or demo_url())
   local worker <close> = async.spawn(queue.work, queue, { fetch = fetch }, { concurrency = 8 })
   while tonumber(r:get "crawler:left") > 0 do
     async.move_on_after(1, function()
@@ -81,6 +76,5 @@ async.run(function(redis_url, start)
   table.sort(titles)
   for _, title in ipairs(titles) do print(title) end
   for url, status in pairs(r:hgetall "crawler:broken") do print(("broken: %s (%s)"):format(url, status)) end
-  if server then server:close() end
   assert(worker)
 end, ...)

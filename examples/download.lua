@@ -10,14 +10,11 @@ local progress = require "saros.progress"
 
 -- Without a URL a small server of our own takes the place of the web.
 local function demo_url(path)
-  local folder = arg[0]:match("^.*/") or ""
-  local server = io.popen(("exec python3 '%ssupport/site_server.py'"):format(folder))
-  local port = server:read("n")
-  if not port then error("the demo server did not start; is python3 installed?", 0) end
-  return "http://127.0.0.1:" .. port .. path, server
+  local demo = dofile((arg[0]:match "^.*/" or "") .. "support/demo.lua")
+  return demo.serve(demo.site()) .. path
 end
 
-local function main(url, path)
+local function download(url, path)
   local bar <close> = progress.bar(path, {unit = "bytes"})
   local options = {
     timeout = {total = false, connect = 10, read = 30}, -- as long as it takes, if something comes
@@ -29,13 +26,9 @@ local function main(url, path)
   progress.print(("%s: %d bytes"):format(path, size))
 end
 
-local url, path, server = arg[1], arg[2], nil
-if not url then
-  url, server = demo_url("/file")
-  path = os.tmpname()
-end
-async.run(main, url, path or url:match("([^/?#]+)[^/]*$") or "download")
-if server then
-  server:close()
-  os.remove(path)
-end
+async.run(function(url, path)
+  if url then return download(url, path or url:match("([^/?#]+)[^/]*$") or "download") end
+  local folder = async.fs.mkdtemp "download-"
+  local _removal <close> = async.defer(async.fs.remove_tree, folder)
+  download(demo_url "/file", folder .. "/file")
+end, table.unpack(arg))

@@ -11,20 +11,20 @@ local SECONDS = 2 -- so long may each of them take
 
 -- Without URLs a small server of our own has to be checked.
 local function demo_urls()
-  local folder = arg[0]:match("^.*/") or ""
-  local server = io.popen(("exec python3 '%ssupport/demo_server.py'"):format(folder))
-  local port, closed_port = server:read("n", "n")
-  if not port then error("the demo server did not start; is python3 installed?", 0) end
-  local base = "http://127.0.0.1:" .. port
+  local demo = dofile((arg[0]:match "^.*/" or "") .. "support/demo.lua")
+  local app = async.http.router()
+  app:get("/{name...}", function() return "all is well\n" end)
+  app:get("/slow", function()
+    async.sleep(1)
+    return "all is well, at last\n"
+  end)
+  app:get("/broken", function() return 500 end)
+  app:get("/hanging", function() async.sleep(3600) end)
+  local base = demo.serve(app)
   return {
-    base .. "/",
-    base .. "/news",
-    base .. "/shop?page=1",
-    base .. "/slow",
-    base .. "/broken",
-    base .. "/hanging",
-    "http://127.0.0.1:" .. closed_port .. "/",
-  }, server
+    base .. "/", base .. "/news", base .. "/shop?page=1", base .. "/slow", base .. "/broken", base .. "/hanging",
+    "http://127.0.0.1:1/", -- where nobody listens
+  }
 end
 
 local function check(url)
@@ -46,7 +46,8 @@ local function check_all(urls)
   return async.map(urls, check, {limit = AT_ONCE})
 end
 
-local function main(urls)
+async.run(function()
+  local urls = #arg > 0 and arg or demo_urls()
   local started = async.now()
   local results = check_all(urls)
   local total = async.now() - started
@@ -60,9 +61,4 @@ local function main(urls)
   end
   print(("\n%d of %d are healthy; checked in %.2f seconds, one by one it would have been %.2f"):format(
     healthy, #results, total, one_by_one))
-end
-
-local urls, server = arg, nil
-if #urls == 0 then urls, server = demo_urls() end
-async.run(main, urls)
-if server then server:close() end
+end)

@@ -8,11 +8,8 @@ local async = require "saros"
 
 -- Without a URL a small server of our own takes the place of the web.
 local function demo_url(path)
-  local folder = arg[0]:match("^.*/") or ""
-  local server = io.popen(("exec python3 '%ssupport/site_server.py'"):format(folder))
-  local port = server:read("n")
-  if not port then error("the demo server did not start; is python3 installed?", 0) end
-  return "http://127.0.0.1:" .. port .. path, server
+  local demo = dofile((arg[0]:match "^.*/" or "") .. "support/demo.lua")
+  return demo.serve(demo.site()) .. path
 end
 
 local function next_of(response)
@@ -37,18 +34,13 @@ local function items_of(session, url)
   end)
 end
 
-local function main(url)
+async.run(function(url)
   -- A busy server answers 429 or 503 and says when to come back.
   local session <close> = async.session {headers = {Accept = "application/json"}, retries = {attempts = 4}}
   local count = 0
-  for item in items_of(session, url) do
+  for item in items_of(session, url or demo_url "/api/books") do
     count = count + 1
     print(("%4d  %s"):format(count, item.title or item.full_name or item.name or item.id))
   end
   print(("\n%d items in %d requests"):format(count, session:stats().requests))
-end
-
-local url, server = arg[1], nil
-if not url then url, server = demo_url("/api/books") end
-async.run(main, url)
-if server then server:close() end
+end, table.unpack(arg))

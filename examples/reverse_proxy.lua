@@ -17,6 +17,7 @@ local HOP = {
 -- What is handed on of the headers of one side, as lists; the body has been decoded.
 local function handed_on(headers, and_not)
   local list = {}
+  for name in (headers.connection or ""):lower():gmatch "[^%s,]+" do and_not[name] = true end
   for name, value in pairs(headers) do
     local key = name:lower()
     if not HOP[key] and not and_not[key] then
@@ -29,14 +30,16 @@ end
 
 local function new_proxy(session)
   return function(request)
+    if request.target:sub(1, 1) ~= "/" then http.error(400, "a path is what may be asked for") end
     local headers = handed_on(request.headers, { host = true, ["content-encoding"] = true, ["accept-encoding"] = true })
     headers["X-Forwarded-For"] = (request:peer())
     headers["X-Forwarded-Host"] = request.host
     local has_body = request.headers["content-length"] or request.headers["transfer-encoding"]
-    local response = session:fetch(request.target, {
+    local ok, response = async.catch({ "FetchError", "TimeoutError" }, session.fetch, session, request.target, {
       method = request.method, headers = headers, redirect = "manual",
       body = has_body and request:chunks() or nil,
     })
+    if not ok then http.error(response.name == "TimeoutError" and 504 or 502) end
     return {
       status = response.status,
       headers = handed_on(response.headers, { ["content-encoding"] = true, date = true }),
@@ -49,30 +52,35 @@ end
 local function start(group, handler)
   local server = http.listen("localhost", 0)
   group:spawn(server.serve, server, handler)
-  return select(2, server:address()), server
+  local _, port = server:address()
+  return port
+end
+
+-- A server that answers each line as it comes, so that a conversation shows whether the proxy holds anything back.
+local function talk(request)
+  return {
+    headers = { ["X-Behind"] = "yes" },
+    body = async.generator(function(yield)
+      for line in request:lines() do yield(line:upper() .. "\n") end
+    end),
+  }
 end
 
 local function demonstration()
   async.task_group(function(group)
-    local port, behind = start(group, function(request)
-      local size = 0
-      for chunk in request:chunks() do size = size + #chunk end
-      return { text = ("%s %s got %d bytes\n"):format(request.method, request.path, size),
-        headers = { ["X-Behind"] = "yes" } }
-    end)
-    local session <close> = async.session { base_url = "http://127.0.0.1:" .. port }
-    local front_port, front = start(group, new_proxy(session))
-    local url = ("http://127.0.0.1:%d"):format(front_port)
-    io.write(async.get(url .. "/a"):text())
-    local count = 0
-    local response = async.post(url .. "/upload", { body = function()
-      count = count + 1
-      return count <= 16 and ("x"):rep(65536) or nil
-    end })
-    io.write(response:text())
+    local session <close> = async.session { base_url = "http://127.0.0.1:" .. start(group, talk) }
+    local url = ("http://127.0.0.1:%d/"):format(start(group, new_proxy(session)))
+    local lines_to_say = async.queue()
+    lines_to_say:put "hello\n"
+    local response <close> = async.post(url, { body = lines_to_say })
     print("through the proxy: " .. response.headers["x-behind"])
-    front:close()
-    behind:close()
+    local said = response:lines()
+    print(said())
+    lines_to_say:put "is anybody there?\n" -- the request goes on, after the response has begun
+    print(said())
+    lines_to_say:close()
+    print(said())
+    group:cancel()
   end)
 end
 

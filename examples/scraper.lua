@@ -11,11 +11,8 @@ local MOST_PAGES = 100
 
 -- Without a URL a small server of our own takes the place of the web.
 local function demo_url(path)
-  local folder = arg[0]:match("^.*/") or ""
-  local server = io.popen(("exec python3 '%ssupport/site_server.py'"):format(folder))
-  local port = server:read("n")
-  if not port then error("the demo server did not start; is python3 installed?", 0) end
-  return "http://127.0.0.1:" .. port .. path, server
+  local demo = dofile((arg[0]:match "^.*/" or "") .. "support/demo.lua")
+  return demo.serve(demo.site()) .. path
 end
 
 -- The links of a page that stay on its site, without fragments.
@@ -66,9 +63,9 @@ local function crawl(start)
   return titles, broken
 end
 
-local function main(start)
+async.run(function(start)
   local started = async.now()
-  local titles, broken = crawl(start)
+  local titles, broken = crawl(start or demo_url "/")
   table.sort(titles)
   for _, title in ipairs(titles) do
     print(title)
@@ -77,9 +74,4 @@ local function main(start)
     print(("broken: %s (%s)"):format(link.url, link.why))
   end
   print(("\n%d pages and %d broken links in %.2f seconds"):format(#titles, #broken, async.now() - started))
-end
-
-local url, server = arg[1], nil
-if not url then url, server = demo_url("/") end
-async.run(main, url)
-if server then server:close() end
+end, table.unpack(arg))

@@ -8,12 +8,13 @@ local async = require "saros"
 local http = async.http
 
 local function demonstration()
-  local client <close> = require("saros.testing").client(http.files("examples", { listing = true }))
+  local folder = arg[0]:match "^(.*)/" or "."
+  local client <close> = require("saros.testing").client(http.files(folder, { listing = true }))
   local response = client:get "/static_server.lua"
   print(response.status, response.headers["content-type"], response:text():match "[^\n]*")
   print(client:get("/static_server.lua", { headers = { ["If-None-Match"] = response.headers.etag } }).status)
   print(client:get("/static_server.lua", { headers = { Range = "bytes=3-25" } }):text())
-  print(client:get("/"):text():find("static_server.lua", 1, true) ~= nil, client:get("/../README.md").status)
+  print(client:get("/"):text():find("static_server.lua", 1, true) ~= nil, client:get("/../CMakeLists.txt").status)
 end
 
 async.run(function()

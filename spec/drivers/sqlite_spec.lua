@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The driver for SQLite of examples/drivers, compiled here as a stranger would.
 local async = require "saros"
+local example = require "spec.support.example"
 local proc = require "spec.support.proc"
 local toolchain = require "spec.embed.toolchain"
 
@@ -227,4 +228,12 @@ describe("a connection", function()
     end)
     assert.equal("DeadlockError", err.name)
   end)
+end)
+
+it("the example sqlite_api lends books", function()
+  assert.equal(table.concat({
+    "201\tProgramming in Lua\t", "409\twe have that one\t", "201\tMomo\t", "422\tauthor is missing\t",
+    "200\t1 found\t", "200\tProgramming in Lua\tAda", "409\tAda has it\t", "204\t\t",
+    "200\tProgramming in Lua\t", "404\tno such book\t", "",
+  }, "\n"), example("sqlite_api", nil, { cpath = workshop:path "?.so" }))
 end)

@@ -17,7 +17,46 @@ describe("the example", function()
     assert.truthy(text:find("57 items in 6 requests", 1, true), text)
   end)
 
+  it("first_response takes the first good one", function()
+    assert.equal("good\t19 bytes\n", run "first_response")
+  end)
+
+  it("health_check tells who is well", function()
+    local text = run "health_check"
+    for _, pattern in ipairs {
+      "\n200 +%d%.%d+  http://[%d.:]+/\n", "\n500 +%d%.%d+  http://[%d.:]+/broken\n",
+      "\nETIMEDOUT +%d%.%d+  http://[%d.:]+/hanging\n", "\nECONNREFUSED +%d%.%d+  http://127.0.0.1:1/\n",
+    } do
+      assert.matches(pattern, text)
+    end
+  end)
+
+  it("rate_limited keeps to its rate and counts", function()
+    local text = run "rate_limited"
+    assert.matches("^31 requests %(200: 27, 404: 3, ECONNREFUSED: 1%), %d+ bytes\nat most 4 at once\n", text)
+    assert.is_true(tonumber(text:match "\n(%S+) requests a second\n") < 104, text)
+  end)
+
+  it("api_pipeline puts together what belongs together", function()
+    assert.equal(table.concat({
+      "Ada works for Analytical Engines and has written 1 posts, the first: thought number 1",
+      "Grace works for Compilers & Sons and has written 2 posts, the first: thought number 1",
+      "Barbara could not be loaded: 404", "",
+    }, "\n"), run "api_pipeline")
+  end)
+
+  it("news_aggregator shows each article once and names what is missing", function()
+    local articles, rest = run("news_aggregator"):match "^(.*)(3 articles\n.*)$"
+    for _, line in ipairs { "/moon\tMoon still there\n", "/lua\tLua turns older\n", "/rain\tRain on Tuesday\n" } do
+      local before, after = articles:match("^(.-)" .. line .. "(.*)$")
+      articles = before .. after
+    end
+    assert.equal("", articles)
+    assert.equal(
+      "3 articles\nnothing from sleepy: ETIMEDOUT\nnothing from garbled: EJSON\nnothing from broken: 500\n", rest)
+  end)
+
   it("download saves a file; its bar is for terminals only", function()
-    assert.matches("^/%S+: 8388608 bytes\n$", run "download")
+    assert.matches("^%S+: 8388608 bytes\n$", run "download")
   end)
 end)

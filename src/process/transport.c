@@ -286,5 +286,5 @@ int sr_process_descriptor(saros_stream *stream) {
   if (transport->cls == &transport_class)
     return transport_of(transport)->standard >= 0 ? transport_of(transport)->standard
                                                   : transport_of(transport)->descriptor.fd;
-  return uv_fileno(transport->cls->handle(transport), &fd) == 0 ? (int)fd : -1;
+  return uv_fileno(transport->cls->handle(transport), &fd) == 0 ? (int)(intptr_t)fd : -1;
 }

@@ -220,7 +220,7 @@ static lua_Integer check_keys(lua_State *L, const char *function, int index, int
 }
 
 /* The items whose keys are looked at, of a list that is none of the short ones. */
-enum { LAST_ITEMS = 4, SHORT = 8 };
+enum { LAST_ITEMS = 4, SHORT_LIST = 8 };
 
 /*
 ** Whether a table of `total` items is seen to be a list at a glance: lua_next gives what is in the array in order,
@@ -228,7 +228,7 @@ enum { LAST_ITEMS = 4, SHORT = 8 };
 ** they are in the array, or as good as.
 */
 static bool is_plain(lua_State *L, int index, lua_Integer total) {
-  lua_Integer key = total > SHORT ? total - LAST_ITEMS : 0;
+  lua_Integer key = total > SHORT_LIST ? total - LAST_ITEMS : 0;
   if (key == 0)
     lua_pushnil(L);
   else

@@ -18,7 +18,7 @@ enum {
 };
 
 /* In seconds: so long the client has to take the last response. */
-static const double LINGER = 10;
+static const double LINGER_TIME = 10;
 
 const SrServerClass sr_server_conn_class = {"connection"};
 
@@ -39,7 +39,7 @@ static void drop_input(SrServerConn *conn) {
 /* Closing at once with bytes unread would be a reset, which may overtake the response. */
 static void linger(SrServerConn *conn) {
   conn->phase = SR_SERVER_LINGERS;
-  if (sr_server_streams->shutdown(conn->stream) != 0 || !sr_server_timer_set(conn->core, &conn->reading, LINGER))
+  if (sr_server_streams->shutdown(conn->stream) != 0 || !sr_server_timer_set(conn->core, &conn->reading, LINGER_TIME))
     sr_server_conn_close(conn, true);
   else
     drop_input(conn);

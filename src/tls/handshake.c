@@ -19,7 +19,7 @@
 #define FOREVER 1e9
 
 /* Stack slots of the call. */
-enum { STREAM = 1, CONTEXT, PEER };
+enum { STREAM = 1, TLS_CONTEXT, PEER };
 
 static void detach(SrTlsHandshake *handshake) {
   sr_tls_saros->timer_stop(handshake->runtime, &handshake->timer);
@@ -143,7 +143,7 @@ static int raise_busy(lua_State *L) {
 static int begin(lua_State *L, saros_stream *stream) {
   if (sr_tls_streams->is_read(stream)) return raise_busy(L);
   SrTlsHandshake *handshake = new_box(L);
-  SrTlsContext *context = sr_tls_settings_check(L, CONTEXT);
+  SrTlsContext *context = sr_tls_settings_check(L, TLS_CONTEXT);
   SrTlsPeer peer = {.name = peer_text(L, "name"), .key = peer_text(L, "key"), .host = peer_text(L, "host")};
   peer.port = (int)peer_number(L, "port");
   handshake->seconds = peer_number(L, "timeout");

@@ -11,12 +11,17 @@ describe("the example", function()
     }, "\n"), (run("json_api"):gsub('{"text":("[^"]*"),"id":1}', '{"id":1,"text":%1}')))
   end)
 
-  it("reverse_proxy hands on both ways", function()
-    assert.equal("GET /a got 0 bytes\nPOST /upload got 1048576 bytes\nthrough the proxy: yes\n", run "reverse_proxy")
+  it("reverse_proxy hands on both ways as it comes", function()
+    assert.equal("through the proxy: yes\nHELLO\nIS ANYBODY THERE?\nnil\n", run "reverse_proxy")
   end)
 
   it("events shows each visitor how many there are", function()
     assert.equal("the first one sees\tdata: 1\nand another one:\tdata: 2\nwho sees\tdata: 2\n", run "events")
+  end)
+
+  it("health_page shows a visitor each check as it is made", function()
+    assert.equal("<title>Health</title>\n/\t200\t200\n/moody\t200\t500\n/broken\t500\t500\n"
+      .. "/\tECONNREFUSED\tECONNREFUSED\n", run "health_page")
   end)
 
   it("static_server sends its own text", function()

@@ -1,18 +1,19 @@
 rockspec_format = "3.0"
 package = "saros"
-version = "dev-1"
+version = "scm-1"
+-- A clone is built with `luarocks make`, which asks nobody. A published rockspec names the tag of the repository here.
 source = {
   url = "git+file://.",
 }
 description = {
   summary = "asyncio for Lua 5.4",
   detailed = [[
-    Lua coroutines on a libuv loop: tasks, structured concurrency, cancellation, semaphores, queues
-    and an HTTP client (libcurl) for plain Lua 5.4. A function that has to wait simply suspends the
-    task that called it; there is no await.
+    Lua coroutines as tasks on a libuv loop: structured concurrency, cancellation, semaphores and queues, an HTTP
+    client and server, WebSockets, sockets, TLS, files, processes, threads and Redis. A function that has to wait
+    suspends the task that called it; there is no await.
   ]],
   license = "MIT",
-  labels = {"async", "asyncio", "coroutine", "libuv", "http"},
+  labels = {"async", "asyncio", "coroutine", "libuv", "http", "websocket"},
 }
 supported_platforms = {"unix", "windows"}
 dependencies = {
@@ -36,6 +37,7 @@ build = {
       },
     },
   },
+  copy_directories = {"docs", "examples"},
 }
 test = {
   type = "command",
