@@ -7,6 +7,7 @@ local annotations = {}
 ---@field where string                      the file and line of its first declaration
 ---@field file string                       that of its first declaration
 ---@field text string                       what it says, in prose
+---@field home? string                      the file where it says so
 ---@field parent? string                    the class whose fields it has too
 ---@field functions table<string, spec.Member>
 ---@field fields table<string, spec.Member>
@@ -70,7 +71,7 @@ local function read_class(declared, text, prose, place)
   local parent, says = rest:match "^:%s*(%S+)%s*(.*)$"
   class.parent = parent or class.parent
   prose = prose .. (says or rest:match "^%s*(.*)$")
-  if class.text == "" then class.text = prose end
+  if class.text == "" and prose ~= "" then class.text, class.home = prose, place.file end
   declared.types[name] = place.where
   return class
 end
@@ -134,7 +135,7 @@ local function read_code(declared, bound, code, comment, place)
   local prose, tags = read_comment(declared, comment, place)
   local variable = code:match "^local ([%w_]+) = "
   if variable and tags.class then bound[variable] = tags.class end
-  local owner, mark, name, parameters = code:match "^function ([%w_]+)([.:])([%w_]+)%((.-)%)"
+  local owner, mark, name, parameters = code:match "^function ([%w_]+)([.:])([%w_.]+)%((.-)%)"
   local member = { where = place.where, file = place.file, number = place.number, text = prose }
   member.is_async, member.is_package = tags.async ~= nil, tags.package ~= nil
   if owner and bound[owner] then

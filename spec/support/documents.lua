@@ -27,6 +27,12 @@ function documents.all()
   return files "*.md */*.md .github/*.md .github/*/*.md"
 end
 
+-- The anchor that GitHub makes of a heading, and so do we.
+local function anchor(heading)
+  local text = heading:gsub("%[([^%]]*)%]%b()", "%1"):lower()
+  return (text:gsub("[^%w _\128-\255-]", ""):gsub(" ", "-"))
+end
+
 -- Calls visit(line, number, fence) for each line; `fence` is the text behind the backticks inside a block of code.
 local function each_line(text, visit)
   local fence, number = nil, 0
@@ -46,6 +52,7 @@ end
 
 ---@class spec.DocumentExample
 ---@field heading string     below which it stands
+---@field anchor string      of that
 ---@field line integer       of the document
 ---@field language string
 ---@field name? string       of a program
@@ -62,7 +69,8 @@ function documents.examples(path)
       heading, current = line:match "^#+ (.*)" or heading, nil
     elseif not line then
       local language, name = fence:match "^(%S*)%s*(.*)$"
-      current = { heading = heading, line = number, language = language, name = name ~= "" and name or nil, lines = {} }
+      current = { heading = heading, anchor = anchor(heading), line = number, language = language, lines = {} }
+      current.name = name ~= "" and name or nil
       if language == "lua" or language == "python" then
         list[#list + 1] = current
       elseif language == "output" and #list > 0 then
@@ -74,12 +82,6 @@ function documents.examples(path)
   end)
   for _, example in ipairs(list) do example.code = table.concat(example.lines, "\n") end
   return list
-end
-
--- The anchor that GitHub makes of a heading, and so do we.
-local function anchor(heading)
-  local text = heading:gsub("%[([^%]]*)%]%b()", "%1"):lower()
-  return (text:gsub("[^%w _\128-\255-]", ""):gsub(" ", "-"))
 end
 
 ---The anchors of a document's headings.
