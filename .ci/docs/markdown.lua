@@ -54,8 +54,8 @@ local function add_parameters(out, context, fn)
   add_table(out, "Parameters", rows)
   rows = {}
   for i, result in ipairs(fn.results) do
-    local name = result.name ~= "" and ("`%s`"):format(result.name) or ""
-    rows[i] = { name, type_html(context, result.type), cell(result.text) }
+    local name = result.name ~= "" and ("`%s` "):format(result.name) or ""
+    rows[i] = { type_html(context, result.type), name .. cell(result.text), "" }
   end
   add_table(out, "Returns", rows)
 end
@@ -79,7 +79,7 @@ local function add_example(out, context, fn)
   local is_short = #example.lines <= SHORT
   out[#out + 1] = ("<details%s><summary>Example</summary>\n\n```lua\n%s\n```\n"):format(is_short and " open" or "",
     example.code)
-  out[#out + 1] = ("From [%s](%s.html#%s).\n\n</details>\n"):format(example.heading, page, example.anchor)
+  out[#out + 1] = ("From the guide: [%s](%s.html#%s)\n\n</details>\n"):format(example.heading, page, example.anchor)
 end
 
 local function add_function(out, context, fn)

@@ -102,7 +102,10 @@
   });
 
   const present = document.querySelector("nav.pages [aria-current]");
-  if (present) present.scrollIntoView({ block: "center" });
+  if (present) { // only the list, not the page
+    const list = present.closest("nav");
+    list.scrollTop = present.offsetTop - list.clientHeight / 2;
+  }
 
   // What is on the screen is marked in the list beside it; `#search=words` searches at once.
   const marks = new Map();
