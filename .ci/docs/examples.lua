@@ -8,9 +8,9 @@ local examples = {}
 
 local OBJECTS = "docs/objects.md"
 
-local function is_called(code, pattern)
-  local _, found = code:gsub("%-%-[^\n]*", ""):gsub(pattern, "")
-  return found > 0
+local function is_called(example, pattern)
+  example.calls = example.calls or example.code:gsub("%-%-[^\n]*", "")
+  return example.calls:find(pattern) ~= nil
 end
 
 local function plain(text)
@@ -59,9 +59,9 @@ end
 ---@param fn docs.Function
 ---@return spec.DocumentExample?
 function examples.of(list, fn)
-  local best
+  local best, pattern = nil, pattern_of(fn)
   for _, example in ipairs(list) do
-    if may_show(example, fn) and is_called(example.code, pattern_of(fn)) and is_better(example, best, fn) then
+    if may_show(example, fn) and is_called(example, pattern) and is_better(example, best, fn) then
       best = example
     end
   end
