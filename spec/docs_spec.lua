@@ -20,7 +20,7 @@ local VIRTUAL = {
 }
 
 -- The programs of these are run by specs of their own, which have a compiler, or other parts to give.
-local ELSEWHERE = { ["docs/c-api.md"] = true, ["docs/luv.md"] = true }
+local ELSEWHERE = { ["docs/c-api.md"] = true, ["docs/command.md"] = true, ["docs/luv.md"] = true }
 
 -- What an example says that it prints: the text behind each arrow.
 local function promised(code)
