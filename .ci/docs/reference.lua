@@ -164,11 +164,15 @@ end
 
 -- ---- classes --------------------------------------------------------------------------------------
 
--- What programs call a class: a field of saros that holds it, or the last part of its name.
+-- What programs call a class: a field of saros that holds it, the name of its module, or the last part of its own.
 local function label_of(declared, name)
   if LABELS[name] then return LABELS[name] end
   for field, member in pairs(declared.classes.saros.fields) do
     if member.type == name and not field:find "^std" then return "async." .. field end
+  end
+  for _, member in pairs(declared.classes[name].functions) do
+    local stem = member.file:gsub("/init%.lua$", ""):gsub("%.lua$", "")
+    if not (member.is_method or member.is_package) then return stem:match "[^/]+$" end
   end
   return name:match "[^.]+$"
 end
