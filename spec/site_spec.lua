@@ -47,13 +47,17 @@ describe("the site of the documents", function()
       local text = read(name)
       anchors[name] = {}
       for id in text:gmatch ' id="([^"]*)"' do anchors[name][id] = true end
-      for target in text:gmatch ' href="([^"]*)"' do targets[name .. " -> " .. target] = { name, target } end
+      for target in text:gsub(' src="', ' href="'):gmatch ' href="([^"]*)"' do
+        targets[name .. " -> " .. target] = { name, target }
+      end
     end
     for place, pair in pairs(targets) do
       local file, anchor = pair[2]:match "^([^#]*)#?(.*)$"
       if file:find "^%.%./%.%./" then
         assert.is_true(exists(file:sub(7)), place)
-      elseif not file:find "^%a+:" and file ~= "style.css" then
+      elseif file:find "^[%w-]+%.%l+$" and not file:find "%.html$" then
+        assert.is_true(exists(folder .. "/" .. file), place)
+      elseif not file:find "^%a+:" then
         local ids = anchors[file == "" and pair[1] or file]
         assert.is_truthy(ids, place)
         assert.is_true(anchor == "" or ids[anchor] == true, place)

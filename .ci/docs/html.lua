@@ -158,9 +158,11 @@ end
 ---@return {level: integer, id: string, label: string}[]
 function html.body(text, document, functions)
   local body, headings = anchored(cmark(text))
-  body = body:gsub('href="([^"]+)"', function(target)
-    return ('href="%s"'):format(target_of(target, document))
-  end)
+  for _, name in ipairs { "href", "src" } do
+    body = body:gsub(name .. '="([^"]+)"', function(target)
+      return ('%s="%s"'):format(name, target_of(target, document))
+    end)
+  end
   body = coloured(linked_names(body, functions))
   body = body:gsub("<table>", '<div class="table"><table>'):gsub("</table>", "</table></div>")
   return body, headings
