@@ -1,12 +1,17 @@
 -- SPDX-License-Identifier: MIT
 -- Which block of code of the guide shows a function: the shortest one that calls it. Blocks that docs/objects.md has
--- below the name of a class show the methods of that class.
+-- below the name of a class show the methods of that class; those of other pages have more to say of functions.
 
 local documents = require "spec.support.documents"
 
 local examples = {}
 
 local OBJECTS = "docs/objects.md"
+
+-- How many lines longer another block may be that is still the better one.
+local DENSE, NOT_CALLED = 12, 100
+local ELSEWHERE = 8 -- of a page about other things
+local PENALTIES = { [OBJECTS] = DENSE, ["README.md"] = 6, ["docs/c-api.md"] = 200, ["docs/luv.md"] = 200 }
 
 local function is_called(example, pattern)
   example.calls = example.calls or example.code:gsub("%-%-[^\n]*", "")
@@ -34,11 +39,24 @@ local function may_show(example, fn)
   return not fn.label:find ":" or is_of(example, fn) or example.document == "docs/" .. fn.page .. ".md"
 end
 
-local function is_better(example, best, fn)
-  if not best then return true end
-  local is_own, has_own = is_of(example, fn), is_of(best, fn)
-  if fn.label:find ":" and is_own ~= has_own then return is_own end
-  return #example.lines < #best.lines
+-- The pages of the guide that are about a page of the reference; it may also have its name.
+local TASKS = { tasks = true, handy = true, cancellation = true, asyncio = true }
+local HOMES = { run = TASKS, combine = TASKS, sync = TASKS, fs = { files = true }, process = { processes = true },
+  thread = { threads = true }, websocket = { websockets = true }, compat = { libraries = true, openresty = true },
+  coroutine = { libraries = true } }
+
+local function is_at_home(example, page)
+  local name = example.document:match "([^/]+)%.md$"
+  return name == page or HOMES[page] ~= nil and HOMES[page][name] == true
+end
+
+-- How far an example is from a good one.
+local function distance(example, fn, pattern)
+  local lines = #example.lines
+  if fn.label:find ":" then return is_of(example, fn) and lines or lines + NOT_CALLED end
+  local is_handed_over = not example.calls:find(pattern .. "%s*[%({\"']")
+  local far = lines + (PENALTIES[example.document] or 0) + (is_handed_over and NOT_CALLED or 0)
+  return is_at_home(example, fn.page) and far or far + ELSEWHERE
 end
 
 ---All blocks of Lua in the guide, each with its document.
@@ -59,10 +77,11 @@ end
 ---@param fn docs.Function
 ---@return spec.DocumentExample?
 function examples.of(list, fn)
-  local best, pattern = nil, pattern_of(fn)
+  local best, least, pattern = nil, math.huge, pattern_of(fn)
   for _, example in ipairs(list) do
-    if may_show(example, fn) and is_called(example, pattern) and is_better(example, best, fn) then
-      best = example
+    if may_show(example, fn) and is_called(example, pattern) then
+      local far = distance(example, fn, pattern)
+      if far < least then best, least = example, far end
     end
   end
   return best
