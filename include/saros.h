@@ -375,6 +375,7 @@ typedef struct saros_stream_api {
   void (*watch)(saros_stream *stream, int events, void (*on_event)(void *owner, int events), void *owner);
   /* Closes it behind what waits to be sent; `at_once`: drops that and resets. Idempotent. Wakes who waits. */
   void (*close)(saros_stream *stream, int at_once);
+  /* Whether it is closed, by whomever. */
   int (*is_closed)(const saros_stream *stream);
   /* Pushes the Error object for a status, with the names of the peer. [-0, +1, m] */
   void (*push_error)(lua_State *L, saros_stream *stream, const char *function, int status);

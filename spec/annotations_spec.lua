@@ -242,6 +242,9 @@ local live = {
   ["saros.JobQueue"] = function(close) return jobs_queue(close) end,
   ["saros.Job"] = function(close) return jobs_queue(close):job "1" end,
 
+  ["saros.redis"] = function() return redis end,
+  ["saros.jobs"] = function() return require "saros.jobs" end,
+
   ["saros.TLSInfo"] = tls_info,
   ["saros.Certificate"] = function(close) return tls_info(close).peer_certificate end,
 }
@@ -404,7 +407,7 @@ local samples = {
   { "^saros%.Selectable%[%]", { async.event() } },
   { "^%(string|number%)%[%]", { "1" } }, { "^table<", {} },
   { "^number", 1 }, { "^integer", 1 }, { "^string", "1" }, { "^boolean", false }, { "^any", 1 }, { "^T$", {} },
-  { "^thread", coroutine.create(none) },
+  { "^thread", coroutine.create(none) }, { "^saros%.Redis", {} },
   { "^{name: string", { name = "Error" } }, { "^saros%.ErrorName", "Error" },
   target = server.url .. "/echo", path = os.tmpname(), address = "127.0.0.1",
 }
@@ -445,6 +448,7 @@ local exceptions = {
   ["saros.Response: discard"] = "calls pcall",
   ["saros.Stream: start_tls"] = "first says that server_name is missing",
   ["saros.Redis: close"] = "waits only where it can",
+  ["saros.jobs: show"] = "looks at the URL first",
   ["saros.JobQueue: every"] = "asks for a schedule first",
   ["saros.Net: listen"] = "waits where a name has to be looked up",
   ["saros.Net: udp"] = "the same",

@@ -5,23 +5,30 @@ local annotations = {}
 
 ---@class spec.Class
 ---@field where string                      the file and line of its first declaration
+---@field file string                       that of its first declaration
+---@field text string                       what it says, in prose
+---@field home? string                      the file where it says so
+---@field parent? string                    the class whose fields it has too
 ---@field functions table<string, spec.Member>
 ---@field fields table<string, spec.Member>
 
 ---@class spec.Member
 ---@field where string
 ---@field file string
----@field text string          what it says, in prose
+---@field number integer       orders the members of a file
+---@field text string          what it says, in prose; lines as they are
 ---@field type? string         of a field
 ---@field is_optional? boolean of a field
 ---@field is_package? boolean  it is not the user's
+---@field is_index? boolean    of a field that stands for any key of a type
 ---@field is_async? boolean
 ---@field parameters? string[] of a function, as it names them; without self
 ---@field is_method? boolean   it has a self
 ---@field tags? table<string, string[]>  of a function: `param`, `return`, ...
 
 local function class_of(declared, name, place)
-  local class = declared.classes[name] or { where = place.where, functions = {}, fields = {} }
+  local class = declared.classes[name]
+    or { where = place.where, file = place.file, text = "", functions = {}, fields = {} }
   declared.classes[name] = class
   return class
 end
@@ -48,30 +55,54 @@ local function read_field(text, prose, place)
   local is_package = scopes[word] and word ~= "public"
   if scopes[word] then word, rest = rest:match "^(%S+)%s+(.*)$" end
   local name, mark = word:match "^%[?([^%]?]+)%]?(%??)$"
+  local type = type_of(rest)
+  local comment = rest:sub(#type + 1):match "^%s*(.*)$"
   return name, {
-    where = place.where, file = place.file, text = prose .. rest, type = type_of(rest),
-    is_optional = mark == "?", is_package = is_package,
+    where = place.where, file = place.file, number = place.number, type = type,
+    text = prose .. (prose ~= "" and comment ~= "" and "\n" or "") .. comment,
+    is_optional = mark == "?", is_package = is_package, is_index = word:find "^%[%l" ~= nil,
   }
+end
+
+-- The class of a line, `NAME: PARENT what it is`, with the prose above it.
+local function read_class(declared, text, prose, place)
+  local name, rest = text:match "^([%w_.]+)(.*)$"
+  local class = class_of(declared, name, place)
+  local parent, says = rest:match "^:%s*(%S+)%s*(.*)$"
+  class.parent = parent or class.parent
+  prose = prose .. (says or rest:match "^%s*(.*)$")
+  if class.text == "" and prose ~= "" then class.text, class.home = prose, place.file end
+  declared.types[name] = place.where
+  return class
+end
+
+-- The lines below an alias are its values, each with what it means.
+local function read_value(text)
+  local value, meaning = text:match "^|%s*(%S+)%s*#?%s*(.*)$"
+  return { value = value, text = meaning }
 end
 
 -- Takes the lines of a comment, each what follows three dashes. Gives its prose and its tags, and declares the classes.
 local function read_comment(declared, lines, place)
-  local tags, prose = {}, ""
-  for _, line in ipairs(lines) do
+  local tags, prose, values = {}, "", nil
+  for number, line in ipairs(lines) do
     local tag, text = line:match "^%s*@(%w+)%s*(.*)$"
-    if not tag then
-      prose = prose .. line
+    local at = { where = place.where, file = place.file, number = place.number + number / 1000 }
+    if values and line:find "^%s*|" then
+      values[#values + 1] = read_value(line:match "^%s*(.*)$")
+    elseif not tag then
+      prose = prose .. (prose ~= "" and "\n" or "") .. line
     elseif tag == "class" then
-      local name = text:match "^[%w_.]+"
-      tags.class, prose = class_of(declared, name, place), ""
-      declared.types[name] = place.where
+      tags.class, prose = read_class(declared, text, prose, at), ""
     elseif tag == "field" then
       assert(tags.class, place.where .. ": a field without its class")
-      local name, field = read_field(text, prose, place)
+      local name, field = read_field(text, prose, at)
       tags.class.fields[name], prose = field, ""
     elseif tag == "alias" then
       local name, definition = text:match "^(%S+)%s*(.*)$"
+      values = {}
       declared.types[name], declared.aliases[name] = place.where, definition
+      declared.meanings[name], prose = { text = prose, values = values, file = place.file }, ""
     else
       tags[tag] = tags[tag] or {}
       table.insert(tags[tag], text)
@@ -104,8 +135,8 @@ local function read_code(declared, bound, code, comment, place)
   local prose, tags = read_comment(declared, comment, place)
   local variable = code:match "^local ([%w_]+) = "
   if variable and tags.class then bound[variable] = tags.class end
-  local owner, mark, name, parameters = code:match "^function ([%w_]+)([.:])([%w_]+)%((.-)%)"
-  local member = { where = place.where, file = place.file, text = prose }
+  local owner, mark, name, parameters = code:match "^function ([%w_]+)([.:])([%w_.]+)%((.-)%)"
+  local member = { where = place.where, file = place.file, number = place.number, text = prose }
   member.is_async, member.is_package = tags.async ~= nil, tags.package ~= nil
   if owner and bound[owner] then
     member.tags, member.parameters, member.is_method = tags, words(parameters), mark == ":"
@@ -128,7 +159,7 @@ local function read_file(declared, path)
     if text and text:sub(1, 1) ~= "-" then
       comment[#comment + 1] = text
     else
-      local place = { file = path, where = path .. ":" .. number }
+      local place = { file = path, where = path .. ":" .. number, number = number }
       note_mentions(declared, comment, place.where)
       read_code(declared, bound, line, comment, place)
       comment = {}
@@ -138,14 +169,17 @@ end
 
 ---What the files declare.
 ---@param paths string[]
----@return {classes: table<string, spec.Class>, types: table<string, string>, aliases: table, mentioned: table}
+---@return {classes: table<string, spec.Class>, types: table<string, string>, aliases: table, mentioned: table,
+--- meanings: table<string, {text: string, values: {value: string, text: string}[], file: string}>}
 function annotations.read(paths)
-  local declared = { classes = {}, types = {}, aliases = {}, mentioned = {} }
+  local declared = { classes = {}, types = {}, aliases = {}, meanings = {}, mentioned = {} }
   for _, path in ipairs(paths) do
     read_file(declared, path)
   end
   return declared
 end
+
+annotations.type_of = type_of
 
 -- The parts of a text between commas, which do not count in brackets.
 local function split(text)
@@ -160,6 +194,25 @@ local function split(text)
     end
   end
   if first <= #text then list[#list + 1] = text:sub(first) end
+  return list
+end
+
+annotations.split = split
+
+---The results that a `@return` names: `string, number name` has two types.
+---@param text string
+---@return string[]
+function annotations.split_types(text)
+  local list = {}
+  repeat
+    local type = type_of(text)
+    local rest = text:sub(#type + 1)
+    if type:find ",$" then
+      list[#list + 1], text = type:sub(1, -2), rest:match "^%s*(.*)$"
+    else
+      list[#list + 1], text = text, ""
+    end
+  until text == ""
   return list
 end
 

@@ -9,6 +9,9 @@ local digest = require "saros.compat.digest"
 local escapes = require "saros.compat.escapes"
 local socket = require "saros.compat.socket"
 
+---What libraries for OpenResty use of `ngx`, as fields of a module. Besides these functions: `socket.tcp`,
+---`socket.udp`, `null`, `encode_base64`, `decode_base64`, `escape_uri`, `unescape_uri`, `encode_args`, `decode_args`,
+---`quote_sql_str`, as there.
 ---@class saros.compat.OpenResty
 local ngx = {
   null = async.json.null,
@@ -26,7 +29,11 @@ end
 
 ngx.socket = { tcp = cosocket.tcp, stream = cosocket.tcp, udp = cosocket.udp }
 
+---A cosocket that is connected: `tcp()` and its `connect` in one.
 ---@async
+---@param ... any  as for `connect`
+---@return table? socket
+---@return string? problem
 function ngx.socket.connect(...)
   local self = cosocket.tcp()
   local ok, problem = self:connect(...)
@@ -34,6 +41,7 @@ function ngx.socket.connect(...)
   return nil, problem
 end
 
+---Waits so long, in this task alone.
 ---@async
 ---@param seconds number
 function ngx.sleep(seconds)
@@ -41,15 +49,18 @@ function ngx.sleep(seconds)
 end
 
 ---Seconds since 1970, with a fraction.
+---@return number
 function ngx.now()
   return socket.gettime()
 end
 
+---Seconds since 1970, whole ones.
+---@return integer
 function ngx.time()
   return os.time()
 end
 
----Times are never cached here.
+---Does nothing: times are never cached here.
 function ngx.update_time() end
 
 -- ---- threads, semaphores, timers -----------------------------------------------------------------
@@ -57,6 +68,8 @@ function ngx.update_time() end
 ngx.thread = {}
 
 ---Runs fn(...) beside the caller.
+---@param fn async fun(...: any): ...
+---@param ... any
 ---@return saros.Task thread
 function ngx.thread.spawn(fn, ...)
   misuse.check_function("thread.spawn", 1, fn)
@@ -65,6 +78,9 @@ end
 
 ---Waits for the first of these to end. True and its results, or false and its error.
 ---@async
+---@param ... saros.Task
+---@return boolean ok
+---@return any ...
 function ngx.thread.wait(...)
   if select("#", ...) == 0 then misuse.argument("thread.wait", 1, "at least one thread expected") end
   local ended = async.wait({ ... }, { return_when = "first_completed" })[1]
@@ -72,7 +88,10 @@ function ngx.thread.wait(...)
   return false, ended:error()
 end
 
----Ends one.
+---Cancels one.
+---@param thread saros.Task
+---@return integer? ok
+---@return string? problem  "already waited or killed"
 function ngx.thread.kill(thread)
   if not thread:cancel "killed" then return nil, "already waited or killed" end
   return 1
@@ -82,7 +101,9 @@ ngx.semaphore = {}
 local Semaphore = {}
 Semaphore.__index = Semaphore
 
----@param count? integer
+---A semaphore with `post(n)`, `wait(seconds)` (true, or nil and "timeout") and `count()`.
+---@param count? integer  0 unless given
+---@return table semaphore
 function ngx.semaphore.new(count)
   if count and count < 0 then misuse.argument("semaphore.new", 1, "no negative number expected") end
   local self = setmetatable({ permits = async.queue() }, Semaphore)
@@ -132,6 +153,7 @@ end
 ---Calls callback(is_premature, ...) in a task of its own.
 ---@param seconds number
 ---@param callback async fun(is_premature: boolean, ...: any)
+---@param ... any
 ---@return boolean ok
 function ngx.timer.at(seconds, callback, ...)
   check_delay("timer.at", seconds)
@@ -141,6 +163,10 @@ function ngx.timer.at(seconds, callback, ...)
 end
 
 ---The same again and again, however the calls before it end.
+---@param seconds number  more than 0
+---@param callback async fun(is_premature: boolean, ...: any)
+---@param ... any
+---@return boolean ok
 function ngx.timer.every(seconds, callback, ...)
   check_delay("timer.every", seconds)
   if seconds <= 0 then misuse.argument("timer.every", 1, "delay cannot be zero") end
@@ -155,7 +181,12 @@ function ngx.timer.every(seconds, callback, ...)
   return true
 end
 
+---How many timers have not run yet.
+---@return integer
 function ngx.timer.pending_count() return pending end
+
+---How many callbacks of timers run.
+---@return integer
 function ngx.timer.running_count() return running end
 
 -- ---- the rest ------------------------------------------------------------------------------------
@@ -164,16 +195,30 @@ local function hex(bytes)
   return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
+---The MD5 digest as 16 bytes.
+---@param text any
+---@return string
 function ngx.md5_bin(text) return digest.md5(escapes.text(text)) end
+
+---The MD5 digest in hexadecimal digits.
+---@param text any
+---@return string
 function ngx.md5(text) return hex(digest.md5(escapes.text(text))) end
+
+---The SHA-1 digest as 20 bytes.
+---@param text any
+---@return string
 function ngx.sha1_bin(text) return digest.sha1(escapes.text(text)) end
 
 ---Libraries ask whether they may wait: always.
+---@return "content"
 function ngx.get_phase() return "content" end
 
 local LEVELS = { [0] = "stderr", "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug" }
 
----Up to warnings on standard error; what is less is dropped.
+---Writes to standard error, up to warnings; what is less is dropped.
+---@param level integer  `ngx.ERR`, ...
+---@param ... any
 function ngx.log(level, ...)
   if level > ngx.WARN then return end
   local words = table.pack(...)

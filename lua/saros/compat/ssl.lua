@@ -9,6 +9,7 @@ local tcp = require "saros.compat.tcp"
 local attempt = require("saros.compat.failure").attempt
 local Tcp = tcp.methods
 
+---LuaSec's interface, for sockets of `saros.compat.socket`: `package.loaded.ssl = require "saros.compat.ssl"`.
 ---@class saros.compat.LuaSec
 local ssl = { _VERSION = "1.2.0 (saros)" }
 
@@ -71,7 +72,10 @@ local function options_of(params)
   return options
 end
 
+---A context for `wrap`: what is wrong with files and names is said now.
 ---@param params table  LuaSec's: mode, protocol, cafile, certificate, key, verify, alpn
+---@return table? context
+---@return string? problem
 function ssl.newcontext(params)
   if type(params) ~= "table" then misuse.type("newcontext", 1, "table", params) end
   local problem = problem_of(params)
@@ -90,9 +94,12 @@ local metatable = Socket.class("ssl", Tls)
 metatable.__name = "SSL:Connection"
 metatable.__tostring = function(self) return ("SSL connection: %p"):format(self) end
 
----Takes over the connection of a socket.
+---Takes over the connection of a socket. What comes of it has `dohandshake`, `send`, `receive`, `sni`, `info`,
+---`getpeercertificate` and the rest, as LuaSec's.
 ---@param sock table  a connected socket
 ---@param params table  a context, or what one is made of
+---@return table? connection
+---@return string? problem
 function ssl.wrap(sock, params)
   if type(params) ~= "table" then misuse.type("wrap", 2, "table", params) end
   local context, problem = params, nil

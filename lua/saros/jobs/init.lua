@@ -6,6 +6,8 @@ local misuse = require "saros.misuse"
 local queue = require "saros.jobs.queue"
 local redis = require "saros.redis.redis"
 
+---What `require "saros.jobs"` gives.
+---@class saros.jobs
 local jobs = {}
 
 ---@class saros.JobOptions
@@ -75,7 +77,7 @@ function jobs.show(url, name, given)
     if option ~= "watch" then misuse.unknown_option("show", 3, option, { watch = true }) end
     misuse.check_type("show", 3, value, "option 'watch'", "boolean")
   end
-  return require("saros.jobs.show").run(url, name, given and given.watch or false)
+  require("saros.jobs.show").run(url, name, given and given.watch or false)
 end
 
 misuse.guard(jobs)

@@ -144,7 +144,7 @@ function Queue:work(handlers, given)
     misuse.raise "queue:work: a worker needs three connections, and 'pool' allows for fewer"
   end
   internal.checkpoint "queue:work"
-  return worker.run(self, handlers, given.concurrency or 10, given.grace or 30)
+  worker.run(self, handlers, given.concurrency or 10, given.grace or 30)
 end
 
 -- ---- Looking -------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ local misuse = require "saros.misuse"
 local client = require "saros.redis.redis"
 local url = require "saros.redis.url"
 
+---What `require "saros.redis"` gives.
+---@class saros.redis
 local redis = {}
 
 ---@class saros.RedisOptions

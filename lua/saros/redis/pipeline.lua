@@ -13,6 +13,7 @@ local pipeline = {}
 ---@field package _texts string[]
 ---@field package _names string[]
 ---@field package _is_over boolean
+---A command by its name, for those that are no names in Lua.
 ---@field call fun(self: saros.redis.Pipeline, name: string, ...: string|number): saros.redis.Pipeline
 ---@field [string] fun(self: saros.redis.Pipeline, ...: string|number): saros.redis.Pipeline
 

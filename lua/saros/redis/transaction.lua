@@ -22,6 +22,7 @@ local MOST_RUNS = 5
 ---@field package _names? string[]
 ---@field package _is_over boolean
 ---@field multi fun(self: saros.redis.Transaction)  from here on commands are collected, for EXEC
+---A command by its name, for those that are no names in Lua.
 ---@field call async fun(self: saros.redis.Transaction, name: string, ...: string|number): any
 ---@field [string] async fun(self: saros.redis.Transaction, ...: string|number): any
 

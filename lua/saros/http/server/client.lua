@@ -22,6 +22,7 @@ local client = {}
 ---@field package _serving saros.Task
 local HTTPTestClient = {}
 
+---`fetch` with this method: a request to the handler.
 ---@alias saros.HTTPTestVerb async fun(self: any, target: string, given?: saros.FetchOptions): saros.Response
 
 local metatable = { __name = "client", __index = HTTPTestClient }
