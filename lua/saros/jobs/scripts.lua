@@ -45,6 +45,11 @@ local function drop_entry(entry)
   redis.call('XDEL', stream, entry)
 end
 
+local function drop_wake(entry)
+  drop_entry(entry)
+  if redis.call('GET', marker) == entry then redis.call('DEL', marker) end
+end
+
 -- Takes a job off the stream, or from where it waits.
 local function dequeue(id)
   local entry = get(id, 'entry')
@@ -142,7 +147,7 @@ for _, item in ipairs(redis.call('XPENDING', stream, 'workers', '-', '+', 1000, 
   local found = redis.call('XRANGE', stream, item[1], item[1])[1]
   local id = found and found[2][1] == 'id' and found[2][2]
   if not id then
-    drop_entry(item[1])
+    drop_wake(item[1])
   elseif get(id, 'status') == 'waiting' then
     drop_entry(item[1])
     enqueue(id)
@@ -173,7 +178,7 @@ if count > 0 then
     elseif entry[2][1] == 'id' then
       taken[#taken + 1] = start(item[1], entry[2][2], ARGV[2])
     else
-      drop_entry(item[1])
+      drop_wake(item[1])
     end
   end
 end
@@ -194,8 +199,7 @@ for i = 2, #ARGV, 3 do
   if ARGV[i + 1] == 'id' then
     begun[#begun + 1] = start(ARGV[i], ARGV[i + 2], ARGV[1])
   else
-    drop_entry(ARGV[i])
-    if redis.call('GET', marker) == ARGV[i] then redis.call('DEL', marker) end
+    drop_wake(ARGV[i])
   end
 end
 return begun]],
