@@ -64,7 +64,7 @@ function World:check()
     local status = self.queue:job(id):status()
     assert(status == "cancelled" or status == "done", status)
   end
-  repeat local stats = self.queue:stats() until is_idle(stats)
+  while not is_idle(self.queue:stats()) do async.sleep(0.005) end
   assert.equal(0, self.queue:stats().dead)
   last:close() -- it leaves nothing either
   local stream = self.queue._prefix .. "stream"
