@@ -86,7 +86,7 @@ local function world(probe)
 end
 
 -- Limits, as each schedule has connections of its own.
-local SIZE = { orders = 6, cancels = 40, deadlines = 4, mixed = 6, allows = { "GroupError", "JobError" } }
+local SIZE = { orders = 4, cancels = 24, deadlines = 3, mixed = 4, allows = { "GroupError", "JobError" } }
 
 describe("jobs, explored:", function()
   it("each is done, whoever is cancelled", explored(function(probe)

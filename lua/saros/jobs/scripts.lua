@@ -23,8 +23,9 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local function event(kind, id, extra)
-  local text = '{"kind":"' .. kind .. '","id":' .. cjson.encode(id) .. ',"job":' .. cjson.encode(get(id, 'job'))
+local function event(kind, id, extra, job)
+  job = cjson.encode(job or get(id, 'job'))
+  local text = '{"kind":"' .. kind .. '","id":' .. cjson.encode(id) .. ',"job":' .. job
   redis.call('PUBLISH', prefix .. 'events', text .. (extra or '') .. '}')
 end
 
@@ -93,30 +94,33 @@ end
 
 local function add(id, job, data, attempts, due)
   redis.call('HSET', key_of(id), 'job', job, 'data', data, 'attempts', attempts, 'started', 0)
-  event('added', id)
+  event('added', id, nil, job)
   if due > now() then delay(id, due) else enqueue(id) end
 end
 
-local function owns(id, owner) return get(id, 'status') == 'running' and get(id, 'owner') == owner end
+local function owns(id, owner)
+  local found = redis.call('HMGET', key_of(id), 'status', 'owner')
+  return found[1] == 'running' and found[2] == owner
+end
 
 -- Starts the job of an entry for an owner, a name that stands for this start alone. Gives id, name, data, attempt; or
 -- nothing.
 local function start(entry, id, owner)
-  local status = get(id, 'status')
-  if not status or get(id, 'entry') ~= entry then return drop_entry(entry) end
+  local status, current, job, data, started, attempts, former =
+    unpack(redis.call('HMGET', key_of(id), 'status', 'entry', 'job', 'data', 'started', 'attempts', 'owner'))
+  if not status or current ~= entry then return drop_entry(entry) end
   if redis.call('EXISTS', prefix .. 'paused') == 1 then
     drop_entry(entry)
     return enqueue(id)
   end
-  local started = tonumber(get(id, 'started'))
-  if started >= tonumber(get(id, 'attempts')) then
+  if tonumber(started) >= tonumber(attempts) then
     redis.call('HINCRBY', counts, 'failed', 1)
-    return bury(id, 'the worker was lost: ' .. tostring(get(id, 'owner')), '')
+    return bury(id, 'the worker was lost: ' .. tostring(former), '')
   end
   started = started + 1
   redis.call('HSET', key_of(id), 'status', 'running', 'owner', owner, 'started', started)
-  event('started', id, ',"attempt":' .. started)
-  return { id, get(id, 'job'), get(id, 'data'), started }
+  event('started', id, ',"attempt":' .. started, job)
+  return { id, job, data, started }
 end
 ]]
 
