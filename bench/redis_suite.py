@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Commands and jobs on a Redis server of our own: bench/redis/saros.lua beside redis-benchmark, redis-py, ioredis and
-BullMQ. What Debian does not have npm puts into build/bench/redis."""
+"""Commands and jobs on a Redis server of our own: bench/redis/saros.lua beside redis-benchmark, redis-py, go-redis,
+ioredis and BullMQ. What Debian does not have npm puts into build/bench/redis."""
 import os
 import shutil
 import socket
@@ -23,8 +23,9 @@ WORKLOADS = {
 }
 
 PACKAGES = ("ioredis@5", "bullmq@5")
-AHEAD = {"benchmark": 0.6, "redispy": 1, "ioredis": 1}
-TARGET = "0.6 of redis-benchmark, ahead of redis-py, ioredis"
+GOPATH = "/usr/share/gocode"  # where Debian has libraries for Go
+AHEAD = {"benchmark": 0.6, "redispy": 1, "goredis": 1, "ioredis": 1}
+TARGET = "0.6 of redis-benchmark, ahead of the others"
 
 ROWS = [
     Row("redis_ping", "PING, 64 tasks", THOUSANDS, TARGET, AHEAD),
@@ -46,7 +47,7 @@ def free_port():
 class Suite:
     """What is installed, how each is called, and why the others are not there."""
 
-    names = ("saros", "benchmark", "redispy", "ioredis", "bullmq")
+    names = ("saros", "benchmark", "redispy", "goredis", "ioredis", "bullmq")
     counted = ("saros",)
     workloads = WORKLOADS
     rows = ROWS
@@ -62,6 +63,12 @@ class Suite:
             self.missing["redispy"] = "no redispy"
         if not shutil.which("redis-benchmark"):
             self.missing["benchmark"] = "no redis"
+        self.go = f"{self.modules}/goredis"
+        if not shutil.which("go") or not os.path.exists(f"{GOPATH}/src/gopkg.in/redis.v5"):
+            self.missing["goredis"] = "no goredis"
+        elif not works("go", "build", "-o", self.go, "bench/redis/main.go", loud=True,
+                       env={"GO111MODULE": "off", "GOPATH": GOPATH}):
+            self.missing["goredis"] = "no build"
         if not shutil.which("node") or not self.install_packages():
             self.missing["ioredis"] = self.missing["bullmq"] = "no node" if not shutil.which("node") else "no npm"
         if not self.start_server():
@@ -100,6 +107,8 @@ class Suite:
         has_jobs = kind in ("jobs", "add")
         if has_jobs != (peer == "bullmq") or (kind == "pipeline" and peer == "benchmark"):
             return None
+        if peer == "goredis":
+            return [self.go, kind, str(size), str(self.port)]
         if peer in ("ioredis", "bullmq"):
             return ["node", f"{self.modules}/node.mjs", kind, str(size), str(self.port)]
         return [PYTHON, "bench/redis/peers.py", peer, kind, str(size), str(self.port)]
@@ -109,5 +118,6 @@ class Suite:
         return [server, "redis-py " + output(PYTHON, "-c", "import redis; print(redis.__version__)")]
 
     def notes(self):
-        return ["One connection for all tasks of saros, ioredis and redis-benchmark (-c 1 -P 64); redis-py takes one for each.",
+        return ["One connection for all tasks of saros, ioredis and redis-benchmark (-c 1 -P 64); redis-py and go-redis take one",
+                "for each.",
                 "BullMQ with 64 jobs at a time, as saros; neither keeps results. In Redis: used_memory of 20,000 jobs."]

@@ -111,12 +111,13 @@ static void visit_modules(lua_State *L, int names, Visit *visit) {
 /* In the registry: the names of modules as they were found last, and package.loaded as it was then. */
 static const char modules_key, loaded_key;
 
+/* What a finalizer loads meanwhile is not in the snapshot, so the next one who asks finds all of it anew. */
 static void find_modules(lua_State *L) {
+  sr_thread_push_loaded(L);
+  sr_thread_push_snapshot(L, lua_gettop(L));
   lua_newtable(L);
   visit_modules(L, lua_gettop(L), name_module);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &modules_key);
-  sr_thread_push_loaded(L);
-  sr_thread_push_snapshot(L, lua_gettop(L));
   lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
   lua_pop(L, 1);
 }
