@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Commands and jobs on a Redis server of our own: bench/redis/saros.lua beside redis-benchmark and redis-py."""
+"""Commands and jobs on a Redis server of our own: bench/redis/saros.lua beside redis-benchmark, redis-py, go-redis,
+ioredis and BullMQ. What Debian does not have npm puts into build/bench/redis."""
+import os
 import shutil
 import socket
 import subprocess
 import time
 
-from measuring import LUA, PYTHON, THOUSANDS, Row, Workload, output, saros_environment, why_no_saros, works
+from measuring import BYTES, LUA, PYTHON, ROOT, THOUSANDS, Row, Workload, output, saros_environment, why_no_saros, works
 
 
 def same(n):
@@ -16,16 +18,23 @@ WORKLOADS = {
     "redis_ping": Workload(128_000, 32_000, same, 6_400),
     "redis_get": Workload(128_000, 32_000, same, 6_400),
     "redis_pipeline": Workload(128_000, 32_000, same, 6_400),
+    "redis_add": Workload(20_000, 2_000, same, 640),
     "redis_jobs": Workload(20_000, 2_000, same, 640),
 }
 
-AHEAD = {"benchmark": 0.6, "redispy": 1}
+PACKAGES = ("ioredis@5", "bullmq@5")
+GOPATH = "/usr/share/gocode"  # where Debian has libraries for Go
+AHEAD = {"benchmark": 0.6, "redispy": 1, "goredis": 1, "ioredis": 1}
+TARGET = "0.6 of redis-benchmark, ahead of the others"
 
 ROWS = [
-    Row("redis_ping", "PING, 64 tasks", THOUSANDS, "0.6 of redis-benchmark, ahead of redis-py", AHEAD),
-    Row("redis_get", "GET, 64 tasks", THOUSANDS, "0.6 of redis-benchmark, ahead of redis-py", AHEAD),
-    Row("redis_pipeline", "PING, pipelines of 64", THOUSANDS, "ahead of redis-py", {"redispy": 1}),
-    Row("redis_jobs", "empty jobs, one worker", THOUSANDS, ""),
+    Row("redis_ping", "PING, 64 tasks", THOUSANDS, TARGET, AHEAD),
+    Row("redis_get", "GET, 64 tasks", THOUSANDS, TARGET, AHEAD),
+    Row("redis_pipeline", "PING, pipelines of 64", THOUSANDS, "ahead of redis-py, ioredis", {"redispy": 1, "ioredis": 1}),
+    Row("redis_add", "jobs added, 64 tasks", THOUSANDS, ""),
+    Row("redis_add", "a job that waits, in Redis", BYTES, ""),
+    Row("redis_jobs", "empty jobs, one worker", THOUSANDS, "ahead of BullMQ", {"bullmq": 1}),
+    Row("redis_jobs", "a job on the wire", BYTES, ""),
 ]
 
 
@@ -38,7 +47,7 @@ def free_port():
 class Suite:
     """What is installed, how each is called, and why the others are not there."""
 
-    names = ("saros", "benchmark", "redispy")
+    names = ("saros", "benchmark", "redispy", "goredis", "ioredis", "bullmq")
     counted = ("saros",)
     workloads = WORKLOADS
     rows = ROWS
@@ -46,6 +55,7 @@ class Suite:
     def __init__(self, build):
         self.environment = {"saros": saros_environment(build)}
         self.missing, self.server, self.port = {}, None, free_port()
+        self.modules = os.path.join(ROOT, build, "bench/redis")
         reason = why_no_saros(build, self.environment["saros"])
         if reason:
             self.missing["saros"] = reason
@@ -53,8 +63,23 @@ class Suite:
             self.missing["redispy"] = "no redispy"
         if not shutil.which("redis-benchmark"):
             self.missing["benchmark"] = "no redis"
+        self.go = f"{self.modules}/goredis"
+        if not shutil.which("go") or not os.path.exists(f"{GOPATH}/src/gopkg.in/redis.v5"):
+            self.missing["goredis"] = "no goredis"
+        elif not works("go", "build", "-o", self.go, "bench/redis/main.go", loud=True,
+                       env={"GO111MODULE": "off", "GOPATH": GOPATH}):
+            self.missing["goredis"] = "no build"
+        if not shutil.which("node") or not self.install_packages():
+            self.missing["ioredis"] = self.missing["bullmq"] = "no node" if not shutil.which("node") else "no npm"
         if not self.start_server():
             self.missing = dict.fromkeys(self.names, "no redis")
+
+    def install_packages(self):
+        os.makedirs(self.modules, exist_ok=True)
+        shutil.copy(os.path.join(ROOT, "bench/redis/node.mjs"), self.modules)
+        if all(os.path.exists(f"{self.modules}/node_modules/{name.split('@')[0]}") for name in PACKAGES):
+            return True
+        return works("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", self.modules, *PACKAGES)
 
     def start_server(self):
         if not shutil.which("redis-server"):
@@ -79,8 +104,13 @@ class Suite:
         kind = workload.partition("_")[2]
         if peer == "saros":
             return [LUA, "bench/redis/saros.lua", kind, str(size), f"redis://127.0.0.1:{self.port}"]
-        if kind == "jobs" or (kind == "pipeline" and peer == "benchmark"):
+        has_jobs = kind in ("jobs", "add")
+        if has_jobs != (peer == "bullmq") or (kind == "pipeline" and peer == "benchmark"):
             return None
+        if peer == "goredis":
+            return [self.go, kind, str(size), str(self.port)]
+        if peer in ("ioredis", "bullmq"):
+            return ["node", f"{self.modules}/node.mjs", kind, str(size), str(self.port)]
         return [PYTHON, "bench/redis/peers.py", peer, kind, str(size), str(self.port)]
 
     def versions(self):
@@ -88,4 +118,6 @@ class Suite:
         return [server, "redis-py " + output(PYTHON, "-c", "import redis; print(redis.__version__)")]
 
     def notes(self):
-        return ["One connection for all tasks of saros and for redis-benchmark (-c 1 -P 64); redis-py takes one for each."]
+        return ["One connection for all tasks of saros, ioredis and redis-benchmark (-c 1 -P 64); redis-py and go-redis take one",
+                "for each.",
+                "BullMQ with 64 jobs at a time, as saros; neither keeps results. In Redis: used_memory of 20,000 jobs."]

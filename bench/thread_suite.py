@@ -14,6 +14,7 @@ def same(n):
 
 WORKLOADS = {
     "primes_1": Workload(4_000, 400, same, 400),
+    "images_1": Workload(4_000, 400, same, 400),
     "json_1": Workload(4_000, 400, same, 400),
     "primes_50": Workload(80, 20, same, 20),
 }
@@ -22,6 +23,7 @@ OTHERS = {"python": 1, "node": 1}
 
 ROWS = [
     Row("primes_1", "primes, jobs of 1 ms", EACH_SECOND, "ahead of python, node", OTHERS),
+    Row("images_1", "images, jobs of 1 ms", EACH_SECOND, "ahead of python, node", OTHERS),
     Row("json_1", "JSON, jobs of 1 ms", EACH_SECOND, "ahead of python, node", OTHERS),
     Row("primes_50", "primes, jobs of 50 ms", EACH_SECOND, "1.9 of one core", {"one core": 1.9}),
 ]

@@ -43,10 +43,30 @@ function workloads.pipeline(r, count)
   end)
 end
 
--- Empty jobs that wait already; one worker.
-function workloads.jobs(r, count)
-  local queue = require("saros.jobs").queue(r, "bench", { keep_results = 0 })
+-- Of the server, by the name that INFO has for it.
+local function info(r, name) return tonumber(r:info():match(name .. ":(%d+)")) end
+
+local function queue_of(r) return require("saros.jobs").queue(r, "bench", { keep_results = 0 }) end
+
+local function add(queue, count)
   async.map(count, function() queue:add "empty" end, { limit = TASKS })
+end
+
+-- Jobs that wait; what they take in Redis.
+function workloads.add(r, count)
+  local queue = queue_of(r)
+  add(queue, TASKS)
+  local before = info(r, "used_memory")
+  local seconds = clock(function() add(queue, count) end)
+  return seconds, info(r, "used_memory") - before
+end
+
+-- Empty jobs that wait already; one worker. What goes over the wire.
+function workloads.jobs(r, count)
+  local queue = queue_of(r)
+  local function traffic() return info(r, "total_net_input_bytes") + info(r, "total_net_output_bytes") end
+  local before = traffic()
+  add(queue, count)
   return clock(function()
     local done, finished = 0, async.event()
     local worker <close> = async.spawn(queue.work, queue, { empty = function()
@@ -55,12 +75,12 @@ function workloads.jobs(r, count)
     end }, { concurrency = TASKS })
     finished:wait()
     assert(worker)
-  end)
+  end), traffic() - before
 end
 
 async.run(function(workload, count, url)
   local r <close> = redis.connect(url)
   r:flushall()
-  local seconds = workloads[workload](r, math.tointeger(tonumber(count)))
-  print(("seconds=%.6f bytes=0"):format(seconds))
+  local seconds, bytes = workloads[workload](r, math.tointeger(tonumber(count)))
+  print(("seconds=%.6f bytes=%d"):format(seconds, bytes or 0))
 end, table.unpack(arg))

@@ -13,7 +13,7 @@ local thread = { to_thread = core.to_thread }
 local methods = core.methods
 
 -- How long a chunk of small items should take, in seconds: much longer than handing it over.
-local CHUNK_TIME = 0.002
+local CHUNK_TIME = 0.005
 local LARGEST_CHUNK = 1000
 
 local MOST_THREADS = 1024

@@ -9,10 +9,17 @@
 **   again   three runs of the script, one after another, in one state
 **   run     leaves it all to the script, which calls async.run
 **
+** and, each time with a new state and a new loop, until nothing comes of it any more:
+**
+**   ends    ends the run after one turn of the loop more than the last time; all tasks tell their end
+**   closes  closes the state then instead
+**   faults  has one request of Lua for memory fail, a few further on than the last time
+**
 ** Scripts have a table `host` of functions, see below. In the end the loop has to close cleanly.
 */
 #include <lualib.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +27,16 @@
 
 #include "saros.h"
 
-enum { MOST_STATES = 4, FEW_TURNS = 5 };
+enum { MOST_STATES = 4, FEW_TURNS = 5, STEP = 7, PATIENCE = 200 };
 
 static uv_loop_t loop;
 static const saros_api *saros;
 static int problems;
+
+/* Of the present trial. */
+static bool is_trial;
+static int spawned, ended; /* tasks whose end is to be told, and was */
+static int runs_ended;
 
 static void complain(const char *what, const char *detail) {
   fprintf(stderr, "guest: %s: %s\n", what, detail);
@@ -35,6 +47,8 @@ static void complain(const char *what, const char *detail) {
 
 /* Prints how a task of host.spawn came out. */
 static void on_end(lua_State *L, int ok, int count, void *name) {
+  ended++;
+  if (is_trial) return;
   printf("%s %s:", (const char *)name, ok ? "returned" : "failed");
   for (int i = -count; i < 0; i++) printf(" %s", luaL_tolstring(L, i - 0, NULL)), lua_remove(L, -1);
   printf("\n");
@@ -47,6 +61,7 @@ static int l_spawn(lua_State *L) {
   char *name = names[used++ % 64];
   snprintf(name, sizeof names[0], "%s", luaL_checkstring(L, 1));
   saros_open_host(L)->spawn(L, lua_gettop(L) - 2, on_end, name);
+  spawned++;
   return 1;
 }
 
@@ -57,7 +72,8 @@ static int l_start(lua_State *L) {
 }
 
 static void on_ended(void *owner) {
-  printf("%s has ended\n", (const char *)owner);
+  runs_ended++;
+  if (!is_trial) printf("%s has ended\n", (const char *)owner);
 }
 
 /* host.finish(): the run ends */
@@ -201,10 +217,34 @@ static const luaL_Reg functions[] = {{"spawn", l_spawn},     {"start", l_start},
                                      {"refused", l_refused}, {NULL, NULL}};
 static const luaL_Reg errand_methods[] = {{"await", l_await}, {"go", l_go}, {NULL, NULL}};
 
+/* --- memory ------------------------------------------------------------------------------- */
+
+static bool is_armed, has_struck;
+static long countdown; /* to the request that fails */
+static size_t retried; /* the size of that: Lua collects, and asks once more */
+
+static bool strikes(size_t size) {
+  if (!is_armed) return false;
+  bool is_retry = retried == size;
+  retried = 0;
+  if (is_retry) return true;
+  if (has_struck || --countdown > 0) return false;
+  has_struck = true;
+  retried = size;
+  return true;
+}
+
+static void *l_alloc(void *ud, void *block, size_t old_size, size_t new_size) {
+  (void)ud;
+  if (new_size == 0) return free(block), NULL;
+  if ((block == NULL || new_size > old_size) && strikes(new_size)) return NULL;
+  return realloc(block, new_size);
+}
+
 /* --- states ------------------------------------------------------------------------------ */
 
 static lua_State *open_state(void) {
-  lua_State *L = luaL_newstate();
+  lua_State *L = lua_newstate(l_alloc, NULL);
   luaL_openlibs(L);
   saros_use_loop(L, &loop);
   if (luaL_dostring(L, "require 'saros'") != LUA_OK) complain("saros", lua_tostring(L, -1));
@@ -229,11 +269,108 @@ static void turn(int count) {
   for (int i = 0; i < count; i++) uv_run(&loop, UV_RUN_NOWAIT);
 }
 
+/* --- trials ---------------------------------------------------------------------------------- */
+
+/* Calls what is on top. A memory error is no surprise once a request has failed. */
+static bool call(lua_State *L, int nargs) {
+  if (lua_pcall(L, nargs, 0, 0) == LUA_OK) return true;
+  const char *what = lua_tostring(L, -1);
+  if (what == NULL || !has_struck || strstr(what, "not enough memory") == NULL) complain("trial", what);
+  lua_settop(L, 0);
+  return false;
+}
+
+static int l_script(lua_State *L) {
+  if (luaL_loadfile(L, (const char *)lua_touserdata(L, 1)) != LUA_OK) return lua_error(L);
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+static bool begin_trial(lua_State *L, const char *path) {
+  lua_pushcfunction(L, l_begin);
+  if (!call(L, 0)) return false;
+  lua_pushcfunction(L, l_script);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)path);
+  call(L, 1);
+  return true;
+}
+
+static void on_impatient(uv_timer_t *timer) {
+  uv_stop(timer->loop);
+}
+
+/* As long as there is something to do: what waits for one who has failed waits in vain. */
+static void work_off(void) {
+  uv_timer_t timer;
+  uv_timer_init(&loop, &timer);
+  uv_timer_start(&timer, on_impatient, PATIENCE, 0);
+  uv_unref((uv_handle_t *)&timer);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  uv_close((uv_handle_t *)&timer, NULL);
+  uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+/* So many turns of the loop. Whether it is alive then. */
+static bool turn_times(long count) {
+  for (long i = 0; i < count; i++)
+    if (!uv_run(&loop, UV_RUN_ONCE)) return false;
+  return true;
+}
+
+static void end_trial(lua_State *L, bool has_told_all) {
+  lua_pushcfunction(L, l_finish);
+  if (!call(L, 0)) {
+    is_armed = false;
+    lua_pushcfunction(L, l_finish);
+    call(L, 0);
+  }
+  uv_run(&loop, UV_RUN_DEFAULT);
+  if (runs_ended != 1) complain("trial", "the run did not end");
+  if (has_told_all && ended != spawned) complain("trial", "a task has not told its end");
+}
+
+/* The n-th one. False: nothing comes of it any more. */
+static bool try(const char *mode, const char *path, long n) {
+  bool has_faults = strcmp(mode, "faults") == 0, goes_on = true;
+  uv_loop_init(&loop);
+  lua_State *L = open_state();
+  spawned = ended = runs_ended = 0;
+  has_struck = false;
+  countdown = n * STEP + 1;
+  is_armed = has_faults;
+  if (begin_trial(L, path)) {
+    if (has_faults)
+      work_off();
+    else
+      goes_on = turn_times(n);
+    if (strcmp(mode, "closes") != 0) end_trial(L, !has_faults);
+  }
+  is_armed = false;
+  lua_close(L);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  if (uv_loop_close(&loop) != 0) complain("left on the loop", "a handle");
+  if (problems > 0) fprintf(stderr, "guest: %s, trial %ld\n", mode, n);
+  return has_faults ? has_struck : goes_on;
+}
+
+static int do_trials(const char *mode, const char *path) {
+  long n = 0;
+  is_trial = true;
+  while (try(mode, path, n) && problems == 0) n++;
+  printf("%ld trials\n", n);
+  return problems > 0;
+}
+
+static bool is_trial_mode(const char *mode) {
+  return strcmp(mode, "ends") == 0 || strcmp(mode, "closes") == 0 || strcmp(mode, "faults") == 0;
+}
+
 int main(int argc, char **argv) {
   lua_State *states[MOST_STATES];
   int count = argc - 2;
   const char *mode = argc > 2 ? argv[1] : "";
   if (count < 1 || count > MOST_STATES) return 2;
+  if (is_trial_mode(mode)) return do_trials(mode, argv[2]);
   uv_loop_init(&loop);
   uv_sem_init(&refused, 0);
   for (int i = 0; i < count; i++) {

@@ -160,6 +160,38 @@ describe("a run that its state closes while it is ending", function()
   end)
 end)
 
+describe("a run on a loop that the host turns, whenever that comes:", function()
+  local PROGRAM = [[
+    async.on_error(function() end)
+    local future = async.future()
+    host.spawn("waits for the host", function() return future:await() end)
+    host.spawn("gathers", function()
+      local _ <close> = async.defer(function() async.sleep(0) end)
+      return async.gather(function() async.sleep(0.001) return 1 end, function() async.sleep(0) return 2 end)
+    end)
+    host.spawn("fails", function() async.sleep(0) error("no", 0) end)
+    host.spawn("times out", function() async.wait_for(async.sleep, 0.001, 60) end)
+    host.start(function()
+      async.sleep(0)
+      host.spawn("late", function() async.sleep(0) end)
+      error("nobody looks", 0)
+    end)
+  ]]
+  local CALLBACK = 'host.later(0, function() future:set("by the host") end)' -- which outlives the state
+
+  it("its end finds tasks anywhere, cancels them, and all tell how they ended", function()
+    assert.is_true(tonumber(run("ends", PROGRAM .. CALLBACK):match "^%d+") > 3)
+  end)
+
+  it("the end of its state leaves nothing on the loop", function()
+    assert.is_true(tonumber(run("closes", PROGRAM .. "host.start(future.set, future)"):match "^%d+") > 3)
+  end)
+
+  it("a want of memory fails a function of the host's, or a task, and the run ends all the same", function()
+    assert.is_true(tonumber(run("faults", PROGRAM .. CALLBACK):match "^%d+") > 20)
+  end)
+end)
+
 describe("a call from another thread", function()
   it("wakes the task that waits", function()
     assert.equal("errand returned: posted\nthe run has ended\n", run("plain", [[

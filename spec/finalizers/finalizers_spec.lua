@@ -13,6 +13,8 @@ local FILES = {
   {path = "spec/faults/scenarios/combine.lua", share = 9},
   {path = "spec/faults/scenarios/sync.lua", share = 9},
   {path = "spec/faults/scenarios/thread.lua", share = 9},
+  {path = "spec/faults/scenarios/redis.lua", share = 9},
+  {path = "spec/finalizers/redis.lua", share = 41}, -- so is a connection
   {path = "spec/faults/scenarios/process.lua", share = 29}, -- a child costs a thousand times what a turn does
 }
 

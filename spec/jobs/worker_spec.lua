@@ -135,17 +135,29 @@ describe("a worker", function()
     end)
   end)
 
-  it("keeps the lease of a handler that takes longer", with_queue(function(queue)
-    local runs = 0
-    local function handler()
-      runs = runs + 1
-      async.sleep(3)
-      return "long"
-    end
-    local one <close> = async.spawn(queue.work, queue, { x = handler })
-    local other <close> = async.spawn(queue.work, queue, { x = handler })
-    assert.equal("long", queue:add("x"):result(30))
-    assert.equal(1, runs)
+  it("keeps the lease of a handler that takes longer, also in a thread that it blocks", with_queue(function(queue)
+    local runs = {}
+    local function run(job) runs[#runs + 1] = job.job end
+    local handlers = {
+      long = function(_, job)
+        run(job)
+        async.sleep(3)
+        return "long"
+      end,
+      blocks = function(_, job)
+        run(job)
+        return async.to_thread(function()
+          os.execute "sleep 3"
+          return "blocked"
+        end)
+      end,
+    }
+    local one <close> = async.spawn(queue.work, queue, handlers)
+    local other <close> = async.spawn(queue.work, queue, handlers)
+    local long, blocks = queue:add "long", queue:add "blocks"
+    assert.same({ "long", "blocked" }, { long:result(30), blocks:result(30) })
+    table.sort(runs)
+    assert.same({ "blocks", "long" }, runs)
     assert(one and other)
   end, { lease = 2 }))
 

@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
+local fake_redis = require "spec.support.fake_redis"
 local redis = require "saros.redis"
 local redis_server = require "spec.support.redis_server"
 local tasks = require "spec.support.tasks"
+local testing = require "saros.testing"
 local caught, error_of, start = tasks.caught, tasks.error_of, tasks.start
 
 local server
@@ -293,6 +295,36 @@ describe("a transaction", function()
     end)
     assert.same({ "RedisError", "EWATCH", 5 }, { err.name, err.code, runs })
   end))
+
+  it("waits between its runs, longer each time and at random, and not after the last one", function()
+    local function conflict(words)
+      return words[1] == "EXEC" and "_\r\n" or words[1] == "SET" and "+QUEUED\r\n" or "+OK\r\n"
+    end
+    local shares = { 0, 1, 0.5, 0.25 } -- of the longest pause, which the die decides
+    local dice, random, thrown = _G["math"], math.random, 0
+    local _restoring <close> = tasks.finally(function() dice.random = random end)
+    testing.run(function()
+      local fake <close> = fake_redis.start(function(peer)
+        peer:greet()
+        peer:answer(conflict)
+      end)
+      local r <close> = redis.connect(fake.url)
+      local began = {}
+      dice.random = function()
+        thrown = thrown + 1
+        return shares[thrown]
+      end
+      local err = error_of(r.transaction, r, { "k" }, function(t)
+        began[#began + 1] = async.now()
+        t:multi()
+        t:set("k", 1)
+      end)
+      assert.same({ "EWATCH", 5, 4 }, { err.code, #began, thrown })
+      for i, seconds in ipairs { 0.01, 0, 0.02, 0.06 } do
+        assert.is_true(began[i + 1] - began[i] >= seconds, i)
+      end
+    end)
+  end)
 
   it("of tasks beside each other loses no step", with_client(function(r)
     r:set("k", 0)

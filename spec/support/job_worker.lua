@@ -28,6 +28,12 @@ async.run(function()
       begin(job)
       return data
     end,
+    -- Takes its time, and tells who it is.
+    tracked = function(data, job)
+      r:rpush("starts", ("%%s %%d %%s"):format(job.id, job.attempt, os.getenv "WORKER"))
+      async.sleep(0.1 * math.random())
+      return data
+    end,
   }, %s)
 end)
 ]]
@@ -58,13 +64,13 @@ local function program(url, options, work_options)
   return PROGRAM:format(url, options, work_options or "{}")
 end
 
-local function launch(source)
+local function launch(source, prefix)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
   assert(file:write(source))
   file:close()
-  local command = ("echo $$; exec env LUA_PATH_5_4='%s' LUA_CPATH_5_4='%s' '%s' %s"):format(package.path, package.cpath,
-    interpreter(), path)
+  local command = ("echo $$; exec %s env WORKER=$$ LUA_PATH_5_4='%s' LUA_CPATH_5_4='%s' '%s' %s"):format(prefix or "",
+    package.path, package.cpath, interpreter(), path)
   local pipe = io.popen(command, "r")
   return setmetatable({ pipe = pipe, pid = pipe:read "n", path = path }, Process)
 end
@@ -72,8 +78,9 @@ end
 ---@param url string
 ---@param options string       of the queue, as Lua
 ---@param work_options? string of work
-function job_worker.start(url, options, work_options)
-  return launch(program(url, options, work_options))
+---@param prefix? string       of its command
+function job_worker.start(url, options, work_options, prefix)
+  return launch(program(url, options, work_options), prefix)
 end
 
 ---The same on a machine whose clock is a day ahead.

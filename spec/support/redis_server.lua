@@ -27,7 +27,8 @@ end
 
 -- The shell waits for a line, or for our end, and takes the server along.
 local LAUNCH = [[env -u LD_PRELOAD sh -c 'cd %s
-redis-server --port %d --bind 127.0.0.1 --unixsocket redis.sock --daemonize no --save "" %s >redis.log 2>&1 </dev/null &
+%s redis-server --port %d --bind 127.0.0.1 --unixsocket redis.sock --daemonize no --save "" %s \
+  >redis.log 2>&1 </dev/null &
 pid=$!
 echo $pid >pid
 read line
@@ -48,7 +49,7 @@ cat pid']]
 local function launch(self)
   for _, name in ipairs { "redis.sock", "redis.log", "pid" } do os.remove(self.folder .. "/" .. name) end
   local options = self.options:gsub("TLS_PORT", self.tls_port)
-  self.pipe = io.popen(LAUNCH:format(self.folder, self.port, options), "w")
+  self.pipe = io.popen(LAUNCH:format(self.folder, self.prefix, self.port, options), "w")
   self.pid = tonumber(output(READY:format(self.folder)))
   if not self.pid then self:kill() end
   return self.pid ~= nil
@@ -83,10 +84,11 @@ function Server:close()
 end
 
 ---@param options? string  of redis-server; TLS_PORT stands for a free port
+---@param prefix? string   of its command
 ---@return spec.RedisServer
-function redis_server.start(options)
+function redis_server.start(options, prefix)
   local folder = output "mktemp -d"
-  local self = setmetatable({ folder = folder, options = options or "" }, Server)
+  local self = setmetatable({ folder = folder, options = options or "", prefix = prefix or "" }, Server)
   for _ = 1, 10 do
     self.port, self.tls_port = free_port(), free_port()
     self.url, self.tcp = "redis+unix://" .. folder .. "/redis.sock", "redis://127.0.0.1:" .. self.port

@@ -45,6 +45,19 @@ describe("a thread's state", function()
     assert.same({ 1, 2, 3 }, { run(count), run(count), run(count) })
   end))
 
+  it("finds modules by their names, also those that were loaded since or have others' places", with_thread(function(run)
+    local _restoring <close> = module("later", "return { here = 'in the thread' }")
+    local function look(t) return t.here end
+    assert.equal("a copy", (run(look, { here = "a copy" })))
+    for _ = 1, 2 do
+      local first = require "later"
+      first.here = "on the loop"
+      assert.equal("in the thread", (run(look, first)))
+      package.loaded.later = nil
+      assert.equal("on the loop", (run(look, first)))
+    end
+  end))
+
   it("has the globals it had at first, for each job", with_thread(function(run)
     local function spoil()
       _G.made = true
@@ -60,6 +73,34 @@ describe("a thread's state", function()
     end
     run(spoil)
     assert.same({ nil, "function", "function", nil, _VERSION, "xx", "right", nil, nil, n = 9 }, table.pack(run(look)))
+  end))
+
+  it("has them however often they are changed, and whatever they are", with_thread(function(run)
+    local function spoil(value)
+      local numbers, strings, system = _G["math"], _G["string"], _G["os"]
+      numbers.pi, numbers.huge, numbers.maxinteger, numbers.mininteger = value, 1, math.maxinteger + 0.0, nil
+      strings.rep, system.time = strings.reverse, system.clock
+      _G._VERSION, _G["utf8"].charpattern = value, value
+      for i = 1, 100 do _G["made" .. i] = value end
+    end
+    local function look()
+      local count = 0
+      for _ in pairs(_G) do count = count + 1 end
+      return count, math.pi, math.huge, math.type(math.maxinteger), math.mininteger, _VERSION, utf8.charpattern,
+        string.rep ~= string.reverse, os.time ~= os.clock
+    end
+    local first = table.pack(run(look))
+    assert.equal(math.pi, first[2])
+    for _, value in ipairs { 3, 3.5, true, "text", { 1 } } do
+      run(spoil, value)
+      assert.same(first, table.pack(run(look)))
+      assert.same(first, table.pack(run(look)))
+    end
+  end))
+
+  it("collects garbage as lua does, for each job", with_thread(function(run)
+    local function mode() return collectgarbage "incremental" end
+    assert.same({ "generational", "generational" }, { run(mode), run(mode) })
   end))
 
   it("has the default files, modules and metatables of types that it had, for each job", with_thread(function(run)

@@ -13,9 +13,6 @@
 /* line(timeout): a new one; commands are late after so many seconds. */
 int sr_redis_l_line(lua_State *L);
 
-/* method(slow, metatable, caller, name, recover): that of a command. */
-int sr_redis_l_method(lua_State *L);
-
 /* Makes the class. [-0, +0, m] */
 void sr_redis_open_line(lua_State *L, const saros_api *api);
 

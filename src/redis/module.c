@@ -9,6 +9,7 @@
 #include "base/resident.h"
 #include "redis/codec.h"
 #include "redis/line.h"
+#include "redis/method.h"
 #include "saros.h"
 
 SAROS_EXPORT int luaopen_saros_redis_core(lua_State *L);

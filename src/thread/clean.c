@@ -6,32 +6,31 @@
 #include <lualib.h>
 
 #include "thread/library.h"
+#include "thread/snapshot.h"
 
 /*
-** In the registry: a list of tables, one of a copy of each, one of how many fields each has. The globals come first,
-** the metatable of strings last.
+** In the registry: a list of tables, one of a copy of each, one of their snapshots: mostly nothing has changed, which
+** those tell at once. The globals come first, the metatable of strings last.
 */
-static const char tables_key, copies_key, sizes_key;
-/* How many modules there were; and a copy of package.loaded as it was at first. */
-static const char modules_key, loaded_key;
+static const char tables_key, copies_key, snapshots_key;
+/* A copy of package.loaded as it was at first; and a snapshot of what the last job has left of it. */
+static const char loaded_key, modules_key;
 
 static const char *const libraries[] = {LUA_GNAME,   "string", "table", "math",    "io", "os",
                                         "coroutine", "utf8",   "debug", "package", NULL};
 
 /* --- remembering ----------------------------------------------------------------- */
 
-/* Pushes a copy of the table at `table`; returns how many fields it has. */
-static lua_Integer push_copy(lua_State *L, int table) {
-  lua_Integer size = 0;
+/* Pushes a copy of the table at `table`. */
+static void push_copy(lua_State *L, int table) {
   lua_newtable(L);
   int copy = lua_gettop(L);
   lua_pushnil(L);
-  for (; lua_next(L, table) != 0; size++) {
+  while (lua_next(L, table) != 0) {
     lua_pushvalue(L, -2);
     lua_insert(L, -2);
     lua_rawset(L, copy);
   }
-  return size;
 }
 
 /* Adds the table on top to the three lists, which are at the indices 1 to 3. [-1, +0, m] */
@@ -42,11 +41,11 @@ static void keep(lua_State *L) {
     return;
   }
   lua_Integer number = (lua_Integer)lua_rawlen(L, 1) + 1;
-  lua_Integer size = push_copy(L, table);
+  push_copy(L, table);
   lua_rawseti(L, 2, number);
-  lua_rawseti(L, 1, number);
-  lua_pushinteger(L, size);
+  sr_thread_push_snapshot(L, table);
   lua_rawseti(L, 3, number);
+  lua_rawseti(L, 1, number);
 }
 
 static void keep_libraries(lua_State *L) {
@@ -68,21 +67,21 @@ static void keep_libraries(lua_State *L) {
   lua_pop(L, 1);
 }
 
-static void keep_loaded(lua_State *L) {
-  sr_thread_push_loaded(L);
-  push_copy(L, lua_gettop(L));
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
-  lua_pop(L, 1);
+/* Remembers how package.loaded, at `loaded`, is left. Returns how many modules there are. */
+static lua_Integer keep_modules(lua_State *L, int loaded) {
+  sr_thread_push_snapshot(L, loaded);
+  lua_Integer count = sr_thread_snapshot_size(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &modules_key);
+  return count;
 }
 
-/* The keys of package.loaded. */
-static lua_Integer count_modules(lua_State *L) {
-  lua_Integer count = 0;
+static void keep_loaded(lua_State *L) {
   sr_thread_push_loaded(L);
-  lua_pushnil(L);
-  for (; lua_next(L, -2) != 0; count++) lua_pop(L, 1);
+  int loaded = lua_gettop(L);
+  push_copy(L, loaded);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
+  keep_modules(L, loaded);
   lua_pop(L, 1);
-  return count;
 }
 
 static int l_keep(lua_State *L) {
@@ -91,9 +90,7 @@ static int l_keep(lua_State *L) {
   lua_newtable(L);
   keep_libraries(L);
   keep_loaded(L);
-  lua_pushinteger(L, count_modules(L));
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &modules_key);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &sizes_key);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &snapshots_key);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &copies_key);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &tables_key);
   return 0;
@@ -106,15 +103,9 @@ void sr_thread_keep_clean(lua_State *L) {
 
 /* --- putting back ------------------------------------------------------------------ */
 
-/* What became of a table. */
-typedef struct Changes {
-  lua_Integer same; /* fields that are as they were, or are again */
-  bool has_new;     /* there were others, which are gone */
-} Changes;
-
-/* Removes what is in the table and not in its copy, and puts back what is another value. */
-static Changes undo(lua_State *L, int table, int copy) {
-  Changes changes = {0, false};
+/* Removes what is in the table and not in its copy, and puts back what is another value. Whether there was more. */
+static bool undo(lua_State *L, int table, int copy) {
+  bool has_new = false;
   int key = lua_gettop(L) + 1, value = key + 1, former = key + 2;
   lua_pushnil(L);
   while (lua_next(L, table) != 0) {
@@ -125,11 +116,10 @@ static Changes undo(lua_State *L, int table, int copy) {
       lua_pushvalue(L, former);
       lua_rawset(L, table);
     }
-    changes.has_new = changes.has_new || is_new;
-    if (!is_new) changes.same++;
+    has_new = has_new || is_new;
     lua_settop(L, key);
   }
-  return changes;
+  return has_new;
 }
 
 /* Puts back what is missing. */
@@ -150,14 +140,20 @@ static void drop_metatable(lua_State *L, int table) {
   lua_setmetatable(L, table);
 }
 
-/* The modules that were there at first; those that were loaded since stay. */
-static void restore_loaded(lua_State *L) {
-  int top = lua_gettop(L);
+/* The modules that were there at first; those that were loaded since stay. Whether there are more than there were. */
+static bool restore_loaded(lua_State *L) {
+  int loaded = lua_gettop(L) + 1, former = loaded + 1, copy = loaded + 2;
+  bool has_more = false;
   sr_thread_push_loaded(L);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &loaded_key);
-  restore(L, top + 1, top + 2);
-  drop_metatable(L, top + 1);
-  lua_settop(L, top);
+  drop_metatable(L, loaded);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &modules_key);
+  if (!sr_thread_is_unchanged(L, loaded, former)) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &loaded_key);
+    restore(L, loaded, copy);
+    has_more = keep_modules(L, loaded) > sr_thread_snapshot_size(L, former);
+  }
+  lua_settop(L, loaded - 1);
+  return has_more;
 }
 
 /* Calls io[field] with the file io[standard], which is the default one then unless it is closed. Needs io as it was. */
@@ -189,34 +185,41 @@ static void drop_metatables_of_types(lua_State *L) {
   lua_settop(L, top);
 }
 
-bool sr_thread_clean(lua_State *L) {
+/* The frame of sr_thread_clean, above its top. */
+enum { TABLES = 1, COPIES, SNAPSHOTS, TABLE, COPY, SNAPSHOT };
+
+/* One of the remembered tables. Whether there were new fields in it. */
+static bool restore_table(lua_State *L, int top, lua_Integer number) {
   bool has_new = false;
-  restore_loaded(L);
+  lua_rawgeti(L, top + TABLES, number);
+  lua_rawgeti(L, top + COPIES, number);
+  lua_rawgeti(L, top + SNAPSHOTS, number);
+  drop_metatable(L, top + TABLE);
+  if (!sr_thread_is_unchanged(L, top + TABLE, top + SNAPSHOT)) {
+    has_new = undo(L, top + TABLE, top + COPY);
+    restore(L, top + TABLE, top + COPY);
+    sr_thread_push_snapshot(L, top + TABLE); /* the order may be another one now */
+    lua_rawseti(L, top + SNAPSHOTS, number);
+  }
+  lua_settop(L, top + SNAPSHOTS);
+  return has_new;
+}
+
+bool sr_thread_clean(lua_State *L) {
+  bool has_new = false, has_more = restore_loaded(L);
   drop_metatables_of_types(L);
-  int top = lua_gettop(L), tables = top + 1, copies = top + 2, sizes = top + 3, table = top + 4, copy = top + 5;
+  int top = lua_gettop(L);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &tables_key);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &copies_key);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sizes_key);
-  lua_Integer count = (lua_Integer)lua_rawlen(L, tables);
-  for (lua_Integer i = 1; i <= count; i++) {
-    lua_rawgeti(L, tables, i);
-    lua_rawgeti(L, copies, i);
-    Changes changes = undo(L, table, copy);
-    lua_rawgeti(L, sizes, i);
-    if (changes.same < lua_tointeger(L, -1)) restore(L, table, copy);
-    has_new = has_new || (i == 1 && changes.has_new);
-    drop_metatable(L, table);
-    lua_settop(L, sizes);
-  }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &snapshots_key);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, top + TABLES);
+  for (lua_Integer i = 1; i <= count; i++)
+    if (restore_table(L, top, i) && i == 1) has_new = true;
   lua_pushliteral(L, "");
-  lua_rawgeti(L, tables, count);
+  lua_rawgeti(L, top + TABLES, count);
   lua_setmetatable(L, -2);
   restore_file(L, "input", "stdin");
   restore_file(L, "output", "stdout");
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &modules_key);
-  lua_Integer former = lua_tointeger(L, -1), modules = count_modules(L);
-  lua_pushinteger(L, modules);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &modules_key);
   lua_settop(L, top);
-  return !has_new || modules <= former;
+  return !has_new || !has_more;
 }

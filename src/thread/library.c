@@ -6,6 +6,8 @@
 #include <lualib.h>
 #include <string.h>
 
+#include "thread/snapshot.h"
+
 /* Lua's own, which every state has. A function that is in several modules gets the name that comes first. */
 static const char *const standard[] = {"_G",        "string", "table", "math",    "io", "os",
                                        "coroutine", "utf8",   "debug", "package", NULL};
@@ -106,9 +108,27 @@ static void visit_modules(lua_State *L, int names, Visit *visit) {
   lua_settop(L, loaded - 1);
 }
 
-void sr_thread_push_modules(lua_State *L) {
+/* In the registry: the names of modules as they were found last, and package.loaded as it was then. */
+static const char modules_key, loaded_key;
+
+/* What a finalizer loads meanwhile is not in the snapshot, so the next one who asks finds all of it anew. */
+static void find_modules(lua_State *L) {
+  sr_thread_push_loaded(L);
+  sr_thread_push_snapshot(L, lua_gettop(L));
   lua_newtable(L);
   visit_modules(L, lua_gettop(L), name_module);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &modules_key);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
+  lua_pop(L, 1);
+}
+
+void sr_thread_push_modules(lua_State *L) {
+  sr_thread_push_loaded(L);
+  int loaded = lua_gettop(L);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &loaded_key) != LUA_TUSERDATA || !sr_thread_is_unchanged(L, loaded, loaded + 1))
+    find_modules(L);
+  lua_settop(L, loaded - 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &modules_key);
 }
 
 /* --- functions ------------------------------------------------------------------- */

@@ -64,15 +64,27 @@ void sr_thread_state_begin(SrThreadState *state) {
 
 /* --- opening and closing ------------------------------------------------------------ */
 
+/* Sets a field of the table on top, unless it is as it should be already: so the table is not changed. [-0, +0, m] */
+static void set_path(lua_State *L, const char *field, const char *path) {
+  bool is_set = lua_getfield(L, -1, field) == LUA_TSTRING && strcmp(lua_tostring(L, -1), path) == 0;
+  lua_pop(L, 1);
+  if (is_set) return;
+  lua_pushstring(L, path);
+  lua_setfield(L, -2, field);
+}
+
 /* Sets package.path and package.cpath. [-0, +0, m] */
 static void set_paths(lua_State *L, const char *paths) {
   sr_thread_push_loaded(L);
   lua_getfield(L, -1, LUA_LOADLIBNAME);
-  lua_pushstring(L, paths);
-  lua_setfield(L, -2, "path");
-  lua_pushstring(L, paths + strlen(paths) + 1);
-  lua_setfield(L, -2, "cpath");
+  set_path(L, "path", paths);
+  set_path(L, "cpath", paths + strlen(paths) + 1);
   lua_pop(L, 2);
+}
+
+/* As `lua` itself does it: what jobs make is mostly gone soon. */
+static void collect_young(lua_State *L) {
+  lua_gc(L, LUA_GCGEN, 0, 0);
 }
 
 /* Makes a state what workers have: (the state, the paths). */
@@ -88,6 +100,7 @@ static int l_open(lua_State *L) {
   saros_runtime *rt = state->saros->runtime(L);
   state->saros->leave_sigint(rt); /* Ctrl-C is for who waits for the job, and drops it */
   sr_thread_keep_clean(L);
+  collect_young(L);
   state->rt = rt;
   return 0;
 }
@@ -340,7 +353,7 @@ static bool tidy(SrThreadState *state) {
   lua_sethook(L, NULL, 0, 0);
   lua_settop(L, 0);
   if (!lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCRESTART);
-  lua_gc(L, LUA_GCINC, 0, 0, 0);
+  collect_young(L);
   lua_pushcfunction(L, l_clean);
   bool ok = lua_pcall(L, 0, 1, 0) == LUA_OK && lua_toboolean(L, -1);
   lua_settop(L, 0);

@@ -23,8 +23,9 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local function event(kind, id, extra)
-  local text = '{"kind":"' .. kind .. '","id":' .. cjson.encode(id) .. ',"job":' .. cjson.encode(get(id, 'job'))
+local function event(kind, id, extra, job)
+  job = cjson.encode(job or get(id, 'job'))
+  local text = '{"kind":"' .. kind .. '","id":' .. cjson.encode(id) .. ',"job":' .. job
   redis.call('PUBLISH', prefix .. 'events', text .. (extra or '') .. '}')
 end
 
@@ -43,6 +44,11 @@ end
 local function drop_entry(entry)
   redis.call('XACK', stream, 'workers', entry)
   redis.call('XDEL', stream, entry)
+end
+
+local function drop_wake(entry)
+  drop_entry(entry)
+  if redis.call('GET', marker) == entry then redis.call('DEL', marker) end
 end
 
 -- Takes a job off the stream, or from where it waits.
@@ -88,30 +94,33 @@ end
 
 local function add(id, job, data, attempts, due)
   redis.call('HSET', key_of(id), 'job', job, 'data', data, 'attempts', attempts, 'started', 0)
-  event('added', id)
+  event('added', id, nil, job)
   if due > now() then delay(id, due) else enqueue(id) end
 end
 
-local function owns(id, owner) return get(id, 'status') == 'running' and get(id, 'owner') == owner end
+local function owns(id, owner)
+  local found = redis.call('HMGET', key_of(id), 'status', 'owner')
+  return found[1] == 'running' and found[2] == owner
+end
 
 -- Starts the job of an entry for an owner, a name that stands for this start alone. Gives id, name, data, attempt; or
 -- nothing.
 local function start(entry, id, owner)
-  local status = get(id, 'status')
-  if not status or get(id, 'entry') ~= entry then return drop_entry(entry) end
+  local status, current, job, data, started, attempts, former =
+    unpack(redis.call('HMGET', key_of(id), 'status', 'entry', 'job', 'data', 'started', 'attempts', 'owner'))
+  if not status or current ~= entry then return drop_entry(entry) end
   if redis.call('EXISTS', prefix .. 'paused') == 1 then
     drop_entry(entry)
     return enqueue(id)
   end
-  local started = tonumber(get(id, 'started'))
-  if started >= tonumber(get(id, 'attempts')) then
+  if tonumber(started) >= tonumber(attempts) then
     redis.call('HINCRBY', counts, 'failed', 1)
-    return bury(id, 'the worker was lost: ' .. tostring(get(id, 'owner')), '')
+    return bury(id, 'the worker was lost: ' .. tostring(former), '')
   end
   started = started + 1
   redis.call('HSET', key_of(id), 'status', 'running', 'owner', owner, 'started', started)
-  event('started', id, ',"attempt":' .. started)
-  return { id, get(id, 'job'), get(id, 'data'), started }
+  event('started', id, ',"attempt":' .. started, job)
+  return { id, job, data, started }
 end
 ]]
 
@@ -142,7 +151,7 @@ for _, item in ipairs(redis.call('XPENDING', stream, 'workers', '-', '+', 1000, 
   local found = redis.call('XRANGE', stream, item[1], item[1])[1]
   local id = found and found[2][1] == 'id' and found[2][2]
   if not id then
-    drop_entry(item[1])
+    drop_wake(item[1])
   elseif get(id, 'status') == 'waiting' then
     drop_entry(item[1])
     enqueue(id)
@@ -173,7 +182,7 @@ if count > 0 then
     elseif entry[2][1] == 'id' then
       taken[#taken + 1] = start(item[1], entry[2][2], ARGV[2])
     else
-      drop_entry(item[1])
+      drop_wake(item[1])
     end
   end
 end
@@ -194,8 +203,7 @@ for i = 2, #ARGV, 3 do
   if ARGV[i + 1] == 'id' then
     begun[#begun + 1] = start(ARGV[i], ARGV[i + 2], ARGV[1])
   else
-    drop_entry(ARGV[i])
-    if redis.call('GET', marker) == ARGV[i] then redis.call('DEL', marker) end
+    drop_wake(ARGV[i])
   end
 end
 return begun]],

@@ -3,6 +3,7 @@
 -- end. Its connection is its own, and is given up when a reply is missing.
 
 local async = require "saros"
+local backoff = require "saros.backoff"
 local internal = require "saros.internal"
 local misuse = require "saros.misuse"
 local client = require "saros.redis.client"
@@ -12,6 +13,10 @@ local methods = require "saros.redis.methods"
 local transaction = {}
 
 local MOST_RUNS = 5
+
+-- The pauses between runs grow, and are random from nothing on: those who change one key beside each other keep out of
+-- each other's way.
+local PAUSES = { delay = 0.01, factor = 2, max_delay = 0.1, jitter = 1 }
 
 ---A transaction under way. Up to `multi` commands give their replies at once; from there on they are collected, and
 ---each returns the transaction.
@@ -112,17 +117,18 @@ local function run_once(self, fn, keys)
   return table.unpack(results, 2, results.n)
 end
 
----Runs fn(t) with the keys watched, again if they changed before EXEC.
+---Runs fn(t) with the keys watched, again if they changed before EXEC, after a pause.
 ---@async
 ---@param self saros.Redis
 ---@param keys (string|number)[]
 ---@param fn async fun(t: saros.redis.Transaction): ...
 ---@return any ...
 function transaction.run(self, keys, fn)
-  for _ = 1, MOST_RUNS do
+  local pause = backoff.pauses(PAUSES)
+  for i = 1, MOST_RUNS do
     local results = table.pack(run_once(self, fn, keys))
     if results[1] then return table.unpack(results, 2, results.n) end
-    async.sleep(0)
+    if i < MOST_RUNS then async.sleep(pause()) end
   end
   error(async.error {
     name = "RedisError", code = "EWATCH", command = "EXEC",
