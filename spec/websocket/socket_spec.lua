@@ -110,6 +110,24 @@ describe("a WebSocket", function()
     end)
   end))
 
+  it("that both sides close at once has both closing frames sent, behind a message as well", inside(function()
+    local size = 4000000
+    serving(function(ws)
+      local sending <close> = async.spawn(ws.send, ws, ("x"):rep(size))
+      assert.equal("go", (ws:receive()))
+      ws:close(4001)
+      sending:await()
+    end, function(_, _, port)
+      local stream <close> = raw(port)
+      stream:write(frame(0x81, "go"))
+      assert.equal(0x81, stream:read_exactly(1):byte()) -- it is being sent, and does not fit
+      stream:write(frame(0x88, "\3\xE8"))
+      stream:read_exactly(9 + size)
+      assert.equal(4001, (close_of(stream)))
+      assert.is_nil(stream:read())
+    end)
+  end))
+
   it("that ends with another code raises ClosedError, after what had arrived", inside(function()
     serving(function(ws)
       ws:send "last words"

@@ -29,7 +29,7 @@ local NORMAL, AWAY, NO_CODE, ABNORMAL, FAILED = 1000, 1001, 1005, 1006, 1011
 ---@field package _waiting table<table, true>  what is to be told when the WebSocket ends
 ---@field package _is_received boolean  a task receives
 ---@field package _is_written? boolean  the closing frame is out
----@field package _last? table        that frame, if this side began to close
+---@field package _last? table        that frame, once it waits to be sent
 ---@field package _decoder userdata
 ---@field package _encoder userdata
 ---@field package _inbox saros.Queue
@@ -226,28 +226,26 @@ local function end_connection(self)
   self._over:set()
 end
 
-function on.close(self, reason, code)
+-- What the peer has said or done ends it. If this side has begun to close as well, its closing frame may still stand
+-- behind a message: it is sent, too.
+local function end_with(self, code, reason, payload)
   self.close_code, self.close_reason = code, reason
   if self._state == "open" then
     self._state = "closing"
     self._inbox:close()
-    local echo = push_control(self, "close", code == NO_CODE and "" or string.pack(">I2", code))
-    async.move_on_after(CLOSING_TIME, pcall, echo.done.await, echo.done)
+    self._last = push_control(self, "close", payload)
   end
+  local last = self._last
+  async.move_on_after(CLOSING_TIME, pcall, last.done.await, last.done)
   end_connection(self)
 end
 
--- What the peer did wrong: it is told, and that is all.
-function on.fail(self, what, code)
-  self.close_code, self.close_reason = code, what
-  if self._state == "open" then
-    self._state = "closing"
-    self._inbox:close()
-    local last = push_control(self, "close", string.pack(">I2", code) .. what)
-    async.move_on_after(CLOSING_TIME, pcall, last.done.await, last.done)
-  end
-  end_connection(self)
+function on.close(self, reason, code)
+  end_with(self, code, reason, code == NO_CODE and "" or string.pack(">I2", code))
 end
+
+-- What the peer did wrong: it is told, and that is all.
+function on.fail(self, what, code) end_with(self, code, what, string.pack(">I2", code) .. what) end
 
 local function handle(self, events)
   for i = 1, #events, 3 do
