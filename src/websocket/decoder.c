@@ -74,11 +74,13 @@ static size_t take_head(Decoder *decoder, const char *bytes, size_t count) {
 
 /* --- payloads -------------------------------------------------------------------------- */
 
+/* What is behind the limit is nobody's any more. */
 static bool check_text(Decoder *decoder, size_t from) {
   if (decoder->opcode != SR_WIRE_TEXT) return true;
   const char *front = sr_buffer_front(&decoder->message);
-  return sr_wire_utf8(&decoder->utf8, front + from, sr_buffer_length(&decoder->message) - from) ||
-         fail(decoder, INVALID, "a text that is not UTF-8");
+  size_t end = sr_buffer_length(&decoder->message);
+  if (end > decoder->limit) end = decoder->limit;
+  return sr_wire_utf8(&decoder->utf8, front + from, end - from) || fail(decoder, INVALID, "a text that is not UTF-8");
 }
 
 static bool check_inflated(Decoder *decoder, SrWebsocketInflated result) {
@@ -101,7 +103,7 @@ static bool take_deflated(Decoder *decoder, const char *bytes, size_t count) {
   unmask(decoder, decoder->scratch.data + decoder->scratch.head, count);
   SrWebsocketInflated result = sr_websocket_inflate(decoder->inflater, sr_buffer_front(&decoder->scratch), count,
                                                     &decoder->message, decoder->limit);
-  return check_inflated(decoder, result) && check_text(decoder, former);
+  return check_text(decoder, former) && check_inflated(decoder, result); /* in the order of the bytes */
 }
 
 static bool take_data(Decoder *decoder, const char *bytes, size_t count) {
@@ -164,7 +166,7 @@ static SrWebsocketEvent end_message(Decoder *decoder) {
   size_t former = sr_buffer_length(&decoder->message);
   if (decoder->is_deflated) {
     SrWebsocketInflated result = sr_websocket_inflate_end(decoder->inflater, &decoder->message, decoder->limit);
-    if (!check_inflated(decoder, result) || !check_text(decoder, former)) return SR_WEBSOCKET_FAULT;
+    if (!check_text(decoder, former) || !check_inflated(decoder, result)) return SR_WEBSOCKET_FAULT;
   }
   if (decoder->utf8.left > 0) {
     fail(decoder, INVALID, "a text that is not UTF-8");
