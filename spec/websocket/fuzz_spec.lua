@@ -2,7 +2,8 @@
 local toolchain = require "spec.embed.toolchain"
 
 local SOURCES = {
-  "spec/websocket/fuzz.c", "src/base/buffer.c", "src/websocket/decoder.c", "src/websocket/deflate.c", "src/wire/frame.c",
+  "spec/websocket/fuzz.c", "src/base/buffer.c", "src/websocket/decoder.c", "src/websocket/deflate.c",
+  "src/wire/frame.c",
 }
 
 describe("the fuzzer of WebSocket frames", function()

@@ -215,7 +215,15 @@ on["end"] = function(self, why) lose(self, ABNORMAL, tostring(why)) end
 -- The peer was silent for long: it is asked whether it lives. One that does not answer is dead.
 function on.late(self) put(self, "ping", "") end
 
+-- For <close>: who has nobody to read for it has come to its end.
+local ending = {
+  __close = function(reading)
+    if reading.socket._state ~= "closed" then lose(reading.socket, ABNORMAL, "nobody reads any more") end
+  end,
+}
+
 local function read_all(self)
+  local _reading <close> = setmetatable({ socket = self }, ending)
   while self._state ~= "closed" do
     while self._held > self._limit and self._state == "open" do
       self._room:clear()
