@@ -215,15 +215,7 @@ on["end"] = function(self, why) lose(self, ABNORMAL, tostring(why)) end
 -- The peer was silent for long: it is asked whether it lives. One that does not answer is dead.
 function on.late(self) put(self, "ping", "") end
 
--- For <close>: who has nobody to read for it has come to its end.
-local ending = {
-  __close = function(reading)
-    if reading.socket._state ~= "closed" then lose(reading.socket, ABNORMAL, "nobody reads any more") end
-  end,
-}
-
 local function read_all(self)
-  local _reading <close> = setmetatable({ socket = self }, ending)
   while self._state ~= "closed" do
     while self._held > self._limit and self._state == "open" do
       self._room:clear()
@@ -348,7 +340,9 @@ function socket.new(stream, is_client, given, agreed)
     _inbox = async.queue(), _room = async.event(), _turns = async.semaphore(1), _finished = async.event(),
     _over = async.event(),
   }, metatable)
-  async.spawn(read_all, self):set_name "websocket reader"
+  async.spawn(read_all, self):set_name "websocket reader":on_done(function() -- it may have been cancelled
+    if self._state ~= "closed" then lose(self, ABNORMAL, "nobody reads any more") end
+  end)
   return self
 end
 

@@ -175,9 +175,13 @@ end
 -- So many turns of the loop the head of a response waits for the first piece of its body.
 local TURNS = 4
 
-local function begin_soon(request, status, headers)
-  for _ = 1, TURNS do async.sleep(0) end
-  pcall(respond.begin, request, status, headers) -- which fails where the response has begun, or the client is gone
+-- To cancel it would cost more than its turns: an error with a traceback.
+local function begin_soon(request, first, status, headers)
+  for _ = 1, TURNS do
+    async.sleep(0)
+    if first.is_over then return end
+  end
+  pcall(respond.begin, request, status, headers) -- which fails where the client is gone
 end
 
 local function check_piece(piece)
@@ -185,16 +189,17 @@ local function check_piece(piece)
   fail("the body gives a %s where a string or nil is expected", type(piece))
 end
 
--- For <close>: cancels a task, and does not wait for its end.
-local cancelling = { __close = function(held) held.task:cancel() end }
+-- For <close>: says that it is over.
+local ending = { __close = function(first) first.is_over = true end }
 
 -- The first piece of a body, with which the head leaves: where there is none, as the body fails at its first call, the
 -- response is a 500. A body that has to wait for it has its head sent before.
 local function first_piece(request, read, status, headers)
   request:_check(nil, status, headers)
-  local beginning <close> = setmetatable({ task = async.spawn(begin_soon, request, status, headers) }, cancelling)
+  local first <close> = setmetatable({}, ending)
+  async.spawn(begin_soon, request, first, status, headers)
   local piece = check_piece(read())
-  beginning.task:cancel()
+  first.is_over = true
   if not select(4, request:_state()) then respond.begin(request, status, headers) end
   return piece
 end
