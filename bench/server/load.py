@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Loads an HTTP server with wrk: load.py PATH REQUESTS SERVER [ARGUMENTS...]. The server says its port in its first
-line. Prints the seconds of CPU that it takes for so many requests."""
+"""Loads a server: load.py KIND PATH COUNT SERVER [ARGUMENTS...]. The server says its port in its first line. Prints
+the seconds of CPU that it takes for so many requests or messages. KIND is http: wrk with 64 connections, or quick: the
+same for a second; or the bytes of a message of a WebSocket: 64 of them have one under way each, with the path
+/broadcast one of 1,000."""
 import os
 import re
+import socket
+import struct
 import subprocess
 import sys
 
 CONNECTIONS = 64
-SECONDS = 3
+CLIENTS = 1000
 
 
 def pinned(core):
@@ -21,22 +25,72 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def load_http(port, path, pid, seconds):
+    """Requests that were served, and the seconds of CPU."""
+    wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", f"http://127.0.0.1:{port}{path}"]
+    if seconds > 1:
+        subprocess.run(wrk, check=True, capture_output=True, preexec_fn=pinned(1))  # warm
+    before = cpu_seconds(pid)
+    text = subprocess.run(wrk, check=True, capture_output=True, text=True, preexec_fn=pinned(1)).stdout
+    if "Non-2xx" in text:
+        sys.exit(text)
+    return int(re.search(r"(\d+) requests in", text)[1]), cpu_seconds(pid) - before
+
+
+def frame_head(size, mask):
+    if size < 126:
+        return bytes([0x82, mask | size])
+    if size < 65536:
+        return bytes([0x82, mask | 126]) + struct.pack(">H", size)
+    return bytes([0x82, mask | 127]) + struct.pack(">Q", size)
+
+
+def connect(port, path):
+    stream = socket.create_connection(("127.0.0.1", port))
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stream.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += stream.recv(4096)
+    return stream
+
+
+def take(stream, size):
+    while size > 0:
+        size -= len(stream.recv(size))
+
+
+def load_websocket(port, path, pid, size, count):
+    """Messages that have come back, and the seconds of CPU. Every message is binary, with a mask of zeros."""
+    os.sched_setaffinity(0, {min(1, os.cpu_count() - 1)})
+    is_broadcast = path == "/broadcast"
+    streams = [connect(port, path) for _ in range(CLIENTS if is_broadcast else CONNECTIONS)]
+    senders = streams[:1] if is_broadcast else streams
+    message = frame_head(size, 128) + bytes(4) + b"x" * size
+    expected = len(frame_head(size, 0)) + size
+    before, done = cpu_seconds(pid), 0
+    while done < count:
+        for stream in senders:
+            stream.sendall(message)
+        for stream in streams:
+            take(stream, expected)
+        done += len(streams)
+    return done, cpu_seconds(pid) - before
+
+
 def main():
-    path, requests, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    kind, path, count, command = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=pinned(0)) as server:
         try:
             port = int(server.stdout.readline())
-            wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", f"http://127.0.0.1:{port}{path}"]
-            subprocess.run(wrk, check=True, capture_output=True, preexec_fn=pinned(1))  # warm
-            before = cpu_seconds(server.pid)
-            text = subprocess.run(wrk, check=True, capture_output=True, text=True, preexec_fn=pinned(1)).stdout
-            taken = cpu_seconds(server.pid) - before
+            if kind in ("http", "quick"):
+                served, taken = load_http(port, path, server.pid, 3 if kind == "http" else 1)
+            else:
+                served, taken = load_websocket(port, path, server.pid, int(kind), count)
         finally:
             server.kill()
-    if "Non-2xx" in text:
-        sys.exit(text)
-    served = int(re.search(r"(\d+) requests in", text)[1])
-    print(f"seconds={taken / served * requests:.9f} bytes=0")
+    print(f"seconds={taken / served * count:.9f} bytes=0")
 
 
 main()

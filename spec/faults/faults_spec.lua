@@ -51,6 +51,11 @@ local ROOMS = {
     {"once", 17}, {"forever", 29}, {"close", 67}, {"onceL", 41}, {"foreverL", 53}, {"closeL", 97},
     {"collect", 20}, {"frantic", 1}, {"young", 20},
   },
+  -- The same, of a WebSocket's messages.
+  websocket = {
+    {"foreign", 2}, {"once", 13}, {"forever", 41}, {"close", 83}, {"onceL", 59}, {"foreverL", 89}, {"closeL", 151},
+    {"collect", 20}, {"frantic", 1}, {"young", 20},
+  },
   -- It has memory of its own.
   redis = {{"foreign", 1}, table.unpack(MODES)},
   -- As net, in many more steps of Lua.
@@ -118,7 +123,7 @@ describe("a fault", function()
     end
   end
 
-  for _, room in ipairs { "net", "fs", "process", "thread", "compat", "redis", "server", "command" } do
+  for _, room in ipairs { "net", "fs", "process", "thread", "compat", "redis", "server", "websocket", "command" } do
     for _, name in ipairs(names_of(dofile(path_of(room)))) do
       it(("in %s.%s does no harm"):format(room, name), function()
         if not workshop then return pending "needs the GNU C library" end

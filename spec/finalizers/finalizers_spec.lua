@@ -9,6 +9,7 @@ local toolchain = require "spec.embed.toolchain"
 local FILES = {
   {path = "spec/finalizers/scenarios.lua", share = 1},
   {path = "spec/finalizers/fs.lua", share = 3},
+  {path = "spec/finalizers/server.lua", share = 37},
   {path = "spec/faults/scenarios/tasks.lua", share = 9},
   {path = "spec/faults/scenarios/combine.lua", share = 9},
   {path = "spec/faults/scenarios/sync.lua", share = 9},

@@ -44,6 +44,9 @@ local function raw(port)
   return stream
 end
 
+-- More than sockets hold.
+local LARGE = 16000000
+
 -- A frame with a mask of zeros.
 local function frame(first, payload, length)
   length = length or #payload
@@ -107,6 +110,24 @@ describe("a WebSocket", function()
       other:close()
       assert.equal(1001, codes:get())
       assert.equal("ClosedError", error_of(other.send, other, "x").name)
+    end)
+  end))
+
+  it("that both sides close at once has both closing frames sent, behind a message as well", inside(function()
+    local size = LARGE
+    serving(function(ws)
+      local sending <close> = async.spawn(ws.send, ws, ("x"):rep(size))
+      assert.equal("go", (ws:receive()))
+      ws:close(4001)
+      sending:await()
+    end, function(_, _, port)
+      local stream <close> = raw(port)
+      stream:write(frame(0x81, "go"))
+      assert.equal(0x81, stream:read_exactly(1):byte()) -- it is being sent, and does not fit
+      stream:write(frame(0x88, "\3\xE8"))
+      stream:read_exactly(9 + size)
+      assert.equal(4001, (close_of(stream)))
+      assert.is_nil(stream:read())
     end)
   end))
 
@@ -208,6 +229,27 @@ describe("a WebSocket", function()
       stream:write(frame(0x89, "are you there?"))
       local answer = stream:read_exactly(2 + 14 + 2 + 1)
       assert.matches("\x8A\x0Eare you there?", answer, 1, true)
+    end)
+  end))
+
+  it("answers the latest of many pings where there is no room for more", inside(function()
+    local has_come = async.event()
+    serving(function(ws)
+      local sending <close> = async.spawn(ws.send, ws, ("x"):rep(LARGE))
+      assert.equal("go", (ws:receive()))
+      has_come:set()
+      sending:await()
+      pcall(ws.receive, ws)
+    end, function(_, _, port)
+      local stream <close> = raw(port)
+      assert.equal(0x81, stream:read_exactly(1):byte())
+      for i = 1, 50 do stream:write(frame(0x89, tostring(i))) end
+      stream:write(frame(0x81, "go"))
+      has_come:wait()
+      stream:read_exactly(9 + LARGE)
+      assert.equal("\x8A\x0250", stream:read_exactly(4))
+      stream:write(frame(0x88, "\3\xE8"))
+      assert.equal(1000, (close_of(stream)))
     end)
   end))
 

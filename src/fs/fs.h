@@ -5,7 +5,7 @@
 
 #include "fs/call.h"
 
-extern const SrFsAct sr_fs_path_acts[], sr_fs_whole_acts[], sr_fs_open_acts[], sr_fs_folder_acts[];
+extern const SrFsAct sr_fs_path_acts[], sr_fs_whole_acts[], sr_fs_open_acts[], sr_fs_folder_acts[], sr_fs_find_acts[];
 
 /* The methods of files: those that read, those that write, and those that end it; and its metamethods. */
 extern const luaL_Reg sr_fs_read_methods[], sr_fs_write_methods[], sr_fs_close_methods[], sr_fs_file_meta[];

@@ -55,6 +55,7 @@ int luaopen_saros_fs_core(lua_State *L) {
   sr_fs_add_acts(L, sr_fs_whole_acts);
   sr_fs_add_acts(L, sr_fs_open_acts);
   sr_fs_add_acts(L, sr_fs_folder_acts);
+  sr_fs_add_acts(L, sr_fs_find_acts);
   push_flags(L);
   lua_setfield(L, -2, "flags");
   sr_io_push_meta(L, &sr_fs_file_class);

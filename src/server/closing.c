@@ -16,7 +16,7 @@ void sr_server_conn_tell(SrServerConn *conn) {
   else
     core->last_news->next_news = conn;
   core->last_news = conn;
-  sr_server_saros->wake(&core->dispatcher);
+  sr_io_saros->wake(&core->dispatcher);
 }
 
 /* --- the end ---------------------------------------------------------------------------- */
@@ -29,7 +29,7 @@ static void unlink_conn(SrServerConn *conn) {
   else
     core->conns = conn->next;
   core->count--;
-  sr_server_saros->wake(&core->acceptor);
+  sr_io_saros->wake(&core->acceptor);
 }
 
 /* Everything but the stream. */
@@ -39,8 +39,8 @@ void sr_server_conn_end(SrServerConn *conn) {
   sr_server_timer_stop(conn->core, &conn->reading);
   sr_server_timer_stop(conn->core, &conn->writing);
   unlink_conn(conn);
-  sr_server_saros->wake(&conn->reader);
-  sr_server_saros->wake(&conn->writer);
+  sr_io_saros->wake(&conn->reader);
+  sr_io_saros->wake(&conn->writer);
   sr_server_conn_tell(conn);
 }
 
@@ -54,8 +54,8 @@ void sr_server_conn_close(SrServerConn *conn, bool at_once) {
 void sr_server_conn_lose(SrServerConn *conn) {
   if (conn->is_gone) return;
   conn->is_gone = true;
-  sr_server_saros->wake(&conn->reader);
-  sr_server_saros->wake(&conn->writer);
+  sr_io_saros->wake(&conn->reader);
+  sr_io_saros->wake(&conn->writer);
   if (conn->request == NULL && conn->phase != SR_SERVER_HAS_REQUEST)
     sr_server_conn_close(conn, true);
   else

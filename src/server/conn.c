@@ -20,7 +20,7 @@ enum {
 /* In seconds: so long the client has to take the last response. */
 static const double LINGER_TIME = 10;
 
-const SrServerClass sr_server_conn_class = {"connection"};
+const SrIoClass sr_server_conn_class = {"connection"};
 
 static void on_event(void *owner, int events);
 
@@ -201,7 +201,7 @@ static void on_readable_while_answering(SrServerConn *conn) {
   int end = sr_server_streams->end(conn->stream);
   if (conn->reader.task != NULL) {
     sr_server_timer_set(conn->core, &conn->reading, conn->core->times.read);
-    sr_server_saros->wake(&conn->reader);
+    sr_io_saros->wake(&conn->reader);
   }
   if (end != 0 && end != UV_EOF) sr_server_conn_lose(conn);
 }
@@ -224,7 +224,7 @@ static void on_writable(SrServerConn *conn) {
   else if (conn->phase == SR_SERVER_READS_HEAD)
     read_head(conn);
   else
-    sr_server_saros->wake(&conn->writer);
+    sr_io_saros->wake(&conn->writer);
 }
 
 static void on_event(void *owner, int events) {
@@ -239,7 +239,7 @@ static void on_event(void *owner, int events) {
 }
 
 static void on_reading_late(saros_timer *timer) {
-  SrServerConn *conn = SR_SERVER_CONTAINER(timer, SrServerConn, reading.timer);
+  SrServerConn *conn = SR_IO_CONTAINER(timer, SrServerConn, reading.timer);
   if (!sr_server_timer_is_due(conn->core, &conn->reading)) return;
   switch (conn->phase) {
   case SR_SERVER_READS_HEAD:
@@ -251,7 +251,7 @@ static void on_reading_late(saros_timer *timer) {
   case SR_SERVER_ANSWERS:
     if (conn->request->has_begun) {
       conn->is_timed_out = true;
-      sr_server_saros->wake(&conn->reader);
+      sr_io_saros->wake(&conn->reader);
     } else
       sr_server_conn_tell(conn);
     break;
@@ -263,7 +263,7 @@ static void on_reading_late(saros_timer *timer) {
 
 /* It goes on as long as something leaves. */
 static void on_writing_late(saros_timer *timer) {
-  SrServerConn *conn = SR_SERVER_CONTAINER(timer, SrServerConn, writing.timer);
+  SrServerConn *conn = SR_IO_CONTAINER(timer, SrServerConn, writing.timer);
   if (!sr_server_timer_is_due(conn->core, &conn->writing)) return;
   size_t before = conn->pending, now = pending(conn);
   if (now == 0) return;
@@ -286,7 +286,7 @@ static void link_conn(SrServerConn *conn) {
 }
 
 void sr_server_conn_attach(lua_State *L, SrServerCore *core, int index) {
-  SrServerConn *conn = (SrServerConn *)sr_server_new(L, &sr_server_conn_class, sizeof *conn, SR_SERVER_CONN_VALUES);
+  SrServerConn *conn = (SrServerConn *)sr_io_new(L, &sr_server_conn_class, sizeof *conn, SR_SERVER_CONN_VALUES);
   conn->core = core;
   conn->phase = SR_SERVER_CLOSED;
   conn->reading = (SrServerTimer){.timer = {.on_fire = on_reading_late}, .due = HUGE_VAL};
@@ -322,5 +322,5 @@ static int l_gc(lua_State *L) {
 
 void sr_server_open_conn(lua_State *L) {
   static const luaL_Reg methods[] = {{NULL, NULL}}, meta[] = {{"__gc", l_gc}, {NULL, NULL}};
-  sr_server_class(L, &sr_server_conn_class, methods, meta);
+  sr_io_class(L, &sr_server_conn_class, methods, meta);
 }

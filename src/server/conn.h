@@ -8,7 +8,7 @@
 
 #include "server/state.h"
 
-extern const SrServerClass sr_server_conn_class;
+extern const SrIoClass sr_server_conn_class;
 
 /* Takes the stream at `index` in. The core, which keeps the connection, is at index 1. [-0, +0, m] */
 void sr_server_conn_attach(lua_State *L, SrServerCore *core, int index);

@@ -15,7 +15,7 @@
 #include "server/request.h"
 #include "server/timer.h"
 
-static const SrServerClass core_class = {"server"};
+static const SrIoClass core_class = {"server"};
 
 /* In seconds: so long nobody asks whether a task has begun. */
 static const double PATIENCE = 1;
@@ -24,7 +24,7 @@ static const double PATIENCE = 1;
 enum { CORE = 1, HANDLER, SPAWN, NEWS };
 
 static SrServerCore *check_core(lua_State *L, const char *function) {
-  return (SrServerCore *)sr_server_self(L, &core_class, function);
+  return (SrServerCore *)sr_io_self(L, &core_class, function);
 }
 
 /* --- new ------------------------------------------------------------------------------- */
@@ -85,8 +85,8 @@ static void read_phrases(lua_State *L, SrServerCore *core, int index) {
 static int l_new(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TTABLE);
-  SrServerCore *core = (SrServerCore *)sr_server_new(L, &core_class, sizeof *core, SR_SERVER_CORE_VALUES);
-  core->runtime = sr_server_saros->runtime(L);
+  SrServerCore *core = (SrServerCore *)sr_io_new(L, &core_class, sizeof *core, SR_SERVER_CORE_VALUES);
+  core->runtime = sr_io_saros->runtime(L);
   core->second = -1;
   lua_newtable(L);
   lua_setiuservalue(L, -2, SR_SERVER_CORE_CONNS);
@@ -131,7 +131,7 @@ static void cancel_handler(lua_State *L, SrServerConn *conn) {
     lua_pushliteral(L, "the client is gone");
     lua_call(L, 2, 0);
   }
-  sr_server_saros->wake(&conn->writer);
+  sr_io_saros->wake(&conn->writer);
 }
 
 /*
@@ -161,7 +161,7 @@ static void dispatch(lua_State *L, SrServerCore *core, SrServerConn *conn) {
   lua_pushvalue(L, HANDLER);
   lua_call(L, 3, 1);
   lua_setiuservalue(L, NEWS, SR_SERVER_CONN_TASK);
-  request->began = sr_server_saros->now(core->runtime);
+  request->began = sr_io_saros->now(core->runtime);
   sr_server_timer_set(core, &conn->reading, PATIENCE);
   conn->request = request;
   conn->is_told = false;
@@ -210,13 +210,13 @@ static int k_run(lua_State *L, int status, lua_KContext ctx);
 static int run(lua_State *L, SrServerCore *core) {
   attend_all(L, core);
   if (core->is_draining && core->active == 0) return 0;
-  if (sr_server_saros->cancelled(L)) return sr_server_saros->raise(L);
-  return sr_server_saros->park(L, &core->dispatcher, &request_kind, k_run, (lua_KContext)core);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
+  return sr_io_saros->park(L, &core->dispatcher, &request_kind, k_run, (lua_KContext)core);
 }
 
 static int k_run(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  if (sr_server_saros->aborted(L)) return sr_server_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   return run(L, (SrServerCore *)ctx);
 }
 
@@ -226,8 +226,8 @@ static int k_run(lua_State *L, int status, lua_KContext ctx) {
 */
 static int l_run(lua_State *L) {
   SrServerCore *core = check_core(L, "server:serve");
-  sr_server_saros->check(L, "server:serve");
-  if (sr_server_saros->cancelled(L)) return sr_server_saros->raise(L);
+  sr_io_saros->check(L, "server:serve");
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   lua_settop(L, NEWS);
   core->is_served = true;
   return run(L, core);
@@ -238,19 +238,19 @@ static int l_run(lua_State *L) {
 static int k_await_room(lua_State *L, int status, lua_KContext ctx) {
   SrServerCore *core = (SrServerCore *)ctx;
   (void)status;
-  if (sr_server_saros->aborted(L)) return sr_server_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   if (core->count < core->max_conns || core->is_draining) return 0;
-  if (sr_server_saros->cancelled(L)) return sr_server_saros->raise(L);
-  return sr_server_saros->park(L, &core->acceptor, &room_kind, k_await_room, ctx);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
+  return sr_io_saros->park(L, &core->acceptor, &room_kind, k_await_room, ctx);
 }
 
 /* core:await_room() waits until there may be one more connection. */
 static int l_await_room(lua_State *L) {
   SrServerCore *core = check_core(L, "server:serve");
-  sr_server_saros->check(L, "server:serve");
-  if (sr_server_saros->cancelled(L)) return sr_server_saros->raise(L);
+  sr_io_saros->check(L, "server:serve");
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   if (core->count < core->max_conns || core->is_draining) return 0;
-  return sr_server_saros->park(L, &core->acceptor, &room_kind, k_await_room, (lua_KContext)core);
+  return sr_io_saros->park(L, &core->acceptor, &room_kind, k_await_room, (lua_KContext)core);
 }
 
 /* --- methods -------------------------------------------------------------------------------------- */
@@ -271,8 +271,8 @@ static int l_drain(lua_State *L) {
     next = conn->next;
     sr_server_conn_retire(conn);
   }
-  sr_server_saros->wake(&core->acceptor);
-  sr_server_saros->wake(&core->dispatcher);
+  sr_io_saros->wake(&core->acceptor);
+  sr_io_saros->wake(&core->dispatcher);
   return 0;
 }
 
@@ -323,7 +323,7 @@ void sr_server_open_core(lua_State *L) {
       {"run", l_run},       {"await_room", l_await_room}, {"attach", l_attach}, {"drain", l_drain},
       {"finish", l_finish}, {"tasks", l_tasks},           {"stats", l_stats},   {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {NULL, NULL}};
-  sr_server_class(L, &core_class, methods, meta);
+  sr_io_class(L, &core_class, methods, meta);
   lua_pushcfunction(L, l_new);
   lua_setfield(L, -2, "new");
   lua_pushcfunction(L, l_run);

@@ -5,10 +5,10 @@
 #include "server/api.h"
 #include "wire/encoder.h"
 
-static const SrServerClass encoder_class = {"encoder"};
+static const SrIoClass encoder_class = {"encoder"};
 
 typedef struct Encoder {
-  const SrServerClass *cls;
+  const SrIoClass *cls;
   SrWireEncoder *encoder;
   SrBuffer out;
 } Encoder;
@@ -16,7 +16,7 @@ typedef struct Encoder {
 /* encoder(name) */
 static int l_new(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
-  Encoder *self = (Encoder *)sr_server_new(L, &encoder_class, sizeof *self, 0);
+  Encoder *self = (Encoder *)sr_io_new(L, &encoder_class, sizeof *self, 0);
   self->encoder = sr_wire_encoder_new(name);
   if (self->encoder == NULL) return luaL_error(L, "not enough memory");
   return 1;
@@ -24,7 +24,7 @@ static int l_new(lua_State *L) {
 
 /* encoder:run(bytes, is_last) gives what they come to, so far that all of them can be decoded. */
 static int l_run(lua_State *L) {
-  Encoder *self = (Encoder *)sr_server_self(L, &encoder_class, "encoder:run");
+  Encoder *self = (Encoder *)sr_io_self(L, &encoder_class, "encoder:run");
   size_t count;
   const char *bytes = luaL_checklstring(L, 2, &count);
   SrWireFlush flush = lua_toboolean(L, 3) ? SR_WIRE_FINISH : SR_WIRE_FLUSH;
@@ -44,7 +44,7 @@ static int l_gc(lua_State *L) {
 
 void sr_server_open_encode(lua_State *L) {
   static const luaL_Reg methods[] = {{"run", l_run}, {NULL, NULL}}, meta[] = {{"__gc", l_gc}, {NULL, NULL}};
-  sr_server_class(L, &encoder_class, methods, meta);
+  sr_io_class(L, &encoder_class, methods, meta);
   lua_pushcfunction(L, l_new);
   lua_setfield(L, -2, "encoder");
   lua_newtable(L);

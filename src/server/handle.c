@@ -155,7 +155,7 @@ void sr_server_conclude(SrServerRequest *request) {
   if (!is_whole && request->has_head && !conn->is_gone) core->failed++;
   if (!is_whole && conn->phase != SR_SERVER_CLOSED) sr_server_conn_close(conn, true);
   sr_server_conn_finish(conn);
-  if (core->is_draining) sr_server_saros->wake(&core->dispatcher);
+  if (core->is_draining) sr_io_saros->wake(&core->dispatcher);
 }
 
 static int k_told(lua_State *L, int status, lua_KContext ctx) {
@@ -212,6 +212,16 @@ int sr_server_l_send(lua_State *L) {
   return send_whole(L, request, &head);
 }
 
+/* request:_check(nil, status, headers, type) raises what is wrong with a head that is to be sent. */
+int sr_server_l_check(lua_State *L) {
+  SrServerRequest *request = sr_server_request_self(L, "request:_check");
+  check_unanswered(L, request);
+  lua_settop(L, 5);
+  SrServerHead head = check_head(L);
+  sr_server_head_check(L, request, &head);
+  return 0;
+}
+
 /* request:_begin(nil, status, headers, type) */
 int sr_server_l_begin(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "request:_begin");
@@ -258,7 +268,7 @@ int sr_server_l_state(lua_State *L) {
   SrServerConn *conn = request->conn;
   lua_pushinteger(L, request->status);
   lua_pushinteger(L, (lua_Integer)request->sent);
-  lua_pushnumber(L, conn != NULL ? sr_server_saros->now(conn->core->runtime) - request->began : 0);
+  lua_pushnumber(L, conn != NULL ? sr_io_saros->now(conn->core->runtime) - request->began : 0);
   lua_pushboolean(L, request->has_head || request->has_upgraded);
   lua_pushboolean(L, conn == NULL || conn->is_gone || conn->phase == SR_SERVER_CLOSED);
   if (conn == NULL) return 5;

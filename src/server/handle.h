@@ -15,6 +15,7 @@ extern const char sr_server_half_key;
 int sr_server_l_handle(lua_State *L);
 /* Methods for the Lua half: a whole response, the head of one that is written piece by piece, and so on. */
 int sr_server_l_send(lua_State *L);
+int sr_server_l_check(lua_State *L);
 int sr_server_l_begin(lua_State *L);
 int sr_server_l_inform(lua_State *L);
 int sr_server_l_switch(lua_State *L);

@@ -250,6 +250,11 @@ static void check_length(lua_State *L, const SrServerRequest *request, const SrS
     luaL_error(L, "response: the body is longer than its Content-Length of %I", (LUAI_UACINT)said->length);
 }
 
+void sr_server_head_check(lua_State *L, const SrServerRequest *request, const SrServerHead *head) {
+  Said said = measure(L, head->headers);
+  check_length(L, request, head, &said);
+}
+
 void sr_server_head_send(lua_State *L, SrServerRequest *request, const SrServerHead *head) {
   SrServerConn *conn = request->conn;
   SrServerCore *core = conn->core;

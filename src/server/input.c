@@ -15,8 +15,14 @@
 /* What one read gives at most, and decodes at once. */
 enum { PIECE = 65536, DECODED = 32768 };
 
+/*
+** A body that says little is sent in more bytes than it comes to, but not without end: members of gzip may well be empty,
+** and so may blocks of all the others. So many bytes may be sent besides twice the limit.
+*/
+enum { CODED_MORE = 65536 };
+
 static int abort_read(saros_wait *wait) {
-  SrServerConn *conn = SR_SERVER_CONTAINER(wait, SrServerConn, reader);
+  SrServerConn *conn = SR_IO_CONTAINER(wait, SrServerConn, reader);
   if (conn->phase != SR_SERVER_CLOSED) sr_server_timer_set(conn->core, &conn->reading, HUGE_VAL);
   return 1;
 }
@@ -29,7 +35,7 @@ static const saros_kind body_kind = {.name = "the body of a request", .abort = a
 static int refuse(lua_State *L, SrServerRequest *request, int status, const char *message) {
   request->is_broken = true;
   request->conn->closes = true;
-  sr_server_saros->push_error(L, "HTTPError", "EHTTP", "the body of the request: %s", message);
+  sr_io_saros->push_error(L, "HTTPError", "EHTTP", "the body of the request: %s", message);
   lua_pushinteger(L, status);
   lua_setfield(L, -2, "status");
   return lua_error(L);
@@ -97,6 +103,8 @@ static bool collect_coded(lua_State *L, SrServerRequest *request) {
   SrWirePart part = sr_server_conn_peek(conn, &conn->body, &bytes, DECODED);
   bool fits = sr_buffer_append(&request->coded, bytes + part.at, part.length);
   take(conn, &part);
+  request->taken += (int64_t)part.length;
+  if ((request->taken - CODED_MORE) / 2 > conn->core->max_body) return refuse(L, request, 413, "it is too large");
   if (!fits) luaL_error(L, "not enough memory");
   if (part.fault != SR_WIRE_NO_FAULT)
     refuse(L, request, sr_wire_fault_status(part.fault), sr_wire_fault_text(part.fault));
@@ -139,7 +147,7 @@ static int wait(lua_State *L, SrServerRequest *request) {
   if (conn->is_awaited) sr_server_head_continue(conn);
   sr_server_timer_set(conn->core, &conn->reading, conn->core->times.read);
   sr_server_conn_want(conn);
-  return sr_server_saros->park(L, &conn->reader, &body_kind, k_read, (lua_KContext)request);
+  return sr_io_saros->park(L, &conn->reader, &body_kind, k_read, (lua_KContext)request);
 }
 
 /* The stack: the request, the limit. */
@@ -157,14 +165,14 @@ static int read_next(lua_State *L, SrServerRequest *request) {
 static int k_read(lua_State *L, int status, lua_KContext ctx) {
   SrServerRequest *request = (SrServerRequest *)ctx;
   (void)status;
-  if (sr_server_saros->aborted(L)) return sr_server_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   sr_server_request_check_open(L, request);
   int results = read_next(L, request);
   if (results > 0) {
     sr_server_timer_set(request->conn->core, &request->conn->reading, HUGE_VAL);
     return results;
   }
-  if (sr_server_saros->cancelled(L)) return sr_server_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   return wait(L, request);
 }
 
@@ -181,16 +189,16 @@ int sr_server_l_read(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "request:_read");
   lua_Integer most = luaL_optinteger(L, 2, PIECE);
   const char *function = luaL_checkstring(L, 3);
-  sr_server_saros->check(L, function);
+  sr_io_saros->check(L, function);
   sr_server_request_check_open(L, request);
   if (request->conn->reader.task != NULL) {
-    sr_server_saros->push_error(L, "BusyError", "EBUSY", "%s: another task reads this request", function);
+    sr_io_saros->push_error(L, "BusyError", "EBUSY", "%s: another task reads this request", function);
     return lua_error(L);
   }
-  if (sr_server_saros->cancelled(L)) return sr_server_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   lua_settop(L, 1);
   lua_pushinteger(L, most < PIECE ? most : PIECE);
   check_body(L, request);
   int results = read_next(L, request);
-  return results > 0 ? sr_server_saros->ready(L, results) : wait(L, request);
+  return results > 0 ? sr_io_saros->ready(L, results) : wait(L, request);
 }

@@ -37,20 +37,14 @@ SAROS_EXPORT int luaopen_saros_http_server_core(lua_State *L);
 /* [-0, +1, v] */
 int luaopen_saros_http_server_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"half", l_half}, {"date", l_date}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"_read", sr_server_l_read},
-                                     {"_write", sr_server_l_write},
-                                     {"_end", sr_server_l_end},
-                                     {"_send", sr_server_l_send},
-                                     {"_begin", sr_server_l_begin},
-                                     {"_inform", sr_server_l_inform},
-                                     {"_switch", sr_server_l_switch},
-                                     {"_state", sr_server_l_state},
-                                     {"_fail", sr_server_l_fail},
-                                     {"_compresses", sr_server_l_compresses},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"_read", sr_server_l_read},     {"_write", sr_server_l_write},           {"_end", sr_server_l_end},
+      {"_send", sr_server_l_send},     {"_check", sr_server_l_check},           {"_begin", sr_server_l_begin},
+      {"_inform", sr_server_l_inform}, {"_switch", sr_server_l_switch},         {"_state", sr_server_l_state},
+      {"_fail", sr_server_l_fail},     {"_compresses", sr_server_l_compresses}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", sr_server_l_leave}, {NULL, NULL}};
   sr_stay_loaded();
-  sr_server_saros = saros_open(L);
+  sr_io_saros = saros_open(L);
   sr_server_streams = saros_open_streams(L);
   luaL_newlib(L, functions);
   sr_server_open_conn(L);

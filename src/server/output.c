@@ -59,7 +59,7 @@ int sr_server_output_lost(lua_State *L, const SrServerRequest *request) {
 /* The dispatcher has cancelled the handler; if that is another task this one hears of it so. */
 static int k_lost(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  if (sr_server_saros->aborted(L)) return sr_server_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   return raise_lost(L, ((SrServerRequest *)ctx)->conn);
 }
 
@@ -69,7 +69,7 @@ static int give_up(lua_State *L, SrServerRequest *request) {
   if (request->cancels == SR_SERVER_CANCELS_NONE || conn->is_told || !conn->core->is_served) return raise_lost(L, conn);
   request->cancels = SR_SERVER_CANCELS_ALL;
   sr_server_conn_tell(conn);
-  return sr_server_saros->park(L, &conn->writer, &lost_kind, k_lost, (lua_KContext)request);
+  return sr_io_saros->park(L, &conn->writer, &lost_kind, k_lost, (lua_KContext)request);
 }
 
 static int go_on(lua_State *L, SrServerRequest *request, lua_KFunction k);
@@ -77,9 +77,9 @@ static int go_on(lua_State *L, SrServerRequest *request, lua_KFunction k);
 static int k_written(lua_State *L, int status, lua_KContext ctx) {
   SrServerRequest *request = (SrServerRequest *)ctx;
   (void)status;
-  if (sr_server_saros->aborted(L)) return sr_server_saros->raise(L);
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   sr_server_request_check_open(L, request);
-  if (sr_server_saros->cancelled(L)) return sr_server_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   return go_on(L, request, request->k);
 }
 
@@ -97,7 +97,7 @@ static int go_on(lua_State *L, SrServerRequest *request, lua_KFunction k) {
   if (request->at == size && !sr_server_streams->is_full(conn->stream)) return k(L, LUA_OK, (lua_KContext)request);
   request->k = k;
   sr_server_conn_watch_writing(conn);
-  return sr_server_saros->park(L, &conn->writer, &write_kind, k_written, (lua_KContext)request);
+  return sr_io_saros->park(L, &conn->writer, &write_kind, k_written, (lua_KContext)request);
 }
 
 int sr_server_output_send(lua_State *L, SrServerRequest *request, lua_KFunction k) {
@@ -124,25 +124,25 @@ void sr_server_output_end(lua_State *L, SrServerRequest *request) {
 static void check_writer(lua_State *L, const SrServerRequest *request) {
   sr_server_request_check_open(L, request);
   if (!request->has_ended) return;
-  sr_server_saros->push_error(L, "ClosedError", "ECLOSED", "the response has ended");
+  sr_io_saros->push_error(L, "ClosedError", "ECLOSED", "the response has ended");
   lua_error(L);
 }
 
 static int k_done(lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
-  return sr_server_saros->ready(L, 0);
+  return sr_io_saros->ready(L, 0);
 }
 
 int sr_server_l_write(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "writer:write");
   luaL_checktype(L, 2, LUA_TSTRING);
-  sr_server_saros->check(L, "writer:write");
+  sr_io_saros->check(L, "writer:write");
   check_writer(L, request);
   if (request->conn->writer.task != NULL) {
-    sr_server_saros->push_error(L, "BusyError", "EBUSY", "another task writes this response");
+    sr_io_saros->push_error(L, "BusyError", "EBUSY", "another task writes this response");
     return lua_error(L);
   }
-  if (sr_server_saros->cancelled(L)) return sr_server_saros->raise(L);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   request->at = 0;
   return sr_server_output_send(L, request, k_done);
 }

@@ -10,7 +10,7 @@
 
 #include "server/closing.h"
 
-const SrServerClass sr_server_request_class = {"request"};
+const SrIoClass sr_server_request_class = {"request"};
 
 /* Upvalues of __index: methods, and fields by their numbers; functions that make a field. */
 enum { UP_METHODS = 1, UP_LAZY };
@@ -40,7 +40,7 @@ static void note_codings(SrServerRequest *request) {
 SrServerRequest *sr_server_request_push(lua_State *L, SrServerConn *conn) {
   size_t count, length = conn->message.length;
   SrServerRequest *request =
-      (SrServerRequest *)sr_server_new(L, &sr_server_request_class, sizeof *request + length, SR_SERVER_REQUEST_VALUES);
+      (SrServerRequest *)sr_io_new(L, &sr_server_request_class, sizeof *request + length, SR_SERVER_REQUEST_VALUES);
   const char *bytes = sr_server_streams->peek(conn->stream, &count);
   if (count < length) return request; /* a finalizer has closed the stream */
   memcpy(request->head, bytes, length);
@@ -54,12 +54,12 @@ SrServerRequest *sr_server_request_push(lua_State *L, SrServerConn *conn) {
 }
 
 SrServerRequest *sr_server_request_self(lua_State *L, const char *function) {
-  return (SrServerRequest *)sr_server_self(L, &sr_server_request_class, function);
+  return (SrServerRequest *)sr_io_self(L, &sr_server_request_class, function);
 }
 
 void sr_server_request_check_open(lua_State *L, const SrServerRequest *request) {
   if (request->conn != NULL) return;
-  sr_server_saros->push_error(L, "ClosedError", "ECLOSED", "the request has been answered");
+  sr_io_saros->push_error(L, "ClosedError", "ECLOSED", "the request has been answered");
   lua_error(L);
 }
 
@@ -290,7 +290,7 @@ static void push_methods(lua_State *L, const luaL_Reg *methods) {
 void sr_server_open_request(lua_State *L, const luaL_Reg *methods, const luaL_Reg *meta) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg own[] = {{"__newindex", l_newindex}, {"__tostring", l_tostring}, {"__gc", l_gc}, {NULL, NULL}};
-  sr_server_class(L, &sr_server_request_class, none, own);
+  sr_io_class(L, &sr_server_request_class, none, own);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_server_request_class);
   luaL_setfuncs(L, meta, 0);
   push_methods(L, methods);

@@ -5,7 +5,7 @@
 
 #include "server/state.h"
 
-extern const SrServerClass sr_server_request_class;
+extern const SrIoClass sr_server_request_class;
 
 /* Pushes the request whose head stands at the front of the stream, and takes that off. [-0, +1, m] */
 SrServerRequest *sr_server_request_push(lua_State *L, SrServerConn *conn);

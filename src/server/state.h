@@ -36,7 +36,7 @@ enum { SR_SERVER_CORE_CONNS = 1, SR_SERVER_CORE_PHRASES, SR_SERVER_CORE_VALUES =
 enum { SR_SERVER_FIRST_STATUS = 100, SR_SERVER_STATUSES = 500 };
 
 struct SrServerCore {
-  const SrServerClass *cls;
+  const SrIoClass *cls;
   saros_runtime *runtime;
   SrWireLimits limits;
   int64_t max_body; /* INT64_MAX: any */
@@ -91,7 +91,7 @@ typedef struct SrServerTimer {
 } SrServerTimer;
 
 struct SrServerConn {
-  const SrServerClass *cls;
+  const SrIoClass *cls;
   SrServerCore *core;
   saros_stream *stream; /* user value 1 */
   SrServerConn *next, *prev;
@@ -131,7 +131,7 @@ typedef enum SrServerFraming {
 } SrServerFraming;
 
 struct SrServerRequest {
-  const SrServerClass *cls;
+  const SrIoClass *cls;
   SrServerConn *conn; /* NULL once it was answered */
   SrServerCancels cancels;
   bool has_begun;    /* its task has, which does not where there is no memory for it */
@@ -150,6 +150,7 @@ struct SrServerRequest {
   lua_KFunction k;       /* what follows when it has been */
   SrWireMessage message; /* whose bytes are these */
   int64_t received;      /* bytes of the body, decoded */
+  int64_t taken;         /* bytes of it as they were sent, if they are decoded */
   SrWireCodings codings; /* Content-Encoding */
   SrWireDecoder *decoder;
   SrBuffer coded; /* what is to be decoded */

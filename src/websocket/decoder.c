@@ -2,40 +2,13 @@
 /* Bytes to messages. See decoder.h. */
 #include "websocket/decoder.h"
 
-#include <lauxlib.h>
 #include <string.h>
 
-#include "websocket/deflate.h"
-#include "wire/frame.h"
+typedef SrWebsocketDecoder Decoder;
 
-#define CLASS "saros.websocket.decoder"
-
+enum { KEPT = 65536 }; /* bytes that a buffer may keep between messages */
 enum { MOST_FRAGMENTS = 16384, NO_CODE = 1005, PROTOCOL = 1002, INVALID = 1007, POLICY = 1008, TOO_LARGE = 1009 };
 enum { FAILURE = 1011 };
-
-typedef struct Decoder {
-  bool is_server; /* frames come masked */
-  bool is_over;
-  size_t limit;
-  SrWebsocketInflater *inflater; /* NULL: messages do not come deflated */
-
-  char head[SR_WIRE_FRAME_HEAD]; /* the front of a frame that is not there yet */
-  size_t head_size;
-  SrWireFrame frame;
-  bool is_inside; /* of that frame */
-  uint64_t taken; /* bytes of its payload */
-
-  SrWireOpcode opcode; /* of the message; SR_WIRE_CONTINUATION: there is none */
-  bool is_deflated;
-  unsigned fragments;
-  SrWireUtf8 utf8;
-  SrBuffer message;
-  SrBuffer scratch; /* what is to be inflated, without its mask */
-  char control[SR_WIRE_CONTROL_LIMIT];
-
-  const char *fault; /* what was wrong, with */
-  int code;
-} Decoder;
 
 static bool is_control(const SrWireFrame *frame) {
   return frame->opcode >= SR_WIRE_CLOSE;
@@ -101,11 +74,13 @@ static size_t take_head(Decoder *decoder, const char *bytes, size_t count) {
 
 /* --- payloads -------------------------------------------------------------------------- */
 
+/* What is behind the limit is nobody's any more. */
 static bool check_text(Decoder *decoder, size_t from) {
   if (decoder->opcode != SR_WIRE_TEXT) return true;
   const char *front = sr_buffer_front(&decoder->message);
-  return sr_wire_utf8(&decoder->utf8, front + from, sr_buffer_length(&decoder->message) - from) ||
-         fail(decoder, INVALID, "a text that is not UTF-8");
+  size_t end = sr_buffer_length(&decoder->message);
+  if (end > decoder->limit) end = decoder->limit;
+  return sr_wire_utf8(&decoder->utf8, front + from, end - from) || fail(decoder, INVALID, "a text that is not UTF-8");
 }
 
 static bool check_inflated(Decoder *decoder, SrWebsocketInflated result) {
@@ -128,7 +103,7 @@ static bool take_deflated(Decoder *decoder, const char *bytes, size_t count) {
   unmask(decoder, decoder->scratch.data + decoder->scratch.head, count);
   SrWebsocketInflated result = sr_websocket_inflate(decoder->inflater, sr_buffer_front(&decoder->scratch), count,
                                                     &decoder->message, decoder->limit);
-  return check_inflated(decoder, result) && check_text(decoder, former);
+  return check_text(decoder, former) && check_inflated(decoder, result); /* in the order of the bytes */
 }
 
 static bool take_data(Decoder *decoder, const char *bytes, size_t count) {
@@ -156,126 +131,105 @@ static bool take_payload(Decoder *decoder, const char *bytes, size_t *count) {
 
 /* --- events ------------------------------------------------------------------------------ */
 
-/* What is told: a list of kind, value, value, and so on, at index 3. */
-enum { SELF = 1, BYTES, EVENTS };
-
-static void tell(lua_State *L, const char *kind, const char *bytes, size_t count, int code) {
-  lua_Integer at = (lua_Integer)lua_rawlen(L, EVENTS);
-  lua_pushstring(L, kind);
-  lua_rawseti(L, EVENTS, at + 1);
-  lua_pushlstring(L, bytes, count);
-  lua_rawseti(L, EVENTS, at + 2);
-  lua_pushinteger(L, code);
-  lua_rawseti(L, EVENTS, at + 3);
+static SrWebsocketEvent end_at(Decoder *decoder, SrWebsocketEvent event, const char *bytes, size_t count) {
+  decoder->data = bytes;
+  decoder->size = count;
+  return event;
 }
 
 static bool is_close_code(unsigned code) {
   return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
 }
 
-static bool end_close(lua_State *L, Decoder *decoder) {
+static SrWebsocketEvent end_close(Decoder *decoder) {
   size_t size = (size_t)decoder->taken;
   const char *text = decoder->control;
   SrWireUtf8 utf8 = {0};
   unsigned code = size < 2 ? NO_CODE : (unsigned)(unsigned char)text[0] << 8 | (unsigned char)text[1];
-  if (size == 1 || (size >= 2 && !is_close_code(code))) return fail(decoder, PROTOCOL, "a code that is none");
+  if (size == 1 || (size >= 2 && !is_close_code(code))) fail(decoder, PROTOCOL, "a code that is none");
   if (size > 2 && (!sr_wire_utf8(&utf8, text + 2, size - 2) || utf8.left > 0))
-    return fail(decoder, INVALID, "a reason that is not UTF-8");
+    fail(decoder, INVALID, "a reason that is not UTF-8");
+  if (decoder->fault != NULL) return SR_WEBSOCKET_FAULT;
   decoder->is_over = true;
-  tell(L, "close", size > 2 ? text + 2 : "", size > 2 ? size - 2 : 0, (int)code);
-  return true;
+  decoder->code = (int)code;
+  return end_at(decoder, SR_WEBSOCKET_CLOSE, size > 2 ? text + 2 : "", size > 2 ? size - 2 : 0);
 }
 
-static bool end_control(lua_State *L, Decoder *decoder) {
-  if (decoder->frame.opcode == SR_WIRE_CLOSE) return end_close(L, decoder);
-  tell(L, decoder->frame.opcode == SR_WIRE_PING ? "ping" : "pong", decoder->control, (size_t)decoder->taken, 0);
-  return true;
+static SrWebsocketEvent end_control(Decoder *decoder) {
+  if (decoder->frame.opcode == SR_WIRE_CLOSE) return end_close(decoder);
+  SrWebsocketEvent event = decoder->frame.opcode == SR_WIRE_PING ? SR_WEBSOCKET_PING : SR_WEBSOCKET_PONG;
+  return end_at(decoder, event, decoder->control, (size_t)decoder->taken);
 }
 
-static bool end_message(lua_State *L, Decoder *decoder) {
+static SrWebsocketEvent end_message(Decoder *decoder) {
   bool is_text = decoder->opcode == SR_WIRE_TEXT;
   size_t former = sr_buffer_length(&decoder->message);
   if (decoder->is_deflated) {
     SrWebsocketInflated result = sr_websocket_inflate_end(decoder->inflater, &decoder->message, decoder->limit);
-    if (!check_inflated(decoder, result) || !check_text(decoder, former)) return false;
+    if (!check_text(decoder, former) || !check_inflated(decoder, result)) return SR_WEBSOCKET_FAULT;
   }
-  if (decoder->utf8.left > 0) return fail(decoder, INVALID, "a text that is not UTF-8");
+  if (decoder->utf8.left > 0) {
+    fail(decoder, INVALID, "a text that is not UTF-8");
+    return SR_WEBSOCKET_FAULT;
+  }
   decoder->opcode = SR_WIRE_CONTINUATION;
-  tell(L, is_text ? "text" : "binary", sr_buffer_front(&decoder->message), sr_buffer_length(&decoder->message), 0);
-  sr_buffer_clear(&decoder->message);
-  return true;
+  decoder->is_told = true;
+  return end_at(decoder, is_text ? SR_WEBSOCKET_TEXT : SR_WEBSOCKET_BINARY, sr_buffer_front(&decoder->message),
+                sr_buffer_length(&decoder->message));
 }
 
-static bool end_frame(lua_State *L, Decoder *decoder) {
+static SrWebsocketEvent end_frame(Decoder *decoder) {
   decoder->is_inside = false;
-  if (is_control(&decoder->frame)) return end_control(L, decoder);
-  return (decoder->frame.bits & SR_WIRE_FIN) == 0 || end_message(L, decoder);
+  if (is_control(&decoder->frame)) return end_control(decoder);
+  return (decoder->frame.bits & SR_WIRE_FIN) == 0 ? SR_WEBSOCKET_NOTHING : end_message(decoder);
 }
 
-static bool feed(lua_State *L, Decoder *decoder, const char *bytes, size_t count) {
-  while (!decoder->is_over && (count > 0 || (decoder->is_inside && decoder->taken == decoder->frame.length))) {
-    size_t taken = count;
-    if (!decoder->is_inside) {
-      taken = take_head(decoder, bytes, count);
-      if (decoder->is_inside && !check_head(decoder)) return false;
-    } else if (!take_payload(decoder, bytes, &taken))
-      return false;
-    bytes += taken;
-    count -= taken;
-    if (decoder->is_inside && decoder->taken == decoder->frame.length && !end_frame(L, decoder)) return false;
+/* The message that was told is of no use any more. */
+static void forget_message(Decoder *decoder) {
+  if (!decoder->is_told) return;
+  decoder->is_told = false;
+  if (decoder->message.capacity > KEPT)
+    sr_buffer_free(&decoder->message);
+  else
+    sr_buffer_clear(&decoder->message);
+}
+
+/* Takes the next bytes of a frame; `*count` becomes how many. */
+static SrWebsocketEvent step(Decoder *decoder, const char *bytes, size_t *count) {
+  if (!decoder->is_inside) {
+    *count = take_head(decoder, bytes, *count);
+    if (decoder->is_inside && !check_head(decoder)) return SR_WEBSOCKET_FAULT;
+  } else if (!take_payload(decoder, bytes, count))
+    return SR_WEBSOCKET_FAULT;
+  bool has_ended = decoder->is_inside && decoder->taken == decoder->frame.length;
+  return has_ended ? end_frame(decoder) : SR_WEBSOCKET_NOTHING;
+}
+
+SrWebsocketEvent sr_websocket_decode(Decoder *decoder, const char *bytes, size_t count, size_t *taken) {
+  SrWebsocketEvent event = SR_WEBSOCKET_NOTHING;
+  *taken = 0;
+  forget_message(decoder);
+  while (event == SR_WEBSOCKET_NOTHING && *taken < count && !decoder->is_over) {
+    size_t piece = count - *taken;
+    event = step(decoder, bytes + *taken, &piece);
+    *taken += piece;
   }
-  return true;
-}
-
-/* --- the class ------------------------------------------------------------------------------ */
-
-/*
-** decoder:feed(bytes): a list of what came, three values each: "text" and "binary" with the message, "ping" and "pong"
-** with their data, "close" with reason and code, "fail" with what was wrong and the code.
-*/
-static int l_feed(lua_State *L) {
-  Decoder *decoder = (Decoder *)luaL_checkudata(L, SELF, CLASS);
-  size_t count;
-  const char *bytes = luaL_checklstring(L, BYTES, &count);
-  lua_settop(L, BYTES);
-  lua_newtable(L);
-  if (decoder->is_over || feed(L, decoder, bytes, count)) return 1;
+  if (event != SR_WEBSOCKET_FAULT) return event;
   decoder->is_over = true;
-  tell(L, "fail", decoder->fault, strlen(decoder->fault), decoder->code);
-  return 1;
+  return end_at(decoder, event, decoder->fault, strlen(decoder->fault));
 }
 
-static int l_gc(lua_State *L) {
-  Decoder *decoder = (Decoder *)luaL_checkudata(L, 1, CLASS);
+void sr_websocket_decoder_open(Decoder *decoder, bool is_server, size_t limit, SrWebsocketInflater *inflater) {
+  memset(decoder, 0, sizeof *decoder);
+  decoder->is_server = is_server;
+  decoder->limit = limit;
+  decoder->inflater = inflater;
+}
+
+void sr_websocket_decoder_close(Decoder *decoder) {
   sr_websocket_inflater_free(decoder->inflater);
   decoder->inflater = NULL;
   decoder->is_over = true;
   sr_buffer_free(&decoder->message);
   sr_buffer_free(&decoder->scratch);
-  return 0;
-}
-
-int sr_websocket_l_decoder(lua_State *L) {
-  bool is_server = lua_toboolean(L, 1);
-  lua_Integer limit = luaL_checkinteger(L, 2);
-  Decoder *decoder = (Decoder *)lua_newuserdatauv(L, sizeof *decoder, 0);
-  memset(decoder, 0, sizeof *decoder);
-  luaL_setmetatable(L, CLASS);
-  decoder->is_server = is_server;
-  decoder->limit = (size_t)limit;
-  if (lua_isnoneornil(L, 3)) return 1;
-  decoder->inflater = sr_websocket_inflater_new((int)luaL_checkinteger(L, 3), lua_toboolean(L, 4));
-  if (decoder->inflater == NULL) return luaL_error(L, "not enough memory");
-  return 1;
-}
-
-void sr_websocket_open_decoder(lua_State *L) {
-  luaL_newmetatable(L, CLASS);
-  lua_pushcfunction(L, l_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  lua_pushcfunction(L, l_feed);
-  lua_setfield(L, -2, "feed");
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
 }

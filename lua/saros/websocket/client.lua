@@ -4,6 +4,7 @@
 local async = require "saros"
 local core = require "saros.websocket.core"
 local extension = require "saros.websocket.extension"
+local has_token = require "saros.websocket.token"
 local headers = require "saros.http.headers"
 local misuse = require "saros.misuse"
 local net = require "saros.net"
@@ -130,10 +131,6 @@ local function refusal(stream, status, found)
     status = status, ok = false, reason = phrases[status], headers = found,
     text = function() return body end,
   }
-end
-
-local function has_token(value, token)
-  return value ~= nil and (", " .. value:lower() .. ","):find("[, \t]" .. token .. "[, \t]") ~= nil
 end
 
 local function contains(list, value)

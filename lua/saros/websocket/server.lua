@@ -5,6 +5,7 @@ local async = require "saros"
 local core = require "saros.websocket.core"
 local extension = require "saros.websocket.extension"
 local failure = require "saros.http.server.failure"
+local has_token = require "saros.websocket.token"
 local options = require "saros.websocket.options"
 local socket = require "saros.websocket.socket"
 
@@ -14,10 +15,6 @@ local server = {}
 local open = setmetatable({}, { __mode = "k" })
 
 local function refuse(status, message, headers) error(async.error(failure.fields(status, message, headers)), 0) end
-
-local function has_token(value, token)
-  return value ~= nil and (", " .. value:lower() .. ","):find("[, \t]" .. token .. "[, \t]") ~= nil
-end
 
 local DEFAULT_PORTS = { http = "80", https = "443" }
 

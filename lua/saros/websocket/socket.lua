@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- A WebSocket once its handshake is done, client and server alike.
 --
--- Two tasks work it: the reader takes frames off the stream, answers pings and the closing frame, and puts messages
--- into the inbox; the writer sends what stands in the outbox, whole frames only. So control frames are seen to whether
--- or not anybody receives, and a sender that is cancelled leaves no half a frame.
+-- A task, the reader, takes frames off the stream, answers pings and the closing frame, and puts messages into the
+-- inbox: so control frames are seen to whether or not anybody receives. Frames are handed to the stream whole, each
+-- behind those before it, so a sender that is cancelled leaves no half of one. Who sends a message has its turn until
+-- the stream has room again; control frames do not wait.
 
 local async = require "saros"
 local core = require "saros.websocket.core"
@@ -25,15 +26,13 @@ local NORMAL, AWAY, NO_CODE, ABNORMAL, FAILED = 1000, 1001, 1005, 1006, 1011
 ---@field package _ping number|false
 ---@field package _held integer       bytes of messages that wait to be received
 ---@field package _pings integer      how many were sent
----@field package _pong? table        the answer to a ping that was queued last
----@field package _waiting table<table, true>  what is to be told when the WebSocket ends
+---@field package _pong? string       the answer to a ping, which waits for room
+---@field package _waiting table<table, true>  pings that nobody has answered yet
 ---@field package _is_received boolean  a task receives
----@field package _is_written? boolean  the closing frame is out
----@field package _last? table        that frame, if this side began to close
----@field package _decoder userdata
+---@field package _has_ended? boolean   the closing frame has been handed to the stream: nothing follows
+---@field package _reader userdata
 ---@field package _encoder userdata
 ---@field package _inbox saros.Queue
----@field package _outbox saros.Queue
 ---@field package _room saros.Event     there is room for messages again
 ---@field package _turns saros.Semaphore  of senders
 ---@field package _finished saros.Event no message comes or goes any more
@@ -59,28 +58,17 @@ end
 
 -- ---- The end -------------------------------------------------------------------------------------
 
--- The end of a closing frame: nothing is written behind it.
-local function end_writing(self)
-  self._is_written = true
-  self._outbox:close { discard = true }
-end
-
--- `err` is what the sender is told, if it was not sent.
-local function settle(entry, err)
-  if not entry.done:done() then entry.done:set(err) end
-  if entry.permit then entry.permit:release() end
-end
-
 -- Nothing comes or goes any more; what has arrived can still be received.
 local function finish(self)
   if self._state == "closed" then return end
   self._state = "closed"
   self._inbox:close()
-  end_writing(self)
-  local err = closed_error(self)
   local waiting = self._waiting
+  local err = next(waiting) and closed_error(self)
   self._waiting = {}
-  for entry in pairs(waiting) do settle(entry, err) end
+  for answer in pairs(waiting) do
+    if not answer.done:done() then answer.done:set(err) end
+  end
   self._room:set()
   self._finished:set()
 end
@@ -95,52 +83,25 @@ end
 
 -- ---- Sending -------------------------------------------------------------------------------------
 
--- Control frames go before messages that wait; others in the order in which they came.
-local function goes_first(a, b) return a.rank < b.rank end
-
-local function enqueue(self, kind, data, rank)
-  local entry = { kind = kind, data = data, rank = rank, done = async.future() }
-  if self._is_written then -- behind the closing frame there is nothing
-    entry.done:set(closed_error(self))
-    return entry
-  end
-  self._waiting[entry] = true
-  self._outbox:try_put(entry) -- which a cancelled task may do, too
-  return entry
-end
-
-local function push_control(self, kind, data) return enqueue(self, kind, data, 0) end
-
-local function write(self, entry) self._stream:write(self._encoder:frame(entry.kind, entry.data)) end
-
-local function write_all(self)
-  for entry in self._outbox do
-    entry.is_taken = true
-    local ok, err = async.pcall(write, self, entry)
-    if not ok then return lose(self, ABNORMAL, tostring(err)) end
-    self._waiting[entry] = nil
-    settle(entry)
-    if entry.kind == "close" then end_writing(self) end
-  end
+-- Sends a control frame behind what waits. Behind the closing frame there is nothing.
+local function put(self, kind, data)
+  if self._has_ended or self._state == "closed" then return end
+  if kind == "close" then self._has_ended = true end
+  if not self._encoder:put(self._stream, kind, data) then lose(self, ABNORMAL, "the connection is lost") end
 end
 
 local function check_open(self)
   if self._state ~= "open" then error(closed_error(self), 0) end
 end
 
--- Sends a message in its turn. A sender that is cancelled while it waits for that has sent nothing; from then on the
--- message is the writer's, who sends all of it.
+-- Sends a message in its turn. A sender that is cancelled while it waits for that has sent nothing.
 local function send_message(self, kind, data)
   check_open(self)
-  local permit = self._turns:acquire()
-  if self._state ~= "open" then
-    permit:release()
-    error(closed_error(self), 0)
-  end
-  local entry = enqueue(self, kind, data, 1)
-  entry.permit = permit
-  local err = entry.done:await()
-  if err then error(err, 0) end
+  local _turn <close> = self._turns:acquire()
+  check_open(self)
+  if self._encoder:send(self._stream, kind, data) then return end
+  lose(self, ABNORMAL, "the connection is lost")
+  error(closed_error(self), 0)
 end
 
 ---Sends a message. Waits while the peer is the slow one. Many tasks may send: whole messages, in order. ClosedError.
@@ -152,7 +113,7 @@ function WebSocket:send(data, kind)
   kind = kind or "text"
   if type(data) ~= "string" then misuse.type("websocket:send", 1, "string", data) end
   if kind ~= "text" and kind ~= "binary" then misuse.argument("websocket:send", 2, "'text' or 'binary' expected") end
-  if kind == "text" and not utf8.len(data) then misuse.argument("websocket:send", 1, "a text has to be UTF-8") end
+  if kind == "text" and not core.is_text(data) then misuse.argument("websocket:send", 1, "a text has to be UTF-8") end
   send_message(self, kind, data)
 end
 
@@ -177,7 +138,7 @@ function WebSocket:ping(data)
   data = data or tostring(self._pings)
   local began, answer = async.now(), { done = async.future(), data = data }
   self._waiting[answer] = true
-  push_control(self, "ping", data)
+  put(self, "ping", data)
   local ok, err = pcall(answer.done.await, answer.done)
   self._waiting[answer] = nil
   if not ok or err then error(err, 0) end
@@ -197,19 +158,23 @@ end
 function on.text(self, data) deliver(self, data, "text") end
 function on.binary(self, data) deliver(self, data, "binary") end
 
--- Only the latest ping has to be answered (RFC 6455, section 5.5.3): one answer waits at most.
+local function answer_ping(self)
+  core.drain(self._stream)
+  put(self, "pong", self._pong)
+  self._pong = nil
+end
+
+-- Only the latest ping has to be answered (RFC 6455, section 5.5.3): where there is no room, one answer waits at most.
 function on.ping(self, data)
-  local waiting = self._pong
-  if waiting and not waiting.is_taken then
-    waiting.data = data
-  else
-    self._pong = push_control(self, "pong", data)
-  end
+  if not core.is_full(self._stream) then return put(self, "pong", data) end
+  local is_waiting = self._pong ~= nil
+  self._pong = data
+  if not is_waiting then async.spawn(answer_ping, self):set_name "websocket pong" end
 end
 
 function on.pong(self, data)
   for answer in pairs(self._waiting) do
-    if answer.kind == nil and answer.data == data and not answer.done:done() then answer.done:set() end
+    if answer.data == data and not answer.done:done() then answer.done:set() end
   end
 end
 
@@ -226,48 +191,29 @@ local function end_connection(self)
   self._over:set()
 end
 
-function on.close(self, reason, code)
+-- What the peer has said or done ends it. The closing frame may still stand behind a message.
+local function end_with(self, code, reason, payload)
   self.close_code, self.close_reason = code, reason
   if self._state == "open" then
     self._state = "closing"
     self._inbox:close()
-    local echo = push_control(self, "close", code == NO_CODE and "" or string.pack(">I2", code))
-    async.move_on_after(CLOSING_TIME, pcall, echo.done.await, echo.done)
+    put(self, "close", payload)
   end
+  async.move_on_after(CLOSING_TIME, core.drain, self._stream)
   end_connection(self)
+end
+
+function on.close(self, reason, code)
+  end_with(self, code, reason, code == NO_CODE and "" or string.pack(">I2", code))
 end
 
 -- What the peer did wrong: it is told, and that is all.
-function on.fail(self, what, code)
-  self.close_code, self.close_reason = code, what
-  if self._state == "open" then
-    self._state = "closing"
-    self._inbox:close()
-    local last = push_control(self, "close", string.pack(">I2", code) .. what)
-    async.move_on_after(CLOSING_TIME, pcall, last.done.await, last.done)
-  end
-  end_connection(self)
-end
+function on.fault(self, what, code) end_with(self, code, what, string.pack(">I2", code) .. what) end
 
-local function handle(self, events)
-  for i = 1, #events, 3 do
-    on[events[i]](self, events[i + 1], events[i + 2])
-    if self._state == "closed" then return end
-  end
-end
+on["end"] = function(self, why) lose(self, ABNORMAL, tostring(why)) end
 
--- What has come next, nil at the end. A silent peer is asked whether it lives; one that does not answer is dead.
-local function read_some(self)
-  if not self._ping then return self._stream:read() end
-  local is_asked = false
-  while true do
-    local came, chunk = async.move_on_after(self._ping, self._stream.read, self._stream)
-    if came then return chunk end
-    if is_asked then error("no answer to a ping", 0) end
-    is_asked = true
-    push_control(self, "ping", "")
-  end
-end
+-- The peer was silent for long: it is asked whether it lives. One that does not answer is dead.
+function on.late(self) put(self, "ping", "") end
 
 local function read_all(self)
   while self._state ~= "closed" do
@@ -275,11 +221,10 @@ local function read_all(self)
       self._room:clear()
       self._room:wait()
     end
-    local ok, chunk = async.pcall(read_some, self)
+    local ok, kind, data, code = async.pcall(self._reader.next, self._reader, self._stream, self._ping or nil)
     if self._state == "closed" then return end
-    if not ok then return lose(self, ABNORMAL, tostring(chunk)) end
-    if not chunk then return lose(self, ABNORMAL, "the connection ended without a closing handshake") end
-    handle(self, self._decoder:feed(chunk))
+    if not ok then return lose(self, ABNORMAL, tostring(kind)) end
+    on[kind](self, data, code)
   end
 end
 
@@ -316,14 +261,14 @@ local function may_close_with(code)
   return code >= 1000 and code <= 1003 or code >= 1007 and code <= 1014 or code >= 3000 and code <= 4999
 end
 
--- Sends the closing frame, behind the messages that wait. What was not received is discarded.
+-- Sends the closing frame, behind what waits to be sent. What was not received is discarded.
 local function begin_closing(self, code, reason)
   if self._state ~= "open" then return end
   self._state = "closing"
   self._inbox:close { discard = true }
   self._held = 0
   self._room:set()
-  self._last = enqueue(self, "close", string.pack(">I2", code) .. (reason or ""), 1)
+  put(self, "close", string.pack(">I2", code) .. (reason or ""))
 end
 
 local function await_closing(self)
@@ -352,18 +297,12 @@ function WebSocket:close(code, reason)
   await_closing(self)
 end
 
----What leaving a block does: 1000, after an error 1011. In a cancelled scope nobody waits for the answer, only until
----the closing frame is out: the stream may be somebody's who closes it next.
+---What leaving a block does: 1000, after an error 1011. In a cancelled scope nobody waits for the answer.
 ---@param self saros.WebSocket
 ---@param err any
 function socket.leave(self, err)
   begin_closing(self, err == nil and NORMAL or FAILED)
-  if not async.current_task() then return end
-  if not async.cancelled() then
-    pcall(await_closing, self)
-  elseif self._last then
-    pcall(async.shield, function() self._last.done:await() end, LINGER_TIME)
-  end
+  if async.current_task() and not async.cancelled() then pcall(await_closing, self) end
 end
 
 metatable.__close = socket.leave
@@ -396,14 +335,14 @@ function socket.new(stream, is_client, given, agreed)
   local self = setmetatable({
     _stream = stream, _is_client = is_client, _state = "open", _limit = given.max_message_size, _ping = given.ping,
     protocol = agreed.protocol, _held = 0, _pings = 0, _waiting = {}, _is_received = false,
-    _decoder = core.decoder(not is_client, given.max_message_size, inflate.bits, inflate.keeps),
+    _reader = core.reader(not is_client, given.max_message_size, inflate.bits, inflate.keeps),
     _encoder = core.encoder(is_client, deflate.bits, deflate.keeps),
-    _inbox = async.queue(), _outbox = async.priority_queue(nil, goes_first), _room = async.event(),
-    _turns = async.semaphore(1),
-    _finished = async.event(), _over = async.event(),
+    _inbox = async.queue(), _room = async.event(), _turns = async.semaphore(1), _finished = async.event(),
+    _over = async.event(),
   }, metatable)
-  async.spawn(read_all, self):set_name "websocket reader"
-  async.spawn(write_all, self):set_name "websocket writer"
+  async.spawn(read_all, self):set_name "websocket reader":on_done(function() -- it may have been cancelled
+    if self._state ~= "closed" then lose(self, ABNORMAL, "nobody reads any more") end
+  end)
   return self
 end
 

@@ -232,6 +232,13 @@ describe("an encoded body", function()
     end
   end))
 
+  it("that comes to nothing may not go on without end", inside(function()
+    local empty = "\x1f\x8b\8\0\0\0\0\0\0\3\3\0\0\0\0\0\0\0\0\0" -- a member of gzip
+    assert.equal("got ", answer(text, ask("gzip", empty:rep(1000)), { max_body_size = 10 }).body)
+    assert.equal(413, answer(text, ask("gzip", empty:rep(10000)), { max_body_size = 10 }).status)
+    assert.equal("got ", answer(text, ask("gzip", empty:rep(10000)), { max_body_size = false }).body)
+  end))
+
   it("that is cut short is 400", inside(function()
     for coding, bytes in pairs(encoded) do
       assert.equal(400, answer(text, ask(coding, bytes:sub(1, -3))).status, coding)

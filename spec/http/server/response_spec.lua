@@ -189,13 +189,26 @@ describe("what is wrong with a response", function()
     end
   end))
 
+  it("is a 500 as well where a body fails before its first piece", inside(function()
+    for expected, body in pairs {
+      ["at the first call"] = function() error("at the first call") end,
+      ["in a generator"] = async.generator(function() error("in a generator") end),
+      ["the body gives a number"] = function() return 5 end,
+    } do
+      assert.is_truthy(complaint_about { body = body }:find(expected, 1, true), expected)
+    end
+  end))
+
   it("resets the connection once the head is out", inside(function()
     tasks.reported(function(reports)
+      local function failing_after(pieces)
+        return function() return table.remove(pieces, 1) or error("in the middle") end
+      end
       local values = {
-        { body = function() error("in the middle") end },
+        { body = failing_after { "a" } },
         { headers = { ["Content-Length"] = 5 }, body = "abc" },
         { headers = { ["Content-Length"] = 1 }, body = function() return "ab" end },
-        { body = function() return 5 end },
+        { body = function() async.sleep(1) error("after a while") end },
       }
       for i, value in ipairs(values) do
         local ok, err = pcall(response_of, value)
@@ -203,6 +216,24 @@ describe("what is wrong with a response", function()
         assert.equal("ECONNRESET", err.code)
         assert.equal(i, #reports)
       end
+    end)
+  end))
+end)
+
+describe("the head of a response", function()
+  it("does not wait for a body whose first piece takes its time", inside(function()
+    local go_on = async.event()
+    serving.run(function()
+      return { body = async.generator(function(yield)
+        go_on:wait()
+        yield "now"
+      end) }
+    end, nil, function(site)
+      local stream <close> = site:connect()
+      stream:write "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+      assert.matches("^HTTP/1%.1 200 ", stream:read_until "\r\n\r\n")
+      go_on:set()
+      assert.equal("now", serving.unchunk(stream:read_all()))
     end)
   end))
 end)

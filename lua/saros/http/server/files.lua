@@ -7,6 +7,7 @@
 local async = require "saros"
 local compress = require "saros.http.server.compress"
 local core = require "saros.http.server.core"
+local find = require("saros.fs.core").find
 local misuse = require "saros.misuse"
 local phrases = require "saros.http.status"
 local ranges = require "saros.http.server.ranges"
@@ -16,8 +17,8 @@ local fs = async.fs
 
 local files = {}
 
--- What is read at once.
-local PIECE = 65536
+-- A file of so many bytes is read whole, and so many of a larger one at once.
+local SMALL, PIECE = 65536, 131072
 
 local ALLOW = "GET, HEAD, OPTIONS"
 
@@ -63,6 +64,13 @@ local function body_of(file, parts)
   return setmetatable({ file = file, parts = parts, index = 1 }, Body)
 end
 
+-- The same of a file that has been read.
+local function text_of(content, parts)
+  local pieces = {}
+  for i, part in ipairs(parts) do pieces[i] = part.text or content:sub(part[1] + 1, part[2] + 1) end
+  return table.concat(pieces)
+end
+
 -- Several parts, each with a head of its own.
 local function multipart(parts, size, content_type)
   local boundary = ("saros-%016x%016x"):format(math.random(0), math.random(0))
@@ -98,11 +106,18 @@ local function parts_of(request, size, tag, modified, content_type)
   return ranges.wanted(request, size, tag, modified)
 end
 
--- The response to a request for an open file.
-local function answer(request, file, path, options)
-  local stat, max_age, is_whole = file:stat(), options.max_age, not is_asked_for(request, options.status)
-  local size, modified = stat.size, math.floor(stat.mtime)
-  local tag = ('"%x-%x"'):format(size, math.floor(stat.mtime * 1000))
+---@class saros.http.Found
+---@field size integer
+---@field mtime number
+---@field path string      without links
+---@field content? string  all of it, if that is little
+---@field file? saros.File open, if it is more
+
+-- The response to a request for a file.
+local function answer(request, found, path, options)
+  local max_age, is_whole = options.max_age, not is_asked_for(request, options.status)
+  local size, modified = found.size, math.floor(found.mtime)
+  local tag = ('"%x-%x"'):format(size, math.floor(found.mtime * 1000))
   local headers = {
     ETag = tag, ["Last-Modified"] = core.date(modified), ["Accept-Ranges"] = "bytes", ["Content-Type"] = type_of(path),
     ["Cache-Control"] = max_age and ("max-age=%d"):format(max_age) or nil,
@@ -122,36 +137,43 @@ local function answer(request, file, path, options)
     parts, length, headers["Content-Type"] = multipart(wanted, size, headers["Content-Type"])
   end
   headers["Content-Length"] = length
-  local body = request.method ~= "HEAD" and body_of(file, parts) or nil
+  local body
+  if found.file then
+    body = body_of(found.file, parts)
+  elseif found.content then
+    body = wanted and text_of(found.content, parts) or found.content
+  end
   return { status = wanted and 206 or options.status or 200, headers = headers, body = body }
 end
 
--- What the system says of a path that nobody is to be shown.
-local absent = {
-  ENOENT = true, ENOTDIR = true, ELOOP = true, ENAMETOOLONG = true, EACCES = true, EPERM = true, EINVAL = true,
-}
-
--- fn(path, ...); nil where there is no such thing. Whatever else fails (no descriptor is left, the disk is broken) does
--- not say that, and is raised.
-local function look_up(fn, path, ...)
-  local ok, result = async.catch("SystemError", fn, path, ...)
-  if ok then return result end
-  if not absent[result.code] then error(result, 0) end
-end
-
--- Opens a file and answers with it; nil if it is not there, or none.
-local function send(request, path, options)
-  local stat = look_up(fs.stat, path)
-  if not stat or stat.type ~= "file" then return nil end
-  local file = look_up(fs.open, path, "rb")
-  if not file then return nil end
-  local response <close> = setmetatable({ file = file }, { __close = function(held)
+-- Opens a file that was too large to be read at once; it may be another one by now.
+local function open(found)
+  local ok, file = async.catch("SystemError", fs.open, found.path, "rb")
+  if not ok and (file.code == "ENOENT" or file.code == "EACCES") then return nil end
+  if not ok then error(file, 0) end
+  local held <close> = setmetatable({ file = file }, { __close = function(held)
     if held.file then held.file:close() end
   end })
-  local result = answer(request, file, path, options)
+  local stat = file:stat()
+  found.size, found.mtime, found.file, held.file = stat.size, stat.mtime, file, nil
+  return found
+end
+
+-- Answers with a file that was found, if it is one; nil: it is none.
+local function send(request, options, kind, size, mtime, path, content)
+  if kind ~= "file" then return nil end
+  local found = { size = size, mtime = mtime, path = path, content = content }
+  if not content and request.method ~= "HEAD" and not open(found) then return nil end
+  local response <close> = setmetatable({ file = found.file }, { __close = function(held)
+    if held.file then held.file:close() end
+  end })
+  local result = answer(request, found, path, options)
   if result.body then response.file = nil end
   return result
 end
+
+-- As much of a file as is read when it is found.
+local function most_for(request) return request.method == "HEAD" and -1 or SMALL end
 
 ---The response for the field `file` of one: 404 if there is no such file.
 ---@async
@@ -161,7 +183,8 @@ end
 ---@param headers? table
 ---@return table
 function files.respond(request, path, status, headers)
-  local response = send(request, path, { status = status })
+  if path == "" or path:find "%z" then return plain(404) end
+  local response = send(request, { status = status }, find(path, nil, nil, most_for(request)))
   if not response then return plain(404) end
   for name, value in pairs(headers or {}) do
     for known in pairs(response.headers) do
@@ -199,12 +222,10 @@ local function listing(path, shown)
     escape(shown), escape(shown), table.concat(lines, "\n")) }
 end
 
--- The way to a path inside the folder, nil if there is none: no dot files, and no links that lead out of it.
-local function locate(root, path)
-  if path:find "/%." or path:find "%z" or path:find("\\", 1, true) then return nil end
-  local real = look_up(fs.realpath, root .. path)
-  local below = root == "/" and root or root .. "/"
-  return real and (real == root or real:sub(1, #below) == below) and real or nil
+-- What is at a path inside the folder, nil if nothing is: no dot files, and no links that lead out of it.
+local function look(request, self, path)
+  if path:sub(1, 1) ~= "/" or path:find "/%." or path:find "%z" or path:find("\\", 1, true) then return nil end
+  return find(self.directory, path, nil, most_for(request))
 end
 
 -- Where a folder without its slash is. A target that begins with two slashes would be another host, and browsers take
@@ -214,26 +235,26 @@ local function with_slash(request)
   return { redirect = path .. "/" .. (request.target:match "%?.*$" or ""), status = 301 }
 end
 
-local function answer_folder(request, self, root, real)
+local function answer_folder(request, self, real)
   -- Of a folder that is mounted, the path is "/" without its slash, too.
   local is_mount = request.mount and request.path == "/"
   if (is_mount and request.target:match "^[^?]*" or request.path):sub(-1) ~= "/" then return with_slash(request) end
-  local index = self.index and locate(root, request.path .. self.index)
-  local response = index and send(request, index, self)
+  local response = self.index and send(request, self, look(request, self, request.path .. self.index))
   if response then return response end
   return self.listing and listing(real, (request.mount or "") .. request.path) or plain(404)
+end
+
+-- What was found at the path of a request.
+local function answer_found(request, self, kind, ...)
+  if kind == "directory" then return answer_folder(request, self, (select(3, ...))) end
+  if not kind or request.path:sub(-1) == "/" then return plain(404) end
+  return send(request, self, kind, ...) or plain(404)
 end
 
 local function handle(self, request)
   if request.method == "OPTIONS" then return { status = 204, headers = { Allow = ALLOW } } end
   if request.method ~= "GET" and request.method ~= "HEAD" then return plain(405, { Allow = ALLOW }) end
-  local root, path = look_up(fs.realpath, self.directory), request.path
-  local real = root and path:sub(1, 1) == "/" and locate(root, path)
-  local stat = real and look_up(fs.stat, real)
-  if not stat then return plain(404) end
-  if stat.type == "directory" then return answer_folder(request, self, root, real) end
-  if path:sub(-1) == "/" then return plain(404) end
-  return send(request, real, self) or plain(404)
+  return answer_found(request, self, look(request, self, request.path))
 end
 
 local checks = {

@@ -8,6 +8,11 @@ local ranges = {}
 -- Who asks for more parts than these gets the whole: it would cost more than that.
 local MOST = 8
 
+-- A header; most requests have none of those below, and then they are not taken apart for it.
+local function field(request, name)
+  return request:_field(name) and request.headers[name] or nil
+end
+
 -- ---- Conditions ----------------------------------------------------------------------------------
 
 -- Whether a list of tags has this one; `weak`: what is the same in meaning counts.
@@ -30,12 +35,11 @@ end
 ---@param modified integer when the file was changed
 ---@return 304|412|nil
 function ranges.precondition(request, tag, modified)
-  local headers = request.headers
-  local match, none = headers["if-match"], headers["if-none-match"]
+  local match, none = field(request, "if-match"), field(request, "if-none-match")
   if match and not has_tag(match, tag, false) then return 412 end
-  if not match and is_before(headers["if-unmodified-since"], modified) then return 412 end
+  if not match and is_before(field(request, "if-unmodified-since"), modified) then return 412 end
   if none then return has_tag(none, tag, true) and 304 or nil end
-  local since = headers["if-modified-since"]
+  local since = field(request, "if-modified-since")
   local given = since and date.parse(since)
   return given and given >= modified and 304 or nil
 end
@@ -71,10 +75,10 @@ end
 ---@param modified integer
 ---@return {[1]: integer, [2]: integer}[]?
 function ranges.wanted(request, size, tag, modified)
-  local headers = request.headers
-  local wanted = headers.range and headers.range:match "^%s*[bB][yY][tT][eE][sS]=(.*)$"
+  local range = field(request, "range")
+  local wanted = range and range:match "^%s*[bB][yY][tT][eE][sS]=(.*)$"
   if not wanted or wanted == "" or request.method ~= "GET" then return nil end
-  if not is_current(headers["if-range"], tag, modified) then return nil end
+  if not is_current(field(request, "if-range"), tag, modified) then return nil end
   if select(2, wanted:gsub(",", "")) >= MOST then return nil end
   local parts, total = {}, 0
   for text in wanted:gmatch "[^,]+" do

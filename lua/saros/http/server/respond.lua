@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What a handler returned, made a response: all but strings and plain tables, which C sees to itself.
 
+local async = require "saros"
 local compress = require "saros.http.server.compress"
 local internal = require "saros.internal"
 local iterators = require "saros.iterators"
@@ -171,18 +172,52 @@ local function send(request, text, status, headers, content_type)
   request:_send(text, status, headers, content_type)
 end
 
-local function send_pieces(request, body)
-  local read = reader_of(body)
-  for piece in read do
-    if type(piece) ~= "string" then fail("the body gives a %s where a string or nil is expected", type(piece)) end
+-- So many turns of the loop the head of a response waits for the first piece of its body.
+local TURNS = 4
+
+-- To cancel it would cost more than its turns: an error with a traceback.
+local function begin_soon(request, first, status, headers)
+  for _ = 1, TURNS do
+    async.sleep(0)
+    if first.is_over then return end
+  end
+  pcall(respond.begin, request, status, headers) -- which fails where the client is gone
+end
+
+local function check_piece(piece)
+  if piece == nil or type(piece) == "string" then return piece end
+  fail("the body gives a %s where a string or nil is expected", type(piece))
+end
+
+-- For <close>: says that it is over.
+local ending = { __close = function(first) first.is_over = true end }
+
+-- The first piece of a body, with which the head leaves: where there is none, as the body fails at its first call, the
+-- response is a 500. A body that has to wait for it has its head sent before.
+local function first_piece(request, read, status, headers)
+  request:_check(nil, status, headers)
+  local first <close> = setmetatable({}, ending)
+  async.spawn(begin_soon, request, first, status, headers)
+  local piece = check_piece(read())
+  first.is_over = true
+  if not select(4, request:_state()) then respond.begin(request, status, headers) end
+  return piece
+end
+
+local function send_pieces(request, read, piece)
+  while piece do
     if piece ~= "" then respond.write(request, piece) end
+    piece = check_piece(read())
   end
 end
 
 local function send_stream(request, body, status, headers)
-  reader_of(body)
-  respond.begin(request, status, headers)
-  if request.method ~= "HEAD" and status ~= 204 and status ~= 304 then send_pieces(request, body) end
+  local read = reader_of(body)
+  if request.method == "HEAD" or status == 204 or status == 304 then
+    respond.begin(request, status, headers)
+  else
+    send_pieces(request, read, first_piece(request, read, status, headers))
+  end
   respond.finish(request)
 end
 
