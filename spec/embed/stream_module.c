@@ -152,7 +152,13 @@ static void on_closed(void *owner) {
   sink->on_closed(above);
 }
 
-static const saros_sink sink = {NULL, on_read, on_end, on_drain, on_shutdown, on_closed};
+static const saros_sink sink = {
+    .on_read = on_read,
+    .on_end = on_end,
+    .on_drain = on_drain,
+    .on_shutdown = on_shutdown,
+    .on_closed = on_closed,
+};
 
 static int turned_start(saros_transport *transport) {
   return turned_of(transport)->below->cls->start(turned_of(transport)->below);

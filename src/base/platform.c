@@ -96,6 +96,13 @@ int sr_socket_close(uv_os_sock_t socket) {
   return closesocket(socket) == 0 ? 0 : -1;
 }
 
+const bool sr_can_read_ready = false;
+
+ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, char *into, size_t room) {
+  (void)descriptor, (void)into, (void)room;
+  return UV_ENOSYS;
+}
+
 bool sr_socket_is_quiet(uv_os_sock_t socket) {
   WSAPOLLFD poll = {.fd = socket, .events = POLLRDNORM};
   return WSAPoll(&poll, 1, 0) == 0;
@@ -236,6 +243,16 @@ uv_os_sock_t sr_socket_open(int family, int type, int protocol, int *status) {
 
 int sr_socket_close(uv_os_sock_t socket) {
   return close(socket);
+}
+
+const bool sr_can_read_ready = true;
+
+ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, char *into, size_t room) {
+  ssize_t count;
+  do count = read(descriptor, into, room);
+  while (count < 0 && errno == EINTR);
+  if (count >= 0) return count;
+  return errno == EWOULDBLOCK ? UV_EAGAIN : uv_translate_sys_error(errno);
 }
 
 bool sr_socket_is_quiet(uv_os_sock_t socket) {
