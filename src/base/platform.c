@@ -96,6 +96,12 @@ int sr_socket_close(uv_os_sock_t socket) {
   return closesocket(socket) == 0 ? 0 : -1;
 }
 
+/* libuv does all that there is to do. */
+int sr_pipe_end(uv_os_fd_t descriptor) {
+  (void)descriptor;
+  return UV_ENOTSOCK;
+}
+
 const bool sr_can_read_ready = false;
 
 ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, char *into, size_t room) {
@@ -243,6 +249,15 @@ uv_os_sock_t sr_socket_open(int family, int type, int protocol, int *status) {
 
 int sr_socket_close(uv_os_sock_t socket) {
   return close(socket);
+}
+
+int sr_pipe_end(uv_os_fd_t descriptor) {
+  int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0) return uv_translate_sys_error(errno);
+  int status = dup2(nothing, descriptor) < 0 ? uv_translate_sys_error(errno) : 0;
+  if (status == 0) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  close(nothing);
+  return status;
 }
 
 const bool sr_can_read_ready = true;

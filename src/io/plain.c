@@ -212,8 +212,16 @@ static size_t plain_pending(const saros_transport *transport) {
   return SR_IO_CONTAINER(transport, SrIoPlain, base)->stream->write_queue_size;
 }
 
+/* libuv shuts sockets down; of a pipe that is written to alone the descriptor is let go of instead. */
+static int end_pipe(uv_stream_t *stream) {
+  uv_os_fd_t fd;
+  bool has_one_way = stream->type == UV_NAMED_PIPE && !uv_is_readable(stream);
+  return has_one_way && uv_fileno((uv_handle_t *)stream, &fd) == 0 ? sr_pipe_end(fd) : UV_ENOTSOCK;
+}
+
 static void on_shutdown(uv_shutdown_t *request, int status) {
   SrIoPlain *plain = (SrIoPlain *)request->handle->data;
+  if (status == UV_ENOTSOCK) status = end_pipe(plain->stream);
   if (plain->base.sink != NULL) plain->base.sink->on_shutdown(plain->base.owner, status);
 }
 
