@@ -27,7 +27,16 @@ WORKLOADS = {
     "tls_64": Workload(200_000, 20_000, same, 2_000),
     "tls_10k": Workload(100_000, 10_000, same, 1_000),
     "idle": Workload(IDLE, 1_000, same, 1_000),
+    "busy_100": Workload(50_000, 10_000, same, 2_000),
+    "busy_1k": Workload(50_000, 10_000, same, 2_000),
+    "busy_10k": Workload(50_000, 10_000, same, 2_000),
 }
+
+# How many connections wait beside the busy one.
+WAITING = {"busy_100": 100, "busy_1k": 1_000, "busy_10k": 10_000}
+
+# How many times as long a message takes as it did when there were no others.
+TO_ALONE = ("times", 2, lambda run, items: run["seconds"] / run["alone"], False)
 
 AHEAD = {"floor": 0.85, "uvloop": 1, "luv": 1, "node": 1}
 STREAMS = {"streams": 1}
@@ -40,6 +49,9 @@ ROWS = [
     Row("tls_64", "TLS echo, 64 bytes", THOUSANDS, "0.85 of floor", {"floor": 0.85}),
     Row("tls_10k", "TLS echo, 10 KiB", THOUSANDS, "0.85 of floor", {"floor": 0.85}),
     Row("idle", "idle connections, each", BYTES, "at most 6,144", most=6144),
+    Row("busy_100", "1 busy, 100 idle", TO_ALONE, "as alone", most=1.15),
+    Row("busy_1k", "1 busy, 1,000 idle", TO_ALONE, "as alone", most=1.15),
+    Row("busy_10k", "1 busy, 10,000 idle", TO_ALONE, "as alone", most=1.15),
 ]
 
 
@@ -98,7 +110,7 @@ class Suite:
             "luv": [LUA, "bench/net/luv.lua"],
             "node": ["node", "bench/net/node.mjs"],
         }[peer]
-        connections = size if kind == "idle" else CONNECTIONS
+        connections = size if kind == "idle" else WAITING.get(workload, CONNECTIONS)
         load = [self.load, kind, str(connections), str(SIZES.get(name, 64)), str(size)]
         return load + server + (self.certificate if kind == "tls" else [])
 

@@ -49,7 +49,7 @@ extern "C" {
 #endif
 
 /* The version of the structs of functions below; saros_open refuses any other. */
-#define SAROS_API_VERSION 3
+#define SAROS_API_VERSION 4
 
 /* Registry keys: the tables of functions, and the host's loop. */
 #define SAROS_API_KEY "saros.api"
@@ -263,6 +263,11 @@ typedef struct saros_sink {
   void (*on_shutdown)(void *owner, int status);
   /* The run has ended and has taken the transport away: it must not be touched any more. */
   void (*on_closed)(void *owner);
+  /*
+  ** Bytes, or the end, have come and have not been read yet. Nonzero: the owner calls `pull` before the loop polls
+  ** again, else they are read as ever. May be NULL.
+  */
+  int (*on_readable)(void *owner);
 } saros_sink;
 
 /* What a transport can do. `transport` is the head of the implementation's own struct. */
@@ -297,6 +302,11 @@ typedef struct saros_transport_class {
   int (*push_error)(saros_transport *transport, lua_State *L, int status);
   /* Pushes what tls_info returns. May be NULL: nil. [-0, +1, m] */
   void (*push_info)(saros_transport *transport, lua_State *L);
+  /*
+  ** Reads once what has come: calls on_room and on_read, or on_end, unless there is nothing. Who never calls on_readable
+  ** need not have it.
+  */
+  void (*pull)(saros_transport *transport);
 } saros_transport_class;
 
 struct saros_transport {

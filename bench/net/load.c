@@ -6,10 +6,12 @@
 **     load echo CONNECTIONS SIZE MESSAGES SERVER ARGUMENTS...    MESSAGES in all
 **     load tls CONNECTIONS SIZE MESSAGES SERVER ARGUMENTS...     the same over TLS (any certificate will do)
 **     load idle CONNECTIONS SIZE MESSAGES SERVER ARGUMENTS...    one message each, then all wait
+**     load busy CONNECTIONS SIZE MESSAGES SERVER ARGUMENTS...    all wait but one more, which sends MESSAGES
 **
-** The server prints its port and serves until it is ended. Prints seconds=... bytes=... cpu=...: bytes are the memory of
-** the server without what files share (for idle, what the connections have added to it), cpu its seconds of processor
-** time, which say more than the others where the machine has something else to do.
+** The server prints its port and serves until it is ended. Prints seconds=... bytes=... cpu=... alone=...: bytes are the
+** memory of the server without what files share (for idle, what the connections have added to it), cpu its seconds of
+** processor time, which say more than the others where the machine has something else to do; alone, for busy, the
+** seconds that the busy one took before there were any others.
 */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -195,6 +197,19 @@ static void warm_up(void) {
   usleep(SETTLING);
 }
 
+static double measure(Connection *connections, long count, long messages) {
+  double started = now();
+  run(connections, count, messages);
+  return now() - started;
+}
+
+/* How long the busy one takes alone. */
+static double measure_alone(Connection *busy, long messages) {
+  open_connection(busy);
+  run(busy, 1, messages / 10 + 1);
+  return measure(busy, 1, messages);
+}
+
 static void prepare(int is_tls) {
   signal(SIGPIPE, SIG_IGN);
   raise_limit();
@@ -208,23 +223,26 @@ static void prepare(int is_tls) {
 
 int main(int argc, char **argv) {
   if (argc < 6) return 2;
-  int is_idle = strcmp(argv[1], "idle") == 0;
+  int is_idle = strcmp(argv[1], "idle") == 0, is_busy = strcmp(argv[1], "busy") == 0;
   long count = atol(argv[2]), messages = atol(argv[4]);
+  double alone = 0, seconds = 0, before = 0;
   size = (size_t)atol(argv[3]);
   prepare(strcmp(argv[1], "tls") == 0);
-  Connection *connections = calloc((size_t)count, sizeof *connections);
+  Connection *connections = calloc((size_t)count, sizeof *connections), busy = {0};
   start_server(argv + 5);
+  if (is_busy) alone = measure_alone(&busy, messages);
   if (is_idle) warm_up();
-  double before = is_idle ? server_bytes() : 0;
+  if (is_idle) before = server_bytes();
   for (long i = 0; i < count; i++) open_connection(&connections[i]);
-  run(connections, count, is_idle ? count : count * 20);
-  double started = now();
-  if (!is_idle) run(connections, count, messages);
-  double seconds = now() - started;
+  run(connections, count, is_idle || is_busy ? count : count * 20);
+  if (is_busy)
+    seconds = measure(&busy, 1, messages);
+  else if (!is_idle)
+    seconds = measure(connections, count, messages);
   if (is_idle) usleep(SETTLING);
   double bytes = server_bytes() - before;
   kill(server, SIGTERM);
   waitpid(server, NULL, 0);
-  printf("seconds=%.9f bytes=%.0f cpu=%.3f\n", seconds, bytes, server_seconds());
+  printf("seconds=%.9f bytes=%.0f cpu=%.3f alone=%.9f\n", seconds, bytes, server_seconds(), alone);
   return 0;
 }

@@ -100,6 +100,31 @@ static int l_fds(lua_State *L) {
   return 2;
 }
 
+/* pipe(): the descriptors of a pipe, the one that is read from first. */
+static int l_pipe(lua_State *L) {
+  uv_file fds[2];
+  if (uv_pipe(fds, 0, 0) != 0) return luaL_error(L, "no pipe");
+  lua_pushinteger(L, fds[0]);
+  lua_pushinteger(L, fds[1]);
+  return 2;
+}
+
+/* open_file(path): a descriptor. */
+static int l_open_file(lua_State *L) {
+  uv_fs_t request;
+  lua_pushinteger(L, uv_fs_open(NULL, &request, luaL_checkstring(L, 1), 0, 0, NULL));
+  uv_fs_req_cleanup(&request);
+  return 1;
+}
+
+/* is_open(fd) */
+static int l_is_open(lua_State *L) {
+  uv_fs_t request;
+  lua_pushboolean(L, uv_fs_fstat(NULL, &request, (uv_file)luaL_checkinteger(L, 1), NULL) == 0);
+  uv_fs_req_cleanup(&request);
+  return 1;
+}
+
 /* --- a transport ------------------------------------------------------------------- */
 
 typedef struct Turned {
@@ -152,7 +177,13 @@ static void on_closed(void *owner) {
   sink->on_closed(above);
 }
 
-static const saros_sink sink = {NULL, on_read, on_end, on_drain, on_shutdown, on_closed};
+static const saros_sink sink = {
+    .on_read = on_read,
+    .on_end = on_end,
+    .on_drain = on_drain,
+    .on_shutdown = on_shutdown,
+    .on_closed = on_closed,
+};
 
 static int turned_start(saros_transport *transport) {
   return turned_of(transport)->below->cls->start(turned_of(transport)->below);
@@ -240,9 +271,9 @@ SAROS_EXPORT int luaopen_stream_module(lua_State *L);
 
 int luaopen_stream_module(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"echo", l_echo},   {"events", l_events},     {"unwatch", l_unwatch},
-      {"adopt", l_adopt}, {"adopt_fd", l_adopt_fd}, {"released", l_released},
-      {"fds", l_fds},     {"turn", l_turn},         {NULL, NULL},
+      {"echo", l_echo},         {"events", l_events},       {"unwatch", l_unwatch}, {"adopt", l_adopt},
+      {"adopt_fd", l_adopt_fd}, {"released", l_released},   {"fds", l_fds},         {"turn", l_turn},
+      {"pipe", l_pipe},         {"open_file", l_open_file}, {"is_open", l_is_open}, {NULL, NULL},
   };
   saros = saros_open(L);
   streams = saros_open_streams(L);

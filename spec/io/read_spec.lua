@@ -14,6 +14,22 @@ describe("read", function()
     assert.equal("gh", b:read())
   end))
 
+  it("gives what came at once in pieces of any size, and what comes meanwhile behind it", paired(function(a, b)
+    local sent, got, sizes = {}, {}, { 1, 50000, 10, 3, 20000, 100000 }
+    for i = 1, 20000 do sent[i] = ("%d,"):format(i) end
+    local task = start(function()
+      for i = 1, 20000, 5000 do a:write(table.concat(sent, "", i, i + 4999)) end
+      a:close()
+    end)
+    for i = 1, math.huge do
+      local piece = b:read(sizes[i % #sizes + 1])
+      if piece == nil then break end
+      got[i] = piece
+    end
+    task:await()
+    assert.equal(table.concat(sent), table.concat(got))
+  end))
+
   it("waits for the first byte", paired(function(a, b)
     local task = start(b.read, b)
     testing.settle()

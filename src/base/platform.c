@@ -98,6 +98,19 @@ int sr_socket_close(uv_os_sock_t socket) {
   return closesocket(socket) == 0 ? 0 : -1;
 }
 
+/* libuv does all that there is to do. */
+int sr_pipe_end(uv_os_fd_t descriptor) {
+  (void)descriptor;
+  return UV_ENOTSOCK;
+}
+
+const bool sr_can_read_ready = false;
+
+ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, char *into, size_t room) {
+  (void)descriptor, (void)into, (void)room;
+  return UV_ENOSYS;
+}
+
 bool sr_socket_is_quiet(uv_os_sock_t socket) {
   WSAPOLLFD poll = {.fd = socket, .events = POLLRDNORM};
   return WSAPoll(&poll, 1, 0) == 0;
@@ -245,6 +258,25 @@ uv_os_sock_t sr_socket_open(int family, int type, int protocol, int *status) {
 
 int sr_socket_close(uv_os_sock_t socket) {
   return close(socket);
+}
+
+int sr_pipe_end(uv_os_fd_t descriptor) {
+  int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0) return uv_translate_sys_error(errno);
+  int status = dup2(nothing, descriptor) < 0 ? uv_translate_sys_error(errno) : 0;
+  if (status == 0) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  close(nothing);
+  return status;
+}
+
+const bool sr_can_read_ready = true;
+
+ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, char *into, size_t room) {
+  ssize_t count;
+  do count = read(descriptor, into, room);
+  while (count < 0 && errno == EINTR);
+  if (count >= 0) return count;
+  return errno == EWOULDBLOCK ? UV_EAGAIN : uv_translate_sys_error(errno);
 }
 
 bool sr_socket_is_quiet(uv_os_sock_t socket) {

@@ -58,6 +58,15 @@ int sr_socket_family(uv_os_sock_t socket);
 /* From now on closing this socket of TCP resets the connection. */
 void sr_socket_set_reset(uv_os_sock_t socket);
 
+/* Whether sr_read_ready works: on Windows bytes come only to who has asked for them before. */
+extern const bool sr_can_read_ready;
+
+/* Reads from a descriptor that does not block. How many bytes; 0: the end. Negative: a status, UV_EAGAIN: none. */
+ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, char *into, size_t room);
+
+/* Lets go of one side of a pipe, whose descriptor stays in use and means nothing any more. 0 or a status. */
+int sr_pipe_end(uv_os_fd_t descriptor);
+
 /*
 ** Writing to a peer that is gone fails with EPIPE and does not end the process: where SIGPIPE still has its default
 ** action it gets one that does nothing, which child processes do not inherit.

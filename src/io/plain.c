@@ -92,15 +92,24 @@ static void on_run_end(saros_resource *resource) {
 
 /* --- reading ---------------------------------------------------------------- */
 
-static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room) {
-  (void)suggested;
-  SrIoPlain *plain = (SrIoPlain *)handle->data;
+static void find_room(SrIoPlain *plain, uv_buf_t *room) {
   const saros_sink *sink = plain->base.sink;
   room->len = 0;
   if (sink != NULL && sink->on_room != NULL) sink->on_room(plain->base.owner, room);
   if (room->len > 0) return;
   room->base = plain->context->room;
   room->len = sizeof plain->context->room;
+}
+
+/* Where there is no room libuv reads nothing, and tells so. */
+static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room) {
+  (void)suggested;
+  SrIoPlain *plain = (SrIoPlain *)handle->data;
+  const saros_sink *sink = plain->base.sink;
+  if (plain->can_pull && sink != NULL && sink->on_readable != NULL && sink->on_readable(plain->base.owner))
+    *room = (uv_buf_t){0};
+  else
+    find_room(plain, room);
 }
 
 /* libuv takes a hang-up behind the last bytes for the end of the data, be it a reset or not. */
@@ -114,7 +123,8 @@ static int end_status(uv_stream_t *stream, int status) {
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *room) {
   SrIoPlain *plain = (SrIoPlain *)stream->data;
   const saros_sink *sink = plain->base.sink;
-  if (count == 0 || sink == NULL) return;
+  bool is_left = count == UV_ENOBUFS && room->len == 0;
+  if (count == 0 || is_left || sink == NULL) return;
   if (count > 0) {
     sink->on_read(plain->base.owner, room->base, (size_t)count);
     return;
@@ -122,6 +132,16 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *room) {
   plain->is_reading = false;
   uv_read_stop(stream);
   sink->on_end(plain->base.owner, end_status(stream, (int)count));
+}
+
+static void plain_pull(saros_transport *transport) {
+  SrIoPlain *plain = plain_of(transport);
+  uv_os_fd_t fd;
+  uv_buf_t room;
+  if (!plain->is_reading || uv_fileno((uv_handle_t *)plain->stream, &fd) != 0) return;
+  find_room(plain, &room);
+  ptrdiff_t count = sr_read_ready(fd, room.base, room.len);
+  if (count != UV_EAGAIN) on_read(plain->stream, count == 0 ? UV_EOF : count, &room);
 }
 
 static int plain_start(saros_transport *transport) {
@@ -189,11 +209,19 @@ static ptrdiff_t plain_write(saros_transport *transport, const uv_buf_t *bufs, u
 }
 
 static size_t plain_pending(const saros_transport *transport) {
-  return uv_stream_get_write_queue_size(SR_IO_CONTAINER(transport, SrIoPlain, base)->stream);
+  return SR_IO_CONTAINER(transport, SrIoPlain, base)->stream->write_queue_size;
+}
+
+/* libuv shuts sockets down; of a pipe that is written to alone the descriptor is let go of instead. */
+static int end_pipe(uv_stream_t *stream) {
+  uv_os_fd_t fd;
+  bool has_one_way = stream->type == UV_NAMED_PIPE && !uv_is_readable(stream);
+  return has_one_way && uv_fileno((uv_handle_t *)stream, &fd) == 0 ? sr_pipe_end(fd) : UV_ENOTSOCK;
 }
 
 static void on_shutdown(uv_shutdown_t *request, int status) {
   SrIoPlain *plain = (SrIoPlain *)request->handle->data;
+  if (status == UV_ENOTSOCK) status = end_pipe(plain->stream);
   if (plain->base.sink != NULL) plain->base.sink->on_shutdown(plain->base.owner, status);
 }
 
@@ -231,6 +259,7 @@ static const saros_transport_class plain_class = {
     .hold = plain_hold,
     .handle = plain_handle,
     .resource = plain_resource,
+    .pull = plain_pull,
 };
 
 /* --- new -------------------------------------------------------------------- */
@@ -244,6 +273,14 @@ static SrIoPlain *new_plain(SrIoContext *context) {
   return plain;
 }
 
+/* Terminals are left to libuv, and pipes through which descriptors come. */
+static void take_handle(SrIoPlain *plain, uv_stream_t *stream) {
+  bool is_pipe = stream->type == UV_NAMED_PIPE && ((const uv_pipe_t *)stream)->ipc == 0;
+  plain->can_pull = sr_can_read_ready && (stream->type == UV_TCP || is_pipe);
+  plain->stream = stream;
+  stream->data = plain;
+}
+
 SrIoPlain *sr_io_plain_new(SrIoContext *context, uv_handle_type type, int *status) {
   uv_loop_t *loop = sr_io_saros->loop(context->runtime);
   SrIoPlain *plain = new_plain(context);
@@ -251,17 +288,15 @@ SrIoPlain *sr_io_plain_new(SrIoContext *context, uv_handle_type type, int *statu
             : type == UV_NAMED_PIPE ? uv_pipe_init(loop, &plain->own.pipe, 0)
                                     : uv_tcp_init(loop, &plain->own.tcp);
   if (*status != 0) return free(plain), NULL;
-  plain->stream = (uv_stream_t *)&plain->own;
-  plain->stream->data = plain;
+  take_handle(plain, (uv_stream_t *)&plain->own);
   return plain;
 }
 
 SrIoPlain *sr_io_plain_adopt(SrIoContext *context, uv_stream_t *stream, void (*release)(uv_stream_t *stream)) {
   SrIoPlain *plain = new_plain(context);
   if (plain == NULL) return NULL;
-  plain->stream = stream;
   plain->release = release;
-  stream->data = plain;
+  take_handle(plain, stream);
   return plain;
 }
 
@@ -275,14 +310,32 @@ void sr_io_plain_discard(SrIoPlain *plain) {
   finish(plain);
 }
 
+static int l_free_context(lua_State *L) {
+  SrIoContext *context = (SrIoContext *)lua_touserdata(L, 1);
+  free(context->spare);
+  context->spare = NULL;
+  return 0;
+}
+
+/* [-0, +1, m] */
+static SrIoContext *push_new_context(lua_State *L) {
+  SrIoContext *context = (SrIoContext *)lua_newuserdatauv(L, sizeof *context, 0);
+  context->runtime = sr_io_saros->runtime(L);
+  context->spare = NULL;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_free_context);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  return context;
+}
+
 SrIoContext *sr_io_context(lua_State *L) {
   static const char key = 0;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
   SrIoContext *context = (SrIoContext *)lua_touserdata(L, -1);
   lua_pop(L, 1);
   if (context != NULL) return context;
-  context = (SrIoContext *)lua_newuserdatauv(L, sizeof *context, 0);
-  context->runtime = sr_io_saros->runtime(L);
+  context = push_new_context(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
   return context;
 }

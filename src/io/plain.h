@@ -10,10 +10,14 @@
 
 #include "io/object.h"
 
+/* The size of the room that all share, and of a block for who reads in its own turn. */
+enum { SR_IO_ROOM = 65536, SR_IO_BLOCK = 131072 };
+
 /* What all streams of a Lua state share. */
 typedef struct SrIoContext {
   saros_runtime *runtime;
-  char room[65536]; /* what the system gives is read into it first */
+  char *spare;           /* a block that nobody has, or NULL */
+  char room[SR_IO_ROOM]; /* what the system gives to all others is read into it first */
 } SrIoContext;
 
 typedef struct SrIoPlain {
@@ -27,6 +31,7 @@ typedef struct SrIoPlain {
     uv_connect_t connect; /* of who connects `own`: here it lives until the handle is closed */
   } request;
   bool is_reading;
+  bool can_pull;        /* a sink may read in its own turn */
   bool is_lingering;    /* closed, but what is pending has to leave first */
   uv_timer_t *patience; /* ends the lingering; NULL otherwise */
   union {

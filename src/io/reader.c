@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/failure.h"
+#include "io/plain.h"
 #include "io/reader.h"
 
 enum {
@@ -50,7 +51,7 @@ static void look(saros_stream *stream) {
     sr_io_reader_wake(stream);
     is_awaited = false;
   }
-  if (!is_awaited && sr_buffer_length(&stream->in) >= READ_AHEAD) stop(stream);
+  if (!is_awaited && !stream->is_pulling && sr_buffer_length(&stream->in) >= READ_AHEAD) stop(stream);
   if (sr_io_reader_count(stream) > 0) sr_io_stream_notify(stream, SAROS_READABLE);
 }
 
@@ -62,8 +63,44 @@ static size_t direct_size(const saros_stream *stream) {
   return size < DIRECT_MOST ? size : DIRECT_MOST;
 }
 
+/*
+** Who reads in its own turn does so into a block that all share, of which it makes its buffer, mostly for a moment: it
+** is still in the cache of the processor, and nothing is copied.
+*/
+static void borrow_block(saros_stream *stream) {
+  SrIoContext *context = stream->context;
+  if (sr_buffer_length(&stream->in) > 0 || stream->in.capacity >= SR_IO_BLOCK) return;
+  char *block = context->spare != NULL ? context->spare : (char *)malloc(SR_IO_BLOCK);
+  if (block == NULL) return;
+  context->spare = NULL;
+  sr_buffer_free(&stream->in);
+  stream->in = (SrBuffer){.data = block, .capacity = SR_IO_BLOCK};
+}
+
+/* Gives the memory of the buffer back, of which nobody wants anything any more. */
+static void free_buffer(saros_stream *stream) {
+  SrIoContext *context = stream->context;
+  if (stream->in.capacity == SR_IO_BLOCK && context->spare == NULL) {
+    context->spare = stream->in.data;
+    stream->in = (SrBuffer){0};
+  }
+  sr_buffer_free(&stream->in);
+}
+
+/* What is left of a block is moved out of it if that is little, or as long as it is not read it would keep all of it. */
+static void leave_block(saros_stream *stream) {
+  SrBuffer small = {0};
+  if (!sr_buffer_append(&small, sr_buffer_front(&stream->in), sr_buffer_length(&stream->in))) return;
+  free_buffer(stream);
+  stream->in = small;
+}
+
 void sr_io_reader_room(saros_stream *stream, uv_buf_t *room) {
   size_t size = direct_size(stream);
+  if (stream->is_pulling) {
+    borrow_block(stream);
+    size = stream->in.capacity - stream->in.size;
+  }
   if (size == 0 || !sr_buffer_reserve(&stream->in, size)) return;
   room->base = stream->in.data + stream->in.size;
   room->len = size;
@@ -71,6 +108,7 @@ void sr_io_reader_room(saros_stream *stream, uv_buf_t *room) {
 
 void sr_io_reader_take(saros_stream *stream, const char *bytes, size_t count) {
   SrBuffer *in = &stream->in;
+  stream->is_readable = false; /* the loop was faster than the reader */
   if (in->data != NULL && bytes == in->data + in->size && count <= in->capacity - in->size)
     in->size += count;
   else if (!sr_buffer_append(in, bytes, count)) {
@@ -78,6 +116,23 @@ void sr_io_reader_take(saros_stream *stream, const char *bytes, size_t count) {
     return;
   }
   look(stream);
+}
+
+bool sr_io_reader_readable(saros_stream *stream) {
+  bool takes_any = stream->reader.task != NULL && stream->frame.want == SR_IO_SOME;
+  if (!takes_any || stream->skipped != NULL || sr_buffer_length(&stream->in) > 0) return false;
+  stream->is_readable = true;
+  sr_io_reader_wake(stream);
+  return true;
+}
+
+void sr_io_reader_pull(saros_stream *stream) {
+  stream->is_readable = false;
+  if (stream->transport == NULL || !stream->is_started) return;
+  stream->is_pulling = true;
+  stream->transport->cls->pull(stream->transport);
+  stream->is_pulling = false;
+  if (sr_buffer_length(&stream->in) == 0 && stream->in.capacity > IDLE_CAPACITY) free_buffer(stream);
 }
 
 void sr_io_reader_end(saros_stream *stream, int status) {
@@ -107,6 +162,7 @@ void sr_io_reader_start(saros_stream *stream) {
 /* A transport that has much at hand may fill the read-ahead, and be stopped, while it is being started. */
 bool sr_io_reader_is_ready(saros_stream *stream, SrIoFrame *frame, SrIoFound *found) {
   for (;;) {
+    if (stream->is_readable) sr_io_reader_pull(stream);
     *found = find(stream, frame);
     if (*found != SR_IO_NOT_YET || stream->end != 0 || stream->transport == NULL) return true;
     if (stream->is_started) return false;
@@ -114,8 +170,8 @@ bool sr_io_reader_is_ready(saros_stream *stream, SrIoFrame *frame, SrIoFound *fo
   }
 }
 
-void sr_io_reader_check(lua_State *L, const saros_stream *stream) {
-  if (stream->reader.task != NULL || stream->is_piped) sr_io_raise_busy(L, "another task reads this stream");
+int sr_io_reader_busy(lua_State *L) {
+  return sr_io_raise_busy(L, "another task reads this stream");
 }
 
 static int abort_read(saros_wait *wait) {
@@ -136,7 +192,12 @@ void sr_io_reader_consume(saros_stream *stream, size_t count) {
   stream->handed++;
   stream->usual = count;
   sr_buffer_take(&stream->in, count < size ? count : size);
-  if (sr_buffer_length(&stream->in) == 0 && stream->in.capacity > IDLE_CAPACITY) sr_buffer_free(&stream->in);
+  if (stream->in.capacity <= IDLE_CAPACITY) return;
+  size_t left = sr_buffer_length(&stream->in);
+  if (left == 0)
+    free_buffer(stream);
+  else if (stream->in.capacity == SR_IO_BLOCK && left < SR_IO_BLOCK / 4)
+    leave_block(stream);
 }
 
 bool sr_io_reader_skip(saros_stream *stream, const SrIoFrame *frame) {

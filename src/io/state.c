@@ -7,8 +7,3 @@ void sr_io_stream_hold(saros_stream *stream) {
   int is_awaited = stream->reader.task != NULL || (stream->watched & SAROS_READABLE) != 0;
   stream->transport->cls->hold(stream->transport, is_awaited);
 }
-
-void sr_io_stream_notify(saros_stream *stream, int events) {
-  events &= stream->watched;
-  if (events != 0) stream->on_event(stream->watcher, events);
-}

@@ -48,6 +48,7 @@ typedef union SrIoAddress {
 
 struct saros_stream {
   const SrIoClass *cls;
+  struct SrIoContext *context;
   saros_transport *transport; /* NULL once closed */
 
   SrBuffer in;        /* what has arrived and was not taken */
@@ -57,6 +58,8 @@ struct saros_stream {
   saros_wait reader;  /* its task is the one that reads */
   int end;            /* why nothing follows what is in `in`; 0: more may come */
   bool is_started;    /* the transport gives bytes */
+  bool is_readable;   /* bytes have come, or the end, and the transport has left it to the reader to pull them */
+  bool is_pulling;    /* that is under way */
   bool is_piped;      /* a task pipes it: nobody else may read */
   saros_wait *piped;  /* of that task while the target takes no more, or NULL */
   char *skipped;      /* the delimiter of a line that was too long and whose end has not come yet; or NULL */
@@ -78,6 +81,9 @@ struct saros_stream {
 /* A task waits for bytes, or nobody does any more: only awaited streams keep a run alive. */
 void sr_io_stream_hold(saros_stream *stream);
 /* Tells the watcher, if it wants to know. */
-void sr_io_stream_notify(saros_stream *stream, int events);
+static inline void sr_io_stream_notify(saros_stream *stream, int events) {
+  events &= stream->watched;
+  if (events != 0) stream->on_event(stream->watcher, events);
+}
 
 #endif

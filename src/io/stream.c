@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "io/failure.h"
+#include "io/plain.h"
 
 const SrIoClass sr_io_stream_class = {"stream"};
 
@@ -23,6 +24,10 @@ static void on_end(void *owner, int status) {
   sr_io_reader_end((saros_stream *)owner, status);
 }
 
+static int on_readable(void *owner) {
+  return sr_io_reader_readable((saros_stream *)owner);
+}
+
 static void on_drain(void *owner, int status) {
   sr_io_writer_drain((saros_stream *)owner, status);
 }
@@ -34,7 +39,7 @@ static void on_shutdown(void *owner, int status) {
 /* Everybody who waits hears of it; the transport is gone. */
 static void become_closed(saros_stream *stream) {
   stream->transport = NULL;
-  stream->is_started = false;
+  stream->is_started = stream->is_readable = false;
   stream->handed++;
   sr_buffer_free(&stream->in);
   sr_io_reader_wake(stream);
@@ -54,6 +59,7 @@ static const saros_sink stream_sink = {
     .on_drain = on_drain,
     .on_shutdown = on_shutdown,
     .on_closed = on_closed,
+    .on_readable = on_readable,
 };
 
 /* --- new ------------------------------------------------------------------------ */
@@ -72,12 +78,14 @@ static int l_new(lua_State *L) {
 }
 
 saros_stream *sr_io_stream_open(lua_State *L, saros_transport *transport) {
+  SrIoContext *context = sr_io_context(L);
   lua_pushcfunction(L, l_new);
   if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
     transport->cls->close(transport, 1);
     lua_error(L);
   }
   saros_stream *stream = (saros_stream *)lua_touserdata(L, -1);
+  stream->context = context;
   stream->transport = transport;
   transport->sink = &stream_sink;
   transport->owner = stream;
@@ -124,7 +132,7 @@ void sr_io_stream_stack(saros_stream *stream, saros_transport *above) {
   above->sink = &stream_sink;
   above->owner = stream;
   if (stream->is_started) below->cls->stop(below);
-  stream->is_started = false;
+  stream->is_started = stream->is_readable = false;
   if (sr_buffer_length(&early) > 0)
     below->sink->on_read(below->owner, sr_buffer_front(&early), sr_buffer_length(&early));
   sr_buffer_free(&early);

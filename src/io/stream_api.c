@@ -14,17 +14,25 @@ static saros_transport *api_adopt(lua_State *L, uv_stream_t *handle, void (*rele
   return &plain->base;
 }
 
-static saros_transport *api_adopt_fd(lua_State *L, uv_file fd, int *status) {
+/* The handle of a descriptor. NULL: see status. */
+static SrIoPlain *open_plain(SrIoContext *context, uv_file fd, int *status) {
   uv_handle_type type = uv_guess_handle(fd);
-  if (type != UV_TCP && type != UV_NAMED_PIPE) {
-    *status = UV_EINVAL;
-    return NULL;
-  }
-  SrIoPlain *plain = sr_io_plain_new(sr_io_context(L), type, status);
+  *status = UV_EINVAL;
+  if (type != UV_TCP && type != UV_NAMED_PIPE) return NULL;
+  SrIoPlain *plain = sr_io_plain_new(context, type, status);
   if (plain == NULL) return NULL;
   *status = type == UV_TCP ? uv_tcp_open(&plain->own.tcp, fd) : uv_pipe_open(&plain->own.pipe, fd);
-  if (*status != 0) {
-    sr_io_plain_discard(plain);
+  if (*status == 0) return plain;
+  sr_io_plain_discard(plain);
+  return NULL;
+}
+
+static saros_transport *api_adopt_fd(lua_State *L, uv_file fd, int *status) {
+  SrIoPlain *plain = open_plain(sr_io_context(L), fd, status);
+  if (plain == NULL) {
+    uv_fs_t request;
+    uv_fs_close(NULL, &request, fd, NULL);
+    uv_fs_req_cleanup(&request);
     return NULL;
   }
   sr_io_plain_open(L, plain);

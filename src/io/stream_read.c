@@ -156,6 +156,7 @@ static int k_read(lua_State *L, int status, lua_KContext ctx) {
   saros_stream *stream = (saros_stream *)lua_touserdata(L, methods[call.method].stream);
   (void)status;
   if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
+  if (stream->is_readable) sr_io_reader_pull(stream);
   int count = push_some(L, stream, call);
   if (count > 0) return count;
   SrIoFrame frame;
@@ -174,7 +175,8 @@ static int perform(lua_State *L, saros_stream *stream, Call call) {
   if (is_cancelled) return sr_io_saros->raise(L);
   SrIoFrame frame;
   frame_call(L, call, &frame);
-  int count = push_answer(L, stream, call, &frame);
+  bool has_to_wait = call.count > 0 && sr_io_reader_is_dry(stream);
+  int count = has_to_wait ? 0 : push_answer(L, stream, call, &frame);
   return count > 0 ? sr_io_saros->ready(L, count) : sr_io_reader_park(L, stream, &frame, k_read, pack(call));
 }
 

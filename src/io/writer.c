@@ -156,8 +156,7 @@ static SrIoWriter *queue_rest(saros_stream *stream, const uv_buf_t *bufs, unsign
 }
 
 /* Nobody is in line and there is room: the message goes straight on. How much was taken, or a status. */
-static ptrdiff_t send_now(saros_stream *stream, const uv_buf_t *bufs, unsigned count, size_t total) {
-  size_t before = pending(stream);
+static ptrdiff_t send_now(saros_stream *stream, const uv_buf_t *bufs, unsigned count, size_t total, size_t before) {
   if (stream->writers != NULL || (before > 0 && before + total >= SAROS_HIGH_WATER)) return 0;
   ptrdiff_t taken = stream->transport->cls->write(stream->transport, bufs, count);
   if (taken < 0) sr_io_writer_fail(stream, (int)taken);
@@ -170,10 +169,12 @@ int sr_io_writer_send(saros_stream *stream, const uv_buf_t *bufs, unsigned count
   if (stream->transport == NULL) return UV_ECANCELED;
   if (stream->write_end != 0) return stream->write_end;
   if (total == 0) return 0;
-  ptrdiff_t taken = send_now(stream, bufs, count, total);
+  size_t before = pending(stream);
+  ptrdiff_t taken = send_now(stream, bufs, count, total, before);
   if (taken < 0) return (int)taken;
-  if ((size_t)taken == total && pending(stream) < SAROS_HIGH_WATER) return 0;
-  if ((size_t)taken == total && blocked == NULL) return 0;
+  /* What encryption adds is less than another half. */
+  bool has_room = before + total < SAROS_HIGH_WATER / 2 || pending(stream) < SAROS_HIGH_WATER;
+  if ((size_t)taken == total && (has_room || blocked == NULL)) return 0;
   SrIoWriter *writer = queue_rest(stream, bufs, count, (size_t)taken, total);
   if (writer == NULL) {
     if (taken > 0) sr_io_writer_fail(stream, UV_ENOMEM);

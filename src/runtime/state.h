@@ -470,8 +470,12 @@ static inline SrRuntime *sr_rt(lua_State *L) {
 /* The runtime, from anywhere. */
 SrRuntime *sr_find_runtime(lua_State *L);
 
-/* A variable of which each thread has its own. */
+/* A variable of which each thread has its own. glibc keeps room for some that are reached without a call. */
+#if defined(__GLIBC__)
+#define SR_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+#else
 #define SR_THREAD_LOCAL _Thread_local
+#endif
 
 /* The runtime that runs a step in this thread, or NULL. */
 extern SR_THREAD_LOCAL SrRuntime *sr_stepping;

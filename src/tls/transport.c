@@ -194,6 +194,19 @@ static void on_read(void *owner, const char *bytes, size_t count) {
   leave(tls);
 }
 
+/* Whoever wants plaintext may fetch it: nothing is held back, and the handshake is done. */
+static int on_readable(void *owner) {
+  SrTls *tls = owner;
+  const saros_sink *sink = tls->head.sink;
+  bool is_plain = tls->reading && tls->engine.established && tls->end == 0 && !tls->closing;
+  return is_plain && sink->on_readable != NULL && sink->on_readable(tls->head.owner);
+}
+
+static void t_pull(saros_transport *transport) {
+  SrTls *tls = (SrTls *)transport;
+  if (tls->below != NULL) tls->below->cls->pull(tls->below);
+}
+
 static int t_start(saros_transport *transport) {
   SrTls *tls = (SrTls *)transport;
   tls->reading = true;
@@ -270,6 +283,7 @@ static const saros_sink sink_below = {
     .on_drain = on_drain,
     .on_shutdown = on_shutdown,
     .on_closed = on_closed,
+    .on_readable = on_readable,
 };
 
 /* ---- The rest of a transport ---- */
@@ -337,6 +351,7 @@ static const saros_transport_class class = {
     .resource = t_resource,
     .push_error = t_push_error,
     .push_info = t_push_info,
+    .pull = t_pull,
 };
 
 SrTls *sr_tls_of(saros_transport *transport) {
