@@ -22,6 +22,7 @@ for kind, env in pairs { ["by readline"] = {}, ["plain"] = PLAIN } do
     it("prints values as print does; nothing is printed for nothing", talking(function(talk)
       talk:enter("1 + 1", "2")
       talk:enter("nil, 'x'", "nil\tx")
+      talk:enter("= 3 * 3", "9")
       talk:enter "x = 3"
       talk:enter("x", "3")
       talk:enter "(function() end)()"
@@ -128,6 +129,19 @@ describe("the prompt", function()
       arg[-1] or "lua5.4", command.path, "-i", "-e", code,
     }, { extend_env = { XDG_STATE_HOME = path, TERM = "xterm", LD_PRELOAD = false } })
     assert.matches("as it was 3\n$", result.stdout)
+  end))
+
+  it("is shown again when the program goes on after Ctrl-Z", talking(function(talk)
+    talk:type "io.open('/proc/self/stat'):read 'n'\n"
+    talk:expect "'n'\n"
+    local pid = talk:expect("\n"):match "%d+"
+    talk:expect "> "
+    talk:type "6 +"
+    talk:expect "6 +"
+    assert(os.execute("kill -CONT " .. pid))
+    talk:expect "> 6 +"
+    talk:type " 1\n"
+    talk:expect "\n7\n"
   end))
 
   it("comes after a script if it is asked for", talking(function(talk)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* saros.command.core: the line editor of lua/saros/command. It knows nothing of the runtime. */
+/* saros.command.core: the line editor of lua/saros/command. */
 #include <lauxlib.h>
 #include <lua.h>
 

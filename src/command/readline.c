@@ -10,6 +10,9 @@
 #include <string.h>
 #include <uv.h>
 
+#include "base/signal.h"
+#include "saros.h"
+
 /* --- the library ------------------------------------------------------------ */
 
 static const char *const libraries[] = {
@@ -25,6 +28,8 @@ static struct {
   void (*callback_handler_install)(const char *prompt, void (*on_line)(char *line));
   void (*callback_read_char)(void);
   void (*callback_handler_remove)(void);
+  void (*prep_terminal)(int meta);
+  int (*forced_update_display)(void);
   char **(*completion_matches)(const char *text, Generator *generator);
   int (*add_history)(const char *line);
   int (**getc_function)(FILE *file);
@@ -44,6 +49,8 @@ static const struct Symbol {
     {"rl_callback_handler_install", &rl.callback_handler_install},
     {"rl_callback_read_char", &rl.callback_read_char},
     {"rl_callback_handler_remove", &rl.callback_handler_remove},
+    {"rl_prep_terminal", &rl.prep_terminal},
+    {"rl_forced_update_display", &rl.forced_update_display},
     {"rl_completion_matches", &rl.completion_matches},
     {"add_history", &rl.add_history},
     {"rl_getc_function", &rl.getc_function},
@@ -77,9 +84,12 @@ static bool open_library(void) {
 
 /* --- what it is fed, and what it gives --------------------------------------- */
 
+static const saros_api *saros;
+
 /* The one line that is being edited; the terminal belongs to the process, and so does this. */
 static struct {
-  lua_State *L; /* during a call of feed */
+  uv_signal_t *resumed; /* while the terminal is the library's: the program goes on after Ctrl-Z; or NULL */
+  lua_State *L;         /* during a call of feed */
   const char *bytes;
   size_t count, taken;
   char *line;    /* the library's memory */
@@ -94,11 +104,51 @@ static int get_byte(FILE *file) {
   return editing.former_getc(file);
 }
 
+/* The shell had the terminal meanwhile, in modes of its own. */
+static void on_resumed(uv_signal_t *handle, int number) {
+  (void)handle, (void)number;
+  rl.prep_terminal(1);
+  rl.forced_update_display();
+}
+
+static void on_closed(uv_handle_t *handle) {
+  free(handle);
+}
+
+static void ignore_resuming(void) {
+  if (editing.resumed == NULL) return;
+  sr_signal_put_back(sr_signal_number("CONT"));
+  saros->close((uv_handle_t *)editing.resumed, on_closed);
+  editing.resumed = NULL;
+}
+
+/* Where there is no such signal, or no memory, the prompt comes again with the next key. */
+static void heed_resuming(uv_loop_t *loop) {
+  int number = sr_signal_number("CONT");
+  editing.resumed = number != 0 ? (uv_signal_t *)calloc(1, sizeof *editing.resumed) : NULL;
+  if (editing.resumed == NULL) return;
+  if (uv_signal_init(loop, editing.resumed) != 0) {
+    free(editing.resumed);
+    editing.resumed = NULL;
+    return;
+  }
+  sr_signal_take(number);
+  uv_unref((uv_handle_t *)editing.resumed);
+  if (uv_signal_start(editing.resumed, on_resumed, number) != 0) ignore_resuming();
+}
+
+/* The terminal is as it was before the line. */
+static void end_line(void) {
+  if (!editing.is_begun) return;
+  editing.is_begun = false;
+  ignore_resuming();
+  rl.callback_handler_remove();
+}
+
 static void on_line(char *line) {
   editing.line = line;
   editing.is_done = true;
-  rl.callback_handler_remove();
-  editing.is_begun = false;
+  end_line();
 }
 
 /* --- completion --------------------------------------------------------------- */
@@ -142,10 +192,9 @@ static char **complete(const char *text, int start, int end) {
 
 /* --- for Lua ------------------------------------------------------------------ */
 
-/* At the end of the process: a task may end it while a line is edited. */
+/* At the end of the process, which a task may end while a line is edited: there may be no loop any more. */
 static void restore_terminal(void) {
   if (editing.is_begun) rl.callback_handler_remove();
-  editing.is_begun = false;
 }
 
 static void set_up(void) {
@@ -162,6 +211,7 @@ static void set_up(void) {
 int sr_command_l_load(lua_State *L) {
   static bool is_open;
   luaL_checktype(L, 1, LUA_TFUNCTION);
+  saros = saros_open(L);
   lua_settop(L, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &completer_key);
   if (!is_open && open_library()) {
@@ -174,6 +224,7 @@ int sr_command_l_load(lua_State *L) {
 
 int sr_command_l_begin(lua_State *L) {
   const char *prompt = luaL_checkstring(L, 1);
+  heed_resuming(saros->loop(saros->runtime(L)));
   editing.is_begun = true;
   editing.is_done = false;
   rl.callback_handler_install(prompt, on_line);
@@ -207,7 +258,7 @@ int sr_command_l_feed(lua_State *L) {
 
 int sr_command_l_finish(lua_State *L) {
   (void)L;
-  restore_terminal();
+  end_line();
   return 0;
 }
 

@@ -35,6 +35,7 @@ end
 local function read_chunk(session)
   local text = read_line(session, prompt("_PROMPT", "> "))
   if not text then return end
+  text = text:gsub("^=", "return ") -- for the fingers of those who know older versions of Lua
   local expression = load("return " .. text, "=stdin")
   if expression then return expression end
   while true do
