@@ -12,15 +12,21 @@ local function write(path, text)
   assert(file:write(text))
 end
 
--- What a shell command says, which has to succeed. Tools are not instrumented, so they do without the sanitizer.
-local function shell(command, ...)
-  local pipe = io.popen("exec 2>&1; " .. command:format(...))
+local function quote(text)
+  return "'" .. text:gsub("'", [['\'']]) .. "'"
+end
+
+local function output(command)
+  local pipe = io.popen(command .. " 2>&1")
   local text = pipe:read "a"
   assert.is_true(pipe:close(), text)
   return text
 end
 
-local BARE = "env -u LD_PRELOAD "
+-- What a shell command says, which has to succeed. Tools are not instrumented, so they do without the sanitizer.
+local function shell(command, ...)
+  return output("exec env -u LD_PRELOAD sh -c " .. quote(command:format(...)))
+end
 
 describe("the version", function()
   local version = read("CMakeLists.txt"):match "project%(saros VERSION (%S+)"
@@ -52,16 +58,16 @@ describe("an installed saros", function()
   setup(function()
     folder = shell "mktemp -d":match "[^\n]+"
     prefix = folder .. "/prefix"
-    shell(BARE .. "cmake --install '%s' --prefix '%s'", build, prefix)
+    shell("cmake --install '%s' --prefix '%s'", build, prefix)
   end)
   teardown(function() shell("rm -rf '%s'", folder) end)
 
   -- What a program prints that finds saros there and nowhere else, and modules of the folder.
   local function run(program)
     write(folder .. "/program.lua", program)
-    return shell("cd / && exec env LUA_PATH='%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua' "
-      .. "LUA_CPATH='%s/lib/lua/5.4/?.so;%s/?.so' '%s' '%s/program.lua'",
-      prefix, prefix, prefix, folder, arg[-1] or "lua5.4", folder)
+    return output(("cd / && exec env LUA_PATH='%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua' "
+      .. "LUA_CPATH='%s/lib/lua/5.4/?.so;%s/?.so' '%s' '%s/program.lua'"):format(
+      prefix, prefix, prefix, folder, arg[-1] or "lua5.4", folder))
   end
 
   local NAP = [[
@@ -95,10 +101,10 @@ describe("an installed saros", function()
 
   it("tells pkg-config how a module is compiled", function()
     local ask = "PKG_CONFIG_PATH='%s/share/pkgconfig' pkg-config --cflags --libs 'saros >= 0.1'"
-    local flags = shell(BARE .. ask, prefix)
+    local flags = shell(ask, prefix)
     assert.is_nil(flags:find "%-llua")
     flags = flags:match "[^\n]+"
-    shell(BARE .. "cc -shared -fPIC spec/embed/timer_module.c %s -o '%s/timer_module.so'", flags, folder)
+    shell("cc -shared -fPIC spec/embed/timer_module.c %s -o '%s/timer_module.so'", flags, folder)
     assert.equal("slept\n", run(NAP))
   end)
 
@@ -112,9 +118,9 @@ describe("an installed saros", function()
       target_link_libraries(timer PRIVATE saros::saros)
       file(WRITE places "${saros_CMODULE_DIR} ${saros_LUAMODULE_DIR}")
     ]]):format(shell "pwd -P":match "[^\n]+", folder))
-    shell(BARE .. "rm -f '%s/timer_module.so'", folder)
-    shell(BARE .. "cmake -S '%s' -B '%s/build' -DCMAKE_PREFIX_PATH='%s'", folder, folder, prefix)
-    shell(BARE .. "cmake --build '%s/build'", folder)
+    shell("rm -f '%s/timer_module.so'", folder)
+    shell("cmake -S '%s' -B '%s/build' -DCMAKE_PREFIX_PATH='%s'", folder, folder, prefix)
+    shell("cmake --build '%s/build'", folder)
     assert.equal(("%s/lib/lua/5.4 %s/share/lua/5.4"):format(prefix, prefix), read(folder .. "/places"))
     assert.equal("slept\n", run(NAP))
   end)
