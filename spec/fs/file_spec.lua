@@ -225,6 +225,42 @@ describe("a named pipe", function()
     reader:close()
   end))
 
+  it("takes no thread from other files while it is waited for, however many are", with(function(path)
+    write(path .. "/f", "text")
+    local waiting, files = {}, {}
+    for i = 1, 20 do
+      local name = ("%s/pipe%d"):format(path, i)
+      assert(os.execute(("mkfifo '%s'"):format(name)))
+      files[i] = fs.open(name, "r+")
+      if i % 2 == 0 then
+        waiting[i] = start(files[i].read, files[i])
+      else
+        waiting[i] = start(files[i].write, files[i], ("x"):rep(1000000))
+      end
+    end
+    for _ = 1, 10 do
+      assert.equal("text", async.wait_for(fs.read_file, 60, path .. "/f"))
+    end
+    for i, task in ipairs(waiting) do
+      assert.equal("pending", task:status())
+      if i == 20 then files[i]:close() else task:close() end
+    end
+    assert.equal("ClosedError", error_of(waiting[20].await, waiting[20]).name)
+    for i = 1, 19 do files[i]:close() end
+  end))
+
+  it("that waits is read and written in pieces of any size", with(function(path)
+    assert(os.execute(("mkfifo '%s/pipe'"):format(path)))
+    local writer <close> = fs.open(path .. "/pipe", "r+")
+    local reader <close> = fs.open(path .. "/pipe")
+    local text = ("0123456789"):rep(100000)
+    local task = start(writer.write, writer, text, "end")
+    testing.settle()
+    assert.equal("pending", task:status())
+    assert.equal(text .. "end", reader:read(#text + 3))
+    assert.equal(writer, task:await())
+  end))
+
   it("does not hold up the end of a run", function()
     local path = os.tmpname()
     os.remove(path)

@@ -43,8 +43,8 @@ static void end_turn(SrFsTurn *turn, uv_loop_t *loop) {
   free_turn(turn);
 }
 
-static void on_turn_done(SrFsJob *job, uv_loop_t *loop) {
-  SrFsTurn *turn = (SrFsTurn *)job;
+/* The turn is over. */
+static void finish_turn(SrFsTurn *turn, uv_loop_t *loop) {
   SrFsFile *file = turn->file;
   if (file != NULL) {
     file->turn = NULL;
@@ -59,6 +59,71 @@ static void on_turn_done(SrFsJob *job, uv_loop_t *loop) {
   end_turn(turn, loop);
 }
 
+/* --- pipes and terminals ------------------------------------------------------------------ */
+
+/*
+** What is no file on a disk may make a turn wait for ever. It does so on the loop: the threads, which are few, are for
+** those that need not. What the loop cannot watch has to wait in a thread all the same.
+*/
+
+static void free_patience(uv_handle_t *handle) {
+  free(handle);
+}
+
+static void stop_waiting(SrFsTurn *turn) {
+  uv_poll_stop(turn->patience);
+  sr_io_saros->close((uv_handle_t *)turn->patience, free_patience);
+  turn->patience = NULL;
+}
+
+static void begin_again(SrFsTurn *turn, uv_loop_t *loop) {
+  turn->status = 0; /* before: a thread may be fast */
+  int status = sr_fs_submit(loop, &turn->job);
+  if (status == 0) return;
+  turn->status = status;
+  finish_turn(turn, loop);
+}
+
+static void on_patience(uv_poll_t *poll, int status, int events) {
+  SrFsTurn *turn = (SrFsTurn *)poll->data;
+  uv_loop_t *loop = poll->loop;
+  (void)status, (void)events; /* a failure is told to who reads or writes */
+  stop_waiting(turn);
+  begin_again(turn, loop);
+}
+
+/* False: the loop cannot watch this descriptor. */
+static bool wait_on(uv_loop_t *loop, SrFsTurn *turn) {
+  uv_poll_t *poll = (uv_poll_t *)malloc(sizeof *poll);
+  if (poll == NULL) return false;
+  if (uv_poll_init(loop, poll, turn->handle.fd) != 0) return free(poll), false;
+  poll->data = turn;
+  turn->patience = poll;
+  if (uv_poll_start(poll, turn->writes ? UV_WRITABLE : UV_READABLE, on_patience) == 0) return true;
+  stop_waiting(turn);
+  return false;
+}
+
+static void on_turn_done(SrFsJob *job, uv_loop_t *loop) {
+  SrFsTurn *turn = (SrFsTurn *)job;
+  bool has_to_wait = turn->status == UV_EAGAIN && turn->file != NULL && !turn->is_left;
+  if (!has_to_wait) {
+    finish_turn(turn, loop);
+    return;
+  }
+  if (wait_on(loop, turn)) return;
+  turn->handle.gives_way = false;
+  begin_again(turn, loop);
+}
+
+/* Nobody wants it any more. One that a thread works at comes to its end there. */
+static void withdraw(SrFsTurn *turn, uv_loop_t *loop) {
+  sr_fs_withdraw(&turn->job);
+  if (turn->patience == NULL) return;
+  stop_waiting(turn);
+  finish_turn(turn, loop);
+}
+
 SrFsTurn *sr_fs_file_turn(lua_State *L, SrFsFile *file, void (*act)(SrFsTurn *turn)) {
   SrFsTurn *turn = (SrFsTurn *)calloc(1, sizeof *turn);
   if (turn == NULL) luaL_error(L, "%s: not enough memory", file->function);
@@ -66,7 +131,7 @@ SrFsTurn *sr_fs_file_turn(lua_State *L, SrFsFile *file, void (*act)(SrFsTurn *tu
   turn->job.done = on_turn_done;
   turn->act = act;
   turn->file = file;
-  turn->handle = (SrFsHandle){.job = &turn->job, .fd = file->fd, .is_seekable = file->is_seekable};
+  turn->handle = (SrFsHandle){.job = &turn->job, .fd = file->fd, .is_seekable = file->is_seekable, .gives_way = true};
   turn->appends = file->appends;
   turn->position = turn->moved = -1;
   return turn;
@@ -98,7 +163,7 @@ static int abort_use(saros_wait *wait) {
   file->is_busy = false;
   if (file->turn == NULL) return 1;
   file->turn->is_left = true;
-  sr_fs_withdraw(&file->turn->job);
+  withdraw(file->turn, file->loop);
   return 1;
 }
 
@@ -173,7 +238,7 @@ static void leave(SrFsFile *file) {
     turn->file = NULL;
     turn->doomed = file->doomed;
     file->doomed = NULL;
-    sr_fs_withdraw(&turn->job);
+    withdraw(turn, file->loop);
   }
   sr_buffer_free(&file->in);
   sr_io_saros->resource_close(&file->resource);

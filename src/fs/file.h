@@ -21,18 +21,20 @@ typedef struct SrFsTurn {
   void (*act)(struct SrFsTurn *turn);
   SrFsFile *file; /* NULL: closed meanwhile, and the handle is to be closed */
   SrFsHandle handle;
-  bool is_left;     /* the task that wanted it is gone */
-  bool is_last;     /* it closes the file, whose descriptor it owns */
-  bool is_read;     /* it has the file's buffer */
-  bool wants_all;   /* all up to the end */
-  bool has_ended;   /* it found the end */
-  bool appends;     /* what is written goes to the end of the file */
-  SrBuffer room;    /* the file's buffer, or the bytes to be written */
-  size_t before;    /* of a read: how much was in the buffer */
-  size_t count;     /* how much is to be read */
-  int64_t position; /* where, -1: where the system is; or the size that is wanted */
-  int64_t moved;    /* the file's position after it, -1: as before */
-  int status;
+  bool is_left;        /* the task that wanted it is gone */
+  bool is_last;        /* it closes the file, whose descriptor it owns */
+  bool is_read;        /* it has the file's buffer */
+  bool wants_all;      /* all up to the end */
+  bool has_ended;      /* it found the end */
+  bool appends;        /* what is written goes to the end of the file */
+  SrBuffer room;       /* the file's buffer, or the bytes to be written */
+  size_t before;       /* of a read: how much was in the buffer */
+  size_t count;        /* how much is to be read */
+  int64_t position;    /* where, -1: where the system is; or the size that is wanted */
+  int64_t moved;       /* the file's position after it, -1: as before */
+  int status;          /* UV_EAGAIN: it has to wait, and does so on the loop */
+  uv_poll_t *patience; /* while it does; NULL otherwise */
+  bool writes;         /* it waits until it can write */
   const char *syscall;
   uv_stat_t stat;
   char *doomed; /* the name of a file that goes when this is closed */

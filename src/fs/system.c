@@ -69,6 +69,7 @@ int sr_fs_close(uv_file fd) {
 /* 0 once it can be read or written, or a status. */
 static int wait_for(const SrFsHandle *handle, bool writes) {
   if (handle->is_seekable) return 0;
+  if (handle->gives_way) return sr_file_wait(handle->fd, writes, 0) ? 0 : UV_EAGAIN;
   while (!sr_file_wait(handle->fd, writes, PATIENCE))
     if (sr_fs_is_abandoned(handle->job)) return UV_ECANCELED;
   return 0;

@@ -18,6 +18,7 @@ typedef struct SrFsHandle {
   SrFsJob *job;     /* in whose thread this is */
   uv_file fd;       /* negative: not open */
   bool is_seekable; /* a file that has positions: reads and writes of it do not wait */
+  bool gives_way;   /* where others would have to wait they give UV_EAGAIN: the thread is for all */
 } SrFsHandle;
 
 /* Opens `path`; the handle's job is set. */

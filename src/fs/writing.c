@@ -14,7 +14,9 @@ static void act_write(SrFsTurn *turn) {
   size_t written;
   size_t size = sr_buffer_length(&turn->room);
   turn->syscall = "write";
+  turn->writes = true;
   turn->status = sr_fs_write(&turn->handle, sr_buffer_front(&turn->room), size, turn->position, &written);
+  sr_buffer_take(&turn->room, written);
   turn->moved = turn->appends ? sr_file_position(turn->handle.fd) : turn->position + (int64_t)written;
 }
 
