@@ -97,9 +97,10 @@ local REQUEST = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 -- A request over one of n + 1 connections to a server; the others have had their response.
 local function request_beside_connections(n)
-  local server <close> = async.http.listen("127.0.0.1", 0, { backlog = 1024, idle_timeout = 1000, header_timeout = 1000 })
+  local patient = { backlog = 1024, idle_timeout = 1000, header_timeout = 1000 }
+  local server <close> = async.http.listen("127.0.0.1", 0, patient)
   local port = select(2, server:address())
-  local task <close> = async.spawn(server.serve, server, function() return "hello" end)
+  local _ <close> = async.spawn(server.serve, server, function() return "hello" end)
   local streams = {}
   local function exchange(stream)
     stream:write(REQUEST)
