@@ -17,9 +17,15 @@
 
 typedef struct Join Join;
 
+/* Each userdata begins with the address of the name of its class. */
+typedef const char *Class;
+static const char task_class[] = "task", queue_class[] = "queue", semaphore_class[] = "semaphore",
+                  permit_class[] = "permit";
+
 /* What runs, or is to run. Of spawn it is the handle, a userdata whose user values are the function and its arguments,
  * later its result; of gather and map it is used again. */
 typedef struct Task {
+  Class cls;
   struct Task *next;   /* in the ready queue, in a line of waiters, or free */
   struct Task *waiter; /* who awaits its end */
   lua_State *co;       /* NULL: it has not begun */
@@ -59,6 +65,12 @@ static struct {
 enum { COROUTINES = 1, LIVE, TASK_META, PERMIT_META, BODY };
 #define UP(index) lua_upvalueindex(index)
 
+static void *check_self(lua_State *L, Class cls) {
+  Class *self = lua_touserdata(L, 1);
+  if (self == NULL || lua_islightuserdata(L, 1) || *self != cls) luaL_typeerror(L, 1, cls);
+  return self;
+}
+
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -86,6 +98,7 @@ static int l_spawn(lua_State *L) {
   int nargs = lua_gettop(L) - 1;
   Task *t = lua_newuserdatauv(L, sizeof *t, nargs + 1);
   memset(t, 0, sizeof *t);
+  t->cls = task_class;
   lua_pushvalue(L, UP(TASK_META));
   lua_setmetatable(L, -2);
   for (int i = 1; i <= nargs + 1; i++) {
@@ -121,7 +134,7 @@ static int k_await(lua_State *L, int status, lua_KContext context) {
 }
 
 static int l_await(lua_State *L) {
-  Task *t = luaL_checkudata(L, 1, "task");
+  Task *t = check_self(L, task_class);
   if (t->done) return k_await(L, 0, 0);
   t->waiter = rt.current;
   return lua_yieldk(L, 0, 0, k_await);
@@ -308,13 +321,14 @@ static void wake_sleepers(void) {
 /* ---- queue ----------------------------------------------------------------------------------- */
 
 typedef struct {
+  Class cls;
   int first, count, size;
   Task *getter, *putter; /* one of each */
 } Queue;
 
 static int l_queue(lua_State *L) {
   Queue *q = lua_newuserdatauv(L, sizeof *q, 1);
-  *q = (Queue){.size = (int)luaL_checkinteger(L, 1)};
+  *q = (Queue){.cls = queue_class, .size = (int)luaL_checkinteger(L, 1)};
   lua_createtable(L, q->size, 0);
   lua_setiuservalue(L, -2, 1);
   luaL_setmetatable(L, "queue");
@@ -341,7 +355,7 @@ static int k_put(lua_State *L, int status, lua_KContext context) {
 }
 
 static int l_put(lua_State *L) {
-  luaL_checkudata(L, 1, "queue");
+  check_self(L, queue_class);
   return k_put(L, 0, 0);
 }
 
@@ -361,24 +375,26 @@ static int k_get(lua_State *L, int status, lua_KContext context) {
 }
 
 static int l_get(lua_State *L) {
-  luaL_checkudata(L, 1, "queue");
+  check_self(L, queue_class);
   return k_get(L, 0, 0);
 }
 
 /* ---- semaphore ------------------------------------------------------------------------------- */
 
 typedef struct {
+  Class cls;
   int permits;
   Task *first, *last; /* who waits */
 } Semaphore;
 
 typedef struct {
+  Class cls;
   Semaphore *semaphore;
 } Permit;
 
 static int l_semaphore(lua_State *L) {
   Semaphore *s = lua_newuserdatauv(L, sizeof *s, 0);
-  *s = (Semaphore){.permits = (int)luaL_checkinteger(L, 1)};
+  *s = (Semaphore){.cls = semaphore_class, .permits = (int)luaL_checkinteger(L, 1)};
   luaL_setmetatable(L, "semaphore");
   return 1;
 }
@@ -386,7 +402,7 @@ static int l_semaphore(lua_State *L) {
 static int k_acquire(lua_State *L, int status, lua_KContext context) {
   (void)status, (void)context;
   Permit *permit = lua_newuserdatauv(L, sizeof *permit, 1);
-  permit->semaphore = lua_touserdata(L, 1);
+  *permit = (Permit){permit_class, lua_touserdata(L, 1)};
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);
   lua_pushvalue(L, UP(PERMIT_META));
@@ -395,7 +411,7 @@ static int k_acquire(lua_State *L, int status, lua_KContext context) {
 }
 
 static int l_acquire(lua_State *L) {
-  Semaphore *s = luaL_checkudata(L, 1, "semaphore");
+  Semaphore *s = check_self(L, semaphore_class);
   if (s->permits > 0) {
     s->permits--;
     return k_acquire(L, 0, 0);
@@ -411,7 +427,7 @@ static int l_acquire(lua_State *L) {
 }
 
 static int l_release(lua_State *L) {
-  Permit *permit = luaL_checkudata(L, 1, "permit");
+  Permit *permit = check_self(L, permit_class);
   Semaphore *s = permit->semaphore;
   permit->semaphore = NULL;
   if (s == NULL) return 0;
