@@ -132,11 +132,20 @@ def idle_table(tables):
     return "\n".join(parts)
 
 
+def spread(labels):
+    """Moves labels down that would stand on one another."""
+    labels.sort()
+    for above, label in zip(labels, labels[1:]):
+        if label[1] == above[1]:
+            label[0] = max(label[0], above[0] + 14)
+    return labels
+
+
 def idle_plot(tables):
     """The price of each operation beside n idle ones, both on logarithmic scales: a level line is what is wanted."""
     left, right, width, top, height = 70, 130, 480, 20, 260
     most = max(row[0] for _, _, rows in tables for row in rows)
-    parts, color = [], 0
+    parts, labels, color = [], [], 0
 
     def place(n, nanoseconds):
         x = left + math.log10(n / 10) / math.log10(most / 10) * width
@@ -155,8 +164,10 @@ def idle_plot(tables):
             points = [place(row[0], row[column]) for row in rows]
             line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
             parts.append(f'<polyline points="{line}" fill="none" stroke="{COLORS[color]}" stroke-width="2"/>')
-            parts.append(text(points[-1][0] + 6, points[-1][1] + 4, name, color=COLORS[color]))
+            labels.append([points[-1][1] + 4, points[-1][0] + 6, name, COLORS[color]])
             color += 2 if color == 0 else 1
+    for y, x, name, shade in spread(labels):
+        parts.append(text(x, y, name, color=shade))
     parts.append(text(left + width / 2, top + height + 36, "idle tasks or connections", "middle"))
     return svg(left + width + right, top + height + 46, parts)
 
