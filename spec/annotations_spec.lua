@@ -7,8 +7,13 @@ local redis = require "saros.redis"
 local annotations = require "spec.support.annotations"
 local server = require "spec.support.http_server"()
 local tls = require "spec.support.tls"
-require "saros.group_error" -- which give methods to classes when one of them is called first
-require "saros.with"
+
+-- What is written in Lua is loaded when it is called first.
+for _, object in ipairs { async.semaphore(1), async.lock(), async.condition(), async.rate_limiter(1, 1) } do
+  pcall(object.with)
+end
+pcall(async.error { name = "Error" }.find_all)
+pcall(async.error { name = "Error" }.split)
 
 local function none() end
 

@@ -29,6 +29,27 @@ describe("the module", function()
     assert.equal(1, async.run(function() return 1 end))
   end)
 
+  it("gives its methods that are written in Lua also then", function()
+    local function with() return async.lock():with(function() return "with" end) end
+    local group = async.error {name = "GroupError", errors = {async.error {name = "Mine"}, n = 1}}
+    for _ = 1, 2 do
+      local again = load_again()
+      assert.equal("with", again.run(with))
+      assert.equal(1, #group:find_all "Mine")
+      assert.equal(group, group:split "Mine")
+      assert.equal("with", async.run(with))
+    end
+  end)
+
+  it("loads what is written in Lua of its methods when one of them is called", function()
+    local loaded = require "spec.support.script" ([[
+print(package.loaded["saros.with"], package.loaded["saros.group_error"], package.loaded["saros.misuse"])
+print(pcall(function() async.lock():with() end))
+print(async.run(function() return async.lock():with(math.max, 1, 2) end))
+]]).out
+    assert.matches("^nil\tnil\tnil\nfalse\t[^\n]*:%d+: bad argument #1 to 'lock:with' [^\n]*\n2\n$", loaded)
+  end)
+
   it("does not load libcurl before the first request", function()
     local name = "saros.http.core"
     local loaded = require "spec.support.script" ([[

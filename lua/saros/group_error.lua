@@ -9,7 +9,7 @@ local internal = require "saros.internal"
 local misuse = require "saros.misuse"
 
 ---@class saros.Error
-local Error = getmetatable(async.error { name = "Error", traceback = "" }).__index
+local Error = {}
 
 -- The errors below one, and how many they are; nil if it is no group.
 local function below(err)
@@ -137,4 +137,4 @@ function Error:split(name)
   return halves.named, halves.rest
 end
 
-Error.find_all, Error.split = internal.entry(Error.find_all), internal.entry(Error.split)
+return { find_all = internal.entry(Error.find_all), split = internal.entry(Error.split) }

@@ -68,20 +68,22 @@ setmetatable(async, {
   end,
 })
 
--- A method that is written in Lua. At first this stands there, and loads the module, which puts its own there.
-local function give(object, method, module)
+-- Gives the class of an object a method that is written in Lua: `name` in its module. At first something stands there
+-- that loads it.
+local function give(object, method, module, name)
   local class = getmetatable(object).__index
   class[method] = internal.entry(function(...)
-    require(module)
+    class[method] = require(module)[name]
     return class[method](...)
   end)
 end
 
 local err = async.error { name = "Error", traceback = "" }
-give(err, "find_all", "saros.group_error")
-give(err, "split", "saros.group_error")
-for _, object in ipairs { async.semaphore(1), async.lock(), async.condition(), async.rate_limiter(1, 1) } do
-  give(object, "with", "saros.with")
-end
+give(err, "find_all", "saros.group_error", "find_all")
+give(err, "split", "saros.group_error", "split")
+give(async.semaphore(1), "with", "saros.with", "semaphore")
+give(async.lock(), "with", "saros.with", "lock")
+give(async.condition(), "with", "saros.with", "condition")
+give(async.rate_limiter(1, 1), "with", "saros.with", "rate_limiter")
 
 return async

@@ -23,8 +23,8 @@ local misuse = require "saros.misuse"
 ---Calls `fn(...)` when one more may pass. Returns its results or raises its error.
 ---@field with saros.With
 
--- Gives the class of an object the method; `name` is that of the class in messages.
-local function add_with(object, name)
+-- The method of the class of an object; `name` is that of the class in messages.
+local function with_of(object, name)
   local class, method = getmetatable(object), name .. ":with"
 
   ---@async
@@ -34,10 +34,12 @@ local function add_with(object, name)
     local permit <close> = self:acquire()
     return fn(...)
   end
-  class.__index.with = internal.entry(with)
+  return internal.entry(with)
 end
 
-add_with(async.semaphore(1), "semaphore")
-add_with(async.lock(), "lock")
-add_with(async.condition(), "condition")
-add_with(async.rate_limiter(1, 1), "rate_limiter")
+return {
+  semaphore = with_of(async.semaphore(1), "semaphore"),
+  lock = with_of(async.lock(), "lock"),
+  condition = with_of(async.condition(), "condition"),
+  rate_limiter = with_of(async.rate_limiter(1, 1), "rate_limiter"),
+}
