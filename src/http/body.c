@@ -104,7 +104,7 @@ static int push_decoded(lua_State *L, SrHttpTransfer *transfer, size_t limit) {
   if (transfer->decoder == NULL) return luaL_error(L, "not enough memory");
   SrWireStep step = sr_wire_decoder_run(transfer->decoder, &transfer->body, bytes,
                                         limit < sizeof bytes ? limit : sizeof bytes, &count);
-  transfer->decoded += (curl_off_t)count;
+  transfer->decoded += (int64_t)count;
   if (transfer->decoded > transfer->request->max_body) return push_last(L, transfer, bytes, count);
   if (count > 0) {
     lua_pushlstring(L, bytes, count);

@@ -12,7 +12,6 @@
 #include <limits.h>
 #include <math.h>
 
-#include "http/hooks.h"
 #include "http/pool.h"
 #include "http/transfer.h"
 
@@ -34,7 +33,10 @@ static void close_pool(SrHttpPool *pool) {
   pool->closed = true;
   drop_transfers(pool, "the session is closed");
   sr_http_pool_detach(pool);
-  sr_http_pool_free_easies(pool);
+  for (int i = 0; i < SR_HTTP_BACKENDS; i++) {
+    if (pool->backends[i] != NULL) pool->backends[i]->close(pool);
+    pool->backends[i] = NULL;
+  }
 }
 
 static SrHttpPool *check_pool(lua_State *L) {
@@ -50,7 +52,7 @@ static unsigned field_limit(lua_State *L, const char *name) {
   return is_integer && limit > 0 && limit < UINT_MAX ? (unsigned)limit : SR_HTTP_UNLIMITED;
 }
 
-/* Whole seconds, as libcurl counts them; -1 where nothing was said. */
+/* Whole seconds; -1 where nothing was said. */
 static long field_seconds(lua_State *L, const char *name) {
   int is_number;
   lua_getfield(L, 1, name);
@@ -70,8 +72,6 @@ static int l_pool(lua_State *L) {
   pool->slots.limit = field_limit(L, "limit");
   pool->slots.host_limit = field_limit(L, "limit_per_host");
   pool->slots.on_grant = sr_http_transfer_granted;
-  pool->hooks = &sr_http_hooks;
-  pool->reports = &sr_http_reports;
   pool->max_idle = field_seconds(L, "keepalive");
   luaL_setmetatable(L, SR_HTTP_POOL_TYPE);
   lua_getfield(L, 1, "session");
@@ -97,8 +97,9 @@ static int l_gc(lua_State *L) {
 }
 
 static unsigned long long idle_connections(const SrHttpPool *pool) {
-  long count = pool->multi != NULL ? sr_http_multi_idle(pool->multi) : 0;
-  if (pool->unshared != NULL) count += sr_http_multi_idle(pool->unshared);
+  long count = 0;
+  for (int i = 0; i < SR_HTTP_BACKENDS; i++)
+    if (pool->backends[i] != NULL) count += pool->backends[i]->idle(pool);
   return (unsigned long long)count;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** Uploads as the task sees them that gives the body. It writes until SR_HTTP_UPLOAD_BOUND bytes wait, then stands still
-** until libcurl has taken some.
+** until some have left.
 */
 #include "http/upload_methods.h"
 

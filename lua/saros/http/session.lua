@@ -4,6 +4,7 @@
 local async = require "saros" -- first: core asks for the runtime's functions
 local core = require "saros.http.core"
 local connection = require "saros.http.connection"
+local curl = require "saros.http.curl.core"
 local cookies = require "saros.http.cookies"
 local headers = require "saros.http.headers"
 local misuse = require "saros.misuse"
@@ -83,7 +84,7 @@ end
 -- Sends one request, once. `started` is when the first hop began, of a later one.
 local function send_once(self, prepared, history, started)
   if prepared.source then return outcome(self, prepared, history, upload.send(self.pool, prepared, started)) end
-  return outcome(self, prepared, history, nil, core.send(self.pool, prepared, nil, started))
+  return outcome(self, prepared, history, nil, core.send(self.pool, prepared, nil, started, curl))
 end
 
 local function send(self, prepared, history, started)
@@ -132,7 +133,7 @@ function session.perform(self, caller, method, target, given)
   if prepared.source or prepared.retries then
     response = send(self, prepared)
   else -- most are like that, and it is the shortest way
-    response = outcome(self, prepared, nil, nil, core.send(self.pool, prepared))
+    response = outcome(self, prepared, nil, nil, core.send(self.pool, prepared, nil, nil, curl))
   end
   if redirects[response.status] and prepared.redirect ~= "manual" then return follow(self, prepared, response) end
   return response

@@ -114,7 +114,7 @@ function upload.send(pool, prepared, started, again)
     self.kept = transfer ~= nil and not transfer:done()
     return self, transfer, outcome, ...
   end
-  return conclude(core.send(pool, prepared, self.pipe, started))
+  return conclude(core.send(pool, prepared, self.pipe, started, require "saros.http.curl.core"))
 end
 
 ---The source that a body given as a function or an iterator is. It cannot be asked twice.
