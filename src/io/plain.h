@@ -27,6 +27,7 @@ typedef struct SrIoPlain {
     uv_connect_t connect; /* of who connects `own`: here it lives until the handle is closed */
   } request;
   bool is_reading;
+  bool is_brief;        /* closing drops what is pending: its owner sees to it that nothing outlives the run */
   bool is_lingering;    /* closed, but what is pending has to leave first */
   uv_timer_t *patience; /* ends the lingering; NULL otherwise */
   union {
