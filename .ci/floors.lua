@@ -35,7 +35,7 @@ local floors = [[
 -- Rooms that are C modules of their own, or written like them, and which others they may know beside saros.h.
 local knows = {
   io = "base", net = "base io", tls = "base", wire = "base", fs = "base io", thread = "base", process = "base io",
-  redis = "base", http = "base wire", curl = "base wire http", server = "base wire",
+  redis = "base", http = "base wire io net tls", curl = "base wire io http", server = "base wire",
   websocket = "base wire",
 }
 

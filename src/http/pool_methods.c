@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <math.h>
 
+#include "http/exchange.h"
 #include "http/pool.h"
 #include "http/transfer.h"
 
@@ -74,6 +75,7 @@ static int l_pool(lua_State *L) {
   pool->slots.on_grant = sr_http_transfer_granted;
   pool->max_idle = field_seconds(L, "keepalive");
   luaL_setmetatable(L, SR_HTTP_POOL_TYPE);
+  sr_http_own_open(L, pool);
   lua_getfield(L, 1, "session");
   if (lua_toboolean(L, -1) && sr_http_saros->loop(pool->runtime) != NULL) {
     pool->named = true;

@@ -11,6 +11,7 @@
 
 #include "http/api.h"
 #include "http/fields.h"
+#include "http/secure.h"
 
 static void read_body(lua_State *L, SrHttpRequest *request) {
   double length = sr_http_field_number(L, 1, "body_length");
@@ -30,6 +31,20 @@ static void read_limits(lua_State *L, SrHttpRequest *request) {
   };
 }
 
+static void read_place(lua_State *L, SrHttpRequest *request) {
+  double port = sr_http_field_number(L, 1, "port");
+  request->place = sr_http_field_string(L, 1, "place", NULL);
+  request->host = sr_http_field_string(L, 1, "host", NULL);
+  request->port = port <= 65535 ? (int)port : 0;
+  request->addresses = sr_http_field_string(L, 1, "addresses", NULL);
+  request->local_address = sr_http_field_string(L, 1, "local_address", NULL);
+  request->unix_socket = sr_http_field_string(L, 1, "unix_socket", NULL);
+  request->tunnel = sr_http_field_string(L, 1, "tunnel", NULL);
+  request->through_proxy = sr_http_field_true(L, 1, "proxy");
+  request->server_name = sr_http_field_string(L, 1, "server_name", NULL);
+  request->tls_key = sr_http_field_string(L, 1, "key", NULL);
+}
+
 /* prepare(request): reads the table and puts the result at its index 1. [-1, +0, m] */
 static int l_prepare(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -42,9 +57,23 @@ static int l_prepare(lua_State *L) {
   request->https = sr_http_field_true(L, 1, "https");
   request->method = sr_http_field_string(L, 1, "method", NULL);
   request->repeatable = sr_http_field_true(L, 1, "repeatable");
+  request->head = sr_http_field_string(L, 1, "head", &request->head_length);
+  request->expects = sr_http_field_true(L, 1, "expects");
+  request->closes = sr_http_field_true(L, 1, "closes");
+  read_place(L, request);
   read_body(L, request);
   read_limits(L, request);
   lua_rawseti(L, 1, 1);
+  return 0;
+}
+
+/* secure(request): it has a context of TLS now, in its field `tls`. [-1, +0, v] */
+static int l_secure(lua_State *L) {
+  lua_settop(L, 1);
+  lua_rawgeti(L, 1, 1);
+  SrHttpRequest *request = luaL_checkudata(L, 2, SR_HTTP_REQUEST_TYPE);
+  lua_getfield(L, 1, "tls");
+  request->tls = sr_http_tls->context(L, 3);
   return 0;
 }
 
@@ -56,7 +85,7 @@ static int l_gc(lua_State *L) {
 }
 
 void sr_http_open_request(lua_State *L) {
-  static const luaL_Reg functions[] = {{"prepare", l_prepare}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"prepare", l_prepare}, {"secure", l_secure}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   sr_http_class(L, SR_HTTP_REQUEST_TYPE, NULL, meta);

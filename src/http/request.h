@@ -36,20 +36,29 @@ struct SrHttpRequest {
   SrHttpLimits limits;
   int64_t max_body;
   bool https;
-  bool streamed;     /* the body comes from an upload */
-  bool repeatable;   /* it may be sent again on a new connection */
-  bool expects;      /* the server is to say that it wants the body */
+  bool streamed;   /* the body comes from an upload */
+  bool repeatable; /* it may be sent again on a new connection */
+  bool expects;    /* the server is to say that it wants the body */
+  bool closes;     /* the connection is not to be used again */
+
+  /* Where to connect to, for saros' own connections. */
   const char *place; /* what connections that may carry it have in common */
-  const char *host;  /* where to connect to, a name or an address */
+  const char *host;  /* a name or an address: the server's, or the proxy's */
   int port;
   const char *addresses;     /* of that host, commas between them; NULL: the system knows */
   const char *local_address; /* where the connection comes from, or NULL */
   const char *unix_socket;   /* to connect to instead, or NULL */
-  void *loaded;              /* what libcurl needs beside, once it has been asked for */
+  const char *tunnel;        /* what is said to the proxy first, or NULL */
+  bool through_proxy;
+  void *tls;               /* the context, see tls/face.h; NULL before secure() */
+  const char *server_name; /* what the server has to prove, or NULL */
+  const char *tls_key;     /* whose sessions are taken up again */
+
+  void *loaded; /* what libcurl needs beside, once it has been asked for */
   void (*unload)(void *loaded);
 };
 
-/* Registers the metatable and adds prepare() to the table on top. [-0, +0, m] */
+/* Registers the metatable and adds prepare() and secure() to the table on top. [-0, +0, m] */
 void sr_http_open_request(lua_State *L);
 
 #endif
