@@ -8,7 +8,7 @@ description = {
   summary = "asyncio for Lua 5.4",
   detailed = [[
     Lua coroutines on a libuv loop: tasks, structured concurrency, cancellation, semaphores, queues
-    and an HTTP client (libcurl) for plain Lua 5.4. A function that has to wait simply suspends the
+    and an HTTP client (libcurl for HTTP/2) for plain Lua 5.4. A function that has to wait simply suspends the
     task that called it; there is no await.
   ]],
   license = "MIT",

@@ -60,7 +60,10 @@ static void carry(SrHttpConn *conn) {
   conn->awaits_go = transfer->request->expects;
   conn->transport->cls->hold(conn->transport, 1);
   if (conn->awaits_go) transfer->backend_at = sr_http_saros->now(transfer->pool->runtime) + PATIENCE;
-  if (!sr_http_transfer_connected(transfer)) {
+  bool is_good = sr_http_transfer_connected(transfer);
+  if (is_good && conn->awaits_go && !sr_http_transfer_try_arm(transfer))
+    is_good = sr_http_transfer_refuse(transfer, "ENOMEM", "not enough memory");
+  if (!is_good) {
     sr_http_transfer_end(transfer);
     return;
   }

@@ -9,6 +9,7 @@ local backend = {}
 
 -- For specs: "own" or "curl" wherever that can do it.
 local forced = os.getenv "SAROS_HTTP_BACKEND"
+if forced == "" then forced = nil end
 
 message.user_agent = core.user_agent
 
@@ -85,9 +86,8 @@ function backend.prepare(prepared)
 end
 
 -- A context of TLS for saros' own connections. nil and the error that OpenSSL or the system has with the files.
-local function secure(prepared)
+local function secure(prepared, tls)
   if prepared.tls then return true end
-  local tls = require "saros.net.tls"
   core.use_tls(tls.face)
   local extras = prepared.extras or {}
   local ok, context = pcall(tls.client_context, {
@@ -124,6 +124,24 @@ local function is_owned(prepared)
   return prepared.extras and prepared.extras.http1 or speaks_old[prepared.place] or not load_curl()
 end
 
+-- The failure that nothing here can carry the request.
+local function unsupported(what, option)
+  return { name = "FetchError", code = "ENOTSUP",
+    message = ("this build of saros cannot do that: %s (CMake's option %s)"):format(what, option) }
+end
+
+-- Our own connections, over TLS where that is asked for.
+local function choose_own(prepared)
+  if prepared.https then
+    local loaded, tls = pcall(require, "saros.net.tls")
+    if not loaded then return load_curl() or nil, unsupported(tls, "SAROS_TLS") end
+    local ok, err = secure(prepared, tls)
+    if not ok then return nil, { name = "FetchError", code = "ETLS", message = err.message or tostring(err) } end
+  end
+  prepared.backend = core.own
+  return core.own
+end
+
 ---The backend that carries a request now; nil and a failure if there is none.
 ---@param prepared saros.http.Request
 ---@return userdata?
@@ -131,17 +149,11 @@ end
 function backend.choose(prepared)
   local chosen = prepared.backend
   if chosen then return chosen end
-  if is_owned(prepared) then
-    local ok, err = true, nil
-    if prepared.https then ok, err = secure(prepared) end
-    if not ok then return nil, { name = "FetchError", code = "ETLS", message = err.message or tostring(err) } end
-    prepared.backend = core.own
-    return core.own
-  end
+  if is_owned(prepared) then return choose_own(prepared) end
   chosen = load_curl()
   if chosen then return chosen end
-  return nil, { name = "FetchError", code = "ENOTSUP",
-    message = "this build of saros has no libcurl, which " .. prepared.needs_curl .. " needs (-DSAROS_CURL=ON)" }
+  local what = prepared.needs_curl or "SAROS_HTTP_BACKEND=curl"
+  return nil, unsupported("there is no libcurl, which is needed for " .. what, "SAROS_CURL")
 end
 
 return backend
