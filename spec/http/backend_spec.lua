@@ -86,8 +86,9 @@ describe("a connection of our own", function()
     local options = { body = "the body", headers = { Expect = "100-continue" }, timeout = 60 }
     local rest = { { "read_until", "the body" }, { "send", head .. "ok" }, { "hang" } }
     for _, steps in ipairs { { { "send", "HTTP/1.1 100 Continue\r\n\r\n" } }, {} } do
+      local session <close> = http.session()
       table.move(rest, 1, #rest, #steps + 1, steps)
-      assert.equal("ok", http.post(rogue:script(table.unpack(steps)), options):text())
+      assert.equal("ok", session:post(rogue:script(table.unpack(steps)), options):text())
     end
   end))
 
