@@ -23,7 +23,7 @@ static int park(lua_State *L, SrHttpTransfer *transfer, SrHttpAwaited awaited, l
 }
 
 static SrHttpTransfer *check_transfer(lua_State *L, int index) {
-  return luaL_checkudata(L, index, SR_HTTP_TRANSFER_TYPE);
+  return sr_http_check(L, index, &sr_http_transfer_type);
 }
 
 /* A cancelled read is a cancelled request. */
@@ -234,5 +234,5 @@ void sr_http_open_body(lua_State *L) {
                                      {"length", l_length}, {"received", l_received}, {"close", l_close},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", l_close}, {NULL, NULL}};
-  sr_http_class(L, SR_HTTP_TRANSFER_TYPE, methods, meta);
+  sr_http_class(L, &sr_http_transfer_type, methods, meta);
 }

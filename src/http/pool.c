@@ -2,6 +2,8 @@
 /* A pool as part of a run, see pool.h. */
 #include "http/pool.h"
 
+const SrHttpType sr_http_pool_type = {"saros.http.pool"};
+
 void sr_http_pool_attach(lua_State *L, SrHttpPool *pool) {
   if (pool->attached) return;
   pool->resource.name = pool->named ? "http session" : NULL;

@@ -7,7 +7,7 @@
 
 #include "http/state.h"
 
-#define SR_HTTP_POOL_TYPE "saros.http.pool"
+extern const SrHttpType sr_http_pool_type;
 
 /* Makes the pool part of the present run. [-0, +0, -] */
 void sr_http_pool_attach(lua_State *L, SrHttpPool *pool);

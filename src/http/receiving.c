@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http/transfer.h"
 
@@ -21,19 +22,33 @@ bool sr_http_receiving_refuse(SrHttpTransfer *transfer, SrWireFaultKind fault) {
 
 /* --- heads ------------------------------------------------------------------------ */
 
+/* Whether the line, which is well-formed, is the header of that name (in lower case, with its colon). */
+static bool is_header(SrWireText line, const char *name, size_t length) {
+  return line.length > length && strncasecmp(line.bytes, name, length) == 0;
+}
+
+/* Few headers begin with these letters. */
+static void note_line(SrWireHead *head, SrWireText line) {
+  static const char cookie[] = "set-cookie:", coding[] = "content-encoding:";
+  char first = (char)(line.bytes[0] | 32);
+  if (first == 's' && is_header(line, cookie, sizeof cookie - 1)) head->cookies = true;
+  if (first == 'c' && is_header(line, coding, sizeof coding - 1))
+    sr_wire_codings_add(&head->codings, line.bytes + sizeof coding - 1, line.length - (sizeof coding - 1));
+}
+
 /* What the client has to know of the head at the front of these bytes. */
 static void note_head(SrHttpConn *conn, const char *bytes) {
   const SrWireMessage *message = &conn->message;
   SrWireHead *head = &conn->transfer->head;
-  SrWireText text = {bytes, message->length}, name, value;
   head->status = message->status;
   head->length = message->framing.is_chunked ? -1 : message->framing.content_length;
   head->chunked = message->framing.is_chunked;
   head->ended = true;
-  for (size_t at = message->first; sr_wire_field_next(text, &at, &name, &value);) {
-    if (name.length == 10 && sr_wire_is_word(name, "set-cookie")) head->cookies = true;
-    if (name.length == 16 && sr_wire_is_word(name, "content-encoding"))
-      sr_wire_codings_add(&head->codings, value.bytes, value.length);
+  const char *line = bytes + message->first, *end = bytes + message->length;
+  while (line < end) {
+    const char *next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+    note_line(head, (SrWireText){line, (size_t)(next - line)});
+    line = next;
   }
 }
 

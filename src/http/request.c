@@ -13,6 +13,8 @@
 #include "http/fields.h"
 #include "http/secure.h"
 
+const SrHttpType sr_http_request_type = {"saros.http.request"};
+
 static void read_body(lua_State *L, SrHttpRequest *request) {
   double length = sr_http_field_number(L, 1, "body_length");
   request->body = sr_http_field_string(L, 1, "body", &request->body_length);
@@ -50,8 +52,8 @@ static int l_prepare(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   SrHttpRequest *request = lua_newuserdatauv(L, sizeof *request, 0);
-  *request = (SrHttpRequest){0};
-  luaL_setmetatable(L, SR_HTTP_REQUEST_TYPE);
+  *request = (SrHttpRequest){.type = &sr_http_request_type};
+  sr_http_set_type(L, &sr_http_request_type);
   request->caller = sr_http_field_string(L, 1, "caller", NULL);
   request->key = sr_http_field_string(L, 1, "key", NULL);
   request->https = sr_http_field_true(L, 1, "https");
@@ -71,14 +73,14 @@ static int l_prepare(lua_State *L) {
 static int l_secure(lua_State *L) {
   lua_settop(L, 1);
   lua_rawgeti(L, 1, 1);
-  SrHttpRequest *request = luaL_checkudata(L, 2, SR_HTTP_REQUEST_TYPE);
+  SrHttpRequest *request = sr_http_check(L, 2, &sr_http_request_type);
   lua_getfield(L, 1, "tls");
   request->tls = sr_http_tls->context(L, 3);
   return 0;
 }
 
 static int l_gc(lua_State *L) {
-  SrHttpRequest *request = luaL_checkudata(L, 1, SR_HTTP_REQUEST_TYPE);
+  SrHttpRequest *request = sr_http_check(L, 1, &sr_http_request_type);
   if (request->loaded != NULL) request->unload(request->loaded);
   request->loaded = NULL;
   return 0;
@@ -88,5 +90,5 @@ void sr_http_open_request(lua_State *L) {
   static const luaL_Reg functions[] = {{"prepare", l_prepare}, {"secure", l_secure}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  sr_http_class(L, SR_HTTP_REQUEST_TYPE, NULL, meta);
+  sr_http_class(L, &sr_http_request_type, NULL, meta);
 }

@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SR_HTTP_REQUEST_TYPE "saros.http.request"
+#include "http/api.h"
+
+extern const SrHttpType sr_http_request_type;
 
 /* Requests have it among their lines. */
 #define SR_HTTP_USER_AGENT "saros/" SAROS_VERSION
@@ -25,6 +27,7 @@ typedef struct SrHttpLimits {
 
 typedef struct SrHttpRequest SrHttpRequest;
 struct SrHttpRequest {
+  const SrHttpType *type;
   const char *caller; /* the function the user called */
   const char *key;    /* what limit_per_host counts by */
   const char *method;

@@ -29,13 +29,13 @@ static int park(lua_State *L, SrHttpTransfer *transfer, SrHttpAwaited awaited, c
 static SrHttpTransfer *new_transfer(lua_State *L, SrHttpPool *pool, const SrHttpRequest *request,
                                     const SrHttpBackend *backend) {
   SrHttpTransfer *transfer = lua_newuserdatauv(L, sizeof *transfer, 3);
-  *transfer = (SrHttpTransfer){0};
+  *transfer = (SrHttpTransfer){.type = &sr_http_transfer_type};
   transfer->pool = pool;
   transfer->request = request;
   transfer->head.length = -1;
   transfer->backend = backend;
   transfer->backend_at = HUGE_VAL;
-  luaL_setmetatable(L, SR_HTTP_TRANSFER_TYPE);
+  sr_http_set_type(L, &sr_http_transfer_type);
   lua_pushvalue(L, POOL);
   lua_setiuservalue(L, -2, 1);
   lua_pushvalue(L, REQUEST);
@@ -47,7 +47,7 @@ static SrHttpTransfer *new_transfer(lua_State *L, SrHttpPool *pool, const SrHttp
 
 /* The collector ends what nobody has closed. */
 static int l_gc(lua_State *L) {
-  SrHttpTransfer *transfer = luaL_checkudata(L, 1, SR_HTTP_TRANSFER_TYPE);
+  SrHttpTransfer *transfer = sr_http_check(L, 1, &sr_http_transfer_type);
   if (sr_http_is_open(transfer) && transfer->resource.name != NULL)
     sr_http_saros->collected(L, &transfer->resource, "http response");
   sr_http_transfer_end(transfer);
@@ -132,7 +132,7 @@ static int k_slot(lua_State *L, int status, lua_KContext ctx) {
 static SrHttpRequest *check_request(lua_State *L) {
   luaL_checktype(L, REQUEST, LUA_TTABLE);
   lua_rawgeti(L, REQUEST, 1);
-  SrHttpRequest *request = luaL_checkudata(L, -1, SR_HTTP_REQUEST_TYPE);
+  SrHttpRequest *request = sr_http_check(L, -1, &sr_http_request_type);
   lua_pop(L, 1);
   return request;
 }
@@ -145,9 +145,9 @@ static SrHttpRequest *check_request(lua_State *L) {
 ** [-5, +6|2, v]
 */
 static int l_send(lua_State *L) {
-  SrHttpPool *pool = luaL_checkudata(L, POOL, SR_HTTP_POOL_TYPE);
+  SrHttpPool *pool = sr_http_check(L, POOL, &sr_http_pool_type);
   SrHttpRequest *request = check_request(L);
-  SrHttpUpload *upload = lua_isnoneornil(L, UPLOAD) ? NULL : luaL_checkudata(L, UPLOAD, SR_HTTP_UPLOAD_TYPE);
+  SrHttpUpload *upload = lua_isnoneornil(L, UPLOAD) ? NULL : sr_http_check(L, UPLOAD, &sr_http_upload_type);
   double started = luaL_optnumber(L, STARTED, -1);
   const SrHttpBackend *backend = lua_touserdata(L, BACKEND);
   lua_settop(L, UPLOAD);
@@ -178,5 +178,5 @@ void sr_http_open_send(lua_State *L) {
   static const luaL_Reg functions[] = {{"send", l_send}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  sr_http_class(L, SR_HTTP_TRANSFER_TYPE, NULL, meta);
+  sr_http_class(L, &sr_http_transfer_type, NULL, meta);
 }

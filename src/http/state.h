@@ -26,6 +26,7 @@ typedef struct SrHttpUpload SrHttpUpload;
 ** (connections, sockets) is made at first use in a run and closed at its end.
 */
 struct SrHttpPool {
+  const SrHttpType *type;
   saros_resource resource; /* open while `attached` */
   saros_runtime *runtime;
   SrHttpTransfer *transfers; /* all that wait or run */
@@ -48,6 +49,7 @@ struct SrHttpPool {
 ** It is a Lua userdata, anchored by its transfer, which in turn is let go of when either ends.
 */
 struct SrHttpUpload {
+  const SrHttpType *type;
   saros_wait wait;          /* the task that gives the body */
   SrHttpTransfer *transfer; /* NULL before it begins and when it has no more use for bytes */
   SrBuffer bytes;           /* given and not yet sent */
@@ -86,6 +88,7 @@ typedef enum SrHttpPhase {
 ** ending it.
 */
 struct SrHttpTransfer {
+  const SrHttpType *type;
   saros_wait wait;         /* the task that is parked here */
   saros_timer timer;       /* the nearest of the deadlines */
   saros_resource resource; /* open while the response is in Lua's hands and holds a slot */

@@ -14,6 +14,8 @@
 #include "http/deadline.h"
 #include "http/upload.h"
 
+const SrHttpType sr_http_transfer_type = {"saros.http.transfer"};
+
 /* A Content-Length makes us reserve no more than this at once. */
 enum { RESERVE_BOUND = 67108864 };
 

@@ -7,7 +7,7 @@
 
 #include "http/state.h"
 
-#define SR_HTTP_TRANSFER_TYPE "saros.http.transfer"
+extern const SrHttpType sr_http_transfer_type;
 
 /* When this many bytes wait for a slow reader, no more are read, which holds back the sender. */
 enum { SR_HTTP_BODY_BOUND = 65536 };

@@ -5,6 +5,8 @@
 */
 #include "http/upload.h"
 
+const SrHttpType sr_http_upload_type = {"saros.http.upload"};
+
 bool sr_http_upload_peek(SrHttpUpload *upload, const char **bytes, size_t *count) {
   upload->wanted = true;
   *bytes = sr_buffer_front(&upload->bytes);

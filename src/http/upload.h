@@ -7,7 +7,7 @@
 
 #include "http/state.h"
 
-#define SR_HTTP_UPLOAD_TYPE "saros.http.upload"
+extern const SrHttpType sr_http_upload_type;
 
 /* Bytes that wait to be sent before the body's task has to wait. */
 enum { SR_HTTP_UPLOAD_BOUND = 131072 };
