@@ -29,13 +29,14 @@ local floors = [[
   net fs process redis
   tls
   http server websocket command
+  curl
   module
 ]]
 
 -- Rooms that are C modules of their own, or written like them, and which others they may know beside saros.h.
 local knows = {
   io = "base", net = "base io", tls = "base", wire = "base", fs = "base io", thread = "base", process = "base io",
-  redis = "base", http = "base wire", server = "base io wire",
+  redis = "base", http = "base wire io net tls", curl = "base wire io http", server = "base io wire",
   websocket = "base wire", command = "base",
 }
 

@@ -10,7 +10,8 @@ description = {
   detailed = [[
     Lua coroutines as tasks on a libuv loop: structured concurrency, cancellation, semaphores and queues, an HTTP
     client and server, WebSockets, sockets, TLS, files, processes, threads and Redis. A function that has to wait
-    suspends the task that called it; there is no await.
+    suspends the task that called it; there is no await. Built without libcurl (-DSAROS_CURL=OFF) it has no HTTP/2, SOCKS
+    and digest authentication.
   ]],
   license = "MIT",
   labels = {"async", "asyncio", "coroutine", "libuv", "http", "websocket"},

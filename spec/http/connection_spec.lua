@@ -13,6 +13,10 @@ local function named(name, port, path, addresses)
   return "http://" .. place .. path, { resolve = { [place] = addresses } }
 end
 
+-- libcurl tries the next address of the same family when half of the time has passed, saros after a quarter of a second
+-- beside those before it, for which it goes on waiting (RFC 8305).
+local is_own = require("spec.support.backend").is_own
+
 describe("a host of several addresses", function()
   local function peer(addresses, timeout)
     local url, options = named("several.invalid", rogue.ports.full, "/peer", addresses)
@@ -46,7 +50,7 @@ describe("a host of several addresses", function()
     for _, timeout in ipairs { 3, { connect = 3 } } do
       local answer, took = peer("127.0.0.1,127.0.0.2", timeout)
       assert.equal("127.0.0.1", answer) -- our own
-      assert.truthy(took > 1.2 and took < 3, took)
+      assert.truthy(took > (is_own and 0.2 or 1.2) and took < 3, took)
     end
   end))
 
@@ -63,7 +67,7 @@ describe("a host of several addresses", function()
     local url, options = named("several.invalid", 1, "/", "127.0.0.1,127.0.0.2")
     local refused = error_of(http.get, url, options)
     assert.equal("ECONNREFUSED", refused.code)
-    assert.truthy(refused.message:find("Failed to connect to several.invalid port 1 ", 1, true), refused.message)
+    assert.truthy(refused.message:find("ailed to connect to several.invalid port 1", 1, true), refused.message)
   end))
 end)
 

@@ -15,7 +15,7 @@ describe("a name that is not found", function()
   end)
 
   -- Prints of each request what it came to.
-  local function run(source)
+  local function run(source, backend)
     local preload = ((os.getenv "LD_PRELOAD" or "") .. " " .. resolver):match "^%s*(.*)"
     local result = script([[
       local http = require "saros.http"
@@ -23,7 +23,7 @@ describe("a name that is not found", function()
         local ok, err = pcall(http.get, url, options)
         print(ok, err.name, err.code)
       end
-      ]] .. source, { env = { LD_PRELOAD = preload } })
+      ]] .. source, { env = { LD_PRELOAD = preload, SAROS_HTTP_BACKEND = backend } })
     assert.equal(0, result.code, result.err)
     return result.out
   end
@@ -47,6 +47,7 @@ describe("a name that is not found", function()
     ]])
   end)
 
+  -- libcurl does not say why it has no address, so the system is asked once more.
   it("is asked for no longer than the request may take, nor for long", function()
     -- A virtual clock never goes beyond the next deadline, however late this process is.
     for options, limit in pairs { ["{ timeout = 0.5 }"] = 0.8, ["{}"] = 5 } do
@@ -56,8 +57,17 @@ describe("a name that is not found", function()
           try("http://mute.invalid/", %s)
           print(async.now() - before < %g)
         end)
-      ]]):format(options, limit)))
+      ]]):format(options, limit), "curl"))
     end
+  end)
+
+  it("may take as long as the request may take to connect", function()
+    assert.equal("false\tFetchError\tENOTFOUND\nfalse\tTimeoutError\tETIMEDOUT\n", run([[
+      require("saros.testing").run(function()
+        try "http://mute.invalid/" -- at first
+        try("http://mute.invalid/", { timeout = { connect = 3 } })
+      end)
+    ]], "own"))
   end)
 
   it("is asked for by nobody once the request is cancelled, its session closed, or the run over", function()

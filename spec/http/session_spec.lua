@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
+local backend = require "spec.support.backend"
 local http = require "saros.http"
 local testing = require "saros.testing"
 local rogue = require "spec.support.rogue_server"()
@@ -131,6 +132,7 @@ describe("a session", function()
   end))
 
   it("sets up connections by its own options", inside(function()
+    backend.find_out(server.tls .. "/echo", { ca_file = server.ca })
     local session <close> = http.session { ca_file = server.ca }
     assert.equal(1, session:get(server.tls .. "/echo"):json().number)
     assert.equal(2, session:get(server.tls .. "/echo"):json().number)

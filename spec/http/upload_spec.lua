@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
+local backend = require "spec.support.backend"
 local http = require "saros.http"
 local rogue = require "spec.support.rogue_server"()
 local server = require "spec.support.http_server"()
@@ -283,6 +284,7 @@ describe("a streamed upload", function()
   end))
 
   it("works over TLS, and its connection serves the next upload", inside(function()
+    backend.find_out(server.tls .. "/echo", { ca_file = server.ca })
     local session <close> = http.session { ca_file = server.ca }
     for i = 1, 3 do
       assert.equal(655360, session:post(server.tls .. "/count", { body = many(10) }):json().bytes)

@@ -169,14 +169,25 @@ describe("a response", function()
       true)})
   end)
 
+  -- What RFC 9112 has the reader of a response take (sections 5.2, 6.1 and 6.3), but of a request refuse.
+  it("may fold headers, say its length twice, and have a coding beside it", function()
+    local folded = response("200 OK", "A: 1\r\n  b\r\n\tc\r\nContent-Length: 3\r\ncontent-length: 3\r\n", "abc")
+    assert.same({"abc", true}, {body_of(folded, true)})
+    local both = response("200 OK", "Content-Length: 9\r\nTransfer-Encoding: chunked\r\n", "1\r\na\r\n0\r\n\r\n")
+    assert.same({"a", true}, {body_of(both, true)})
+    assert.same({"all", false}, {body_of(response("200 OK", "Transfer-Encoding: odd\r\n", "all"), true)})
+  end)
+
   it("is refused if it is none", function()
     for _, bytes in ipairs {
       "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n",
       "ICY 200 OK\r\n\r\n",
       "HTTP/1.1 200OK\r\n\r\n", "HTTP/1.1\r\n\r\n", "HTTP/1.1 200 O\0K\r\n\r\n", "HTTP/x.1 200 OK\r\n\r\n",
       "HTTP/1.1 200 OK\n\n",
-      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", "HTTP/1.1 200 OK\r\n A: 1\r\n\r\n", "\0",
-      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "HTTP/1.1 200 OK\r\n A: 1\r\n\r\n", "\0",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 2\r\n\r\n", "HTTP/1.1 200 OK\r\nA: 1\r\n b\0\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n , gzip\r\n\r\n",
     } do
       assert.is_not_nil((select(2, read(bytes, true))), bytes)
     end

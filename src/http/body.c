@@ -23,7 +23,7 @@ static int park(lua_State *L, SrHttpTransfer *transfer, SrHttpAwaited awaited, l
 }
 
 static SrHttpTransfer *check_transfer(lua_State *L, int index) {
-  return luaL_checkudata(L, index, SR_HTTP_TRANSFER_TYPE);
+  return sr_http_check(L, index, &sr_http_transfer_type);
 }
 
 /* A cancelled read is a cancelled request. */
@@ -104,7 +104,7 @@ static int push_decoded(lua_State *L, SrHttpTransfer *transfer, size_t limit) {
   if (transfer->decoder == NULL) return luaL_error(L, "not enough memory");
   SrWireStep step = sr_wire_decoder_run(transfer->decoder, &transfer->body, bytes,
                                         limit < sizeof bytes ? limit : sizeof bytes, &count);
-  transfer->decoded += (curl_off_t)count;
+  transfer->decoded += (int64_t)count;
   if (transfer->decoded > transfer->request->max_body) return push_last(L, transfer, bytes, count);
   if (count > 0) {
     lua_pushlstring(L, bytes, count);
@@ -234,5 +234,5 @@ void sr_http_open_body(lua_State *L) {
                                      {"length", l_length}, {"received", l_received}, {"close", l_close},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", l_close}, {NULL, NULL}};
-  sr_http_class(L, SR_HTTP_TRANSFER_TYPE, methods, meta);
+  sr_http_class(L, &sr_http_transfer_type, methods, meta);
 }

@@ -5,10 +5,8 @@
 #ifndef SR_HTTP_FAILURE_H
 #define SR_HTTP_FAILURE_H
 
-#include <stdbool.h>
 #include <lua.h>
-
-#include "http/easy.h"
+#include <stdbool.h>
 
 typedef struct SrHttpFailure {
   const char *name;  /* of the Error object, "FetchError"; NULL while nothing has failed */
@@ -16,7 +14,7 @@ typedef struct SrHttpFailure {
   const char *phase; /* of a TimeoutError: "total", "connect", "read", "pool" */
   double seconds;    /* of a TimeoutError: what the caller allowed */
   bool stale;        /* a kept-alive connection turned out dead, and there was no response */
-  long status;       /* EPROXY: what the proxy answered, 0 if nothing */
+  int status;        /* EPROXY: what the proxy answered, 0 if nothing */
   char *message;     /* ours to free; NULL if there was no memory for it */
 } SrHttpFailure;
 
@@ -25,13 +23,6 @@ void sr_http_failure_set(SrHttpFailure *failure, const char *name, const char *c
 
 /* Records that a deadline passed. */
 void sr_http_failure_timeout(SrHttpFailure *failure, const char *phase, double seconds);
-
-/* Records libcurl's verdict on the transfer of a request; `has_head`: the response had begun. */
-void sr_http_failure_curl(SrHttpFailure *failure, const SrHttpEasy *easy, const SrHttpRequest *request, CURLcode result,
-                          bool has_head);
-
-/* Whether the verdict is nghttp2's on a whole connection; libcurl 7.88 takes it for one on a single stream. */
-bool sr_http_failure_breaks(const SrHttpEasy *easy, CURLcode result);
 
 /* nil and a table with the fields above, but for those that say nothing [-0, +2, m] */
 int sr_http_failure_push(lua_State *L, const SrHttpFailure *failure);

@@ -11,8 +11,9 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <math.h>
+#include <stddef.h>
 
-#include "http/hooks.h"
+#include "http/exchange.h"
 #include "http/pool.h"
 #include "http/transfer.h"
 
@@ -24,7 +25,7 @@ static void drop_transfers(SrHttpPool *pool, const char *message) {
 }
 
 static void on_run_end(saros_resource *resource) {
-  SrHttpPool *pool = (SrHttpPool *)resource; /* its first member */
+  SrHttpPool *pool = (SrHttpPool *)((char *)resource - offsetof(SrHttpPool, resource));
   drop_transfers(pool, "the run has ended");
   sr_http_pool_detach(pool);
   pool->named = false;
@@ -34,11 +35,14 @@ static void close_pool(SrHttpPool *pool) {
   pool->closed = true;
   drop_transfers(pool, "the session is closed");
   sr_http_pool_detach(pool);
-  sr_http_pool_free_easies(pool);
+  for (int i = 0; i < SR_HTTP_BACKENDS; i++) {
+    if (pool->backends[i] != NULL) pool->backends[i]->close(pool);
+    pool->backends[i] = NULL;
+  }
 }
 
 static SrHttpPool *check_pool(lua_State *L) {
-  return luaL_checkudata(L, 1, SR_HTTP_POOL_TYPE);
+  return sr_http_check(L, 1, &sr_http_pool_type);
 }
 
 /* What is no integer (nil, math.huge) stands for no limit. */
@@ -50,7 +54,7 @@ static unsigned field_limit(lua_State *L, const char *name) {
   return is_integer && limit > 0 && limit < UINT_MAX ? (unsigned)limit : SR_HTTP_UNLIMITED;
 }
 
-/* Whole seconds, as libcurl counts them; -1 where nothing was said. */
+/* Whole seconds; -1 where nothing was said. */
 static long field_seconds(lua_State *L, const char *name) {
   int is_number;
   lua_getfield(L, 1, name);
@@ -64,16 +68,15 @@ static long field_seconds(lua_State *L, const char *name) {
 static int l_pool(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   SrHttpPool *pool = lua_newuserdatauv(L, sizeof *pool, 0);
-  *pool = (SrHttpPool){0};
+  *pool = (SrHttpPool){.type = &sr_http_pool_type};
   pool->resource.on_run_end = on_run_end;
   pool->runtime = sr_http_saros->runtime(L);
   pool->slots.limit = field_limit(L, "limit");
   pool->slots.host_limit = field_limit(L, "limit_per_host");
   pool->slots.on_grant = sr_http_transfer_granted;
-  pool->hooks = &sr_http_hooks;
-  pool->reports = &sr_http_reports;
   pool->max_idle = field_seconds(L, "keepalive");
-  luaL_setmetatable(L, SR_HTTP_POOL_TYPE);
+  sr_http_set_type(L, &sr_http_pool_type);
+  sr_http_own_open(L, pool);
   lua_getfield(L, 1, "session");
   if (lua_toboolean(L, -1) && sr_http_saros->loop(pool->runtime) != NULL) {
     pool->named = true;
@@ -97,8 +100,9 @@ static int l_gc(lua_State *L) {
 }
 
 static unsigned long long idle_connections(const SrHttpPool *pool) {
-  long count = pool->multi != NULL ? sr_http_multi_idle(pool->multi) : 0;
-  if (pool->unshared != NULL) count += sr_http_multi_idle(pool->unshared);
+  long count = 0;
+  for (int i = 0; i < SR_HTTP_BACKENDS; i++)
+    if (pool->backends[i] != NULL) count += pool->backends[i]->idle(pool);
   return (unsigned long long)count;
 }
 
@@ -126,5 +130,5 @@ void sr_http_open_pool(lua_State *L) {
   static const luaL_Reg methods[] = {{"close", l_close}, {"stats", l_stats}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {"__close", l_close}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  sr_http_class(L, SR_HTTP_POOL_TYPE, methods, meta);
+  sr_http_class(L, &sr_http_pool_type, methods, meta);
 }

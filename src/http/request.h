@@ -8,68 +8,60 @@
 #ifndef SR_HTTP_REQUEST_H
 #define SR_HTTP_REQUEST_H
 
-#include <stdbool.h>
-#include <curl/curl.h>
 #include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#define SR_HTTP_REQUEST_TYPE "saros.http.request"
+#include "http/api.h"
+
+extern const SrHttpType sr_http_request_type;
+
+/* Requests have it among their lines. */
+#define SR_HTTP_USER_AGENT "saros/" SAROS_VERSION
 
 /* Seconds from the beginning of what they limit; HUGE_VAL for no limit. */
 typedef struct SrHttpLimits {
   double total, connect, read, pool;
 } SrHttpLimits;
 
-/* A body no larger has left before its response comes: system and server take it at once. */
-enum { SR_HTTP_SENT_AT_ONCE = 8192 };
-
-/* Options of a connection that are text for libcurl. */
-typedef enum SrHttpText {
-  SR_HTTP_TEXT_CA_FILE,
-  SR_HTTP_TEXT_CA_PATH,
-  SR_HTTP_TEXT_CERT,
-  SR_HTTP_TEXT_KEY,
-  SR_HTTP_TEXT_USER, /* for digest authentication, as the password is */
-  SR_HTTP_TEXT_PASSWORD,
-  SR_HTTP_TEXT_INTERFACE,
-  SR_HTTP_TEXT_UNIX_SOCKET,
-  SR_HTTP_TEXT_COUNT
-} SrHttpText;
-
-/* Options of a connection: rarely there, and the same for many requests of a session. */
-typedef struct SrHttpExtras {
-  lua_Integer id; /* equal ids are equal extras; 0 for none */
-  const char *texts[SR_HTTP_TEXT_COUNT];
-  struct curl_slist *resolve;    /* "+host:port:address" */
-  struct curl_slist *connect_to; /* "host:port:address:", the same for this request alone; not through a proxy */
-  struct curl_slist *aliases;    /* "+alias:port:addresses", of the addresses in `connect_to` that are none */
-  long tls_min;                  /* for CURLOPT_SSLVERSION */
-  bool unverified;               /* certificates are not looked at */
-  bool digest;                   /* digest authentication */
-  bool http1;                    /* not HTTP/2 */
-} SrHttpExtras;
-
-typedef struct SrHttpRequest {
+typedef struct SrHttpRequest SrHttpRequest;
+struct SrHttpRequest {
+  const SrHttpType *type;
   const char *caller; /* the function the user called */
   const char *key;    /* what limit_per_host counts by */
-  const char *url;
-  CURLU *parsed; /* the same taken apart, so that libcurl need not for each request; NULL: libcurl refuses it */
   const char *method;
+  const char *head; /* all of it as HTTP/1.1 has it, but for what says how long the body is */
+  size_t head_length;
   const char *body; /* NULL for none */
   size_t body_length;
-  curl_off_t stream_length;     /* of a streamed body, -1 if unknown */
-  const char *proxy, *no_proxy; /* NULL for none */
-  struct curl_slist *headers;
+  int64_t stream_length; /* of a streamed body, -1 if unknown */
   SrHttpLimits limits;
-  curl_off_t max_body;
-  unsigned sends; /* how often it may go out */
+  int64_t max_body;
   bool https;
-  bool streamed;      /* the body comes from an upload */
-  bool leaves_slowly; /* its response may come before all of it has left */
-  bool unshared;      /* wants a connection that nobody else uses at the same time */
-  SrHttpExtras extras;
-} SrHttpRequest;
+  bool streamed;   /* the body comes from an upload */
+  bool repeatable; /* it may be sent again on a new connection */
+  bool expects;    /* the server is to say that it wants the body */
+  bool closes;     /* the connection is not to be used again */
 
-/* Registers the metatable and adds prepare() to the table on top. [-0, +0, m] */
+  /* Where to connect to, for saros' own connections. */
+  const char *place; /* what connections that may carry it have in common */
+  const char *host;  /* a name or an address: the server's, or the proxy's */
+  int port;
+  const char *addresses;     /* of that host, commas between them; NULL: the system knows */
+  const char *local_address; /* where the connection comes from, or NULL */
+  const char *unix_socket;   /* to connect to instead, or NULL */
+  const char *tunnel;        /* what is said to the proxy first, or NULL */
+  bool through_proxy;
+  void *tls;               /* the context, see tls/face.h; NULL before secure() */
+  const char *server_name; /* what the server has to prove, or NULL */
+  const char *tls_key;     /* whose sessions are taken up again */
+
+  void *loaded; /* what libcurl needs beside, once it has been asked for */
+  void (*unload)(void *loaded);
+};
+
+/* Registers the metatable and adds prepare() and secure() to the table on top. [-0, +0, m] */
 void sr_http_open_request(lua_State *L);
 
 #endif

@@ -2,8 +2,8 @@
 /*
 ** The awaits of HTTP, see send.h: a slot, and the head of the response.
 **
-** Slots of the stack in every function of `send`: the pool, the request (its strings are what libcurl
-** sends from), the upload or nil, the transfer, which anchors them all.
+** Slots of the stack in every function of `send`: the pool, the request (its strings are what is
+** sent from), the upload or nil, the transfer, which anchors them all.
 */
 #include "http/send.h"
 
@@ -11,12 +11,11 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "http/deadline.h"
 #include "http/pool.h"
 #include "http/transfer.h"
 #include "http/upload.h"
 
-enum { POOL = 1, REQUEST = 2, UPLOAD = 3, TRANSFER = 4 };
+enum { POOL = 1, REQUEST, UPLOAD, TRANSFER, STARTED = TRANSFER, BACKEND };
 
 static const saros_kind slot_kind = {.name = "http slot", .abort = sr_http_transfer_abort};
 static const saros_kind head_kind = {.name = "http response", .abort = sr_http_transfer_abort};
@@ -27,14 +26,16 @@ static int park(lua_State *L, SrHttpTransfer *transfer, SrHttpAwaited awaited, c
   return sr_http_saros->park(L, &transfer->wait, kind, k, (lua_KContext)transfer);
 }
 
-static SrHttpTransfer *new_transfer(lua_State *L, SrHttpPool *pool, const SrHttpRequest *request) {
+static SrHttpTransfer *new_transfer(lua_State *L, SrHttpPool *pool, const SrHttpRequest *request,
+                                    const SrHttpBackend *backend) {
   SrHttpTransfer *transfer = lua_newuserdatauv(L, sizeof *transfer, 3);
-  *transfer = (SrHttpTransfer){0};
+  *transfer = (SrHttpTransfer){.type = &sr_http_transfer_type};
   transfer->pool = pool;
   transfer->request = request;
   transfer->head.length = -1;
-  transfer->awaits_challenge = request->extras.digest;
-  luaL_setmetatable(L, SR_HTTP_TRANSFER_TYPE);
+  transfer->backend = backend;
+  transfer->backend_at = HUGE_VAL;
+  sr_http_set_type(L, &sr_http_transfer_type);
   lua_pushvalue(L, POOL);
   lua_setiuservalue(L, -2, 1);
   lua_pushvalue(L, REQUEST);
@@ -46,7 +47,7 @@ static SrHttpTransfer *new_transfer(lua_State *L, SrHttpPool *pool, const SrHttp
 
 /* The collector ends what nobody has closed. */
 static int l_gc(lua_State *L) {
-  SrHttpTransfer *transfer = luaL_checkudata(L, 1, SR_HTTP_TRANSFER_TYPE);
+  SrHttpTransfer *transfer = sr_http_check(L, 1, &sr_http_transfer_type);
   if (sr_http_is_open(transfer) && transfer->resource.name != NULL)
     sr_http_saros->collected(L, &transfer->resource, "http response");
   sr_http_transfer_end(transfer);
@@ -107,29 +108,9 @@ static int k_head(lua_State *L, int status, lua_KContext ctx) {
   return push_outcome(L, (SrHttpTransfer *)ctx);
 }
 
-/* The slot is held: gives the request to libcurl. */
+/* The slot is held: the request goes out. */
 static int launch(lua_State *L, SrHttpTransfer *transfer) {
-  SrHttpPool *pool = transfer->pool;
-  SrHttpMulti *multi = sr_http_pool_multi(pool, transfer->request->unshared);
-  SrHttpEasy *easy = multi != NULL ? sr_http_pool_take_easy(pool) : NULL;
-  if (easy == NULL) {
-    sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
-    return push_outcome(L, transfer);
-  }
-  CURLcode refusal = sr_http_easy_load(easy, transfer->request);
-  if (refusal != CURLE_OK) {
-    sr_http_easy_free(easy);
-    bool memory = refusal == CURLE_OUT_OF_MEMORY;
-    const char *message = memory ? "not enough memory" : curl_easy_strerror(refusal);
-    sr_http_transfer_fail(transfer, "FetchError", memory ? "ENOMEM" : "EINVAL", message);
-    return push_outcome(L, transfer);
-  }
-  if (easy->outlet.multi != multi) {
-    easy->outlet.multi = multi;
-    sr_http_multi_equip(&easy->outlet, easy->handle);
-  }
-  sr_http_deadline_begin(transfer);
-  sr_http_transfer_launch(transfer, easy);
+  sr_http_transfer_launch(transfer);
   if (sr_http_has_head(transfer) || !sr_http_is_open(transfer))
     return sr_http_saros->ready(L, push_outcome(L, transfer));
   return park(L, transfer, SR_HTTP_AWAITS_HEAD, &head_kind, k_head);
@@ -148,29 +129,32 @@ static int k_slot(lua_State *L, int status, lua_KContext ctx) {
 }
 
 /* The prepared request, which stands in its table. [-0, +0, v] */
-static const SrHttpRequest *check_request(lua_State *L) {
+static SrHttpRequest *check_request(lua_State *L) {
   luaL_checktype(L, REQUEST, LUA_TTABLE);
   lua_rawgeti(L, REQUEST, 1);
-  const SrHttpRequest *request = luaL_checkudata(L, -1, SR_HTTP_REQUEST_TYPE);
+  SrHttpRequest *request = sr_http_check(L, -1, &sr_http_request_type);
   lua_pop(L, 1);
   return request;
 }
 
 /*
-** send(pool, request [, upload [, started]]): sends a prepared request, up to the head of its response. A later hop
-** says when the first one began. Returns the transfer, the status, the head, the seconds until it came, whether it sets
+** send(pool, request, upload or nil, started or nil, backend): sends a prepared request, up to the head of its response.
+** A later hop says when the first one began. Returns the transfer, the status, the head, the seconds until it came, whether it sets
 ** cookies, and the body, or nil where that is still to be read from the transfer; or nil and the failure (see
 ** sr_http_failure_push). Arguments come checked from the Lua side: the place of a mistake is the caller of fetch.
-** [-4, +6|2, v]
+** [-5, +6|2, v]
 */
 static int l_send(lua_State *L) {
-  SrHttpPool *pool = luaL_checkudata(L, POOL, SR_HTTP_POOL_TYPE);
-  const SrHttpRequest *request = check_request(L);
-  SrHttpUpload *upload = lua_isnoneornil(L, UPLOAD) ? NULL : luaL_checkudata(L, UPLOAD, SR_HTTP_UPLOAD_TYPE);
-  double started = luaL_optnumber(L, TRANSFER, -1);
+  SrHttpPool *pool = sr_http_check(L, POOL, &sr_http_pool_type);
+  SrHttpRequest *request = check_request(L);
+  SrHttpUpload *upload = lua_isnoneornil(L, UPLOAD) ? NULL : sr_http_check(L, UPLOAD, &sr_http_upload_type);
+  double started = luaL_optnumber(L, STARTED, -1);
+  const SrHttpBackend *backend = lua_touserdata(L, BACKEND);
   lua_settop(L, UPLOAD);
   sr_http_saros->check(L, request->caller);
-  SrHttpTransfer *transfer = new_transfer(L, pool, request); /* before anything is looked at: finalizers run in it */
+  if (backend->prepare != NULL) backend->prepare(L, REQUEST, request);
+  SrHttpTransfer *transfer =
+      new_transfer(L, pool, request, backend); /* before anything is looked at: finalizers run in it */
   if (sr_http_saros->cancelled(L)) return sr_http_saros->raise(L);
   if (pool->closed) {
     sr_http_saros->push_error(L, "ClosedError", "ECLOSED", "the session is closed");
@@ -194,5 +178,5 @@ void sr_http_open_send(lua_State *L) {
   static const luaL_Reg functions[] = {{"send", l_send}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  sr_http_class(L, SR_HTTP_TRANSFER_TYPE, NULL, meta);
+  sr_http_class(L, &sr_http_transfer_type, NULL, meta);
 }

@@ -9,11 +9,10 @@
 
 #include "base/buffer.h"
 #include "http/api.h"
-#include "http/easy.h"
+#include "http/backend.h"
 #include "http/failure.h"
-#include "http/lookup.h"
+#include "http/request.h"
 #include "http/slots.h"
-#include "wire/chunks.h"
 #include "wire/head.h"
 
 typedef struct SrHttpPool SrHttpPool;
@@ -21,29 +20,26 @@ typedef struct SrHttpTransfer SrHttpTransfer;
 typedef struct SrHttpUpload SrHttpUpload;
 
 /*
-** A pool: connections, limits and idle easy handles of one session.
+** A pool: connections and limits of one session.
 **
 ** It is a Lua userdata that lives as long as its session; what belongs to a loop
-** (the multi handles, their sockets) is made at first use in a run and closed at its end.
+** (connections, sockets) is made at first use in a run and closed at its end.
 */
 struct SrHttpPool {
+  const SrHttpType *type;
   saros_resource resource; /* open while `attached` */
   saros_runtime *runtime;
-  SrHttpMulti *multi;        /* NULL until the first request of a run */
-  SrHttpMulti *unshared;     /* the same, for requests that are `unshared` */
   SrHttpTransfer *transfers; /* all that wait or run */
-  SrHttpEasy *idle_easies;
-  unsigned idle_count; /* of idle_easies */
-  long max_idle;       /* see SrHttpEasy */
   SrHttpSlots slots;
-  const SrHttpHooks *hooks;       /* of its easy handles */
-  const SrHttpReports *reports;   /* of its multi handles */
-  unsigned long long requests;    /* started */
-  unsigned long long connections; /* opened */
-  unsigned long long reused;      /* requests that needed no new connection */
-  unsigned long long failed;      /* requests that failed or were cut off */
-  bool attached;                  /* to the present run */
-  bool named;                     /* its resource is an explicit session of this run */
+  const SrHttpBackend *backends[SR_HTTP_BACKENDS]; /* those that it has used */
+  void *states[SR_HTTP_BACKENDS];                  /* what they keep for it, see there */
+  long max_idle;                                   /* seconds for which an unused connection is kept, -1: not said */
+  unsigned long long requests;                     /* started */
+  unsigned long long connections;                  /* opened */
+  unsigned long long reused;                       /* requests that needed no new connection */
+  unsigned long long failed;                       /* requests that failed or were cut off */
+  bool attached;                                   /* to the present run */
+  bool named;                                      /* its resource is an explicit session of this run */
   bool closed;
 };
 
@@ -53,13 +49,14 @@ struct SrHttpPool {
 ** It is a Lua userdata, anchored by its transfer, which in turn is let go of when either ends.
 */
 struct SrHttpUpload {
+  const SrHttpType *type;
   saros_wait wait;          /* the task that gives the body */
   SrHttpTransfer *transfer; /* NULL before it begins and when it has no more use for bytes */
   SrBuffer bytes;           /* given and not yet sent */
   size_t written;           /* of the chunk that is being written */
-  bool wanted;              /* libcurl has asked for bytes at least once */
+  bool wanted;              /* bytes have been asked for at least once */
   bool ended;               /* all has been given */
-  bool starved;             /* libcurl is paused until there is more */
+  bool starved;             /* sending stands still until there is more */
   bool over;                /* nobody wants any more bytes */
 };
 
@@ -76,8 +73,7 @@ typedef enum SrHttpAwaited {
 typedef enum SrHttpPhase {
   SR_HTTP_NEW,        /* not begun */
   SR_HTTP_QUEUED,     /* waits for its slot, or has it and its task has still to hear of that */
-  SR_HTTP_CONNECTING, /* an easy handle carries it, which is not connected */
-  SR_HTTP_LOOKING_UP, /* its name was not found: the system is asked once more */
+  SR_HTTP_CONNECTING, /* its backend has it, and it is not connected */
   SR_HTTP_SENDING,    /* connected: the request leaves, and the head is awaited */
   SR_HTTP_RECEIVING,  /* the head of the final response is there, and the body comes */
   SR_HTTP_FAILED,     /* ended without a head */
@@ -87,52 +83,42 @@ typedef enum SrHttpPhase {
 /*
 ** A transfer: one request and its response, from the pool's line to the last byte.
 **
-** It is a Lua userdata. Its task, libcurl and the loop point at it; all of them are
-** let go of in sr_http_transfer_end, which is synchronous: libcurl is done with a handle
-** when it has been removed. So the collector owns the memory alone, and finalising
-** a transfer is ending it.
+** It is a Lua userdata. Its task, its backend and the loop point at it; all of them are let go of in
+** sr_http_transfer_end, which is synchronous. So the collector owns the memory alone, and finalising a transfer is
+** ending it.
 */
 struct SrHttpTransfer {
+  const SrHttpType *type;
   saros_wait wait;         /* the task that is parked here */
   saros_timer timer;       /* the nearest of the deadlines */
   saros_resource resource; /* open while the response is in Lua's hands and holds a slot */
   SrHttpSlot slot;
   SrHttpPool *pool;
   const SrHttpRequest *request; /* anchored by the userdata */
-  SrHttpEasy *easy;             /* while under way, else NULL */
-  SrHttpLookup *lookup;         /* of a name that was not found, else NULL */
-  SrHttpUpload *upload;         /* gives the body while it is wanted, else NULL; anchored by the userdata */
-  SrHttpTransfer *prev, *next;  /* in the pool's list, while it is open */
+  const SrHttpBackend *backend;
+  void *carrier;               /* the backend's, while it has the transfer, else NULL */
+  SrHttpUpload *upload;        /* gives the body while it is wanted, else NULL; anchored by the userdata */
+  SrHttpTransfer *prev, *next; /* in the pool's list, while it is open */
   SrHttpPhase phase;
   SrHttpAwaited awaited;
-  bool awaits_challenge;                /* a 401 is answered by libcurl, once */
-  bool ends_early;                      /* the timer fires at once, to stop what libcurl would go on sending */
-  bool not_reading;                     /* libcurl does not read: it has paused, or the response has ended */
-  bool paused;                          /* libcurl reads no more, or holds back: the buffer is full */
+  bool is_asking;                       /* its failure stands for now: the backend asks what the reason was */
+  bool paused;                          /* nothing is read, or it is held back: the buffer is full */
   bool unbounded;                       /* the reader wants all: no pausing */
   bool decode_failed;                   /* decoding the body has failed, or it is of no more use */
   unsigned sends;                       /* how often the request went out */
   unsigned handed;                      /* counts what was taken from `body`, or dropped */
-  curl_off_t received;                  /* bytes of the body so far, as they came */
-  curl_off_t decoded;                   /* and as they were read, if coded */
-  curl_off_t sent;                      /* bytes of the request's body, as on_progress saw it */
+  int64_t received;                     /* bytes of the body so far, as they came */
+  int64_t decoded;                      /* and as they were read, if coded */
   double total_at, pool_at, connect_at; /* deadlines on the runtime's clock */
-  double nudge_at;                      /* while connecting: when libcurl is run next; with `lookup`: its end */
+  double backend_at;                    /* when the backend is to be called; HUGE_VAL: never */
   double started, head_at;              /* when the first hop began, when the head was there */
   double last_byte;                     /* when the latest byte came or left; kept for limits.read only */
   SrWireHead head;
   SrBuffer lines;         /* of the head: the status line and the header lines */
-  bool within_line;       /* a piece of a line of the head has come that did not end it */
-  SrWireChunks chunks;    /* of a chunked response */
   SrBuffer body;          /* bytes nobody has read yet */
   SrWireDecoder *decoder; /* NULL until the first read of a coded body */
   SrHttpFailure failure;
 };
-
-/* Whether the request may go out (again). What HTTP/1.x has carried can be no stream that the server refuses. */
-static inline bool sr_http_may_leave(const SrHttpTransfer *transfer, const SrHttpEasy *easy) {
-  return transfer->sends < (easy->outlet.single && transfer->request->sends > 2 ? 2 : transfer->request->sends);
-}
 
 /* Whether it waits or runs: sr_http_transfer_end has work to do. */
 static inline bool sr_http_is_open(const SrHttpTransfer *transfer) {

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** Streaming a body up, see upload.h: libcurl takes until no bytes are left, then is paused until the task that gives
-** them has written some.
+** Streaming a body up, see upload.h: who sends takes until no bytes are left, then stands still until the task that
+** gives them has written some.
 */
 #include "http/upload.h"
 
-#include <string.h>
+const SrHttpType sr_http_upload_type = {"saros.http.upload"};
 
-size_t sr_http_upload_take(SrHttpUpload *upload, char *out, size_t size) {
-  size_t length = sr_buffer_length(&upload->bytes);
+bool sr_http_upload_peek(SrHttpUpload *upload, const char **bytes, size_t *count) {
   upload->wanted = true;
-  if (length > size) length = size;
-  if (length > 0) memcpy(out, sr_buffer_front(&upload->bytes), length);
-  sr_buffer_take(&upload->bytes, length);
-  if (sr_buffer_length(&upload->bytes) <= SR_HTTP_UPLOAD_BOUND / 2) sr_http_saros->wake(&upload->wait);
-  if (length > 0 || upload->ended) return length;
+  *bytes = sr_buffer_front(&upload->bytes);
+  *count = sr_buffer_length(&upload->bytes);
+  if (*count > 0) return true;
+  sr_http_saros->wake(&upload->wait);
+  if (upload->ended) return true;
   upload->starved = true;
-  return CURL_READFUNC_PAUSE;
+  return false;
+}
+
+void sr_http_upload_taken(SrHttpUpload *upload, size_t count) {
+  sr_buffer_take(&upload->bytes, count);
+  if (sr_buffer_length(&upload->bytes) <= SR_HTTP_UPLOAD_BOUND / 2) sr_http_saros->wake(&upload->wait);
 }
 
 void sr_http_upload_stop(SrHttpUpload *upload) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** Uploads as the task sees them that gives the body. It writes until SR_HTTP_UPLOAD_BOUND bytes wait, then stands still
-** until libcurl has taken some.
+** until some have left.
 */
 #include "http/upload_methods.h"
 
@@ -17,7 +17,7 @@ static int abort_upload(saros_wait *wait) {
 static const saros_kind upload_kind = {.name = "http upload", .abort = abort_upload};
 
 static SrHttpUpload *check_upload(lua_State *L) {
-  return luaL_checkudata(L, 1, SR_HTTP_UPLOAD_TYPE);
+  return sr_http_check(L, 1, &sr_http_upload_type);
 }
 
 /* upload:wait() waits until bytes are wanted; false: they never will be (any more). [-1, +1, v] */
@@ -108,8 +108,8 @@ static int l_gc(lua_State *L) {
 static int l_upload(lua_State *L) {
   sr_http_saros->check(L, luaL_checkstring(L, 1));
   SrHttpUpload *upload = lua_newuserdatauv(L, sizeof *upload, 0);
-  *upload = (SrHttpUpload){0};
-  luaL_setmetatable(L, SR_HTTP_UPLOAD_TYPE);
+  *upload = (SrHttpUpload){.type = &sr_http_upload_type};
+  sr_http_set_type(L, &sr_http_upload_type);
   return 1;
 }
 
@@ -119,5 +119,5 @@ void sr_http_open_upload(lua_State *L) {
       {"wait", l_wait}, {"write", l_write}, {"finish", l_finish}, {"fail", l_fail}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {"__close", l_close}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  sr_http_class(L, SR_HTTP_UPLOAD_TYPE, methods, meta);
+  sr_http_class(L, &sr_http_upload_type, methods, meta);
 }

@@ -77,7 +77,7 @@ static void plain_close(saros_transport *transport, int at_once) {
   plain->base.sink = NULL;
   if (at_once)
     prepare_reset(plain);
-  else if (uv_stream_get_write_queue_size(plain->stream) > 0 && linger(plain))
+  else if (!plain->is_brief && uv_stream_get_write_queue_size(plain->stream) > 0 && linger(plain))
     return;
   finish(plain);
 }

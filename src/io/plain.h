@@ -32,6 +32,7 @@ typedef struct SrIoPlain {
   } request;
   bool is_reading;
   bool can_pull;        /* a sink may read in its own turn */
+  bool is_brief;        /* closing drops what is pending: its owner sees to it that nothing outlives the run */
   bool is_lingering;    /* closed, but what is pending has to leave first */
   uv_timer_t *patience; /* ends the lingering; NULL otherwise */
   union {

@@ -6,10 +6,8 @@
 #include "io/object.h"
 #include "io/plain.h"
 #include "io/faces.h"
+#include "net/address.h"
 
-/* Reads "127.0.0.1" or "::1", "fe80::1%eth0"; false if it is no address. The port is 0. */
-bool sr_net_parse(const char *text, SrIoAddress *address);
-void sr_net_set_port(SrIoAddress *address, int port);
 /* The address at a stack index, which has to be a string that is one, and the port behind it; `arg` is the number of the
 ** argument at that index. [-0, +0, v] */
 SrIoAddress sr_net_check_address(lua_State *L, const char *function, int index, int arg);

@@ -44,26 +44,9 @@ static const saros_kind lookup_kind = {"address of a name", abort_question};
 
 /* --- what went wrong ------------------------------------------------------------------- */
 
-static const char *code_of(const SrNetLookup *lookup) {
-  switch (lookup->result) {
-#ifdef EAI_NODATA
-  case EAI_NODATA:
-#endif
-#ifdef EAI_ADDRFAMILY
-  case EAI_ADDRFAMILY:
-#endif
-  case EAI_NONAME: return "ENOTFOUND";
-  case EAI_AGAIN: return "EAI_AGAIN";
-  case EAI_FAIL: return "EAI_FAIL";
-  case EAI_FAMILY: return "EAI_FAMILY";
-  case EAI_MEMORY: return "ENOMEM";
-  default: return lookup->error != 0 ? uv_err_name(uv_translate_sys_error(lookup->error)) : "EAI_FAIL";
-  }
-}
-
 /* Pushes the error. The results of a look-up are one value, be it an error. */
 static void push_failure(lua_State *L, const SrNetLookup *lookup, const char *syscall) {
-  sr_io_saros->push_error(L, "SystemError", code_of(lookup), "%s %s: %s", syscall, lua_tostring(L, NAME),
+  sr_io_saros->push_error(L, "SystemError", sr_net_lookup_code(lookup), "%s %s: %s", syscall, lua_tostring(L, NAME),
                           lookup->result == EAI_MEMORY ? "not enough memory" : gai_strerror(lookup->result));
   lua_pushstring(L, syscall);
   lua_setfield(L, -2, "syscall");

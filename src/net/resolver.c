@@ -170,3 +170,20 @@ SrNetLookup *sr_net_lookup(uv_loop_t *loop, const char *name, int family, const 
   *status = UV_ENOMEM;
   return NULL;
 }
+
+const char *sr_net_lookup_code(const SrNetLookup *lookup) {
+  switch (lookup->result) {
+#ifdef EAI_NODATA
+  case EAI_NODATA:
+#endif
+#ifdef EAI_ADDRFAMILY
+  case EAI_ADDRFAMILY:
+#endif
+  case EAI_NONAME: return "ENOTFOUND";
+  case EAI_AGAIN: return "EAI_AGAIN";
+  case EAI_FAIL: return "EAI_FAIL";
+  case EAI_FAMILY: return "EAI_FAMILY";
+  case EAI_MEMORY: return "ENOMEM";
+  default: return lookup->error != 0 ? uv_err_name(uv_translate_sys_error(lookup->error)) : "EAI_FAIL";
+  }
+}

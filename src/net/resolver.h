@@ -40,6 +40,8 @@ struct SrNetLookup {
 
 /* Starts a look-up of a copy of `name`, or of `address` if that is NULL. NULL: see status. */
 SrNetLookup *sr_net_lookup(uv_loop_t *loop, const char *name, int family, const SrIoAddress *address, int *status);
+/* The name of what the system answered, should that be no address. */
+const char *sr_net_lookup_code(const SrNetLookup *lookup);
 /* The loop lets go. */
 void sr_net_lookup_drop(SrNetLookup *lookup);
 

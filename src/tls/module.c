@@ -7,6 +7,7 @@
 #include <openssl/opensslv.h>
 
 #include "base/resident.h"
+#include "tls/face.h"
 #include "tls/handshake.h"
 #include "tls/settings.h"
 #include "tls/state.h"
@@ -29,5 +30,7 @@ int luaopen_saros_tls_core(lua_State *L) {
   sr_tls_settings_open(L);
   sr_tls_handshake_open(L);
   luaL_newlib(L, functions);
+  lua_pushlightuserdata(L, (void *)&sr_tls_face);
+  lua_setfield(L, -2, "face");
   return 1;
 }

@@ -113,9 +113,19 @@ static SrWireFaultKind too_long(const SrWireBody *body) {
   return body->place == SR_WIRE_IN_DATA_END ? SR_WIRE_BAD_CHUNK : SR_WIRE_LARGE_HEAD;
 }
 
+/* Whether what is there of a line can be no line, however it goes on. */
+static bool is_none(const SrWireBody *body, SrWireText rest) {
+  if (body->place == SR_WIRE_IN_SIZE) return sr_wire_digit(*rest.bytes) < 0;
+  return body->place == SR_WIRE_IN_DATA_END && *rest.bytes != '\r';
+}
+
 /* Takes the next line. Gives its length with its end; 0: it is not there yet, or there is a fault. */
 static size_t take_line(SrWireBody *body, SrWireText rest, const SrWireLimits *limits, SrWireFaultKind *fault) {
   size_t most = longest(body, limits);
+  if (is_none(body, rest)) {
+    *fault = SR_WIRE_BAD_CHUNK;
+    return 0;
+  }
   const char *newline = memchr(rest.bytes, '\n', rest.length < most ? rest.length : most);
   if (newline == NULL) {
     *fault = rest.length >= most ? too_long(body) : SR_WIRE_NO_FAULT;

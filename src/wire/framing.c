@@ -15,12 +15,13 @@ static SrWireFaultKind note_host(SrWireFraming *framing, const char *bytes, SrWi
 }
 
 static SrWireFaultKind note_length(SrWireFraming *framing, SrWireText value) {
-  int64_t length = 0;
-  if (framing->content_length >= 0 || value.length == 0) return SR_WIRE_BAD_LENGTH;
+  int64_t length = 0, former = framing->content_length;
+  if ((former >= 0 && !framing->is_response) || value.length == 0) return SR_WIRE_BAD_LENGTH;
   for (size_t i = 0; i < value.length; i++) {
     if (value.bytes[i] < '0' || value.bytes[i] > '9' || length > (INT64_MAX - 9) / 10) return SR_WIRE_BAD_LENGTH;
     length = length * 10 + (value.bytes[i] - '0');
   }
+  if (former >= 0 && former != length) return SR_WIRE_BAD_LENGTH;
   framing->content_length = length;
   return SR_WIRE_NO_FAULT;
 }
@@ -59,6 +60,11 @@ static void note_expectation(SrWireFraming *framing, SrWireText value) {
   }
 }
 
+bool sr_wire_framing_knows(SrWireText name) {
+  return sr_wire_is_word(name, "content-length") || sr_wire_is_word(name, "transfer-encoding") ||
+         sr_wire_is_word(name, "connection");
+}
+
 /* Few names matter here, and their lengths tell them apart. */
 SrWireFaultKind sr_wire_framing_note(SrWireFraming *framing, const char *bytes, SrWireText name, SrWireText value) {
   switch (name.length) {
@@ -77,9 +83,14 @@ SrWireFaultKind sr_wire_framing_note(SrWireFraming *framing, const char *bytes, 
 
 /* --- what that comes to ----------------------------------------------------------------- */
 
-/* In HTTP/1.0 there are no codings: who sends one there has not said where the message ends. */
+/*
+** In HTTP/1.0 there are no codings: who sends one there has not said where the message ends. Of a response RFC 9112 has
+** its reader take more: a coding holds whatever else is said, and what is not in chunks ends with the connection.
+*/
 SrWireFaultKind sr_wire_framing_check(const SrWireFraming *framing) {
-  if (!framing->is_response && framing->minor > 0 && framing->hosts == 0) return SR_WIRE_BAD_HOST;
+  if (framing->is_response)
+    return framing->has_coding && !framing->is_chunked && !framing->has_unknown ? SR_WIRE_BAD_CODING : SR_WIRE_NO_FAULT;
+  if (framing->minor > 0 && framing->hosts == 0) return SR_WIRE_BAD_HOST;
   if (!framing->has_coding) return SR_WIRE_NO_FAULT;
   if (framing->content_length >= 0) return SR_WIRE_TWO_FRAMINGS;
   if (framing->minor == 0 || (!framing->is_chunked && !framing->has_unknown)) return SR_WIRE_BAD_CODING;
@@ -88,7 +99,7 @@ SrWireFaultKind sr_wire_framing_check(const SrWireFraming *framing) {
 
 static SrWireBodyKind body_of(const SrWireFraming *framing, SrWireBodyKind otherwise) {
   if (framing->is_chunked) return SR_WIRE_CHUNKED;
-  if (framing->content_length < 0) return otherwise;
+  if (framing->content_length < 0 || framing->has_coding) return otherwise;
   return framing->content_length > 0 ? SR_WIRE_SIZED : SR_WIRE_NO_BODY;
 }
 
@@ -104,5 +115,7 @@ SrWireBodyKind sr_wire_framing_of_response(const SrWireFraming *framing, int sta
 }
 
 bool sr_wire_framing_persists(const SrWireFraming *framing) {
+  bool contradicts_itself = framing->has_coding && (framing->content_length >= 0 || framing->minor == 0);
+  if (contradicts_itself) return false; /* another reader may have found another end */
   return !framing->says_close && (framing->minor > 0 || framing->says_keep_alive);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** Where a message ends and whom it is for (RFC 9112, sections 3.2 and 6): what its headers say of that, noted while it
-** is read. Two readers that disagree here can be made to see different messages, so nothing is mended.
+** is read. Two readers that disagree here can be made to see different messages, so nothing is mended, but for what RFC
+** 9112 has the readers of responses take.
 */
 #ifndef SR_WIRE_FRAMING_H
 #define SR_WIRE_FRAMING_H
@@ -33,6 +34,9 @@ typedef struct SrWireFraming {
   bool expects_continue;
   bool has_expectation; /* of another kind */
 } SrWireFraming;
+
+/* Whether a header of that name is one that is noted. */
+bool sr_wire_framing_knows(SrWireText name);
 
 /* Notes what a header says; `bytes` is the front of the head. */
 SrWireFaultKind sr_wire_framing_note(SrWireFraming *framing, const char *bytes, SrWireText name, SrWireText value);

@@ -80,10 +80,13 @@ SrWireFaultKind sr_wire_field_read(SrWireText line, SrWireText *name, SrWireText
 }
 
 bool sr_wire_field_next(SrWireText head, size_t *at, SrWireText *name, SrWireText *value) {
-  SrWireText line = {head.bytes + *at, head.length - *at};
-  const char *end = memchr(line.bytes, '\r', line.length);
-  line.length = (size_t)(end - line.bytes);
-  *at += line.length + 2;
+  SrWireText line;
+  do {
+    line = (SrWireText){head.bytes + *at, head.length - *at};
+    const char *end = memchr(line.bytes, '\r', line.length);
+    line.length = (size_t)(end - line.bytes);
+    *at += line.length + 2;
+  } while (line.length > 0 && (*line.bytes == ' ' || *line.bytes == '\t'));
   return line.length > 0 && sr_wire_field_read(line, name, value) == SR_WIRE_NO_FAULT;
 }
 
@@ -108,6 +111,9 @@ static SrWireFaultKind take_field(SrWireMessage *message, const char *bytes, SrW
   SrWireText name, value;
   if (++message->fields > limits->fields) return SR_WIRE_MANY_FIELDS;
   SrWireFaultKind fault = sr_wire_field_read(line, &name, &value);
+  if (fault == SR_WIRE_FOLDED && message->may_fold)
+    return sr_wire_is_value(line.bytes, line.length) ? SR_WIRE_NO_FAULT : SR_WIRE_BAD_FIELD;
+  message->may_fold = fault == SR_WIRE_NO_FAULT && message->framing.is_response && !sr_wire_framing_knows(name);
   return fault != SR_WIRE_NO_FAULT ? fault : sr_wire_framing_note(&message->framing, bytes, name, value);
 }
 

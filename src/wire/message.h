@@ -22,6 +22,7 @@ typedef struct SrWireMessage {
   size_t line;     /* where the next line begins */
   size_t scanned;  /* up to here there is no end of it */
   unsigned fields; /* how many lines there were behind the first one */
+  bool may_fold;   /* of a response: the latest header may go on in the next line */
 
   size_t length;      /* of the whole head; 0 as long as it is not there */
   unsigned first;     /* length of the first line with its end: there the headers begin */
@@ -48,7 +49,7 @@ size_t sr_wire_message_blank(const char *bytes, size_t count);
 SrWireFaultKind sr_wire_message_read(SrWireMessage *message, const char *bytes, size_t count,
                                      const SrWireLimits *limits);
 
-/* The next header of a head that was read; `*at` begins as `first`. False: there is none. */
+/* The next header of a head that was read, of a folded one its first line; `*at` begins as `first`. False: there is none. */
 bool sr_wire_field_next(SrWireText head, size_t *at, SrWireText *name, SrWireText *value);
 /* The first header of that name, which is in lower case. False: there is none. */
 bool sr_wire_field_find(const SrWireMessage *message, const char *bytes, const char *name, SrWireText *value);

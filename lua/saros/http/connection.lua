@@ -66,6 +66,21 @@ local function connect_lines(map)
   return lines, aliases
 end
 
+-- Equal for options that are equal: connections can be shared then.
+local function text_of(extras)
+  local parts = {}
+  for name in pairs(extras) do
+    if options.is_of_connection(name) then parts[#parts + 1] = name end
+  end
+  table.sort(parts)
+  for i, name in ipairs(parts) do
+    local value = extras[name]
+    if name == "resolve" then value = table.concat(value, " ") end
+    parts[i] = name .. "=" .. tostring(value)
+  end
+  return table.concat(parts, "\n")
+end
+
 ---The connection options of `given` over those of `defaults`, for saros.http.core.
 ---@param given? table
 ---@param defaults? table   made by this function
@@ -88,10 +103,12 @@ function connection.extras(given, defaults, digest)
     local map = by_ascii(given.resolve)
     extras.resolve = resolve_lines(map)
     extras.connect_to, extras.aliases = connect_lines(map)
+    extras.addresses = map
   end
   if given and given.local_address then extras.interface = "host!" .. given.local_address end
   extras.http1, extras.unverified = extras.http_version == "1.1", extras.verify == false
   if digest then extras.digest, extras.user, extras.password = true, digest.user, digest.password end
+  extras.text = text_of(extras)
   last_id = last_id + 1
   extras.id = last_id
   return extras

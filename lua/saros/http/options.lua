@@ -366,6 +366,13 @@ function options.sets_up_connection(name)
   return declared[name].connects or false
 end
 
+---The same of any name.
+---@param name string
+---@return boolean
+function options.is_of_connection(name)
+  return declared[name] ~= nil and declared[name].connects or false
+end
+
 ---`given` over `inherited`, which stays as it is. Options that are merged elsewhere are left out.
 ---@param inherited table
 ---@param given? table

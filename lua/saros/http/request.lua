@@ -5,10 +5,12 @@
 -- Invariant: credentials belong to an origin (scheme, host, port). They are part of a request only
 -- while it goes to the origin they were given for, and once dropped they do not come back.
 
+local backend = require "saros.http.backend"
 local connection = require "saros.http.connection"
 local cookies = require "saros.http.cookies"
 local core = require "saros.http.core"
 local headers = require "saros.http.headers"
+local message = require "saros.http.message"
 local misuse = require "saros.misuse"
 local options = require "saros.http.options"
 local retry = require "saros.http.retry"
@@ -53,23 +55,6 @@ local upper = { get = true, head = true, post = true, put = true, delete = true,
 
 -- libcurl asks for a go-ahead before bodies of this size, unless told otherwise.
 local EXPECT_THRESHOLD = 1000000
-
-local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-local function base64(text)
-  local parts = {}
-  for i = 1, #text, 3 do
-    local a, b, c = text:byte(i, i + 2)
-    local bits = a << 16 | (b or 0) << 8 | (c or 0)
-    for shift = 18, 0, -6 do
-      local index = (bits >> shift & 63) + 1
-      parts[#parts + 1] = digits:sub(index, index)
-    end
-    if not c then parts[#parts] = "=" end
-    if not b then parts[#parts - 1] = "=" end
-  end
-  return table.concat(parts)
-end
 
 local function check_url(caller, text, base)
   if type(text) ~= "string" then
@@ -146,7 +131,7 @@ local function set_auth(map, auth, target)
   if not auth then return nil end
   local user, password = auth[1] or auth.user, auth[2] or auth.password or ""
   if auth.digest then return { user = user, password = password } end
-  local value = auth.bearer and "Bearer " .. auth.bearer or "Basic " .. base64(user .. ":" .. password)
+  local value = auth.bearer and "Bearer " .. auth.bearer or "Basic " .. message.base64(user .. ":" .. password)
   map.authorization = { name = "Authorization", value }
   return nil
 end
@@ -190,6 +175,8 @@ local function complete(prepared, digest)
   prepared.resend = prepared.source and prepared.source.repeatable and idempotent[prepared.method]
   set_lines(prepared)
   choose_proxy(prepared)
+  prepared.tls = nil
+  backend.prepare(prepared)
   core.prepare(prepared)
   return prepared
 end

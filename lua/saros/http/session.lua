@@ -3,6 +3,7 @@
 
 local async = require "saros" -- first: core asks for the runtime's functions
 local core = require "saros.http.core"
+local backend = require "saros.http.backend"
 local connection = require "saros.http.connection"
 local cookies = require "saros.http.cookies"
 local headers = require "saros.http.headers"
@@ -73,6 +74,7 @@ end
 -- Raises a failure as core reported it (in the place of the status), or makes the response.
 local function outcome(self, prepared, history, feeder, transfer, status, head, elapsed, has_cookies, body)
   if not transfer then responses.fail(prepared, nil, status) end
+  if not prepared.backend then backend.learn(prepared, head) end
   local response = responses.new(prepared, transfer, status, head, elapsed, body, history, feeder)
   if has_cookies and self.cookies then
     cookies.take(self.cookies, prepared.url, response.headers:get_all "set-cookie")
@@ -80,10 +82,20 @@ local function outcome(self, prepared, history, feeder, transfer, status, head, 
   return response
 end
 
+-- What is to carry the request, or the failure that nothing can.
+local function choose(prepared)
+  local chosen, failure = backend.choose(prepared)
+  if not chosen then responses.fail(prepared, nil, failure) end
+  return chosen
+end
+
 -- Sends one request, once. `started` is when the first hop began, of a later one.
 local function send_once(self, prepared, history, started)
-  if prepared.source then return outcome(self, prepared, history, upload.send(self.pool, prepared, started)) end
-  return outcome(self, prepared, history, nil, core.send(self.pool, prepared, nil, started))
+  local chosen = choose(prepared)
+  if not prepared.source then
+    return outcome(self, prepared, history, nil, core.send(self.pool, prepared, nil, started, chosen))
+  end
+  return outcome(self, prepared, history, upload.send(self.pool, prepared, started, chosen))
 end
 
 local function send(self, prepared, history, started)
@@ -132,7 +144,7 @@ function session.perform(self, caller, method, target, given)
   if prepared.source or prepared.retries then
     response = send(self, prepared)
   else -- most are like that, and it is the shortest way
-    response = outcome(self, prepared, nil, nil, core.send(self.pool, prepared))
+    response = outcome(self, prepared, nil, nil, core.send(self.pool, prepared, nil, nil, choose(prepared)))
   end
   if redirects[response.status] and prepared.redirect ~= "manual" then return follow(self, prepared, response) end
   return response

@@ -98,8 +98,9 @@ end
 ---@param pool userdata
 ---@param prepared saros.http.Request
 ---@param started? number
+---@param carrier userdata  the backend
 ---@param again? boolean  it is sent for the second time
-function upload.send(pool, prepared, started, again)
+function upload.send(pool, prepared, started, carrier, again)
   local self <close> = setmetatable({ pipe = core.upload(prepared.caller) }, metatable)
   self.task = async.spawn(feed, self, prepared):set_name("http upload")
   async.sleep(0) -- it begins; if it could not, the request would wait for it
@@ -110,11 +111,11 @@ function upload.send(pool, prepared, started, again)
       error(self.err, 0)
     end
     local repeats = not transfer and outcome.stale and prepared.resend and not again
-    if repeats then return upload.send(pool, prepared, started, true) end
+    if repeats then return upload.send(pool, prepared, started, carrier, true) end
     self.kept = transfer ~= nil and not transfer:done()
     return self, transfer, outcome, ...
   end
-  return conclude(core.send(pool, prepared, self.pipe, started))
+  return conclude(core.send(pool, prepared, self.pipe, started, carrier))
 end
 
 ---The source that a body given as a function or an iterator is. It cannot be asked twice.

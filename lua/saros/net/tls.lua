@@ -222,6 +222,16 @@ function tls.client(caller, position, options, host)
   return plan_client(caller, position, check(caller, position, options, CLIENT), host)
 end
 
+---What a client's connections with these options share, which come checked. Raises SystemError or TLSError.
+---@param options saros.TLSOptions
+---@return userdata
+function tls.client_context(options)
+  return context_of(options, CLIENT)
+end
+
+---Its functions for other C modules, see src/tls/face.h.
+tls.face = core.face
+
 ---The same for a server.
 ---@param caller string
 ---@param position integer

@@ -2,6 +2,7 @@
 -- The client against nginx: HTTP/1.1 and what both versions have in common.
 
 local async = require "saros"
+local backend = require "spec.support.backend"
 local http = require "saros.http"
 local proc = require "spec.support.proc"
 local server = require("spec.support.real_servers").nginx()
@@ -42,6 +43,8 @@ local versions = { ["HTTP/1.1"] = server.plain, ["HTTP/1.1 over TLS"] = server.t
 
 for version, base in pairs(versions) do
   describe("nginx by " .. version, function()
+    setup(inside(function() backend.find_out(base .. "/facts", { ca_file = server.ca }) end))
+
     it("serves one request after the other on one connection", inside(function()
       local session <close> = session_of()
       local connection
@@ -130,7 +133,7 @@ for version, base in pairs(versions) do
       end
       assert.equal(204, session:delete(name).status)
       assert.equal(404, session:get(name).status)
-      assert.equal(base == server.plain and 1 or 2, session:stats().connections) -- large bodies have one of their own
+      assert.equal(base == server.h2 and 2 or 1, session:stats().connections) -- there large bodies have their own
     end))
 
     it("is asked for no go-ahead, however large the body", inside(function()

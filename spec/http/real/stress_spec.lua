@@ -71,6 +71,14 @@ local function all_is_well(session, base)
   for i = 1, LIMIT do assert.equal("hello from nginx\n", texts[i]) end
 end
 
+-- A loop keeps one of its own from its first stream on.
+local function count_descriptors()
+  local one, other = async.net.pair()
+  one:close()
+  other:close()
+  return proc.descriptors()
+end
+
 -- A lookup that was left behind may still have to end.
 local function descriptors_come_down_to(count)
   return tasks.eventually(function() return proc.descriptors() <= count end)
@@ -82,7 +90,7 @@ for version, base in pairs(versions) do
   describe("requests that are cancelled, under stress, by " .. version, function()
     for what, phase in pairs(phases) do
       it("leaves every slot free: " .. what, inside(function()
-        local before = proc.descriptors()
+        local before = count_descriptors()
         local session <close> = http.session { ca_file = server.ca, limit = LIMIT, timeout = false }
         stress(session, base, phase)
         all_is_well(session, base)
@@ -92,7 +100,7 @@ for version, base in pairs(versions) do
     end
 
     it("leaves every slot free: in all phases at once", inside(function()
-      local before = proc.descriptors()
+      local before = count_descriptors()
       local session <close> = http.session { ca_file = server.ca, limit = LIMIT, timeout = false }
       local running = {}
       for _ = 1, 5 do

@@ -23,7 +23,7 @@
 **   - An answer, or the end of the connection, may be there before libcurl has ever waited for the socket: what it says
 **     about a request's sockets is learned when that goes out, too.
 */
-#include "http/socket.h"
+#include "curl/socket.h"
 
 #include <stdlib.h>
 
@@ -36,13 +36,13 @@ enum { FIRST_LISTS = 64 };
 /* When the loop polled this long ago, in nanoseconds, all idle connections are looked at before one is used. */
 enum { POLL_AGE = 1000000 };
 
-struct SrHttpSocket {
+struct SrCurlSocket {
   uv_poll_t poll;         /* data: this; freed when it has closed */
-  SrHttpSockets *sockets; /* not to be used once the poll is closing */
+  SrCurlSockets *sockets; /* not to be used once the poll is closing */
   curl_socket_t fd;
-  struct SrHttpSocket *next;          /* in its list */
-  SrHttpOutlet *user;                 /* of the request that waited for it last, NULL when that has ended */
-  struct SrHttpSocket *newer, *older; /* among the idle ones, while `idle` */
+  struct SrCurlSocket *next;          /* in its list */
+  SrCurlOutlet *user;                 /* of the request that waited for it last, NULL when that has ended */
+  struct SrCurlSocket *newer, *older; /* among the idle ones, while `idle` */
   uint64_t turn;                      /* while `idle`: that of all sockets when it became idle */
   bool ours;                          /* opened by on_open */
   bool live;                          /* a connection: CLOSESOCKET will tell of its end */
@@ -58,12 +58,12 @@ struct SrHttpSocket {
 ** Descriptors are small numbers on Unix, and multiples of four on Windows: this spreads either without two in
 ** one place, as long as they are close together.
 */
-static SrHttpSocket **list_of(const SrHttpSockets *sockets, curl_socket_t fd) {
+static SrCurlSocket **list_of(const SrCurlSockets *sockets, curl_socket_t fd) {
   size_t number = (size_t)fd;
   return &sockets->lists[(number ^ (number >> 2)) & sockets->mask];
 }
 
-static void set_user(SrHttpSocket *sock, SrHttpOutlet *user) {
+static void set_user(SrCurlSocket *sock, SrCurlOutlet *user) {
   if (sock->user != NULL) sock->user->socket = NULL;
   if (user != NULL && user->socket != NULL) user->socket->user = NULL;
   if (user != NULL) user->socket = sock;
@@ -71,28 +71,28 @@ static void set_user(SrHttpSocket *sock, SrHttpOutlet *user) {
   sock->user = user;
 }
 
-SrHttpSocket *sr_http_socket_find(const SrHttpSockets *sockets, curl_socket_t fd) {
-  SrHttpSocket *sock = *list_of(sockets, fd);
+SrCurlSocket *sr_curl_socket_find(const SrCurlSockets *sockets, curl_socket_t fd) {
+  SrCurlSocket *sock = *list_of(sockets, fd);
   while (sock != NULL && sock->fd != fd) sock = sock->next;
   return sock;
 }
 
-static void link_socket(SrHttpSockets *sockets, SrHttpSocket *sock) {
-  SrHttpSocket **list = list_of(sockets, sock->fd);
+static void link_socket(SrCurlSockets *sockets, SrCurlSocket *sock) {
+  SrCurlSocket **list = list_of(sockets, sock->fd);
   sock->next = *list;
   *list = sock;
 }
 
 /* One list for each socket. Without memory for more of them they become longer. */
-static void make_room(SrHttpSockets *sockets) {
+static void make_room(SrCurlSockets *sockets) {
   size_t mask = sockets->mask;
   if (sockets->count <= mask) return;
-  SrHttpSocket **former = sockets->lists, **lists = calloc(2 * (mask + 1), sizeof *lists);
+  SrCurlSocket **former = sockets->lists, **lists = calloc(2 * (mask + 1), sizeof *lists);
   if (lists == NULL) return;
   sockets->lists = lists;
   sockets->mask = 2 * mask + 1;
   for (size_t i = 0; i <= mask; i++) {
-    for (SrHttpSocket *sock = former[i], *next; sock != NULL; sock = next) {
+    for (SrCurlSocket *sock = former[i], *next; sock != NULL; sock = next) {
       next = sock->next;
       link_socket(sockets, sock);
     }
@@ -100,9 +100,9 @@ static void make_room(SrHttpSockets *sockets) {
   free(former);
 }
 
-SrHttpSocket *sr_http_socket_add(SrHttpSockets *sockets, curl_socket_t fd, SrHttpOutlet *opener) {
-  SrHttpSocket *sock = sr_http_socket_find(sockets, fd);
-  if (sock != NULL) sr_http_socket_close(sock); /* the number is used again */
+SrCurlSocket *sr_curl_socket_add(SrCurlSockets *sockets, curl_socket_t fd, SrCurlOutlet *opener) {
+  SrCurlSocket *sock = sr_curl_socket_find(sockets, fd);
+  if (sock != NULL) sr_curl_socket_close(sock); /* the number is used again */
   sock = calloc(1, sizeof *sock);
   if (sock == NULL) return NULL;
   if (uv_poll_init_socket(sockets->loop, &sock->poll, fd) != 0) {
@@ -126,7 +126,7 @@ static void on_socket_closed(uv_handle_t *handle) {
 }
 
 /* A request uses it again, or it ends. */
-static void leave_idle(SrHttpSocket *sock) {
+static void leave_idle(SrCurlSocket *sock) {
   if (!sock->idle) return;
   sock->idle = false;
   if (sock->newer != NULL)
@@ -138,7 +138,7 @@ static void leave_idle(SrHttpSocket *sock) {
 }
 
 /* -1: none. */
-static int port_of(const SrHttpSocket *sock) {
+static int port_of(const SrCurlSocket *sock) {
   struct sockaddr_storage address;
   int length = (int)sizeof address;
   if (sr_socket_name(sock->fd, (struct sockaddr *)&address, &length) != 0) return -1;
@@ -147,32 +147,32 @@ static int port_of(const SrHttpSocket *sock) {
 }
 
 /* Of several sockets that try to connect only one does: it has that port. */
-void sr_http_sockets_send(SrHttpSockets *sockets, SrHttpOutlet *sender, int port) {
-  SrHttpSocket *sock = sender->socket;
+void sr_curl_sockets_send(SrCurlSockets *sockets, SrCurlOutlet *sender, int port) {
+  SrCurlSocket *sock = sender->socket;
   sockets->sender = sender;
   if (sock != NULL && sock->ours && !sock->live) sock->live = port_of(sock) == port;
 }
 
 /* What closes while libcurl is called is the connection over which it has just sent, or one that nobody uses. */
-void sr_http_socket_close(SrHttpSocket *sock) {
+void sr_curl_socket_close(SrCurlSocket *sock) {
   if (sock->single && sock->sockets->sender != NULL) sock->sockets->sender->single = true;
   leave_idle(sock);
   set_user(sock, NULL);
-  SrHttpSocket **link = list_of(sock->sockets, sock->fd);
+  SrCurlSocket **link = list_of(sock->sockets, sock->fd);
   while (*link != sock) link = &(*link)->next;
   *link = sock->next;
   sock->sockets->count--;
   sr_http_saros->close((uv_handle_t *)&sock->poll, on_socket_closed);
 }
 
-static void set_polls(SrHttpSocket *sock, unsigned char events);
+static void set_polls(SrCurlSocket *sock, unsigned char events);
 
 /*
 ** Whether something came over an idle connection that makes it useless. A connection of HTTP/2 may be that of requests
 ** which pause, and then what came before its end is theirs: while any request pauses the end does not count.
 */
-static bool is_spoilt(const SrHttpSocket *sock) {
-  SrHttpSockets *sockets = sock->sockets;
+static bool is_spoilt(const SrCurlSocket *sock) {
+  SrCurlSockets *sockets = sock->sockets;
   if (sock->single) return !sr_socket_is_quiet(sock->fd);
   if (!sr_socket_has_ended(sock->fd)) return false;
   if (!sockets->is_pausing(sockets->owner)) return true;
@@ -181,7 +181,7 @@ static bool is_spoilt(const SrHttpSocket *sock) {
 }
 
 /* Shuts it down. libcurl finds that out when it looks for a connection to use, and closes it. */
-static void retire(SrHttpSocket *sock) {
+static void retire(SrCurlSocket *sock) {
   leave_idle(sock);
   sock->retired = true;
   set_polls(sock, 0);
@@ -189,7 +189,7 @@ static void retire(SrHttpSocket *sock) {
 }
 
 /* An event that no request waits for. An idle connection is watched on, unless what came makes it useless. */
-static void on_uncalled(SrHttpSocket *sock, bool ended) {
+static void on_uncalled(SrCurlSocket *sock, bool ended) {
   if (sock->idle && is_spoilt(sock))
     retire(sock);
   else if (sock->idle && !ended)
@@ -199,8 +199,8 @@ static void on_uncalled(SrHttpSocket *sock, bool ended) {
 }
 
 /* Counts it among the idle ones, if no request uses it. A connection that libcurl does not keep is closed already. */
-static void begin_idling(SrHttpSocket *sock) {
-  SrHttpSockets *sockets = sock->sockets;
+static void begin_idling(SrCurlSocket *sock) {
+  SrCurlSockets *sockets = sock->sockets;
   if (sock->wants != 0 || sock->user != NULL || sock->idle || sock->retired) return;
   if (!sock->live || !(sock->single || sock->multiplexed)) return;
   sock->idle = true;
@@ -212,8 +212,8 @@ static void begin_idling(SrHttpSocket *sock) {
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
-  SrHttpSocket *sock = poll->data;
-  SrHttpSockets *sockets = sock->sockets;
+  SrCurlSocket *sock = poll->data;
+  SrCurlSockets *sockets = sock->sockets;
   int flags = 0;
   if (status < 0) { /* libuv has stopped it; bytes may wait before the error, so libcurl is to read and see */
     events = UV_READABLE | UV_WRITABLE | UV_DISCONNECT;
@@ -229,7 +229,7 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   sockets->on_event(sockets->owner, sock->fd, flags);
 }
 
-static void set_polls(SrHttpSocket *sock, unsigned char events) {
+static void set_polls(SrCurlSocket *sock, unsigned char events) {
   sock->polls = events;
   if (events == 0)
     uv_poll_stop(&sock->poll);
@@ -237,7 +237,7 @@ static void set_polls(SrHttpSocket *sock, unsigned char events) {
     uv_poll_start(&sock->poll, events, on_poll);
 }
 
-static void set_wants(SrHttpSocket *sock, unsigned char events) {
+static void set_wants(SrCurlSocket *sock, unsigned char events) {
   sock->wants = events;
   if (sock->ours && (events & UV_READABLE)) sock->live = true; /* a socket that connects waits to write */
   if (events != 0) leave_idle(sock);
@@ -249,19 +249,19 @@ static void set_wants(SrHttpSocket *sock, unsigned char events) {
   if (events == 0 && sock->multiplexed) begin_idling(sock);
 }
 
-void sr_http_socket_wait(SrHttpSocket *sock, unsigned char events, SrHttpOutlet *user) {
+void sr_curl_socket_wait(SrCurlSocket *sock, unsigned char events, SrCurlOutlet *user) {
   set_wants(sock, events);
   if (events != 0 && user != NULL && sock->user != user) set_user(sock, user);
 }
 
-void sr_http_socket_forget(SrHttpSocket *sock) {
+void sr_curl_socket_forget(SrCurlSocket *sock) {
   if (sock->live)
     set_wants(sock, 0);
   else
-    sr_http_socket_close(sock);
+    sr_curl_socket_close(sock);
 }
 
-void sr_http_socket_release(SrHttpSocket *sock, bool single, bool multiplexed) {
+void sr_curl_socket_release(SrCurlSocket *sock, bool single, bool multiplexed) {
   set_user(sock, NULL);
   if (single) sock->single = true;
   if (multiplexed) sock->multiplexed = true;
@@ -270,41 +270,41 @@ void sr_http_socket_release(SrHttpSocket *sock, bool single, bool multiplexed) {
 
 /* --- all of them ----------------------------------------------------------- */
 
-bool sr_http_sockets_open(SrHttpSockets *sockets) {
+bool sr_curl_sockets_open(SrCurlSockets *sockets) {
   sockets->mask = FIRST_LISTS - 1;
   sockets->lists = calloc(FIRST_LISTS, sizeof *sockets->lists);
   return sockets->lists != NULL;
 }
 
-void sr_http_sockets_polled(SrHttpSockets *sockets) {
+void sr_curl_sockets_polled(SrCurlSockets *sockets) {
   sockets->turn++;
   sockets->polled_at = uv_hrtime();
 }
 
-void sr_http_sockets_look(SrHttpSockets *sockets) {
+void sr_curl_sockets_look(SrCurlSockets *sockets) {
   uint64_t now = uv_hrtime();
   bool all = now - sockets->polled_at >= POLL_AGE;
   if (all) sockets->polled_at = now;
-  for (SrHttpSocket *sock = sockets->newest, *older; sock != NULL; sock = older) {
+  for (SrCurlSocket *sock = sockets->newest, *older; sock != NULL; sock = older) {
     older = sock->older;
     if (!all && sock->turn != sockets->turn) return;
     if (is_spoilt(sock)) retire(sock);
   }
 }
 
-long sr_http_sockets_idle(const SrHttpSockets *sockets) {
+long sr_curl_sockets_idle(const SrCurlSockets *sockets) {
   long count = 0;
   for (size_t i = 0; i <= sockets->mask; i++)
-    for (const SrHttpSocket *sock = sockets->lists[i]; sock != NULL; sock = sock->next)
+    for (const SrCurlSocket *sock = sockets->lists[i]; sock != NULL; sock = sock->next)
       if (sock->live && sock->wants == 0 && sock->user == NULL && !sock->retired) count++;
   return count;
 }
 
-void sr_http_sockets_close(SrHttpSockets *sockets) {
+void sr_curl_sockets_close(SrCurlSockets *sockets) {
   for (size_t i = 0; i <= sockets->mask; i++)
-    while (sockets->lists[i] != NULL) sr_http_socket_close(sockets->lists[i]);
+    while (sockets->lists[i] != NULL) sr_curl_socket_close(sockets->lists[i]);
 }
 
-void sr_http_sockets_free(SrHttpSockets *sockets) {
+void sr_curl_sockets_free(SrCurlSockets *sockets) {
   free(sockets->lists);
 }

@@ -5,7 +5,7 @@
 ** Invariant: a timeout of zero is run when the outermost call is done, not by a timer. What holds for sockets stands in
 ** socket.c.
 */
-#include "http/multi.h"
+#include "curl/multi.h"
 
 #include <stdlib.h>
 
@@ -15,13 +15,13 @@
 /* How often libcurl is run again at once before other events get their turn. */
 enum { MAX_ROUNDS = 8 };
 
-struct SrHttpMulti {
+struct SrCurlMulti {
   CURLM *curl;
   uv_timer_t timer; /* libcurl's one timer */
   uv_check_t check; /* tells that the loop has polled */
   unsigned handles; /* of timer and check that have still to close; then this struct is freed */
-  SrHttpSockets sockets;
-  const SrHttpReports *reports;
+  SrCurlSockets sockets;
+  const SrCurlReports *reports;
   void *owner;     /* theirs */
   unsigned active; /* easy handles in it */
   bool kick;       /* libcurl asked to be run at once */
@@ -29,62 +29,62 @@ struct SrHttpMulti {
   bool failed;     /* there was no memory for a socket that libcurl waits for, or in libcurl itself */
 };
 
-static void settle(SrHttpMulti *multi);
+static void settle(SrCurlMulti *multi);
 
 /* --- libcurl's callbacks: none of them calls libcurl ----------------------- */
 
 static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address) {
-  SrHttpOutlet *outlet = ctx;
+  SrCurlOutlet *outlet = ctx;
   (void)purpose;
   curl_socket_t fd = sr_socket_open(address->family, address->socktype, address->protocol, &outlet->refusal);
-  if (fd == CURL_SOCKET_BAD || sr_http_socket_add(&outlet->multi->sockets, fd, outlet) != NULL) return fd;
+  if (fd == CURL_SOCKET_BAD || sr_curl_socket_add(&outlet->multi->sockets, fd, outlet) != NULL) return fd;
   outlet->refusal = UV_ENOMEM;
   sr_socket_close(fd);
   return CURL_SOCKET_BAD;
 }
 
 static int on_close(void *ctx, curl_socket_t fd) {
-  SrHttpSocket *sock = sr_http_socket_find(&((SrHttpMulti *)ctx)->sockets, fd);
-  if (sock != NULL) sr_http_socket_close(sock);
+  SrCurlSocket *sock = sr_curl_socket_find(&((SrCurlMulti *)ctx)->sockets, fd);
+  if (sock != NULL) sr_curl_socket_close(sock);
   return sr_socket_close(fd);
 }
 
 static int on_socket(CURL *handle, curl_socket_t fd, int what, void *ctx, void *unused) {
-  SrHttpMulti *multi = ctx;
-  SrHttpSocket *sock = sr_http_socket_find(&multi->sockets, fd);
+  SrCurlMulti *multi = ctx;
+  SrCurlSocket *sock = sr_curl_socket_find(&multi->sockets, fd);
   unsigned char events = 0;
   (void)unused;
   if (what & CURL_POLL_IN) events |= UV_READABLE;
   if (what & CURL_POLL_OUT) events |= UV_WRITABLE;
-  SrHttpOutlet *user = multi->reports->on_listening(handle, (events & UV_READABLE) != 0);
+  SrCurlOutlet *user = multi->reports->on_listening(handle, (events & UV_READABLE) != 0);
   if (sock == NULL) {
     if (events == 0) return 0;
-    sock = sr_http_socket_add(&multi->sockets, fd, NULL);
+    sock = sr_curl_socket_add(&multi->sockets, fd, NULL);
     if (sock == NULL) { /* if libcurl were told it would use the multi handle no more */
       multi->failed = true;
       return 0;
     }
   }
   if (what == CURL_POLL_REMOVE)
-    sr_http_socket_forget(sock);
+    sr_curl_socket_forget(sock);
   else
-    sr_http_socket_wait(sock, events, user);
+    sr_curl_socket_wait(sock, events, user);
   return 0;
 }
 
 static void on_polled(uv_check_t *check) {
-  SrHttpMulti *multi = check->data;
-  sr_http_sockets_polled(&multi->sockets);
+  SrCurlMulti *multi = check->data;
+  sr_curl_sockets_polled(&multi->sockets);
 }
 
 static void on_timer(uv_timer_t *timer) {
-  SrHttpMulti *multi = timer->data;
+  SrCurlMulti *multi = timer->data;
   multi->kick = true;
   settle(multi);
 }
 
 static int on_timeout(CURLM *curl, long milliseconds, void *ctx) {
-  SrHttpMulti *multi = ctx;
+  SrCurlMulti *multi = ctx;
   (void)curl;
   multi->kick = milliseconds == 0;
   if (milliseconds > 0)
@@ -96,13 +96,13 @@ static int on_timeout(CURLM *curl, long milliseconds, void *ctx) {
 
 /* --- running it ------------------------------------------------------------ */
 
-static void act(SrHttpMulti *multi, curl_socket_t fd, int flags) {
+static void act(SrCurlMulti *multi, curl_socket_t fd, int flags) {
   int running;
   multi->sockets.sender = NULL;
   if (curl_multi_socket_action(multi->curl, fd, flags, &running) != CURLM_OK) multi->failed = true;
 }
 
-static void report_done(SrHttpMulti *multi) {
+static void report_done(SrCurlMulti *multi) {
   CURLMsg *message;
   int left;
   while ((message = curl_multi_info_read(multi->curl, &left)) != NULL)
@@ -110,7 +110,7 @@ static void report_done(SrHttpMulti *multi) {
 }
 
 /* After every call that may have moved a transfer: reports what has ended and runs what is due. */
-static void settle(SrHttpMulti *multi) {
+static void settle(SrCurlMulti *multi) {
   if (multi->settles) return;
   multi->settles = true;
   report_done(multi);
@@ -132,14 +132,14 @@ static void on_event(void *owner, curl_socket_t fd, int flags) {
 }
 
 static bool is_pausing(void *owner) {
-  const SrHttpMulti *multi = owner;
+  const SrCurlMulti *multi = owner;
   return multi->reports->is_pausing(multi->owner);
 }
 
 /* --- requests -------------------------------------------------------------- */
 
-bool sr_http_multi_add(SrHttpMulti *multi, CURL *handle) {
-  if (multi->sockets.newest != NULL) sr_http_sockets_look(&multi->sockets);
+bool sr_curl_multi_add(SrCurlMulti *multi, CURL *handle) {
+  if (multi->sockets.newest != NULL) sr_curl_sockets_look(&multi->sockets);
   if (curl_multi_add_handle(multi->curl, handle) != CURLM_OK) return false;
   if (multi->active++ == 0) uv_ref((uv_handle_t *)&multi->timer);
   settle(multi);
@@ -147,16 +147,16 @@ bool sr_http_multi_add(SrHttpMulti *multi, CURL *handle) {
 }
 
 /* Only the response shows how many requests the connection serves at a time. */
-static void release(SrHttpSocket *sock, CURL *handle, bool has_head) {
+static void release(SrCurlSocket *sock, CURL *handle, bool has_head) {
   long version = CURL_HTTP_VERSION_NONE;
   if (has_head) curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &version);
   bool is_single = version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
-  sr_http_socket_release(sock, is_single, version == CURL_HTTP_VERSION_2_0);
+  sr_curl_socket_release(sock, is_single, version == CURL_HTTP_VERSION_2_0);
 }
 
 /* libcurl 7.88 forgets what it holds back only together with the connection, which others may still use. */
-bool sr_http_multi_remove(SrHttpOutlet *outlet, CURL *handle, bool paused, bool has_head) {
-  SrHttpMulti *multi = outlet->multi;
+bool sr_curl_multi_remove(SrCurlOutlet *outlet, CURL *handle, bool paused, bool has_head) {
+  SrCurlMulti *multi = outlet->multi;
   if (multi->sockets.sender == outlet) multi->sockets.sender = NULL;
   bool clean = !paused || curl_easy_pause(handle, CURLPAUSE_CONT) == CURLE_OK;
   curl_multi_remove_handle(multi->curl, handle);
@@ -166,23 +166,23 @@ bool sr_http_multi_remove(SrHttpOutlet *outlet, CURL *handle, bool paused, bool 
   return clean;
 }
 
-CURLcode sr_http_multi_unpause(SrHttpMulti *multi, CURL *handle, int still) {
+CURLcode sr_curl_multi_unpause(SrCurlMulti *multi, CURL *handle, int still) {
   CURLcode result = curl_easy_pause(handle, still);
   settle(multi);
   return result;
 }
 
-void sr_http_multi_break(CURL *handle) {
+void sr_curl_multi_break(CURL *handle) {
   curl_socket_t fd = CURL_SOCKET_BAD;
   if (curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD) sr_socket_end(fd);
 }
 
-void sr_http_multi_send(SrHttpOutlet *outlet, int port) {
-  sr_http_sockets_send(&outlet->multi->sockets, outlet, port);
+void sr_curl_multi_send(SrCurlOutlet *outlet, int port) {
+  sr_curl_sockets_send(&outlet->multi->sockets, outlet, port);
 }
 
 /* libcurl looks at a transfer that waits for nothing only when something about it changes. */
-void sr_http_multi_nudge(SrHttpMulti *multi, CURL *handle) {
+void sr_curl_multi_nudge(SrCurlMulti *multi, CURL *handle) {
   curl_off_t took = 0;
   curl_easy_getinfo(handle, CURLINFO_CONNECT_TIME_T, &took);
   if (took > 0) return;
@@ -191,20 +191,20 @@ void sr_http_multi_nudge(SrHttpMulti *multi, CURL *handle) {
   settle(multi);
 }
 
-long sr_http_multi_idle(const SrHttpMulti *multi) {
-  return sr_http_sockets_idle(&multi->sockets);
+long sr_curl_multi_idle(const SrCurlMulti *multi) {
+  return sr_curl_sockets_idle(&multi->sockets);
 }
 
 /* --- new, close ------------------------------------------------------------ */
 
-SrHttpMulti *sr_http_multi_new(uv_loop_t *loop, long idle_limit, bool multiplexes, const SrHttpReports *reports,
+SrCurlMulti *sr_curl_multi_new(uv_loop_t *loop, long idle_limit, bool multiplexes, const SrCurlReports *reports,
                                void *owner) {
-  SrHttpMulti *multi = calloc(1, sizeof *multi);
+  SrCurlMulti *multi = calloc(1, sizeof *multi);
   if (multi == NULL) return NULL;
-  multi->sockets = (SrHttpSockets){.loop = loop, .on_event = on_event, .is_pausing = is_pausing, .owner = multi};
-  multi->curl = sr_http_sockets_open(&multi->sockets) ? curl_multi_init() : NULL;
+  multi->sockets = (SrCurlSockets){.loop = loop, .on_event = on_event, .is_pausing = is_pausing, .owner = multi};
+  multi->curl = sr_curl_sockets_open(&multi->sockets) ? curl_multi_init() : NULL;
   if (multi->curl == NULL) {
-    sr_http_sockets_free(&multi->sockets);
+    sr_curl_sockets_free(&multi->sockets);
     free(multi);
     return NULL;
   }
@@ -227,7 +227,7 @@ SrHttpMulti *sr_http_multi_new(uv_loop_t *loop, long idle_limit, bool multiplexe
   return multi;
 }
 
-void sr_http_multi_equip(SrHttpOutlet *outlet, CURL *handle) {
+void sr_curl_multi_equip(SrCurlOutlet *outlet, CURL *handle) {
   curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, on_open);
   curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, outlet);
   curl_easy_setopt(handle, CURLOPT_CLOSESOCKETFUNCTION, on_close);
@@ -235,16 +235,16 @@ void sr_http_multi_equip(SrHttpOutlet *outlet, CURL *handle) {
 }
 
 static void on_handle_closed(uv_handle_t *handle) {
-  SrHttpMulti *multi = handle->data;
+  SrCurlMulti *multi = handle->data;
   if (--multi->handles > 0) return;
-  sr_http_sockets_free(&multi->sockets);
+  sr_curl_sockets_free(&multi->sockets);
   free(multi);
 }
 
-void sr_http_multi_close(SrHttpMulti *multi) {
+void sr_curl_multi_close(SrCurlMulti *multi) {
   multi->settles = true; /* nothing is reported any more */
   curl_multi_cleanup(multi->curl);
-  sr_http_sockets_close(&multi->sockets);
+  sr_curl_sockets_close(&multi->sockets);
   sr_http_saros->close((uv_handle_t *)&multi->timer, on_handle_closed);
   sr_http_saros->close((uv_handle_t *)&multi->check, on_handle_closed);
 }

@@ -4,19 +4,19 @@
 **
 ** Only this file pair knows libcurl's multi interface. Whatever is declared here is called
 ** from Lua, from timers or from callbacks of libuv, never from inside a callback of libcurl,
-** but for sr_http_multi_send; what libcurl itself calls are the reports.
+** but for sr_curl_multi_send; what libcurl itself calls are the reports.
 */
-#ifndef SR_HTTP_MULTI_H
-#define SR_HTTP_MULTI_H
+#ifndef SR_CURL_MULTI_H
+#define SR_CURL_MULTI_H
 
 #include <stdbool.h>
 #include <curl/curl.h>
 
-#include "http/socket.h"
+#include "curl/socket.h"
 
-typedef struct SrHttpMulti SrHttpMulti;
+typedef struct SrCurlMulti SrCurlMulti;
 /* What a multi handle has to say about its transfers. */
-typedef struct SrHttpReports {
+typedef struct SrCurlReports {
   /* libcurl ran out of memory and does not say for whom: none of the transfers can be relied upon. */
   void (*on_failure)(void *owner);
   /* It has ended with `result`; its handle is still to be removed. */
@@ -25,50 +25,50 @@ typedef struct SrHttpReports {
   ** Whether its socket is read; called from inside libcurl, when that may have changed. Gives its outlet, NULL
   ** if it has none.
   */
-  SrHttpOutlet *(*on_listening)(CURL *handle, bool listens);
+  SrCurlOutlet *(*on_listening)(CURL *handle, bool listens);
   /* Whether a transfer has been paused. */
   bool (*is_pausing)(void *owner);
-} SrHttpReports;
+} SrCurlReports;
 
 /*
 ** A multi handle on `loop` that keeps at most `idle_limit` connections, each for as many requests at a
 ** time as its server takes, or for one only. NULL: no memory.
 */
-SrHttpMulti *sr_http_multi_new(uv_loop_t *loop, long idle_limit, bool multiplexes, const SrHttpReports *reports,
+SrCurlMulti *sr_curl_multi_new(uv_loop_t *loop, long idle_limit, bool multiplexes, const SrCurlReports *reports,
                                void *owner);
 
 /* Closes all connections and frees it. No easy handle may be in it any more. */
-void sr_http_multi_close(SrHttpMulti *multi);
+void sr_curl_multi_close(SrCurlMulti *multi);
 
 /* Makes the sockets of `handle` those of the outlet's multi, once for each. */
-void sr_http_multi_equip(SrHttpOutlet *outlet, CURL *handle);
+void sr_curl_multi_equip(SrCurlOutlet *outlet, CURL *handle);
 
 /* Starts the transfer of `handle` at once. It may have ended when this returns. False: no memory. */
-bool sr_http_multi_add(SrHttpMulti *multi, CURL *handle);
+bool sr_curl_multi_add(SrCurlMulti *multi, CURL *handle);
 
 /*
 ** Takes `handle`, with its outlet, out; a transfer in flight is cut off, whatever phase it is in, without
 ** waiting. `has_head`: a response has begun, so the connection may be kept. What libcurl held back of a `paused`
 ** one is written before. False: it could not be, and would come up in the next transfer of the handle.
 */
-bool sr_http_multi_remove(SrHttpOutlet *outlet, CURL *handle, bool paused, bool has_head);
+bool sr_curl_multi_remove(SrCurlOutlet *outlet, CURL *handle, bool paused, bool has_head);
 
 /* From inside libcurl: the request of `outlet` goes out now, over a connection whose port on this side is `port`. */
-void sr_http_multi_send(SrHttpOutlet *outlet, int port);
+void sr_curl_multi_send(SrCurlOutlet *outlet, int port);
 
 /*
 ** Lets a paused transfer go on, but for the directions in `still` (CURLPAUSE_...). It may have ended when this
 ** returns. Whatever else than CURLE_OK comes out, the transfer has failed, and libcurl tells only here.
 */
-CURLcode sr_http_multi_unpause(SrHttpMulti *multi, CURL *handle, int still);
+CURLcode sr_curl_multi_unpause(SrCurlMulti *multi, CURL *handle, int still);
 
 /* Ends the connection that `handle`, which is done, has had: libcurl would use it again. */
-void sr_http_multi_break(CURL *handle);
+void sr_curl_multi_break(CURL *handle);
 
 /* Has a transfer that is not connected go on, though it waits for nothing. It may have ended when this returns. */
-void sr_http_multi_nudge(SrHttpMulti *multi, CURL *handle);
+void sr_curl_multi_nudge(SrCurlMulti *multi, CURL *handle);
 
 /* Connections open and used by no request. */
-long sr_http_multi_idle(const SrHttpMulti *multi);
+long sr_curl_multi_idle(const SrCurlMulti *multi);
 
 #endif

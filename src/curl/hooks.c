@@ -3,28 +3,25 @@
 ** What libcurl calls for transfers. The hooks of an easy handle store and wake, and call nothing of libcurl but what it
 ** allows there; the reports of a multi handle may end transfers.
 **
-** The body is buffered. Beyond a bound libcurl is paused, and the reader has it go on. All that it has read by then is
-** taken, because what libcurl holds back itself is lost when the transfer fails. That is why chunks are taken apart
-** here, too.
+** All that libcurl has read when it is paused is taken, because what libcurl holds back itself is lost when the transfer
+** fails. That is why chunks are taken apart here, too.
 */
-#include "http/hooks.h"
+#include "curl/hooks.h"
 
 #include <math.h>
+#include <string.h>
 
-#include "http/response.h"
+#include "curl/exchange.h"
+#include "curl/response.h"
 #include "http/transfer.h"
 #include "http/upload.h"
-
-/* When this many bytes wait for a slow reader, libcurl is paused, which holds back the sender. */
-enum { BODY_BOUND = 65536 };
 
 /*
 ** Makes a callback end its transfer: it returns what libcurl takes for a refusal, and libcurl then reports the transfer
 ** as done. The failure recorded here is its cause. False.
 */
 static bool refuse(SrHttpTransfer *transfer, const char *code, const char *message) {
-  sr_http_failure_set(&transfer->failure, "FetchError", code, message);
-  return false;
+  return sr_http_transfer_refuse(transfer, code, message);
 }
 
 /*
@@ -33,7 +30,7 @@ static bool refuse(SrHttpTransfer *transfer, const char *code, const char *messa
 */
 static bool is_of_question(const SrHttpTransfer *transfer) {
   const SrHttpRequest *request = transfer->request;
-  if (!transfer->awaits_challenge) return false;
+  if (!sr_curl_easy_of(transfer)->awaits_challenge) return false;
   return transfer->head.status == 401 || (transfer->head.status < 300 && (request->body != NULL || request->streamed));
 }
 
@@ -44,12 +41,12 @@ static bool is_of_question(const SrHttpTransfer *transfer) {
 static bool end_head(SrHttpTransfer *transfer) {
   if (transfer->head.status < 200) return true;
   if (is_of_question(transfer)) {
-    transfer->awaits_challenge = false; /* the next response is final */
+    sr_curl_easy_of(transfer)->awaits_challenge = false; /* the next response is final */
     transfer->sends = 0;
     return true;
   }
   bool was_starved = sr_http_awaits_upload(transfer);
-  sr_http_transfer_finish_head(transfer);
+  sr_curl_exchange_finish_head(transfer);
   return !was_starved || sr_http_transfer_try_arm(transfer);
 }
 
@@ -67,7 +64,7 @@ static const SrWireFault *add_line(SrHttpTransfer *transfer, const char *line, s
 }
 
 static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
-  SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
+  SrHttpTransfer *transfer = ((SrCurlEasy *)ctx)->transfer;
   size_t length = size * count;
   if (!sr_http_is_open(transfer)) return length;
   sr_http_transfer_touch(transfer);
@@ -82,8 +79,7 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
 
 /* Whether libcurl has to pause: enough bytes wait for the reader, and more are to come. */
 static bool is_sated(const SrHttpTransfer *transfer) {
-  return !transfer->unbounded && sr_buffer_length(&transfer->body) >= BODY_BOUND &&
-         !sr_http_response_is_whole(transfer);
+  return sr_http_transfer_is_full(transfer) && !sr_curl_response_is_whole(transfer);
 }
 
 /*
@@ -92,39 +88,23 @@ static bool is_sated(const SrHttpTransfer *transfer) {
 ** refuses the next piece instead, which libcurl holds back.
 */
 static void hold(SrHttpTransfer *transfer) {
-  if (transfer->paused || !is_sated(transfer) || sr_http_transfer_is_sending(transfer)) return;
+  if (transfer->paused || !is_sated(transfer) || sr_curl_exchange_is_sending(transfer)) return;
   transfer->paused = true;
-  curl_easy_pause(transfer->easy->handle, CURLPAUSE_ALL);
-}
-
-/* Takes bytes of the body, up to max_body_size: what came before the limit can still be read. False: it ends here. */
-static bool take(SrHttpTransfer *transfer, const char *bytes, size_t length) {
-  curl_off_t room = sr_http_is_coded(transfer) ? (curl_off_t)length : transfer->request->max_body - transfer->received;
-  size_t count = (curl_off_t)length > room ? (size_t)room : length;
-  if (!sr_buffer_append(&transfer->body, bytes, count)) return refuse(transfer, "ENOMEM", "not enough memory");
-  transfer->received += (curl_off_t)count;
-  if (count < length) return refuse(transfer, "ETOOLARGE", "the body is larger than max_body_size");
-  return true;
+  curl_easy_pause(sr_curl_easy_of(transfer)->handle, CURLPAUSE_ALL);
 }
 
 static bool take_chunks(SrHttpTransfer *transfer, const char *bytes, size_t length) {
+  SrWireChunks *chunks = &sr_curl_easy_of(transfer)->chunks;
   SrWirePiece piece = {bytes, length};
   while (piece.left > 0) {
     const char *data;
-    size_t count = sr_wire_chunks_take(&transfer->chunks, &piece, &data);
-    if (transfer->chunks.place == SR_WIRE_CHUNK_BROKEN) return refuse(transfer, "EPROTO", "a malformed chunk");
-    if (transfer->chunks.place == SR_WIRE_CHUNK_LARGE)
+    size_t count = sr_wire_chunks_take(chunks, &piece, &data);
+    if (chunks->place == SR_WIRE_CHUNK_BROKEN) return refuse(transfer, "EPROTO", "a malformed chunk");
+    if (chunks->place == SR_WIRE_CHUNK_LARGE)
       return refuse(transfer, "ETOOLARGE", "the extensions or trailers of the chunks are too large");
-    if (count > 0 && !take(transfer, data, count)) return false;
+    if (count > 0 && !sr_http_transfer_take(transfer, data, count)) return false;
   }
   return true;
-}
-
-/* If the length is known, one block is made for all that may come before it is read. */
-static void reserve(SrHttpTransfer *transfer, size_t length) {
-  curl_off_t expected = transfer->head.length;
-  if (transfer->body.data == NULL && expected > (curl_off_t)length)
-    sr_buffer_reserve(&transfer->body, expected < BODY_BOUND ? (size_t)expected : BODY_BOUND);
 }
 
 /*
@@ -132,37 +112,45 @@ static void reserve(SrHttpTransfer *transfer, size_t length) {
 ** it, even where that was freed with a former head: such a line is refused before libcurl takes note of it.
 */
 static size_t foresee(SrHttpTransfer *transfer, const char *piece, size_t length) {
-  bool begins = !transfer->within_line;
+  SrCurlEasy *easy = sr_curl_easy_of(transfer);
+  bool begins = !easy->within_line;
   if (length == 0) return 0;
-  transfer->within_line = piece[length - 1] != '\n';
+  easy->within_line = piece[length - 1] != '\n';
   if (!begins || transfer->head.fields || (piece[0] != ' ' && piece[0] != '\t')) return length;
   return refuse(transfer, "EPROTO", "a folded line before all headers");
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
-  SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
+  SrHttpTransfer *transfer = ((SrCurlEasy *)ctx)->transfer;
   size_t length = size * count;
   if (!sr_http_is_open(transfer)) return length; /* libcurl had held it back, and now nobody wants it */
-  if (!sr_http_has_head(transfer) && !transfer->request->extras.digest) return foresee(transfer, bytes, length);
-  if (!sr_http_has_head(transfer)) sr_http_transfer_finish_head(transfer);
+  if (!sr_http_has_head(transfer) && !sr_curl_request_of(transfer->request)->extras.digest)
+    return foresee(transfer, bytes, length);
+  if (!sr_http_has_head(transfer)) sr_curl_exchange_finish_head(transfer);
   if (!transfer->paused && is_sated(transfer)) {
     transfer->paused = true;
     return CURL_WRITEFUNC_PAUSE;
   }
   sr_http_transfer_touch(transfer);
-  reserve(transfer, length);
-  if (!(transfer->head.chunked ? take_chunks : take)(transfer, bytes, length)) return 0;
+  sr_http_transfer_reserve(transfer, length);
+  if (!(transfer->head.chunked ? take_chunks : sr_http_transfer_take)(transfer, bytes, length)) return 0;
   hold(transfer);
   if (sr_buffer_length(&transfer->body) > 0) sr_http_transfer_wake(transfer, SR_HTTP_AWAITS_DATA);
-  sr_http_transfer_look_for_early_end(transfer);
+  sr_curl_exchange_look_for_early_end(transfer);
   return length;
 }
 
 static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
-  SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
+  SrHttpTransfer *transfer = ((SrCurlEasy *)ctx)->transfer;
   if (transfer->upload == NULL) return CURL_READFUNC_PAUSE; /* it was stopped */
   sr_http_transfer_touch(transfer);
-  return sr_http_upload_take(transfer->upload, out, size * count);
+  const char *bytes;
+  size_t length;
+  if (!sr_http_upload_peek(transfer->upload, &bytes, &length)) return CURL_READFUNC_PAUSE;
+  if (length > size * count) length = size * count;
+  if (length > 0) memcpy(out, bytes, length);
+  sr_http_upload_taken(transfer->upload, length);
+  return length;
 }
 
 /*
@@ -170,30 +158,27 @@ static size_t on_wanted(char *out, size_t size, size_t count, void *ctx) {
 ** dead, and by HTTP/1.1 if the server asks for that, even in the midst of a response. Here is decided whether it may.
 */
 static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own_port) {
-  SrHttpEasy *easy = (SrHttpEasy *)ctx;
+  SrCurlEasy *easy = (SrCurlEasy *)ctx;
   SrHttpTransfer *transfer = easy->transfer;
   (void)peer, (void)own, (void)peer_port;
-  if (sr_http_has_head(transfer) || !sr_http_may_leave(transfer, easy)) return CURL_PREREQFUNC_ABORT;
-  sr_http_multi_send(&easy->outlet, own_port);
-  transfer->sends++;
-  transfer->phase = SR_HTTP_SENDING;
-  sr_http_transfer_touch(transfer);
-  if (transfer->request->limits.read == HUGE_VAL || sr_http_transfer_try_arm(transfer)) return CURL_PREREQFUNC_OK;
-  refuse(transfer, "ENOMEM", "not enough memory");
-  return CURL_PREREQFUNC_ABORT;
+  if (sr_http_has_head(transfer) || !sr_curl_may_leave(easy)) return CURL_PREREQFUNC_ABORT;
+  sr_curl_multi_send(&easy->outlet, own_port);
+  transfer->backend_at = HUGE_VAL; /* it needs no more nudges */
+  return sr_http_transfer_connected(transfer) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 static int on_progress(void *ctx, curl_off_t to_come, curl_off_t received, curl_off_t to_send, curl_off_t sent) {
-  SrHttpTransfer *transfer = ((SrHttpEasy *)ctx)->transfer;
+  SrCurlEasy *easy = ctx;
+  SrHttpTransfer *transfer = easy->transfer;
   (void)to_come, (void)received, (void)to_send;
-  if (transfer != NULL && sent != transfer->sent) {
-    transfer->sent = sent;
+  if (transfer != NULL && sent != easy->sent) {
+    easy->sent = sent;
     sr_http_transfer_touch(transfer);
   }
   return 0;
 }
 
-const SrHttpHooks sr_http_hooks = {
+const SrCurlHooks sr_curl_hooks = {
     .on_head = on_head,
     .on_body = on_body,
     .on_wanted = on_wanted,
@@ -204,8 +189,8 @@ const SrHttpHooks sr_http_hooks = {
 /* --- reports of the multi handle ------------------------------------------- */
 
 /* NULL where the handle is one that libcurl has made for itself. */
-static SrHttpEasy *easy_of(CURL *handle) {
-  SrHttpEasy *easy = NULL;
+static SrCurlEasy *easy_of(CURL *handle) {
+  SrCurlEasy *easy = NULL;
   curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
   return easy;
 }
@@ -214,7 +199,7 @@ static SrHttpEasy *easy_of(CURL *handle) {
 static void on_failure(void *owner) {
   SrHttpTransfer *transfer = ((SrHttpPool *)owner)->transfers;
   while (transfer != NULL) {
-    if (transfer->easy == NULL) {
+    if (transfer->carrier == NULL || transfer->backend->kind != SR_HTTP_CURL) {
       transfer = transfer->next;
       continue;
     }
@@ -223,26 +208,26 @@ static void on_failure(void *owner) {
   }
 }
 
-static SrHttpOutlet *on_listening(CURL *handle, bool listens) {
-  SrHttpEasy *easy = easy_of(handle);
+static SrCurlOutlet *on_listening(CURL *handle, bool listens) {
+  SrCurlEasy *easy = easy_of(handle);
   SrHttpTransfer *transfer = easy != NULL ? easy->transfer : NULL;
-  if (transfer != NULL && sr_http_is_open(transfer)) sr_http_transfer_listens(transfer, listens);
+  if (transfer != NULL && sr_http_is_open(transfer)) sr_curl_exchange_listens(transfer, listens);
   return easy != NULL ? &easy->outlet : NULL;
 }
 
 static bool is_pausing(void *owner) {
   const SrHttpTransfer *transfer = ((SrHttpPool *)owner)->transfers;
-  while (transfer != NULL && !transfer->paused) transfer = transfer->next;
+  while (transfer != NULL && !(transfer->paused && transfer->backend->kind == SR_HTTP_CURL)) transfer = transfer->next;
   return transfer != NULL;
 }
 
 static void on_done(CURL *handle, CURLcode result) {
-  SrHttpEasy *easy = easy_of(handle);
+  SrCurlEasy *easy = easy_of(handle);
   SrHttpTransfer *transfer = easy != NULL ? easy->transfer : NULL;
-  if (transfer != NULL) sr_http_transfer_finish(transfer, result);
+  if (transfer != NULL) sr_curl_exchange_finish(transfer, result);
 }
 
-const SrHttpReports sr_http_reports = {
+const SrCurlReports sr_curl_reports = {
     .on_failure = on_failure,
     .on_done = on_done,
     .on_listening = on_listening,

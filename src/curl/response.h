@@ -3,22 +3,23 @@
 ** How far the response of a transfer has come. That is not always what libcurl says: it takes no interest
 ** in the end of a response while the request has not left.
 */
-#ifndef SR_HTTP_RESPONSE_H
-#define SR_HTTP_RESPONSE_H
+#ifndef SR_CURL_RESPONSE_H
+#define SR_CURL_RESPONSE_H
 
 #include <stdbool.h>
-#include "http/state.h"
+
+#include "curl/easy.h"
 
 /* Whether all of it has come, as far as it told how much that is. */
-bool sr_http_response_is_whole(const SrHttpTransfer *transfer);
+bool sr_curl_response_is_whole(const SrHttpTransfer *transfer);
 
 /* Nothing more comes, and the request still leaves: otherwise libcurl would have reported the end. */
-bool sr_http_response_is_over(const SrHttpTransfer *transfer);
+bool sr_curl_response_is_over(const SrHttpTransfer *transfer);
 
 /* Whether the end that has come is not that of the body. */
-bool sr_http_response_is_cut(const SrHttpTransfer *transfer);
+bool sr_curl_response_is_cut(const SrHttpTransfer *transfer);
 
 /* Whether this failure of the transfer takes nothing from the response. */
-bool sr_http_response_survives(const SrHttpTransfer *transfer, CURLcode result);
+bool sr_curl_response_survives(const SrHttpTransfer *transfer, CURLcode result);
 
 #endif

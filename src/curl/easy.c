@@ -7,7 +7,7 @@
 ** a handle that carries them is reset before a request with others. All other options are
 ** taken back one by one, which is what makes reuse cheap.
 */
-#include "http/easy.h"
+#include "curl/easy.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static bool has_bundle(void) {
 }
 
 /* The texts are copied, for which there may be no memory. */
-static CURLcode set_basics(SrHttpEasy *easy) {
+static CURLcode set_basics(SrCurlEasy *easy) {
   CURL *handle = easy->handle;
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L); /* a cancelled lookup is left behind, not joined */
@@ -71,7 +71,7 @@ static CURLcode set_basics(SrHttpEasy *easy) {
 ** A new handle, for digest authentication, where what libcurl remembers of the former one can do harm. There on_body is
 ** not given heads (see set_basics), because it could not tell them from the bodies of responses to the question.
 */
-static bool renew(SrHttpEasy *easy) {
+static bool renew(SrCurlEasy *easy) {
   CURL *handle = curl_easy_init();
   if (handle == NULL) return false;
   curl_easy_cleanup(easy->handle);
@@ -80,7 +80,7 @@ static bool renew(SrHttpEasy *easy) {
 }
 
 /* The next equip sets the sockets' owner again. */
-static CURLcode reset(SrHttpEasy *easy, bool digest) {
+static CURLcode reset(SrCurlEasy *easy, bool digest) {
   if (!digest)
     curl_easy_reset(easy->handle);
   else if (!renew(easy))
@@ -88,13 +88,13 @@ static CURLcode reset(SrHttpEasy *easy, bool digest) {
   easy->outlet.multi = NULL;
   easy->extras = 0;
   easy->patience = 0;
-  easy->shape = SR_HTTP_SHAPE_GET;
+  easy->shape = SR_CURL_SHAPE_GET;
   easy->proxied = easy->watched = easy->headed = easy->waits = easy->resent = false;
   return set_basics(easy);
 }
 
-SrHttpEasy *sr_http_easy_new(const SrHttpHooks *hooks, long max_idle) {
-  SrHttpEasy *easy = calloc(1, sizeof *easy);
+SrCurlEasy *sr_curl_easy_new(const SrCurlHooks *hooks, long max_idle) {
+  SrCurlEasy *easy = calloc(1, sizeof *easy);
   if (easy == NULL) return NULL;
   easy->handle = curl_easy_init();
   if (easy->handle == NULL) {
@@ -104,30 +104,30 @@ SrHttpEasy *sr_http_easy_new(const SrHttpHooks *hooks, long max_idle) {
   easy->hooks = hooks;
   easy->max_idle = max_idle;
   if (set_basics(easy) == CURLE_OK) return easy;
-  sr_http_easy_free(easy);
+  sr_curl_easy_free(easy);
   return NULL;
 }
 
-void sr_http_easy_free(SrHttpEasy *easy) {
+void sr_curl_easy_free(SrCurlEasy *easy) {
   curl_easy_cleanup(easy->handle);
   free(easy);
 }
 
 /* --- loading --------------------------------------------------------------- */
 
-static CURLcode load_extras(SrHttpEasy *easy, const SrHttpExtras *extras) {
-  static const CURLoption options[SR_HTTP_TEXT_COUNT] = {
-      [SR_HTTP_TEXT_CA_FILE] = CURLOPT_CAINFO,      [SR_HTTP_TEXT_CA_PATH] = CURLOPT_CAPATH,
-      [SR_HTTP_TEXT_CERT] = CURLOPT_SSLCERT,        [SR_HTTP_TEXT_KEY] = CURLOPT_SSLKEY,
-      [SR_HTTP_TEXT_USER] = CURLOPT_USERNAME,       [SR_HTTP_TEXT_PASSWORD] = CURLOPT_PASSWORD,
-      [SR_HTTP_TEXT_INTERFACE] = CURLOPT_INTERFACE, [SR_HTTP_TEXT_UNIX_SOCKET] = CURLOPT_UNIX_SOCKET_PATH,
+static CURLcode load_extras(SrCurlEasy *easy, const SrCurlExtras *extras) {
+  static const CURLoption options[SR_CURL_TEXT_COUNT] = {
+      [SR_CURL_TEXT_CA_FILE] = CURLOPT_CAINFO,      [SR_CURL_TEXT_CA_PATH] = CURLOPT_CAPATH,
+      [SR_CURL_TEXT_CERT] = CURLOPT_SSLCERT,        [SR_CURL_TEXT_KEY] = CURLOPT_SSLKEY,
+      [SR_CURL_TEXT_USER] = CURLOPT_USERNAME,       [SR_CURL_TEXT_PASSWORD] = CURLOPT_PASSWORD,
+      [SR_CURL_TEXT_INTERFACE] = CURLOPT_INTERFACE, [SR_CURL_TEXT_UNIX_SOCKET] = CURLOPT_UNIX_SOCKET_PATH,
   };
   CURL *handle = easy->handle;
   CURLcode result = CURLE_OK;
   /* Authorities that the caller names take the place of the system's, be those in a file or a folder. */
-  if (extras->texts[SR_HTTP_TEXT_CA_FILE] != NULL) curl_easy_setopt(handle, CURLOPT_CAPATH, NULL);
-  if (extras->texts[SR_HTTP_TEXT_CA_PATH] != NULL) curl_easy_setopt(handle, CURLOPT_CAINFO, NULL);
-  for (int i = 0; i < SR_HTTP_TEXT_COUNT && result == CURLE_OK; i++)
+  if (extras->texts[SR_CURL_TEXT_CA_FILE] != NULL) curl_easy_setopt(handle, CURLOPT_CAPATH, NULL);
+  if (extras->texts[SR_CURL_TEXT_CA_PATH] != NULL) curl_easy_setopt(handle, CURLOPT_CAINFO, NULL);
+  for (int i = 0; i < SR_CURL_TEXT_COUNT && result == CURLE_OK; i++)
     if (extras->texts[i] != NULL) result = curl_easy_setopt(handle, options[i], extras->texts[i]);
   if (extras->unverified) {
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -142,16 +142,16 @@ static CURLcode load_extras(SrHttpEasy *easy, const SrHttpExtras *extras) {
   return result;
 }
 
-static CURLcode load_method(SrHttpEasy *easy, const SrHttpRequest *request) {
+static CURLcode load_method(SrCurlEasy *easy, const SrHttpRequest *request) {
   CURL *handle = easy->handle;
-  SrHttpShape shape = SR_HTTP_SHAPE_OTHER;
+  SrCurlShape shape = SR_CURL_SHAPE_OTHER;
   bool has_body = request->body != NULL || request->streamed;
-  if (!has_body && strcmp(request->method, "GET") == 0) shape = SR_HTTP_SHAPE_GET;
-  if (!has_body && strcmp(request->method, "HEAD") == 0) shape = SR_HTTP_SHAPE_HEAD;
-  if (shape == easy->shape && shape != SR_HTTP_SHAPE_OTHER) return CURLE_OK;
+  if (!has_body && strcmp(request->method, "GET") == 0) shape = SR_CURL_SHAPE_GET;
+  if (!has_body && strcmp(request->method, "HEAD") == 0) shape = SR_CURL_SHAPE_HEAD;
+  if (shape == easy->shape && shape != SR_CURL_SHAPE_OTHER) return CURLE_OK;
   easy->shape = shape;
   curl_easy_setopt(handle, CURLOPT_HTTPGET, 1L);
-  if (shape == SR_HTTP_SHAPE_HEAD) curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+  if (shape == SR_CURL_SHAPE_HEAD) curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
   if (request->streamed) {
     curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, request->stream_length);
@@ -159,10 +159,10 @@ static CURLcode load_method(SrHttpEasy *easy, const SrHttpRequest *request) {
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request->body);
   }
-  return curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, shape == SR_HTTP_SHAPE_OTHER ? request->method : NULL);
+  return curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, shape == SR_CURL_SHAPE_OTHER ? request->method : NULL);
 }
 
-static CURLcode load_proxy(SrHttpEasy *easy, const SrHttpRequest *request) {
+static CURLcode load_proxy(SrCurlEasy *easy, const SrCurlRequest *request) {
   if (request->proxy == NULL && !easy->proxied) return CURLE_OK;
   easy->proxied = request->proxy != NULL;
   /* If libcurl remembers the address of the host it takes that for the address of a SOCKS proxy. */
@@ -181,8 +181,8 @@ static CURLcode load_proxy(SrHttpEasy *easy, const SrHttpRequest *request) {
 ** request alone, on a connection that only such requests share, but it takes one address: several addresses are given
 ** to a name that nobody else asks for. Through a proxy CONNECT_TO would make a tunnel, so RESOLVE has to do there.
 */
-static CURLcode load_addresses(SrHttpEasy *easy, const SrHttpRequest *request) {
-  const SrHttpExtras *extras = &request->extras;
+static CURLcode load_addresses(SrCurlEasy *easy, const SrCurlRequest *request) {
+  const SrCurlExtras *extras = &request->extras;
   struct curl_slist *names = request->proxy == NULL ? extras->aliases : extras->resolve;
   if (names != NULL) easy->resolves = true;
   CURLcode result = names != NULL ? curl_easy_setopt(easy->handle, CURLOPT_RESOLVE, names) : CURLE_OK;
@@ -194,7 +194,7 @@ static CURLcode load_addresses(SrHttpEasy *easy, const SrHttpRequest *request) {
 ** A timer of ours ends what does not connect in time. libcurl has to know of the limit all the same, because it tries
 ** the next of a host's addresses when half of the time has passed; so it is told one that comes a little later.
 */
-static void load_patience(SrHttpEasy *easy, const SrHttpLimits *limits) {
+static void load_patience(SrCurlEasy *easy, const SrHttpLimits *limits) {
   double seconds = fmin(limits->connect, limits->total);
   long patience = seconds < MAX_PATIENCE ? (long)((seconds + PATIENCE_EXTRA) * 1000) : 0;
   if (patience == easy->patience) return;
@@ -203,32 +203,23 @@ static void load_patience(SrHttpEasy *easy, const SrHttpLimits *limits) {
 }
 
 /* A request with digest begins without the challenge of a former one: its server may take an answer only once. */
-static bool has_to_reset(const SrHttpEasy *easy, const SrHttpRequest *request) {
-  const SrHttpExtras *extras = &request->extras;
+static bool has_to_reset(const SrCurlEasy *easy, const SrCurlRequest *request) {
+  const SrCurlExtras *extras = &request->extras;
   return extras->id != easy->extras || extras->resolve != NULL || extras->digest || easy->watched || easy->resent;
 }
 
-CURLcode sr_http_easy_load(SrHttpEasy *easy, const SrHttpRequest *request) {
-  CURLcode result = CURLE_OK;
-  if (has_to_reset(easy, request)) {
-    result = reset(easy, request->extras.digest);
-    if (result == CURLE_OK) result = load_extras(easy, &request->extras);
-    if (result == CURLE_OK && request->extras.resolve != NULL) result = load_addresses(easy, request);
-    easy->extras = request->extras.id;
-  }
+/* What changes with every request. */
+static CURLcode load_request(SrCurlEasy *easy, const SrHttpRequest *request, const SrCurlRequest *loaded) {
   CURL *handle = easy->handle;
-  easy->detail[0] = '\0';
-  load_patience(easy, &request->limits);
-  easy->outlet.refusal = 0;
-  if (result == CURLE_OK) result = curl_easy_setopt(handle, CURLOPT_URL, request->url);
-  curl_easy_setopt(handle, CURLOPT_CURLU, request->parsed);
+  CURLcode result = curl_easy_setopt(handle, CURLOPT_URL, loaded->url);
+  curl_easy_setopt(handle, CURLOPT_CURLU, loaded->parsed);
   if (result == CURLE_OK) result = load_method(easy, request);
-  if (result == CURLE_OK) result = load_proxy(easy, request);
-  if (request->headers != NULL) {
+  if (result == CURLE_OK) result = load_proxy(easy, loaded);
+  if (loaded->headers != NULL) {
     easy->headed = true;
-    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, request->headers);
+    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, loaded->headers);
   }
-  bool waits = request->https && !request->unshared; /* over http libcurl would have all wait for the first */
+  bool waits = request->https && !loaded->unshared; /* over http libcurl would have all wait for the first */
   if (waits != easy->waits) {
     easy->waits = waits;
     curl_easy_setopt(handle, CURLOPT_PIPEWAIT, (long)waits);
@@ -236,7 +227,22 @@ CURLcode sr_http_easy_load(SrHttpEasy *easy, const SrHttpRequest *request) {
   return result;
 }
 
-void sr_http_easy_unload(SrHttpEasy *easy) {
+CURLcode sr_curl_easy_load(SrCurlEasy *easy, const SrHttpRequest *request) {
+  const SrCurlRequest *loaded = sr_curl_request_of(request);
+  CURLcode result = CURLE_OK;
+  if (has_to_reset(easy, loaded)) {
+    result = reset(easy, loaded->extras.digest);
+    if (result == CURLE_OK) result = load_extras(easy, &loaded->extras);
+    if (result == CURLE_OK && loaded->extras.resolve != NULL) result = load_addresses(easy, loaded);
+    easy->extras = loaded->extras.id;
+  }
+  easy->detail[0] = '\0';
+  load_patience(easy, &request->limits);
+  easy->outlet.refusal = 0;
+  return result == CURLE_OK ? load_request(easy, request, loaded) : result;
+}
+
+void sr_curl_easy_unload(SrCurlEasy *easy) {
   easy->transfer = NULL;
   curl_easy_setopt(easy->handle, CURLOPT_CURLU, NULL);
   if (easy->headed) curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, NULL);

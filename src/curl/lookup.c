@@ -6,7 +6,7 @@
 ** hold up the end of the run. So it has a thread of its own, which nobody joins. The loop and the thread own the
 ** lookup together; the last to let go frees it.
 */
-#include "http/lookup.h"
+#include "curl/lookup.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "base/platform.h"
 #include "http/api.h"
 
-struct SrHttpLookup {
+struct SrCurlLookup {
   uv_async_t async; /* the thread calls the loop */
   uv_mutex_t mutex; /* of what follows */
   int owners;       /* loop and thread */
@@ -27,7 +27,7 @@ struct SrHttpLookup {
 };
 
 /* Called with the mutex held, which is unlocked here. */
-static void let_go(SrHttpLookup *lookup) {
+static void let_go(SrCurlLookup *lookup) {
   int owners = --lookup->owners;
   uv_mutex_unlock(&lookup->mutex);
   if (owners > 0) return;
@@ -36,7 +36,7 @@ static void let_go(SrHttpLookup *lookup) {
 }
 
 static void ask(void *arg) {
-  SrHttpLookup *lookup = arg;
+  SrCurlLookup *lookup = arg;
   struct addrinfo *found = NULL;
   const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
   int result = getaddrinfo(lookup->name, NULL, &hints, &found);
@@ -48,19 +48,19 @@ static void ask(void *arg) {
 }
 
 static void on_called(uv_async_t *async) {
-  SrHttpLookup *lookup = async->data;
+  SrCurlLookup *lookup = async->data;
   lookup->on_answer(lookup->owner, lookup->again);
 }
 
 static void on_closed(uv_handle_t *async) {
-  SrHttpLookup *lookup = async->data;
+  SrCurlLookup *lookup = async->data;
   uv_mutex_lock(&lookup->mutex);
   let_go(lookup);
 }
 
-SrHttpLookup *sr_http_lookup_start(uv_loop_t *loop, const char *name, size_t length,
+SrCurlLookup *sr_curl_lookup_start(uv_loop_t *loop, const char *name, size_t length,
                                    void (*on_answer)(void *owner, bool again), void *owner) {
-  SrHttpLookup *lookup = calloc(1, sizeof *lookup + length + 1);
+  SrCurlLookup *lookup = calloc(1, sizeof *lookup + length + 1);
   if (lookup == NULL) return NULL;
   memcpy(lookup->name, name, length);
   lookup->on_answer = on_answer;
@@ -78,38 +78,13 @@ SrHttpLookup *sr_http_lookup_start(uv_loop_t *loop, const char *name, size_t len
   lookup->async.data = lookup;
   if (sr_thread_start(ask, lookup)) return lookup;
   lookup->owners = 1;
-  sr_http_lookup_drop(lookup);
+  sr_curl_lookup_drop(lookup);
   return NULL;
 }
 
-void sr_http_lookup_drop(SrHttpLookup *lookup) {
+void sr_curl_lookup_drop(SrCurlLookup *lookup) {
   uv_mutex_lock(&lookup->mutex);
   lookup->dropped = true;
   uv_mutex_unlock(&lookup->mutex);
   sr_http_saros->close((uv_handle_t *)&lookup->async, on_closed);
-}
-
-/* is_address(text): whether it is an IPv4 or IPv6 address, the latter with or without brackets. [-1, +1, v] */
-static int l_is_address(lua_State *L) {
-  unsigned char bytes[sizeof(struct in6_addr)];
-  char inner[INET6_ADDRSTRLEN];
-  size_t length;
-  const char *text = luaL_checklstring(L, 1, &length);
-  bool is_address = uv_inet_pton(AF_INET, text, bytes) == 0;
-  if (!is_address && length > 2 && text[0] == '[' && text[length - 1] == ']') {
-    text++;
-    length -= 2;
-  }
-  if (!is_address && length < sizeof inner) {
-    memcpy(inner, text, length);
-    inner[length] = '\0';
-    is_address = uv_inet_pton(AF_INET6, inner, bytes) == 0;
-  }
-  lua_pushboolean(L, is_address);
-  return 1;
-}
-
-void sr_http_open_lookup(lua_State *L) {
-  static const luaL_Reg functions[] = {{"is_address", l_is_address}, {NULL, NULL}};
-  luaL_setfuncs(L, functions, 0);
 }

@@ -1,0 +1,104 @@
+-- SPDX-License-Identifier: MIT
+-- The head of a request as saros' own connections send it, and where they are to connect to.
+
+local url = require "saros.http.url"
+
+local message = {}
+
+local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+---@param text string
+---@return string
+function message.base64(text)
+  local parts = {}
+  for i = 1, #text, 3 do
+    local a, b, c = text:byte(i, i + 2)
+    local bits = a << 16 | (b or 0) << 8 | (c or 0)
+    for shift = 18, 0, -6 do
+      local index = (bits >> shift & 63) + 1
+      parts[#parts + 1] = digits:sub(index, index)
+    end
+    if not c then parts[#parts] = "=" end
+    if not b then parts[#parts - 1] = "=" end
+  end
+  return table.concat(parts)
+end
+
+-- Adds the lines of `prepared.headers`, which are written as libcurl wants them: "Name:" stands for none, "Name;" for
+-- one that is empty.
+local function add_lines(lines, prepared)
+  for _, line in ipairs(prepared.headers) do
+    local empty = line:match "^([^:]*);$"
+    if empty then
+      lines[#lines + 1] = empty .. ":"
+    elseif not line:find "^[^:]*:$" then
+      lines[#lines + 1] = line
+    end
+  end
+end
+
+local function framing(prepared)
+  if prepared.body then return "Content-Length: " .. #prepared.body end
+  if not prepared.source then return nil end
+  return prepared.body_length and "Content-Length: " .. prepared.body_length or "Transfer-Encoding: chunked"
+end
+
+-- A proxy as its URL says it: host, port and what goes into Proxy-Authorization.
+local function parts_of(proxy)
+  local authority = proxy:match "^%a+://([^/?#]*)"
+  local userinfo, place = authority:match "^(.*)@([^@]*)$"
+  local host, port = (place or authority):match "^(.-):?(%d*)$"
+  local user, password = (userinfo or ""):match "^([^:]*):?(.*)$"
+  local secret = userinfo and message.base64(url.unescape(user) .. ":" .. url.unescape(password))
+  return host, math.tointeger(tonumber(port)) or 80, secret and "Proxy-Authorization: Basic " .. secret
+end
+
+local function default_host(target)
+  return target.wire:match "^%a+://([^/?#]*)"
+end
+
+-- What is said to a proxy that is to make a tunnel.
+local function tunnel_to(target, authorization)
+  local place = target.host .. ":" .. target.port
+  local lines = { ("CONNECT %s HTTP/1.1"):format(place), "Host: " .. place, authorization }
+  lines[#lines + 1] = "User-Agent: " .. message.user_agent
+  return table.concat(lines, "\r\n") .. "\r\n\r\n"
+end
+
+-- Where to connect to, and what is said there first.
+local function set_place(prepared, proxy)
+  local target, authorization = prepared.url, nil
+  prepared.host, prepared.port, prepared.tunnel = target.host, target.port, nil
+  if proxy then
+    prepared.host, prepared.port, authorization = parts_of(proxy)
+    if prepared.https then prepared.tunnel, authorization = tunnel_to(target, authorization), nil end
+  end
+  local extras = prepared.extras or {}
+  local resolved = extras.addresses and extras.addresses[prepared.host .. ":" .. prepared.port]
+  prepared.addresses, prepared.local_address, prepared.unix_socket = resolved, extras.local_address, extras.unix_socket
+  prepared.host = prepared.host:match "^%[(.*)%]$" or prepared.host
+  prepared.server_name = prepared.https and (target.host:match "^%[(.*)%]$" or target.host:gsub("%.$", "")) or nil
+  local at = proxy and not prepared.https and "proxy" or target.origin
+  prepared.place = table.concat({ at, proxy or "", extras.text }, "\n")
+  return authorization
+end
+
+---Sets what saros' own connections need to know of a request.
+---@param prepared saros.http.Request
+---@param proxy? string  an http one that holds for it
+function message.complete(prepared, proxy)
+  local map, target = prepared.map, prepared.url
+  local authorization = set_place(prepared, proxy)
+  local asked = proxy and not prepared.https and target.wire or target.path .. target.query
+  local lines = { ("%s %s HTTP/1.1"):format(prepared.method, asked) }
+  if not map.host then lines[2] = "Host: " .. default_host(target) end
+  lines[#lines + 1] = authorization
+  if not map.accept then lines[#lines + 1] = "Accept: */*" end
+  add_lines(lines, prepared)
+  lines[#lines + 1] = framing(prepared)
+  prepared.head = table.concat(lines, "\r\n") .. "\r\n\r\n"
+  prepared.expects = map.expect and (map.expect[1] or ""):lower() == "100-continue" and framing(prepared) ~= nil
+  prepared.closes = map.connection and table.concat(map.connection, ","):lower():find("close", 1, true) ~= nil
+end
+
+return message

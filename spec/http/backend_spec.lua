@@ -1,0 +1,116 @@
+-- SPDX-License-Identifier: MIT
+-- What carries requests: saros' own connections, and libcurl where only that can do it.
+
+local backend = require "spec.support.backend"
+local http = require "saros.http"
+local rogue = require "spec.support.rogue_server"()
+local script = require "spec.support.script"
+local server = require "spec.support.http_server"()
+local tasks = require "spec.support.tasks"
+
+local inside = tasks.inside
+
+-- What a program prints that has `http`, and `hide` to be built without libcurl.
+local function run(source)
+  local result = script([[
+    local http = require "saros.http"
+    local CURL = "saros.http.curl.core"
+    local function hide()
+      package.preload[CURL] = function() error("module '" .. CURL .. "' not found:", 0) end
+    end
+    async.run(function()
+  ]] .. source .. " end)", { env = { SAROS_HTTP_BACKEND = "" } })
+  assert.equal(0, result.code, result.err)
+  return result.out
+end
+
+describe("libcurl", function()
+  it("is not loaded for plain HTTP", function()
+    assert.equal("GET\tnil\nGET\tnil\n", run(([[
+      print(http.get(%q .. "/echo"):json().method, package.loaded[CURL])
+      print(http.get("http://name.invalid/echo", { proxy = %q }):json().method, package.loaded[CURL])
+    ]]):format(server.url, server.url)))
+  end)
+
+  it("is not loaded for HTTPS where HTTP/1.1 is asked for", function()
+    assert.equal("GET\tnil\n", run(([[
+      local options = { ca_file = %q, http_version = "1.1" }
+      print(http.get(%q .. "/echo", options):json().method, package.loaded[CURL])
+    ]]):format(server.ca, server.tls)))
+  end)
+
+  it("finds out that a server speaks HTTP/1.1 over TLS, which is then not its affair any more", function()
+    assert.equal("GET\t1\t0\nGET\t2\t0\nGET\t2\t1\n", run(([[
+      local session <close> = http.session { ca_file = %q }
+      for _ = 1, 3 do
+        local response = session:get(%q .. "/echo")
+        local method, stats = response:json().method, session:stats()
+        print(method, stats.connections, stats.reused)
+      end
+    ]]):format(server.ca, server.tls)))
+  end)
+
+  it("need not be there, and is named where it is missed", function()
+    assert.equal("GET\ttrue\nENOTSUP\ttrue\nENOTSUP\ttrue\n", run(([[
+      hide()
+      local response = http.get(%q .. "/echo", { ca_file = %q })
+      print(response:json().method, response.ok)
+      local digest = { user = "u", password = "p", digest = true }
+      for _, options in ipairs { { auth = digest }, { proxy = "socks5://h:1" } } do
+        local ok, err = pcall(http.get, %q, options)
+        print(err.code, err.message:find("SAROS_CURL", 1, true) ~= nil)
+      end
+    ]]):format(server.tls, server.ca, server.url)))
+  end)
+end)
+
+describe("a connection of our own", function()
+  if not backend.is_own then return end
+
+  it("is not kept where the request says so", inside(function()
+    local session <close> = http.session { base_url = server.url }
+    for _ = 1, 2 do session:get("/echo", { headers = { Connection = "close" } }):text() end
+    assert.same({ 2, 0 }, { session:stats().connections, session:stats().idle })
+  end))
+
+  it("is shared by requests whose options are equal", inside(function()
+    local session <close> = http.session()
+    for _ = 1, 3 do session:get(server.tls .. "/echo", { verify = false, http_version = "1.1" }):text() end
+    assert.equal(1, session:stats().connections)
+    session:get(server.tls .. "/echo", { ca_file = server.ca, http_version = "1.1" }):text()
+    assert.equal(2, session:stats().connections)
+  end))
+
+  it("sends a body after the server's word where the program expects one, or after a while", inside(function()
+    local head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+    local options = { body = "the body", headers = { Expect = "100-continue" }, timeout = 60 }
+    local rest = { { "read_until", "the body" }, { "send", head .. "ok" }, { "hang" } }
+    for _, steps in ipairs { { { "send", "HTTP/1.1 100 Continue\r\n\r\n" } }, {} } do
+      local session <close> = http.session()
+      table.move(rest, 1, #rest, #steps + 1, steps)
+      assert.equal("ok", session:post(rogue:script(table.unpack(steps)), options):text())
+    end
+  end))
+
+  it("does not send it if the server refuses", inside(function()
+    local session <close> = http.session()
+    local url = rogue:script(
+      { "send", "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\nno" }, { "hang" })
+    local response = session:post(url, { body = "the body", headers = { Expect = "100-continue" }, timeout = 60 })
+    assert.same({ 417, "no", 0 }, { response.status, response:text(), session:stats().idle })
+  end))
+
+  it("is not used again after a response that says two things of its length", inside(function()
+    local session <close> = http.session()
+    local both = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"
+    assert.equal("x", session:get(rogue:script({ "send", both }, { "hang" })):text())
+    assert.equal(0, session:stats().idle)
+  end))
+
+  it("is closed when there are more than the session may use", inside(function()
+    local session <close> = http.session { limit = 1 }
+    session:get(server.url .. "/echo"):text()
+    session:get(rogue:at("script", "/head")):text()
+    assert.equal(1, session:stats().idle)
+  end))
+end)

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Connections of HTTP/1.1: made, kept and closed, see keeping.h.
+**
+** Invariant: bytes of a connection that idles are watched for. Whatever comes then answers nobody, and the connection is
+** closed at once.
+*/
+#include "http/keeping.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/platform.h"
+#include "http/idle.h"
+
+/* In seconds: how long a connection is kept unless something else is said, as libcurl does. */
+static const double USUAL_IDLE = 118;
+
+static SrHttpOwn *own_of(const SrHttpPool *pool) {
+  return pool->states[SR_HTTP_OWN];
+}
+
+SrHttpConn *sr_http_conn_new(SrHttpPool *pool, const SrHttpRequest *request) {
+  size_t size = strlen(request->place) + 1;
+  SrHttpConn *conn = calloc(1, sizeof *conn + size);
+  if (conn == NULL) return NULL;
+  memcpy(conn->place, request->place, size);
+  conn->hash = sr_http_place_hash(conn->place);
+  conn->pool = pool;
+  return conn;
+}
+
+/* What is pending is dropped. A connection that has carried all it was to is closed in good order. */
+static void let_go_of_transport(SrHttpConn *conn) {
+  saros_transport *transport = conn->transport;
+  conn->transport = NULL;
+  if (transport == NULL) return;
+  bool in_order = conn->write_status == 0 && transport->cls->pending(transport) == 0;
+  transport->cls->close(transport, !in_order && conn->is_tls);
+}
+
+void sr_http_conn_close(SrHttpConn *conn) {
+  if (conn->is_dead) return;
+  if (conn->stage == SR_HTTP_IDLES) sr_http_idle_remove(own_of(conn->pool), conn);
+  conn->is_dead = true;
+  if (conn->dial != NULL) sr_http_dial_end(conn->dial);
+  free(conn->dial);
+  conn->dial = NULL;
+  let_go_of_transport(conn);
+  sr_buffer_free(&conn->in);
+  if (conn->busy == 0) free(conn);
+}
+
+void sr_http_conn_enter(SrHttpConn *conn) {
+  conn->busy++;
+}
+
+void sr_http_conn_leave(SrHttpConn *conn) {
+  if (--conn->busy == 0 && conn->is_dead) free(conn);
+}
+
+/* --- idling ---------------------------------------------------------------------- */
+
+static double longest_idle(const SrHttpPool *pool) {
+  return pool->max_idle < 0 ? USUAL_IDLE : (double)pool->max_idle;
+}
+
+static bool can_idle(const SrHttpConn *conn) {
+  return conn->is_whole && conn->keeps && conn->has_left && conn->write_status == 0 && conn->pool->max_idle != 0 &&
+         conn->transport->cls->pending(conn->transport) == 0;
+}
+
+void sr_http_conn_retire(SrHttpConn *conn) {
+  SrHttpPool *pool = conn->pool;
+  SrHttpOwn *own = own_of(pool);
+  if (conn->stage != SR_HTTP_CARRIES || !can_idle(conn)) {
+    sr_http_conn_close(conn);
+    return;
+  }
+  conn->stage = SR_HTTP_IDLES;
+  conn->transfer = NULL;
+  conn->idle_since = sr_http_saros->now(pool->runtime);
+  sr_http_idle_put(own, conn);
+  conn->transport->cls->hold(conn->transport, 0);
+  conn->transport->cls->start(conn->transport); /* it may have paused; what that finds may close it */
+  if (own->count > pool->slots.limit) sr_http_conn_close(own->oldest);
+}
+
+static bool is_old(const SrHttpConn *conn, double now) {
+  return now - conn->idle_since >= longest_idle(conn->pool);
+}
+
+/* Whether something has come that the loop has not seen. Over TLS that may be a word of its own. */
+static bool is_quiet(const SrHttpConn *conn) {
+  uv_os_fd_t fd;
+  if (uv_fileno(conn->transport->cls->handle(conn->transport), &fd) != 0) return false;
+  return sr_socket_is_quiet((uv_os_sock_t)fd);
+}
+
+SrHttpConn *sr_http_conn_take(SrHttpPool *pool, const SrHttpRequest *request) {
+  SrHttpOwn *own = own_of(pool);
+  if (own->count == 0) return NULL;
+  double now = sr_http_saros->now(pool->runtime);
+  while (own->oldest != NULL && is_old(own->oldest, now)) sr_http_conn_close(own->oldest);
+  SrHttpConn *conn = sr_http_idle_find(own, request->place, sr_http_place_hash(request->place)), *next;
+  for (; conn != NULL; conn = next) {
+    next = sr_http_idle_next(conn);
+    if (is_quiet(conn)) break;
+    if (!conn->is_tls) sr_http_conn_close(conn);
+  }
+  if (conn == NULL) return NULL;
+  sr_http_idle_remove(own, conn);
+  conn->stage = SR_HTTP_CARRIES;
+  return conn;
+}

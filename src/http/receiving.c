@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** Responses, see receiving.h. Bytes are read where they are; kept is only what has to be looked at again together with
+** what follows.
+*/
+#include "http/receiving.h"
+
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+
+#include "http/transfer.h"
+
+/* What is written as a head is bounded in its bytes, not in its lines. */
+const SrWireLimits sr_http_receiving_limits = {.head = SR_HTTP_HEAD_BOUND, .target = 0, .fields = UINT_MAX};
+
+bool sr_http_receiving_refuse(SrHttpTransfer *transfer, SrWireFaultKind fault) {
+  if (fault == SR_WIRE_LARGE_HEAD || fault == SR_WIRE_MANY_FIELDS)
+    return sr_http_transfer_refuse(transfer, "ETOOLARGE", "the response headers are too large");
+  return sr_http_transfer_refuse(transfer, "EPROTO", sr_wire_fault_text(fault));
+}
+
+/* --- heads ------------------------------------------------------------------------ */
+
+/* Whether the line, which is well-formed, is the header of that name (in lower case, with its colon). */
+static bool is_header(SrWireText line, const char *name, size_t length) {
+  return line.length > length && strncasecmp(line.bytes, name, length) == 0;
+}
+
+/* Few headers begin with these letters. */
+static void note_line(SrWireHead *head, SrWireText line) {
+  static const char cookie[] = "set-cookie:", coding[] = "content-encoding:";
+  char first = (char)(line.bytes[0] | 32);
+  if (first == 's' && is_header(line, cookie, sizeof cookie - 1)) head->cookies = true;
+  if (first == 'c' && is_header(line, coding, sizeof coding - 1))
+    sr_wire_codings_add(&head->codings, line.bytes + sizeof coding - 1, line.length - (sizeof coding - 1));
+}
+
+/* What the client has to know of the head at the front of these bytes. */
+static void note_head(SrHttpConn *conn, const char *bytes) {
+  const SrWireMessage *message = &conn->message;
+  SrWireHead *head = &conn->transfer->head;
+  head->status = message->status;
+  head->length = message->framing.is_chunked ? -1 : message->framing.content_length;
+  head->chunked = message->framing.is_chunked;
+  head->ended = true;
+  const char *line = bytes + message->first, *end = bytes + message->length;
+  while (line < end) {
+    const char *next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+    note_line(head, (SrWireText){line, (size_t)(next - line)});
+    line = next;
+  }
+}
+
+/* The head of the final response. */
+static bool begin_response(SrHttpConn *conn, const char *bytes) {
+  SrHttpTransfer *transfer = conn->transfer;
+  const SrWireMessage *message = &conn->message;
+  const SrWireFraming *framing = &message->framing;
+  SrWireText method = {transfer->request->method, strlen(transfer->request->method)};
+  note_head(conn, bytes);
+  if (!sr_buffer_append(&transfer->lines, bytes, message->length - 2))
+    return sr_http_transfer_refuse(transfer, "ENOMEM", "not enough memory");
+  SrWireBodyKind kind = sr_wire_framing_of_response(framing, message->status, method);
+  sr_wire_body_open(&conn->body, kind, framing->content_length);
+  conn->keeps = sr_wire_framing_persists(framing) && kind != SR_WIRE_UNTIL_CLOSE && !transfer->request->closes;
+  conn->has_head = true;
+  bool was_starved = sr_http_awaits_upload(transfer);
+  if (message->status >= 300) sr_http_transfer_stop_upload(transfer); /* the server refuses: the rest is not sent */
+  sr_http_transfer_finish_head(transfer);
+  if (was_starved && !sr_http_transfer_try_arm(transfer))
+    return sr_http_transfer_refuse(transfer, "ENOMEM", "not enough memory");
+  return true;
+}
+
+/* A switch of protocols is refused: what comes behind it is no HTTP, and has no end. */
+static bool take_interim(SrHttpConn *conn) {
+  if (conn->message.status == 101)
+    return sr_http_transfer_refuse(conn->transfer, "EPROTO",
+                                   "the server switches to another protocol (101), which is not supported");
+  if (conn->message.status == 100) conn->awaits_go = false;
+  return true;
+}
+
+/* Takes heads off the piece. False: the transfer has failed. */
+static bool take_heads(SrHttpConn *conn, SrWireText *piece) {
+  SrWireMessage *message = &conn->message;
+  while (!conn->has_head && piece->length > 0) {
+    SrWireFaultKind fault = sr_wire_message_read(message, piece->bytes, piece->length, &sr_http_receiving_limits);
+    size_t length = message->length;
+    if (fault == SR_WIRE_NO_FAULT && conn->heads + (length > 0 ? length : piece->length) > SR_HTTP_HEAD_BOUND)
+      fault = SR_WIRE_LARGE_HEAD;
+    if (fault != SR_WIRE_NO_FAULT) return sr_http_receiving_refuse(conn->transfer, fault);
+    if (length == 0) return true;
+    if (!(message->status < 200 ? take_interim(conn) : begin_response(conn, piece->bytes))) return false;
+    conn->heads += length;
+    piece->bytes += length;
+    piece->length -= length;
+    sr_wire_message_open(message, true);
+  }
+  return true;
+}
+
+/* --- bodies ------------------------------------------------------------------------- */
+
+static bool take_body(SrHttpConn *conn, SrWireText *piece) {
+  SrHttpTransfer *transfer = conn->transfer;
+  if (piece->length > 0 && conn->body.kind == SR_WIRE_SIZED) sr_http_transfer_reserve(transfer, piece->length);
+  while (piece->length > 0 && !sr_wire_body_has_ended(&conn->body)) {
+    SrWirePart part = sr_wire_body_take(&conn->body, piece->bytes, piece->length, SIZE_MAX, &sr_http_receiving_limits);
+    if (part.length > 0 && !sr_http_transfer_take(transfer, piece->bytes + part.at, part.length)) return false;
+    if (part.fault != SR_WIRE_NO_FAULT) return sr_http_receiving_refuse(transfer, part.fault);
+    if (part.taken == 0) return true;
+    piece->bytes += part.taken;
+    piece->length -= part.taken;
+  }
+  conn->is_whole = sr_wire_body_has_ended(&conn->body);
+  return true;
+}
+
+/* What was not taken is looked at again when more has come. */
+static bool keep_rest(SrHttpConn *conn, SrWireText rest, bool is_kept) {
+  if (is_kept) {
+    sr_buffer_take(&conn->in, sr_buffer_length(&conn->in) - rest.length);
+    if (rest.length == 0) sr_buffer_free(&conn->in);
+    return true;
+  }
+  if (rest.length == 0 || sr_buffer_append(&conn->in, rest.bytes, rest.length)) return true;
+  return sr_http_transfer_refuse(conn->transfer, "ENOMEM", "not enough memory");
+}
+
+bool sr_http_receiving_take(SrHttpConn *conn, const char *bytes, size_t count) {
+  SrWireText piece = {bytes, count};
+  bool is_kept = sr_buffer_length(&conn->in) > 0;
+  conn->has_begun = true;
+  if (is_kept) {
+    if (!sr_buffer_append(&conn->in, bytes, count))
+      return sr_http_transfer_refuse(conn->transfer, "ENOMEM", "not enough memory");
+    piece = (SrWireText){sr_buffer_front(&conn->in), sr_buffer_length(&conn->in)};
+  }
+  if (!take_heads(conn, &piece)) return false;
+  if (conn->has_head && !take_body(conn, &piece)) return false;
+  if (conn->is_whole && piece.length > 0) conn->keeps = false; /* nobody has asked for that */
+  return keep_rest(conn, piece, is_kept);
+}
+
+/* --- the end ---------------------------------------------------------------------------- */
+
+/*
+** A server that closes before it has read all of the request resets the connection. If only the end of the connection
+** tells the end of the body, a reset is such an end, too; but not over TLS, which says goodbye before it ends.
+*/
+static bool is_end_of_body(const SrHttpConn *conn, int status) {
+  const SrHttpRequest *request = conn->transfer->request;
+  if (conn->body.kind != SR_WIRE_UNTIL_CLOSE) return false;
+  if (status == UV_EOF) return true;
+  return (request->streamed || request->body_length > 0) && !conn->is_tls && status == UV_ECONNRESET;
+}
+
+static const char *code_of(int status) {
+  return status == UV_EPIPE || status == UV_EOF || status == SAROS_ETRUNCATED ? "ECONNRESET" : uv_err_name(status);
+}
+
+void sr_http_receiving_end(SrHttpConn *conn, int status) {
+  SrHttpTransfer *transfer = conn->transfer;
+  conn->keeps = false;
+  if (!conn->has_head) {
+    sr_http_transfer_refuse(transfer, code_of(status),
+                            conn->has_begun ? "the connection was closed within the headers"
+                                            : "the connection was closed before a response came");
+    return;
+  }
+  if (is_end_of_body(conn, status)) {
+    conn->is_whole = true;
+    return;
+  }
+  bool is_cut = status == UV_EOF || status == SAROS_ETRUNCATED;
+  sr_http_transfer_refuse(transfer, is_cut ? "ETRUNCATED" : code_of(status), "the body was cut short");
+}
