@@ -52,6 +52,23 @@ describe("the record of a run", function()
     assert.matches("^spec/timeline/timeline_spec.lua:%d+$", row(made, "consumer").place)
   end)
 
+  it("stands in the order of the tree: tasks of a group below the task that has it", function()
+    local made = record(function()
+      start("first", function()
+        local group <close> = async.task_group()
+        group:spawn(function()
+          async.gather { function() async.current_task():set_name "innermost" async.sleep(2) end }
+        end):set_name "inner"
+        async.sleep(1)
+      end)
+      start("second", function() end):await()
+      async.sleep(3)
+    end)
+    local lines = {}
+    for i, at in ipairs(made:tree()) do lines[i] = at.depth .. " " .. at.row.name end
+    assert.same({ "0 main", "0 first", "1 inner", "2 innermost", "0 second" }, lines)
+  end)
+
   it("knows how each task ended", function()
     local made = record(function()
       local failing = start("fails", function() error "no" end)

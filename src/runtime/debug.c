@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "runtime/cancel.h"
-#include "runtime/clock.h"
 #include "runtime/handle.h"
 #include "runtime/object.h"
 #include "runtime/place.h"
@@ -193,7 +192,7 @@ int sr_debug_start(lua_State *L, SrTask *t) {
   rt->debug.step_started = (int64_t)uv_hrtime();
   rt->debug.step_warned = false;
   rt->debug.step_slow = 0;
-  if (rt->debug.is_recording) rt->debug.began = sr_clock_now(&rt->clock);
+  if (rt->debug.is_recording) sr_record_start(t);
   if (rt->debug.is_on && t->co != NULL) watch(t->co);
   return lua_gettop(L);
 }

@@ -22,6 +22,17 @@ static void push_seconds(lua_State *L, int64_t nanoseconds) {
   lua_pushnumber(L, (lua_Number)nanoseconds / 1e9);
 }
 
+static uint32_t owner_of(const SrTask *t) {
+  const SrScope *scope = t->scope.parent;
+  while (scope != NULL && scope->kind != SR_SCOPE_TASK) scope = scope->parent;
+  return scope != NULL ? SR_CONTAINER(scope, SrTask, scope)->id : 0;
+}
+
+void sr_record_start(SrTask *t) {
+  t->rt->debug.began = sr_clock_now(&t->rt->clock);
+  t->rt->debug.owner = owner_of(t);
+}
+
 /* Tells of the step of the task at 1, which is over since `ended`. */
 static int l_tell(lua_State *L) {
   SrTask *t = sr_test_task(L, 1);
@@ -30,6 +41,8 @@ static int l_tell(lua_State *L) {
   push_recorder(L, rt);
   if (lua_isnil(L, -1)) return set_recording(rt, false), 0; /* that was another run's */
   lua_pushvalue(L, 1);
+  lua_pushinteger(L, (lua_Integer)t->id);
+  lua_pushinteger(L, (lua_Integer)rt->debug.owner);
   push_seconds(L, rt->debug.began);
   push_seconds(L, ended);
   if (t->future.state == SR_PARKED) {
@@ -39,7 +52,7 @@ static int l_tell(lua_State *L) {
     lua_pushnil(L);
     lua_pushnil(L);
   }
-  lua_call(L, 5, 0);
+  lua_call(L, 7, 0);
   return 0;
 }
 

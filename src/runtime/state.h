@@ -417,7 +417,8 @@ typedef struct SrDebug {
   bool is_on;           /* warnings are */
   bool is_recording;    /* somebody is told of each step, see record.h */
   bool is_watching;     /* one of these two: steps are looked at */
-  int64_t began;        /* when the step that runs did, on the runtime's clock, if it is recorded */
+  int64_t began;        /* when the step that runs did, on the runtime's clock, if it is recorded, */
+  uint32_t owner;       /* and the id of the task in which its own is, 0: none */
   int64_t slow;         /* nanoseconds a step may take */
   int64_t step_started; /* when the step that runs did */
   int64_t step_slow;    /* after so many nanoseconds it was found to be slow; 0: not yet */

@@ -15,6 +15,8 @@ local MOST_ROWS, MOST_STEPS = 5000, 1000000
 
 ---@class saros.timeline.Row  (internal)
 ---@field name string
+---@field id integer      of the task, and of the one in whose group it is; 0 for none
+---@field owner integer
 ---@field place string   where the task was spawned
 ---@field status string  of the task
 ---@field steps table    with its length as `n`
@@ -30,7 +32,7 @@ local Record = {}
 Record.__index = Record
 
 -- The row of a task; nil: there is no room for one more.
-local function row_of(self, task)
+local function row_of(self, task, id, owner)
   local row = self.by_task[task]
   if row or row == false then return row or nil end
   if #self.rows == MOST_ROWS then
@@ -38,16 +40,16 @@ local function row_of(self, task)
     self.by_task[task] = false
     return nil
   end
-  row = { name = "", place = internal.spawned_at(task), status = "pending", steps = { n = 0 } }
+  row = { name = "", id = id, owner = owner, place = internal.spawned_at(task), status = "pending", steps = { n = 0 } }
   self.rows[#self.rows + 1] = row
   self.by_task[task] = row
   return row
 end
 
-local function note(self, task, began, ended, waits_for, where)
+local function note(self, task, id, owner, began, ended, waits_for, where)
   if self.is_full then return end
   self.ended = ended
-  local row = row_of(self, task)
+  local row = row_of(self, task, id, owner)
   if not row then return end
   local steps, text = row.steps, waits_for and ("%s at %s"):format(waits_for, where) or false
   local count = steps.n
@@ -56,6 +58,31 @@ local function note(self, task, began, ended, waits_for, where)
   row.name, row.status = task:name(), task:status()
   self.steps = self.steps + 1
   self.is_full = self.steps == MOST_STEPS
+end
+
+---The rows as in the tree of tasks: those of a group below their owner. With each its depth.
+---@return {row: saros.timeline.Row, depth: integer}[]
+function Record:tree()
+  local known, children, ordered = {}, {}, {}
+  for _, row in ipairs(self.rows) do known[row.id] = true end
+  for _, row in ipairs(self.rows) do
+    local owner = known[row.owner] and row.owner or 0
+    children[owner] = children[owner] or {}
+    table.insert(children[owner], row)
+  end
+  local open = { { list = children[0] or {}, next = 1 } } -- lists in which we are, the innermost last
+  while #open > 0 do
+    local at = open[#open]
+    local row = at.list[at.next]
+    at.next = at.next + 1
+    if row then
+      ordered[#ordered + 1] = { row = row, depth = #open - 1 }
+      if children[row.id] then open[#open + 1] = { list = children[row.id], next = 1 } end
+    else
+      open[#open] = nil
+    end
+  end
+  return ordered
 end
 
 ---Begins to record, in a run and until its end. The present step of the calling task is not seen as a whole: waits for

@@ -62,7 +62,9 @@ end
 
 local ENDS = { failed = "failed", cancelled = "was cancelled", done = "ended" }
 
-local function draw_row(row, record, total, finest)
+local DEEPEST = 6 -- what stands further inside is not indented more
+
+local function draw_row(row, depth, record, total, finest)
   local parts, list = {}, spans.of(row, record.ended, finest)
   for i, span in ipairs(list) do parts[i] = draw_span(span, record, total) end
   local last = list[1] and list[#list].to or record.began
@@ -71,9 +73,9 @@ local function draw_row(row, record, total, finest)
     parts[#parts + 1] = ('<b class="%s" style="left:%s%%" data-t="%s"></b>'):format(row.status,
       percent((last - record.began) / total), escape(text))
   end
-  return ('<div class="row"><div class="name" title="spawned at %s"><span>%s</span> <small>%s</small></div>' ..
-    '<div class="track">%s</div></div>\n'):format(escape(row.place), escape(row.name),
-    escape(row.place == "?" and "" or row.place:match "[^/\\]*$"), table.concat(parts))
+  return ('<div class="row"><div class="name" style="--depth:%d" title="spawned at %s"><span>%s</span> ' ..
+    '<small>%s</small></div><div class="track">%s</div></div>\n'):format(math.min(depth, DEEPEST), escape(row.place),
+    escape(row.name), escape(row.place == "?" and "" or row.place:match "[^/\\]*$"), table.concat(parts))
 end
 
 local LEGEND = {
@@ -129,8 +131,9 @@ main { flex: 1; overflow: auto }
 .row, .axis { display: flex; height: 24px }
 .row:nth-child(even) { background: var(--stripe) }
 .row:hover { outline: 1px solid var(--io); outline-offset: -1px }
-.name { position: sticky; left: 0; z-index: 2; width: 230px; flex: none; padding: 2px 10px 0 18px; overflow: hidden;
-  white-space: nowrap; text-overflow: ellipsis; background: inherit; background-color: var(--back);
+.name { position: sticky; left: 0; z-index: 2; width: 230px; flex: none; overflow: hidden;
+  padding: 2px 10px 0 calc(18px + 14px * var(--depth, 0)); white-space: nowrap; text-overflow: ellipsis;
+  background-color: var(--back);
   border-right: 1px solid var(--line) }
 .row:nth-child(even) .name { background-color: var(--stripe) }
 small { color: var(--faint); font-size: 11px }
@@ -200,7 +203,7 @@ function page.draw(record, title)
   local total = math.max(record.ended - record.began, 1e-6)
   local most = math.max(LEAST_OF_ROW, math.min(MOST_OF_ROW, MOST_SPANS // math.max(#record.rows, 1)))
   local rows = {}
-  for i, row in ipairs(record.rows) do rows[i] = draw_row(row, record, total, 2 * total / most) end
+  for i, at in ipairs(record:tree()) do rows[i] = draw_row(at.row, at.depth, record, total, 2 * total / most) end
   local marks, step = axis(total)
   local parts = {
     TITLE = escape(title), REMARKS = remarks(record), LEGEND = legend(), AXIS = marks, STEP = step,
