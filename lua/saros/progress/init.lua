@@ -142,13 +142,11 @@ function progress.map(list, fn, options)
   return async.map(list, fn, rest)
 end
 
--- Leaves the loop of as_completed, then the bar.
-local function leaving(held, started)
-  return setmetatable({}, { __close = function()
-    local _bar <close> = held
-    local _started <close> = started
-  end })
-end
+-- The loop of as_completed: first what it started is left, then its bar is over.
+local Loop = { __close = function(loop)
+  local _bar <close> = loop.bar
+  local _started <close> = loop.started
+end }
 
 ---`async.as_completed` with a bar of what has ended: `for index, task in progress.as_completed(list)`.
 ---@param list saros.Awaitable[]
@@ -158,14 +156,15 @@ function progress.as_completed(list, options)
   local own = read("as_completed", 2, options, list_options)
   local step, _, _, started = async.as_completed(list)
   own.total = #list
-  local held = new_bar(own.label or "as_completed", own)
+  local loop = setmetatable({ started = started }, Loop)
   ---@async
   local function next_one()
+    loop.bar = loop.bar or new_bar(own.label or "as_completed", own) -- only now the loop holds it
     local index, task = step()
-    if index then held:advance() end
+    if index then loop.bar:advance() end
     return index, task
   end
-  return next_one, nil, nil, leaving(held, started)
+  return next_one, nil, nil, loop
 end
 
 ---`print`, above the bars.
