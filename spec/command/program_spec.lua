@@ -101,8 +101,9 @@ local function fail() async.sleep(0) error "boom" end
 async.gather(function() fail() end)]]
     assert.equal(1, result.exit_code)
     assert.equal("", result.stdout)
-    assert.matches("^saros: script.lua:2: boom\nstack traceback:.*script.lua:2:.*awaited by:.*script.lua:3:.*'main'",
+    assert.matches("^saros: script.lua:2: boom\nstack traceback:.*script.lua:2:.*awaited by:.*script.lua:3:",
       result.stderr)
+    assert.matches("%[task 'main' spawned at script.lua:1%]\n$", result.stderr)
     assert.is_nil(result.stderr:find("saros/command", 1, true))
   end))
 

@@ -41,10 +41,16 @@ local function status_of(err, task)
   return came and INTERRUPTED or 1
 end
 
+-- Where the program of these options begins, as a name for `load`.
+local function source_of(found)
+  if found.script and found.script ~= "-" then return "@" .. found.script end
+  return #(found.steps or {}) > 0 and "=(command line)" or found.jobs and "=saros jobs" or "=stdin"
+end
+
 -- Runs `body` as async.run does. Returns the exit status.
-local function run(body)
+local function run(body, source)
   local main
-  local ok, err = pcall(async.run, function()
+  local ok, err = program.caller(source)(pcall, async.run, function()
     main = async.current_task()
     internal.answer_signal(package.config:sub(1, 1) == "\\" and "SIGBREAK" or "SIGUSR1")
     body()
@@ -53,7 +59,7 @@ local function run(body)
   return status_of(err, main)
 end
 
-local function run_recorded(body, path, title)
+local function run_recorded(body, source, path, title)
   local timeline = require "saros.timeline"
   local record = timeline.new()
   local file, problem = io.open(path, "w")
@@ -64,7 +70,7 @@ local function run_recorded(body, path, title)
   local status = run(function()
     record:start()
     body()
-  end)
+  end, source)
   file:write(record:draw(title))
   file:close()
   return status
@@ -86,8 +92,9 @@ local function start(found)
   end
   if found.warns then warn "@on" end
   if found.is_debug then async.debug(true) end
-  if found.timeline then return run_recorded(body_of(found), found.timeline, found.script or "saros") end
-  return run(body_of(found))
+  local body, source = body_of(found), source_of(found)
+  if found.timeline then return run_recorded(body, source, found.timeline, found.script or "saros") end
+  return run(body, source)
 end
 
 ---Does what the words of a command line say, and ends the process unless that is to end by itself with status 0.

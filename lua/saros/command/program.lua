@@ -12,6 +12,14 @@ function program.version()
   return ("saros %s  %s  libuv %s"):format(internal.version, _VERSION, internal.uv_version())
 end
 
+---A function that calls another one with the arguments behind it, and for its traces stands in the first line of
+---`source`: tasks of the command's own are spawned where the user's code begins.
+---@param source string  as of `load`
+---@return fun(fn: function, ...: any): any, any
+function program.caller(source)
+  return load("local fn = ... local first, second = fn(select(2, ...)) return first, second", source)
+end
+
 -- `name` or `global=name`; what stands behind a hyphen is a version and no part of the global's name.
 local function require_into_global(text)
   local global, name = text:match "^([^=]+)=(.*)$"

@@ -64,9 +64,11 @@ local function tell(task, ok, ...)
   end
 end
 
+local at_prompt = program.caller "=stdin"
+
 -- Ctrl-C comes to who waits for the task, which is us.
 local function run_chunk(chunk)
-  local task <close> = async.spawn(chunk)
+  local task <close> = at_prompt(async.spawn, chunk)
   task:set_name "prompt"
   local outcome = table.pack(async.pcall(task.await, task))
   if task:done() then
