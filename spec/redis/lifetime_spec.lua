@@ -76,6 +76,27 @@ describe("a client", function()
     assert(serving)
   end))
 
+  it("that is closed while a command is given to it, as a finalizer may do, fails that command", inside(function()
+    local future, spawn = async.future, async.spawn
+    local _restoring <close> = tasks.finally(function() async.future, async.spawn = future, spawn end)
+    local function ping(p) p:ping() end
+    local connected <close> = redis.connect(server.url)
+    connected:ping()
+    async.future = function()
+      async.future = future
+      connected:close()
+      return future()
+    end
+    assert.equal("ClosedError", error_of(connected.pipeline, connected, ping).name)
+    local fresh <close> = redis.connect(server.url)
+    async.spawn = function(...)
+      async.spawn = spawn
+      fresh:close()
+      return spawn(...)
+    end
+    assert.equal("ClosedError", error_of(fresh.pipeline, fresh, ping).name)
+  end))
+
   it("that was given up is collected, and its connections with it", function()
     local said = require "spec.support.script" (([[
 local redis = require "saros.redis"

@@ -56,10 +56,15 @@ end
 local function new_shared(self, name)
   if self._is_closed then client.raise(self, failure.closed, name) end
   local is_again, counts = self._shared ~= false, self._counts
-  self._shared = shared.open(self._settings, counts, function()
+  local connection = shared.open(self._settings, counts, function()
     if is_again then counts.reconnections = counts.reconnections + 1 end
   end)
-  return self._shared
+  if self._is_closed then -- by a finalizer, meanwhile
+    connection:close(failure.closed)
+    client.raise(self, failure.closed, name)
+  end
+  self._shared = connection
+  return connection
 end
 
 -- Of several commands the one whose reply is missing.

@@ -283,12 +283,16 @@ end
 ---@return string? err
 ---@return saros.redis.Failure? what
 function Shared:perform(name, data, several)
-  local now, future = async.now(), async.future()
-  local is_open, settings = self._state == "open", self._settings
+  local now, future, settings = async.now(), async.future(), self._settings
   local entry = { -- made at once, with all its fields
     name = name, data = data, several = several or false, future = future, is_live = true, since = now,
-    deadline = now + (is_open and settings.timeout or settings.connect_timeout),
+    deadline = now + settings.connect_timeout,
   }
+  if self._state == "closed" then -- by a finalizer
+    return nil, nil, self.is_final and self.failure or failure.unsent
+  end
+  local is_open = self._state == "open"
+  if is_open then entry.deadline = now + settings.timeout end
   self._live = self._live + 1
   if is_open then post(self, entry) else self._outgoing[#self._outgoing + 1] = entry end
   if self._is_resting then
