@@ -91,11 +91,12 @@ local function read_starts(self)
   return attempts, hits
 end
 
--- Whether that attempt was hit before the next one, which stands at `place`. What a worker told that was cut off may
--- stand behind it.
+-- Whether that attempt was hit before the next one, which stands at `place`: each blow stands between two tellings.
+-- What a worker tells that was cut off may stand behind the next attempt.
 local function was_hit(hits, attempt, place)
-  for _, hit in ipairs(hits[attempt.worker] or {}) do
-    if hit < place and (hit > attempt.place or attempt.place > place) then return true end
+  local told = hits[attempt.worker] or {}
+  for i = 1, #told - 1, 2 do
+    if told[i] < place and (told[i + 1] > attempt.place or attempt.place > place) then return true end
   end
   return false
 end
