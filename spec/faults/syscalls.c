@@ -64,6 +64,14 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
   return strikes("recvmsg", ENOMEM) ? -1 : REAL(recvmsg)(fd, message, flags);
 }
 
+ssize_t send(int fd, const void *bytes, size_t size, int flags) {
+  return strikes("send", ECONNRESET) ? -1 : REAL(send)(fd, bytes, size, flags);
+}
+
+ssize_t recv(int fd, void *into, size_t room, int flags) {
+  return strikes("recv", ECONNRESET) ? -1 : REAL(recv)(fd, into, room, flags);
+}
+
 int socket(int family, int type, int protocol) {
   return strikes("socket", EMFILE) ? -1 : REAL(socket)(family, type, protocol);
 }

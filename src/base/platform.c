@@ -13,6 +13,7 @@
 #include <process.h>
 #else
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -104,10 +105,15 @@ int sr_pipe_end(uv_os_fd_t descriptor) {
   return UV_ENOTSOCK;
 }
 
-const bool sr_can_read_ready = false;
+const bool sr_has_readiness = false;
 
-ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, char *into, size_t room) {
-  (void)descriptor, (void)into, (void)room;
+ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, bool is_socket, char *into, size_t room) {
+  (void)descriptor, (void)is_socket, (void)into, (void)room;
+  return UV_ENOSYS;
+}
+
+int sr_socket_send(uv_os_fd_t descriptor, const uv_buf_t *buf) {
+  (void)descriptor, (void)buf;
   return UV_ENOSYS;
 }
 
@@ -269,14 +275,28 @@ int sr_pipe_end(uv_os_fd_t descriptor) {
   return status;
 }
 
-const bool sr_can_read_ready = true;
+const bool sr_has_readiness = true;
 
-ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, char *into, size_t room) {
+ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, bool is_socket, char *into, size_t room) {
   ssize_t count;
-  do count = read(descriptor, into, room);
+  do count = is_socket ? recv(descriptor, into, room, 0) : read(descriptor, into, room);
   while (count < 0 && errno == EINTR);
   if (count >= 0) return count;
   return errno == EWOULDBLOCK ? UV_EAGAIN : uv_translate_sys_error(errno);
+}
+
+/* Where there is no such flag sr_ignore_broken_pipes sees to it. */
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+int sr_socket_send(uv_os_fd_t descriptor, const uv_buf_t *buf) {
+  ssize_t count;
+  size_t size = buf->len < INT_MAX ? buf->len : INT_MAX;
+  do count = send(descriptor, buf->base, size, MSG_NOSIGNAL);
+  while (count < 0 && errno == EINTR);
+  if (count >= 0) return (int)count;
+  return errno == EWOULDBLOCK || errno == ENOBUFS ? UV_EAGAIN : uv_translate_sys_error(errno);
 }
 
 bool sr_socket_is_quiet(uv_os_sock_t socket) {

@@ -58,11 +58,17 @@ int sr_socket_family(uv_os_sock_t socket);
 /* From now on closing this socket of TCP resets the connection. */
 void sr_socket_set_reset(uv_os_sock_t socket);
 
-/* Whether sr_read_ready works: on Windows bytes come only to who has asked for them before. */
-extern const bool sr_can_read_ready;
+/* Whether the two below work: on Windows bytes come only to who has asked for them before. */
+extern const bool sr_has_readiness;
 
-/* Reads from a descriptor that does not block. How many bytes; 0: the end. Negative: a status, UV_EAGAIN: none. */
-ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, char *into, size_t room);
+/*
+** Reads from a descriptor that does not block: a socket, of which the system knows a shorter way, or a pipe. How many
+** bytes; 0: the end. Negative: a status, UV_EAGAIN: there are none now.
+*/
+ptrdiff_t sr_read_ready(uv_os_fd_t descriptor, bool is_socket, char *into, size_t room);
+
+/* Sends to a socket what it takes now. How many bytes, or a status, UV_EAGAIN: it takes none. */
+int sr_socket_send(uv_os_fd_t descriptor, const uv_buf_t *buf);
 
 /* Lets go of one side of a pipe, whose descriptor stays in use and means nothing any more. 0 or a status. */
 int sr_pipe_end(uv_os_fd_t descriptor);

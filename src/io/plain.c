@@ -140,7 +140,7 @@ static void plain_pull(saros_transport *transport) {
   uv_buf_t room;
   if (!plain->is_reading || uv_fileno((uv_handle_t *)plain->stream, &fd) != 0) return;
   find_room(plain, &room);
-  ptrdiff_t count = sr_read_ready(fd, room.base, room.len);
+  ptrdiff_t count = sr_read_ready(fd, plain->stream->type == UV_TCP, room.base, room.len);
   if (count != UV_EAGAIN) on_read(plain->stream, count == 0 ? UV_EOF : count, &room);
 }
 
@@ -190,11 +190,19 @@ static Rest *copy_rest(const uv_buf_t *bufs, unsigned count, size_t sent, size_t
   return rest;
 }
 
+/* libuv would do no more for a socket of which nothing is pending, in more steps. */
+static int try_write(const SrIoPlain *plain, const uv_buf_t *bufs, unsigned count) {
+  uv_os_fd_t fd;
+  bool is_free = sr_has_readiness && plain->stream->type == UV_TCP && plain->stream->write_queue_size == 0;
+  if (is_free && count == 1 && uv_fileno((const uv_handle_t *)plain->stream, &fd) == 0) return sr_socket_send(fd, bufs);
+  return uv_try_write(plain->stream, bufs, count);
+}
+
 static ptrdiff_t plain_write(saros_transport *transport, const uv_buf_t *bufs, unsigned count) {
   SrIoPlain *plain = plain_of(transport);
   size_t total = total_of(bufs, count);
   if (total == 0) return 0;
-  int sent = uv_try_write(plain->stream, bufs, count);
+  int sent = try_write(plain, bufs, count);
   if (sent == UV_EAGAIN || sent == UV_ENOSYS) sent = 0;
   if (sent < 0) return sent;
   if ((size_t)sent == total) return (ptrdiff_t)total;
@@ -276,7 +284,7 @@ static SrIoPlain *new_plain(SrIoContext *context) {
 /* Terminals are left to libuv, and pipes through which descriptors come. */
 static void take_handle(SrIoPlain *plain, uv_stream_t *stream) {
   bool is_pipe = stream->type == UV_NAMED_PIPE && ((const uv_pipe_t *)stream)->ipc == 0;
-  plain->can_pull = sr_can_read_ready && (stream->type == UV_TCP || is_pipe);
+  plain->can_pull = sr_has_readiness && (stream->type == UV_TCP || is_pipe);
   plain->stream = stream;
   stream->data = plain;
 }
