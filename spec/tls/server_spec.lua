@@ -99,7 +99,7 @@ describe("a server over TLS", function()
   end)
 
   it("waits for a hand only so long, and reports it", function()
-    local impatient = { tls = { cert = files.server, key = files.server_key, timeout = 0.02 } }
+    local impatient = { tls = { cert = files.server, key = files.server_key, timeout = 0.5 } }
     local reports = reported(function()
       with_server(echo, function(host, port)
         local silent <close> = async.net.connect(host, port)
@@ -111,7 +111,7 @@ describe("a server over TLS", function()
     end)
     assert.equal(1, #reports)
     assert.equal("TimeoutError", reports[1].name)
-    assert.equal(0.02, reports[1].seconds)
+    assert.equal(0.5, reports[1].seconds)
     assert.equal("127.0.0.1", reports[1].host)
   end)
 
