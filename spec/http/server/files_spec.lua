@@ -10,6 +10,8 @@ local tasks = require "spec.support.tasks"
 local function with_files(options, fn)
   return folder.with(function(path)
     os.execute(("mkdir '%s/www' '%s/www/sub' '%s/www/empty' '%s/www/.git'"):format(path, path, path, path))
+    os.execute(("mkdir '%s/www-secret'"):format(path)) -- whose name begins as that of the folder
+    folder.write(path .. "/www-secret/secret.txt", "secret")
     folder.write(path .. "/secret.txt", "secret")
     folder.write(path .. "/www/a.txt", "0123456789")
     folder.write(path .. "/www/b c.HTML", "<b>")
@@ -18,8 +20,8 @@ local function with_files(options, fn)
     folder.write(path .. "/www/.hidden", "hidden")
     folder.write(path .. "/www/.git/config", "hidden")
     folder.write(path .. "/www/sub/index.html", "index")
-    os.execute(("ln -s ../secret.txt '%s/www/link.txt'; ln -s .. '%s/www/up'; ln -s a.txt '%s/www/inner.txt'"):format(
-      path, path, path))
+    os.execute(("ln -s ../secret.txt '%s/www/link.txt'; ln -s .. '%s/www/up'; ln -s a.txt '%s/www/inner.txt'; " ..
+      "ln -s ../www-secret '%s/www/beside'"):format(path, path, path, path))
     serving.run(async.http.files(path .. "/www", options), nil, function(site) fn(site, path) end)
   end)
 end
@@ -54,7 +56,7 @@ describe("async.http.files", function()
   it("lets nobody out of the folder, and shows no dot files", with_files({ listing = true }, function(site)
     for _, target in ipairs {
       "/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/sub/..%2F..%2Fsecret.txt", "/link.txt",
-        "/up/secret.txt",
+        "/up/secret.txt", "/beside/secret.txt", "/../www-secret/secret.txt", "/..%2Fwww-secret/secret.txt",
       "/up/", "/.hidden", "/.git/config", "/.git/", "/%2ehidden", "/sub/../.hidden", "/..\\secret.txt", "/a.txt/",
       "/a.txt/../../secret.txt", "/missing", "//etc/passwd", "/sub/missing",
     } do

@@ -97,7 +97,8 @@ end
 
 -- Whether conditions and ranges count: the file has to be what was asked for, not what is said of something else.
 local function is_asked_for(request, status)
-  return (status or 200) == 200 and (request.method == "GET" or request.method == "HEAD")
+  local method = request.method
+  return (status or 200) == 200 and (method == "GET" or method == "HEAD")
 end
 
 -- The parts of a file that are wanted; nil: the whole. What is encoded has none.
@@ -146,30 +147,39 @@ local function answer(request, found, path, options)
   return { status = wanted and 206 or options.status or 200, headers = headers, body = body }
 end
 
+-- For <close>.
+local closing = {
+  __close = function(held)
+    if held.file then held.file:close() end
+  end,
+}
+
 -- Opens a file that was too large to be read at once; it may be another one by now.
 local function open(found)
   local ok, file = async.catch("SystemError", fs.open, found.path, "rb")
   if not ok and (file.code == "ENOENT" or file.code == "EACCES") then return nil end
   if not ok then error(file, 0) end
-  local held <close> = setmetatable({ file = file }, { __close = function(held)
-    if held.file then held.file:close() end
-  end })
+  local held <close> = setmetatable({ file = file }, closing)
   local stat = file:stat()
   found.size, found.mtime, found.file, held.file = stat.size, stat.mtime, file, nil
   return found
+end
+
+-- Answers with a file that is read in pieces; nil: it has gone meanwhile.
+local function send_large(request, found, options)
+  if not open(found) then return nil end
+  local held <close> = setmetatable({ file = found.file }, closing)
+  local result = answer(request, found, found.path, options)
+  if result.body then held.file = nil end
+  return result
 end
 
 -- Answers with a file that was found, if it is one; nil: it is none.
 local function send(request, options, kind, size, mtime, path, content)
   if kind ~= "file" then return nil end
   local found = { size = size, mtime = mtime, path = path, content = content }
-  if not content and request.method ~= "HEAD" and not open(found) then return nil end
-  local response <close> = setmetatable({ file = found.file }, { __close = function(held)
-    if held.file then held.file:close() end
-  end })
-  local result = answer(request, found, path, options)
-  if result.body then response.file = nil end
-  return result
+  if not content and request.method ~= "HEAD" then return send_large(request, found, options) end
+  return answer(request, found, path, options)
 end
 
 -- As much of a file as is read when it is found.
@@ -252,8 +262,9 @@ local function answer_found(request, self, kind, ...)
 end
 
 local function handle(self, request)
-  if request.method == "OPTIONS" then return { status = 204, headers = { Allow = ALLOW } } end
-  if request.method ~= "GET" and request.method ~= "HEAD" then return plain(405, { Allow = ALLOW }) end
+  local method = request.method
+  if method == "OPTIONS" then return { status = 204, headers = { Allow = ALLOW } } end
+  if method ~= "GET" and method ~= "HEAD" then return plain(405, { Allow = ALLOW }) end
   return answer_found(request, self, look(request, self, request.path))
 end
 
