@@ -58,8 +58,8 @@ function talk() {
       }
     };
     ws.onclose = (event) => {
-      seen.close = [event.code, event.wasClean];
-      show("messages", `closed with ${event.code}`);
+      seen.close = [event.code, event.reason, event.wasClean];
+      show("messages", `closed with ${event.code}, ${event.reason}`);
       done();
     };
   });
@@ -109,7 +109,7 @@ local function check(found)
   assert(found.messages[1] == "hällo" and #found.messages > 10, text)
   assert(found.protocol == "chat" and found.extensions:find "permessage%-deflate", text)
   assert(found.bytes[1] == 0 and found.bytes[2] == 255 and found.bytes[3] == 128, text)
-  assert(found.close[1] == 4000 and found.close[2] == true, text)
+  assert(found.close[1] == 4000 and found.close[2] == "enough" and found.close[3] == true, text)
 end
 
 -- Has a picture of the page written to path; the browser listens where it has noted in its profile.

@@ -203,8 +203,9 @@ local function end_with(self, code, reason, payload)
   end_connection(self)
 end
 
+-- A closing frame is answered with what it said: so the one that closes knows that it was understood.
 function on.close(self, reason, code)
-  end_with(self, code, reason, code == NO_CODE and "" or string.pack(">I2", code))
+  end_with(self, code, reason, code == NO_CODE and "" or string.pack(">I2", code) .. reason)
 end
 
 -- What the peer did wrong: it is told, and that is all.
