@@ -16,6 +16,9 @@
 /* In seconds: how long a connection is kept unless something else is said, as libcurl does. */
 static const double USUAL_IDLE = 118;
 
+/* So many are kept by a pool without a limit. */
+enum { MOST_IDLE = 1000 };
+
 static SrHttpOwn *own_of(const SrHttpPool *pool) {
   return pool->states[SR_HTTP_OWN];
 }
@@ -65,6 +68,11 @@ static double longest_idle(const SrHttpPool *pool) {
   return pool->max_idle < 0 ? USUAL_IDLE : (double)pool->max_idle;
 }
 
+/* A pool without a limit has one here all the same. */
+static unsigned most_idle(const SrHttpPool *pool) {
+  return pool->slots.limit == SR_HTTP_UNLIMITED ? MOST_IDLE : pool->slots.limit;
+}
+
 static bool can_idle(const SrHttpConn *conn) {
   return conn->is_whole && conn->keeps && conn->has_left && conn->write_status == 0 && conn->pool->max_idle != 0 &&
          conn->transport->cls->pending(conn->transport) == 0;
@@ -83,7 +91,7 @@ void sr_http_conn_retire(SrHttpConn *conn) {
   sr_http_idle_put(own, conn);
   conn->transport->cls->hold(conn->transport, 0);
   conn->transport->cls->start(conn->transport); /* it may have paused; what that finds may close it */
-  if (own->count > pool->slots.limit) sr_http_conn_close(own->oldest);
+  if (own->count > most_idle(pool)) sr_http_conn_close(own->oldest);
 }
 
 static bool is_old(const SrHttpConn *conn, double now) {
