@@ -194,7 +194,12 @@ local function escape(char)
   return escapes[char] or ("\\u%04x"):format(char:byte())
 end
 
+-- What stands for itself, the most frequent first: to skip it is much cheaper than to look for what does not.
+local PLAIN = "^[a-~ !#-Z^-`\128-\255%[%]]*"
+
 local function encode_string(text)
+  local _, last = text:find(PLAIN)
+  if last == #text then return '"' .. text .. '"' end
   return '"' .. text:gsub('[%c"\\]', escape) .. '"'
 end
 
