@@ -31,6 +31,7 @@ local function with_of(object, name)
   local function with(self, fn, ...)
     if getmetatable(self) ~= class then misuse.self(method, self) end
     misuse.check_function(method, 1, fn)
+    if not internal.may_wait() then internal.checkpoint(method) end -- says so by this name, not by that of acquire
     local permit <close> = self:acquire()
     return fn(...)
   end

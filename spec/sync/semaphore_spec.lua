@@ -282,6 +282,18 @@ describe("semaphore", function()
       support.refuses(1, "with", semaphore.with, semaphore, 5)
       assert.equal(1, semaphore:available())
     end)
+
+    it("says by its own name, for each class that has it, that nobody can wait there", outside(function()
+      local objects = {
+        semaphore = async.semaphore(1), lock = async.lock(), condition = async.condition(),
+        rate_limiter = async.rate_limiter(1, 1),
+      }
+      for name, object in pairs(objects) do
+        local ok, err = pcall(object.with, object, print)
+        assert.is_false(ok)
+        assert.matches(name .. ":with: cannot wait here: no loop is running", err, 1, true)
+      end
+    end))
   end)
 
   it("can be made, tried and released outside of a run", outside(function()
