@@ -229,6 +229,13 @@ local function read_all(self)
   end
 end
 
+-- This side has sent the closing frame: how it ends is what the peer answers.
+local function await_finish(self)
+  if self._state ~= "closed" and not async.move_on_after(CLOSING_TIME, self._finished.wait, self._finished) then
+    lose(self, ABNORMAL, "the closing handshake took too long")
+  end
+end
+
 local function ended(self)
   if self.close_code == NORMAL or self.close_code == AWAY then return nil end
   error(closed_error(self), 0)
@@ -246,6 +253,7 @@ function WebSocket:receive()
   end
   self._is_received = true
   local ok, message = pcall(self._inbox.get, self._inbox)
+  if ok and not message and not self.close_code then ok, message = pcall(await_finish, self) end
   self._is_received = false
   if not ok then error(message, 0) end
   if not message then return ended(self) end
@@ -273,9 +281,7 @@ local function begin_closing(self, code, reason)
 end
 
 local function await_closing(self)
-  if self._state ~= "closed" and not async.move_on_after(CLOSING_TIME, self._finished.wait, self._finished) then
-    lose(self, ABNORMAL, "the closing handshake took too long")
-  end
+  await_finish(self)
   self._over:wait()
 end
 
