@@ -261,6 +261,22 @@ describe("a named pipe", function()
     assert.equal(writer, task:await())
   end))
 
+  it("whose descriptor others have waits for them there, also while this program waits for it", with(function(path)
+    assert(os.execute(("mkfifo '%s/pipe'"):format(path)))
+    local file <close> = fs.open(path .. "/pipe", "r+")
+    local number = file:fileno()
+    local function is_blocking()
+      local info <close> = io.open(("/proc/self/fdinfo/%d"):format(number))
+      return not info or tonumber(info:read("a"):match "flags:%s+(%d+)", 8) & tonumber("4000", 8) == 0
+    end
+    local reader = start(file.read, file)
+    testing.settle()
+    async.sleep(0.05) -- which is more than a thread takes to see that there is nothing
+    assert.is_true(is_blocking())
+    assert(os.execute(("echo text >'%s/pipe'"):format(path)))
+    assert.equal("text", reader:await())
+  end))
+
   it("does not hold up the end of a run", function()
     local path = os.tmpname()
     os.remove(path)

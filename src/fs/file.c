@@ -63,7 +63,8 @@ static void finish_turn(SrFsTurn *turn, uv_loop_t *loop) {
 
 /*
 ** What is no file on a disk may make a turn wait for ever. It does so on the loop: the threads, which are few, are for
-** those that need not. What the loop cannot watch has to wait in a thread all the same.
+** those that need not. What the loop cannot watch has to wait in a thread all the same, and so has what others have the
+** descriptor of: the loop would make it one that does not wait, for them as well.
 */
 
 static void free_patience(uv_handle_t *handle) {
@@ -111,7 +112,7 @@ static void on_turn_done(SrFsJob *job, uv_loop_t *loop) {
     finish_turn(turn, loop);
     return;
   }
-  if (wait_on(loop, turn)) return;
+  if (!turn->file->is_lent && wait_on(loop, turn)) return;
   turn->handle.gives_way = false;
   begin_again(turn, loop);
 }
@@ -376,10 +377,9 @@ static int l_fileno(lua_State *L) {
   if (file->fd < 0) return sr_io_raise_closed(L, "the file is closed");
   if (!file->is_seekable)
     sr_file_block(file->fd);
-  else if (!file->is_lent) {
-    file->is_lent = true;
-    sr_fs_file_move(file, file->position);
-  }
+  else if (!file->is_lent)
+    sr_file_move(file->fd, file->position);
+  file->is_lent = true;
   lua_pushinteger(L, file->fd);
   return 1;
 }
