@@ -107,6 +107,18 @@ describe("a connection of our own", function()
     assert.equal(0, session:stats().idle)
   end))
 
+  it("is not used again after a response that says how long a body is that it cannot have", inside(function()
+    for _, line in ipairs { "Content-Length: 4", "Transfer-Encoding: chunked" } do
+      local session <close> = http.session()
+      local head = ("HTTP/1.1 204 No Content\r\n%s\r\n\r\n"):format(line)
+      local response = session:get(rogue:script({ "send", head }, { "hang" }))
+      assert.same({ 204, "", 0 }, { response.status, response:text(), session:stats().idle })
+    end
+    local session <close> = http.session()
+    session:get(rogue:script({ "send", "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n" }, { "hang" }))
+    assert.equal(1, session:stats().idle)
+  end))
+
   it("is closed when there are more than the session may use", inside(function()
     local session <close> = http.session { limit = 1 }
     session:get(server.url .. "/echo"):text()

@@ -52,6 +52,11 @@ static void note_head(SrHttpConn *conn, const char *bytes) {
   }
 }
 
+/* Whether a response that has no body says how long that is: whoever said so may send it all the same. */
+static bool contradicts_itself(const SrWireMessage *message) {
+  return message->status == 204 && (message->framing.has_coding || message->framing.content_length > 0);
+}
+
 /* The head of the final response. */
 static bool begin_response(SrHttpConn *conn, const char *bytes) {
   SrHttpTransfer *transfer = conn->transfer;
@@ -63,7 +68,8 @@ static bool begin_response(SrHttpConn *conn, const char *bytes) {
     return sr_http_transfer_refuse(transfer, "ENOMEM", "not enough memory");
   SrWireBodyKind kind = sr_wire_framing_of_response(framing, message->status, method);
   sr_wire_body_open(&conn->body, kind, framing->content_length);
-  conn->keeps = sr_wire_framing_persists(framing) && kind != SR_WIRE_UNTIL_CLOSE && !transfer->request->closes;
+  conn->keeps = sr_wire_framing_persists(framing) && kind != SR_WIRE_UNTIL_CLOSE && !transfer->request->closes &&
+                !contradicts_itself(message);
   conn->has_head = true;
   bool was_starved = sr_http_awaits_upload(transfer);
   if (message->status >= 300) sr_http_transfer_stop_upload(transfer); /* the server refuses: the rest is not sent */
