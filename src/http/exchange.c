@@ -196,23 +196,33 @@ static void hear_proxy(SrHttpConn *conn, int status, size_t rest) {
   fail(conn, "EPROXY", status / 100 == 2 ? "the proxy speaks before the server" : text);
 }
 
+/* Interim responses come before it, as few as before any other. */
+static SrWireFaultKind read_word_of_proxy(SrHttpConn *conn) {
+  SrWireMessage *message = &conn->message;
+  for (;;) {
+    size_t length = sr_buffer_length(&conn->in);
+    SrWireFaultKind fault =
+        sr_wire_message_read(message, sr_buffer_front(&conn->in), length, &sr_http_receiving_limits);
+    bool is_interim = message->length > 0 && message->status < 200 && message->status != 101;
+    if (fault != SR_WIRE_NO_FAULT || !is_interim) return fault;
+    conn->heads += message->length;
+    if (conn->heads > SR_HTTP_HEAD_BOUND) return SR_WIRE_LARGE_HEAD;
+    sr_buffer_take(&conn->in, message->length);
+    sr_wire_message_open(message, true);
+  }
+}
+
 static void take_word_of_proxy(SrHttpConn *conn, const char *bytes, size_t count) {
   if (!sr_buffer_append(&conn->in, bytes, count)) {
     fail(conn, "ENOMEM", "not enough memory");
     return;
   }
-  size_t length = sr_buffer_length(&conn->in);
-  SrWireFaultKind fault =
-      sr_wire_message_read(&conn->message, sr_buffer_front(&conn->in), length, &sr_http_receiving_limits);
+  SrWireFaultKind fault = read_word_of_proxy(conn);
   if (fault != SR_WIRE_NO_FAULT) {
     sr_http_receiving_refuse(conn->transfer, fault);
     sr_http_transfer_end(conn->transfer);
-  } else if (conn->message.length > 0 && conn->message.status < 200 && conn->message.status != 101) {
-    sr_buffer_take(&conn->in, conn->message.length);
-    sr_wire_message_open(&conn->message, true);
-    take_word_of_proxy(conn, "", 0);
   } else if (conn->message.length > 0)
-    hear_proxy(conn, conn->message.status, length - conn->message.length);
+    hear_proxy(conn, conn->message.status, sr_buffer_length(&conn->in) - conn->message.length);
 }
 
 static void on_dialled(void *owner, SrIoPlain *plain) {
