@@ -119,6 +119,17 @@ describe("a connection of our own", function()
     assert.equal(1, session:stats().idle)
   end))
 
+  it("hears what a proxy says before its answer to CONNECT, but not without end", inside(function()
+    local interim = "HTTP/1.1 102 Processing\r\n\r\n"
+    local proxy = ("http://127.0.0.1:%d"):format(rogue.ports.tunnel)
+    local options = { proxy = proxy, ca_file = rogue.ports.ca, timeout = 10, http_version = "1.1" }
+    options.headers = { Connection = "close" }
+    rogue:before_tunnel { "send", interim:rep(100) }
+    assert.equal(200, http.get(rogue:at("tls", "/head", "https"), options).status)
+    rogue:before_tunnel({ "send", interim:rep(1000), 20 }, { "hang" })
+    assert.equal("ETOOLARGE", tasks.error_of(http.get, rogue:at("tls", "/head", "https"), options).code)
+  end))
+
   it("is closed when there are more than the session may use", inside(function()
     local session <close> = http.session { limit = 1 }
     session:get(server.url .. "/echo"):text()

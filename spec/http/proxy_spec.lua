@@ -113,16 +113,6 @@ describe("an HTTP proxy", function()
     end
   end))
 
-  it("may say something before its answer to CONNECT, but not without end", inside(function()
-    local interim = "HTTP/1.1 102 Processing\r\n\r\n"
-    local options = { proxy = proxy(), ca_file = rogue.ports.ca, timeout = 10, http_version = "1.1" }
-    options.headers = { Connection = "close" }
-    rogue:before_tunnel { "send", interim:rep(100) }
-    assert.equal(200, http.get(rogue:at("tls", "/head", "https"), options).status)
-    rogue:before_tunnel({ "send", interim:rep(1000), 20 }, { "hang" })
-    assert.equal("ETOOLARGE", error_of(http.get, rogue:at("tls", "/head", "https"), options).code)
-  end))
-
   it("that never answers CONNECT costs the connect timeout", inside(function()
     local silent = ("http://127.0.0.1:%d"):format(rogue.ports.silent)
     local options = { proxy = silent, timeout = { connect = 0.1, read = 9 } }
