@@ -64,6 +64,20 @@ describe("libcurl", function()
   end)
 end)
 
+it("a connection of libcurl's on which a body was announced and not sent is not used again", function()
+  local url = rogue:script({ "send", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno" }, { "hang" })
+  local result = script(([[
+    async.run(function()
+      local session <close> = require "saros.http".session { timeout = 60 }
+      session:post(%q, { body = "the body", headers = { Expect = "100-continue" } }):text()
+      session:get(%q):text()
+      print(session:stats().connections)
+    end)
+  ]]):format(url, rogue:at("script", "/head")), { env = { SAROS_HTTP_BACKEND = "curl" } })
+  assert.equal(0, result.code, result.err)
+  assert.equal("2\n", result.out)
+end)
+
 describe("a connection of our own", function()
   if not backend.is_own then return end
 

@@ -224,7 +224,23 @@ static void note_failure(SrHttpTransfer *transfer, CURLcode result) {
   sr_curl_verdict(&transfer->failure, easy, transfer->request, result, sr_http_has_head(transfer));
 }
 
+/*
+** The response came while the body waited for 100 (Continue), and the body was not sent. libcurl 7.88 would use the
+** connection again, and the server would take the next request for the body.
+*/
+static bool owes_body(const SrHttpTransfer *transfer) {
+  const SrHttpRequest *request = transfer->request;
+  CURL *handle = sr_curl_easy_of(transfer)->handle;
+  curl_off_t sent = 0;
+  long version = 0;
+  if (!request->expects || (request->body_length == 0 && !request->streamed)) return false;
+  curl_easy_getinfo(handle, CURLINFO_SIZE_UPLOAD_T, &sent);
+  curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &version);
+  return sent == 0 && version < CURL_HTTP_VERSION_2_0;
+}
+
 void sr_curl_exchange_finish(SrHttpTransfer *transfer, CURLcode result) {
+  if (result == CURLE_OK && owes_body(transfer)) sr_curl_multi_break(sr_curl_easy_of(transfer)->handle);
   if (transfer->head.ended && !sr_http_has_head(transfer) && transfer->head.status >= 200)
     sr_curl_exchange_finish_head(transfer);
   if (result != CURLE_OK) note_failure(transfer, result);
