@@ -40,14 +40,35 @@ describe("libcurl", function()
   end)
 
   it("finds out that a server speaks HTTP/1.1 over TLS, which is then not its affair any more", function()
-    assert.equal("GET\t1\t0\nGET\t2\t0\nGET\t2\t1\n", run(([[
+    assert.equal("GET\ttrue\tfalse\nGET\ttrue\ttrue\n", run(([[
+      local url = %q .. "/echo"
+      for _ = 1, 2 do
+        local session <close> = http.session { ca_file = %q }
+        local method = session:get(url):json().method
+        print(method, package.loaded[CURL] ~= nil, session.prepared["session:get"][url].backend ~= nil)
+      end
+    ]]):format(server.tls, server.ca)))
+  end)
+
+  it("keeps what it has connected over TLS, so that a session needs one connection", function()
+    assert.equal("1\t0\n1\t1\n1\t2\n", run(([[
       local session <close> = http.session { ca_file = %q }
       for _ = 1, 3 do
-        local response = session:get(%q .. "/echo")
-        local method, stats = response:json().method, session:stats()
-        print(method, stats.connections, stats.reused)
+        session:get(%q .. "/echo"):text()
+        print(session:stats().connections, session:stats().reused)
       end
     ]]):format(server.ca, server.tls)))
+  end)
+
+  it("is left by a session for which it keeps no connection any more", function()
+    assert.equal("1\tfalse\n2\ttrue\n3\ttrue\n", run(([[
+      local url = %q .. "/echo"
+      local session <close> = http.session { ca_file = %q, keepalive = false }
+      for _ = 1, 3 do
+        session:get(url):text()
+        print(session:stats().connections, session.by_curl == nil)
+      end
+    ]]):format(server.tls, server.ca)))
   end)
 
   it("need not be there, and is named where it is missed", function()

@@ -105,12 +105,33 @@ end
 local speaks_old, count = {}, 0
 local REMEMBERED_MAX = 1024
 
+-- The places that a session reaches by libcurl, which keeps connections to them.
+local function keep(session, place)
+  if not session.by_curl or session.by_curl.count == REMEMBERED_MAX then session.by_curl = { count = 0 } end
+  local kept = session.by_curl
+  if not kept[place] then
+    kept[place], kept.count = true, kept.count + 1
+  end
+end
+
+-- Whether libcurl may have a connection that can be used again. A session leaves it when it has none at all, so that
+-- finding out costs nobody a second handshake.
+local function is_kept(session, place)
+  if not session.by_curl or not session.by_curl[place] then return false end
+  local stats = session.pool:stats()
+  if stats.idle + stats.active > 0 then return true end
+  session.by_curl = nil
+  return false
+end
+
 ---libcurl has brought the head of a response.
 ---@param prepared saros.http.Request
 ---@param head string
 function backend.learn(prepared, head)
   local place = prepared.place
-  if not place or not prepared.https or speaks_old[place] ~= nil then return end
+  if not place or not prepared.https then return end
+  keep(prepared.session, place)
+  if speaks_old[place] ~= nil then return end
   if count == REMEMBERED_MAX then
     speaks_old, count = {}, 0
   end
@@ -121,7 +142,8 @@ local function is_owned(prepared)
   if prepared.needs_curl then return false end
   if forced then return forced == "own" end
   if not prepared.https then return true end
-  return prepared.extras and prepared.extras.http1 or speaks_old[prepared.place] or not load_curl()
+  if prepared.extras and prepared.extras.http1 or not load_curl() then return true end
+  return speaks_old[prepared.place] and not is_kept(prepared.session, prepared.place)
 end
 
 -- The failure that nothing here can carry the request.

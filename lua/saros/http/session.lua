@@ -44,6 +44,7 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---@field package prepared table          of requests without options, by function and URL
 ---@field package environment table    the proxies it names
 ---@field package pool userdata
+---@field package by_curl? table          places that it reaches by libcurl
 ---@field package closing? saros.Future set by close, for requests that pause between two attempts
 local Session = {}
 
