@@ -253,8 +253,9 @@ local function check_fields(caller, name, value)
 end
 
 local function check_cookies(caller, name, value)
-  if value == false and caller == "session" then return end
-  local types = caller == "session" and "table or false" or "table"
+  local is_session = caller == "session" or caller == "client"
+  if value == false and is_session then return end
+  local types = is_session and "table or false" or "table"
   misuse.check_type(caller, position(caller), value, ("option '%s'"):format(name), types)
   for key, item in pairs(value) do
     cookies.check(caller, position(caller), key, position(caller), item)
@@ -349,13 +350,14 @@ function options.check_fetch(caller, given)
   end
 end
 
----Checks the options of `session`.
+---Checks the options of `session`, or of another function that makes one.
+---@param caller string
 ---@param given table
-function options.check_session(given)
+function options.check_session(caller, given)
   for name, value in pairs(given) do
     local option = declared[name]
-    if not option then refuse("session", "unknown option '%s'%s", tostring(name), suggest.option(name, declared)) end
-    option.check("session", name, value)
+    if not option then refuse(caller, "unknown option '%s'%s", tostring(name), suggest.option(name, declared)) end
+    option.check(caller, name, value)
   end
 end
 

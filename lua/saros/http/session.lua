@@ -218,12 +218,12 @@ local function read_environment()
   }
 end
 
-local function check_base(base)
+local function check_base(caller, base)
   if base == nil then return end
   local parsed, reason = url.parse(base)
-  if not parsed then misuse.argument("session", 1, ("option 'base_url': %s: %s"):format(reason, url.quote(base))) end
+  if not parsed then misuse.option(caller, "option 'base_url': %s: %s", reason, url.quote(base)) end
   if parsed.query ~= "" or parsed.fragment ~= "" then
-    misuse.argument("session", 1, "option 'base_url': a URL without query and fragment expected")
+    misuse.option(caller, "option 'base_url': a URL without query and fragment expected")
   end
 end
 
@@ -238,14 +238,16 @@ end
 ---Makes a session.
 ---@param given? table
 ---@param explicit boolean  made by the user, who is to close it
+---@param caller? string     the function the user called, if it is not `session`
 ---@return saros.Session
-function session.new(given, explicit)
-  if given ~= nil then misuse.check_type("session", 1, given, "options", "table") end
+function session.new(given, explicit, caller)
+  caller = caller or "session"
+  if given ~= nil then misuse.check_type(caller, 1, given, "options", "table") end
   local defaults = copy(given)
-  options.check_session(defaults)
+  options.check_session(caller, defaults)
   local merged = options.of_session(defaults)
-  check_base(defaults.base_url)
-  headers.merge("session", {}, defaults.headers or {})
+  check_base(caller, defaults.base_url)
+  headers.merge(caller, {}, defaults.headers or {})
   local jar = explicit and defaults.cookies ~= false and cookies.new(defaults.base_url, defaults.cookies)
   return setmetatable({
     cookies = jar, headers = copy(defaults.headers), defaults = defaults, prepared = {},

@@ -58,4 +58,18 @@ describe("testing.client", function()
     assert.matches("bad argument #2 to 'client' %(table expected, got string%)", tasks.caught(testing.client, echo,
       "x"))
   end)
+
+  it("is named by what it refuses", inside(function()
+    local function refused(what, ...)
+      assert.matches("bad argument " .. what, tasks.caught(...))
+    end
+    refused("#2 to 'client' %(unknown option 'heders'", testing.client, echo, { heders = {} })
+    refused("#2 to 'client' %(option 'limit'", testing.client, echo, { limit = 0 })
+    refused("#2 to 'client' %(option 'base_url'", testing.client, echo, { base_url = "nowhere" })
+    refused("#2 to 'client' %(invalid header name", testing.client, echo, { headers = { ["a b"] = 1 } })
+    local client <close> = testing.client(echo, { cookies = false })
+    refused("#1 to 'client:get' %(string expected, got nil", client.get, client, nil)
+    refused("#2 to 'client:post' %(unknown option 'jsno'", client.post, client, "/", { jsno = {} })
+    refused("#2 to 'client:fetch' %(option 'timeout'", client.fetch, client, "/", { timeout = "1" })
+  end))
 end)

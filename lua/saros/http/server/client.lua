@@ -4,6 +4,7 @@
 local async = require "saros"
 local misuse = require "saros.misuse"
 local server = require "saros.http.server.server"
+local sessions = require "saros.http.session"
 
 local client = {}
 
@@ -31,11 +32,19 @@ local function check_self(self, method)
   if getmetatable(self) ~= metatable then misuse.self("client:" .. method, self) end
 end
 
-for _, verb in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options" } do
+---`fetch`, of which the verbs below are with that method.
+---@async
+function HTTPTestClient:fetch(target, given)
+  check_self(self, "fetch")
+  return sessions.perform(self._session, "client:fetch", nil, target, given)
+end
+
+for _, verb in ipairs(sessions.verbs) do
+  local caller, method = "client:" .. verb, verb:upper()
+  ---@async
   HTTPTestClient[verb] = function(self, target, given)
     check_self(self, verb)
-    local session = self._session
-    return session[verb](session, target, given)
+    return sessions.perform(self._session, caller, method, target, given)
   end
 end
 
@@ -61,7 +70,7 @@ function client.new(handler, given)
   local options = { base_url = "http://localhost", unix_socket = path }
   if given ~= nil and type(given) ~= "table" then misuse.type("client", 2, "table", given) end
   for name, value in pairs(given or {}) do options[name] = value end
-  local session = async.session(options)
+  local session = sessions.new(options, true, "client")
   local listening = async.http.listen_unix(path)
   local serving = async.spawn(listening.serve, listening, handler)
   return setmetatable({ _session = session, _server = listening, _serving = serving }, metatable)
