@@ -135,6 +135,40 @@ describe("the handshake of a client", function()
       end)
   end))
 
+  it("that is refused gives a response like any other", inside(function()
+    serving(function() return { status = 403, json = { why = { 1, 2 } } } end, function(port)
+      local url = ("ws://127.0.0.1:%d/"):format(port)
+      local response = error_of(async.websocket, url).response
+      assert.same({ 403, "Forbidden", false, "1.1", url }, { response.status, response.reason, response.ok,
+        response.http_version, response.url })
+      assert.same({ why = { 1, 2 } }, response:json())
+      assert.equal("HTTPError", error_of(response.raise_for_status, response).name)
+      local again <close> = error_of(async.websocket, url).response
+      assert.equal('{"why', again:read(5))
+      assert.equal('":[1,2]}', again:read())
+      assert.is_nil(again:read())
+      local closed = error_of(async.websocket, url).response
+      closed:close()
+      assert.equal("ClosedError", error_of(closed.text, closed).name)
+    end)
+  end))
+
+  it("may be refused, but not taken, by a server of HTTP/1.0", inside(function()
+    local listener <close> = async.net.listen("127.0.0.1", 0)
+    local _, port = listener:address()
+    for line, code in pairs { ["403 No"] = "EHTTP", ["101 Yes"] = "EPROTO" } do
+      local answering <close> = async.spawn(function()
+        local stream <close> = listener:accept()
+        stream:read_until "\r\n\r\n"
+        stream:write("HTTP/1.0 ", line, "\r\n\r\nno")
+      end)
+      local err = error_of(async.websocket, ("ws://127.0.0.1:%d/"):format(port))
+      assert.equal(code, err.code)
+      assert.equal(code == "EHTTP" and "no" or nil, err.response and err.response:text())
+      assert(answering)
+    end
+  end))
+
   it("that is refused on a connection that stays open does not wait for its end", inside(function()
     local answers = {
       ["who?"] = "HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nwh\r\n2\r\no?\r\n0\r\n\r\n",

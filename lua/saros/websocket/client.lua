@@ -123,14 +123,26 @@ local function read_body(stream, status, found)
   return read_to_end(stream)
 end
 
+-- What a Response reads after the bytes that it has: nothing.
+local Rest = {}
+Rest.__index = Rest
+
+function Rest:close() self.closed = true end
+
+function Rest:read()
+  if not self.closed then return nil end
+  return nil, { name = "ClosedError", code = "ECLOSED", message = "the response is closed" }
+end
+
+Rest.read_all = Rest.read
+
 -- A response that is no handshake, with its body, if that comes whole and soon: the refusal is what counts.
-local function refusal(stream, status, found)
+local function refusal(stream, place, status, head, started)
+  local found, elapsed = headers.parse(head), async.now() - started
   local came, ok, body = async.move_on_after(BODY_TIME, async.pcall, read_body, stream, status, found)
-  body = came and ok and body or ""
-  return {
-    status = status, ok = false, reason = phrases[status], headers = found,
-    text = function() return body end,
-  }
+  local asked = { method = "GET", url = { text = place.text, host = place.host, port = place.port } }
+  local responses = require "saros.http.response" -- loads the client of HTTP, which is needed for nothing else
+  return responses.new(asked, setmetatable({}, Rest), status, head, elapsed, came and ok and body or "")
 end
 
 local function contains(list, value)
@@ -163,21 +175,24 @@ local function read_head(stream, place)
   local ok, head = async.pcall(stream.read_until, stream, "\r\n\r\n", { limit = HEAD_LIMIT })
   if not ok and (async.is_error(head, "LimitError") or async.is_error(head, "EOFError")) then head = nil end
   if not ok and head then error(head, 0) end
-  local status = head and head:match "^HTTP/1%.1 (%d%d%d)[ \r]" or head and head:match "^HTTP/1%.1 (%d%d%d)$"
-  if not status then error(fetch_error(place, "EPROTO", "the server's answer is no HTTP/1.1"), 0) end
-  return math.tointeger(tonumber(status)), headers.parse(head .. "\r\n")
+  local version, status = (head and head .. "\r\n" or ""):match "^HTTP/1%.([01]) (%d%d%d)[ \r]"
+  if not status or version == "0" and status == "101" then -- an old server may well refuse
+    error(fetch_error(place, "EPROTO", "the server's answer is no HTTP/1.1"), 0)
+  end
+  return math.tointeger(tonumber(status)), head .. "\r\n\r\n"
 end
 
 local function shake_hands(stream, place, given, lines)
-  local key = core.key()
+  local key, started = core.key(), async.now()
   stream:write(request_of(place, given, lines, key))
-  local status, found
-  repeat status, found = read_head(stream, place) until status == 101 or status >= 200
+  local status, head
+  repeat status, head = read_head(stream, place) until status == 101 or status >= 200
   if status ~= 101 then
     local message = ("the server refuses the WebSocket: %d %s"):format(status, phrases[status] or "")
-    error(fetch_error(place, "EHTTP", message, { status = status, response = refusal(stream, status, found) }), 0)
+    local response = refusal(stream, place, status, head, started)
+    error(fetch_error(place, "EHTTP", message, { status = status, response = response }), 0)
   end
-  local agreed, why = agree(found, given, key)
+  local agreed, why = agree(headers.parse(head), given, key)
   if not agreed then error(fetch_error(place, "EPROTO", why), 0) end
   return socket.new(stream, true, given, agreed)
 end
