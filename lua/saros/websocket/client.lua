@@ -31,6 +31,18 @@ local function unescape(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
+-- The host in ASCII; a name that is none is refused.
+local function check_host(host)
+  if not host:find "[\128-\255]" and not host:find "[<>\"{}|^`%%\\]" then return host:lower() end
+  local ascii, reason = require("saros.http.url").ascii_host(host) -- loads the client of HTTP
+  if not ascii or ascii:find "[<>\"{}|^`%%\\]" then refuse(1, "%s", reason or ("invalid host name %q"):format(host)) end
+  return ascii
+end
+
+local function escape(text)
+  return (text:gsub("[^\33-\126]", function(char) return ("%%%02X"):format(char:byte()) end))
+end
+
 local function check_url(text)
   if type(text) ~= "string" then misuse.type("websocket", 1, "string", text) end
   if text:find "[%c%s\127]" then refuse(1, "a URL has no blanks and no control characters in it") end
@@ -44,12 +56,24 @@ local function check_url(text)
   if not host then host, port = place:match "^([^:%[%]]+):?(%d*)$" end
   port = port == "" and PORTS[scheme] or math.tointeger(tonumber(port))
   if not host or not port or port < 1 or port > 65535 then refuse(1, "the URL has no host, or a port that is none") end
-  host = host:lower()
+  host, rest = check_host(host), escape(rest)
   return {
     text = scheme .. "://" .. place .. rest, scheme = scheme, host = host, port = port, user = user and unescape(user),
     address = host:match "^%[(.*)%]$" or host, target = rest:sub(1, 1) == "/" and rest or "/" .. rest,
     authority = port == PORTS[scheme] and host or host .. ":" .. port,
   }
+end
+
+-- The lines of a header: a list repeats it, false stands for none.
+local function check_header(name, value)
+  local list = type(value) == "table" and value or { value or nil }
+  local lines, sendable = {}, misuse.is_list(list)
+  for i, each in ipairs(list) do
+    sendable = sendable and (type(each) == "string" or type(each) == "number") and not tostring(each):find "[%z\r\n]"
+    lines[i] = sendable and ("%s: %s\r\n"):format(name, each)
+  end
+  if not sendable then refuse(2, "option 'headers': the value of '%s' cannot be sent", name) end
+  return table.concat(lines)
 end
 
 local function check_headers(given)
@@ -59,10 +83,7 @@ local function check_headers(given)
       refuse(2, "option 'headers': '%s' is no name of a header", tostring(name))
     end
     if OWN[name:lower()] then refuse(2, "option 'headers': '%s' is set by the handshake", name) end
-    if type(value) ~= "string" and type(value) ~= "number" or tostring(value):find "[%z\r\n]" then
-      refuse(2, "option 'headers': the value of '%s' cannot be sent", name)
-    end
-    lines[#lines + 1] = ("%s: %s\r\n"):format(name, value)
+    lines[#lines + 1] = check_header(name, value)
   end
   table.sort(lines)
   return table.concat(lines)

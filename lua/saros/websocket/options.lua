@@ -6,7 +6,7 @@ local misuse = require "saros.misuse"
 local options = {}
 
 ---@class saros.WebSocketOptions
----@field headers? table<string, string>  what the handshake sends besides
+---@field headers? table<string, string|number|(string|number)[]|false>  what the handshake sends besides; as in fetch
 ---@field protocols? string[]             subprotocols, the one liked best first
 ---@field timeout? number                 seconds to open it (10)
 ---@field max_message_size? integer       bytes of a message, decoded (1 MiB): a larger one closes it with 1009
