@@ -3,6 +3,7 @@
 #include "curl/pool.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "curl/exchange.h"
@@ -38,7 +39,7 @@ static SrCurlMulti *take_multi(SrHttpPool *pool, SrCurlPool *state, bool unshare
 /* An easy handle, one that is idle if there is one. NULL: no memory. */
 static SrCurlEasy *take_easy(const SrHttpPool *pool, SrCurlPool *state) {
   SrCurlEasy *easy = state->idle_easies;
-  if (easy == NULL) return sr_curl_easy_new(&sr_curl_hooks, pool->max_idle);
+  if (easy == NULL) return sr_curl_easy_new(&sr_curl_hooks, (long)ceil(pool->max_idle));
   state->idle_easies = easy->next;
   state->idle_count--;
   return easy;

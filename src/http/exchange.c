@@ -382,10 +382,6 @@ static void close_own(SrHttpPool *pool) {
   pool->states[SR_HTTP_OWN] = NULL;
 }
 
-static long idle(const SrHttpPool *pool) {
-  return (long)own_of(pool)->count;
-}
-
 const SrHttpBackend sr_http_own = {
     .kind = SR_HTTP_OWN,
     .start = start,
@@ -395,7 +391,7 @@ const SrHttpBackend sr_http_own = {
     .release = release,
     .detach = detach,
     .close = close_own,
-    .idle = idle,
+    .idle = sr_http_conn_idle,
 };
 
 void sr_http_own_open(lua_State *L, SrHttpPool *pool) {

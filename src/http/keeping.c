@@ -65,7 +65,7 @@ void sr_http_conn_leave(SrHttpConn *conn) {
 /* --- idling ---------------------------------------------------------------------- */
 
 static double longest_idle(const SrHttpPool *pool) {
-  return pool->max_idle < 0 ? USUAL_IDLE : (double)pool->max_idle;
+  return pool->max_idle < 0 ? USUAL_IDLE : pool->max_idle;
 }
 
 /* A pool without a limit has one here all the same. */
@@ -74,7 +74,7 @@ static unsigned most_idle(const SrHttpPool *pool) {
 }
 
 static bool can_idle(const SrHttpConn *conn) {
-  return conn->is_whole && conn->keeps && conn->has_left && conn->write_status == 0 && conn->pool->max_idle != 0 &&
+  return conn->is_whole && conn->keeps && conn->has_left && conn->write_status == 0 && longest_idle(conn->pool) > 0 &&
          conn->transport->cls->pending(conn->transport) == 0;
 }
 
@@ -96,6 +96,15 @@ void sr_http_conn_retire(SrHttpConn *conn) {
 
 static bool is_old(const SrHttpConn *conn, double now) {
   return now - conn->idle_since >= longest_idle(conn->pool);
+}
+
+long sr_http_conn_idle(const SrHttpPool *pool) {
+  const SrHttpOwn *own = own_of(pool);
+  if (own->count == 0) return 0; /* there may be no run */
+  double now = sr_http_saros->now(pool->runtime);
+  long count = (long)own->count;
+  for (const SrHttpConn *conn = own->oldest; conn != NULL && is_old(conn, now); conn = conn->newer) count--;
+  return count;
 }
 
 /* Whether something has come that the loop has not seen. Over TLS that may be a word of its own. */

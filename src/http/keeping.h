@@ -20,6 +20,9 @@ void sr_http_conn_leave(SrHttpConn *conn);
 /* It has no transfer any more: it waits for the next one, if it can and may. */
 void sr_http_conn_retire(SrHttpConn *conn);
 
+/* How many idle and may still be used. */
+long sr_http_conn_idle(const SrHttpPool *pool);
+
 /* A connection that idles and may carry the request, which is taken out of the list; NULL: there is none. */
 SrHttpConn *sr_http_conn_take(SrHttpPool *pool, const SrHttpRequest *request);
 

@@ -54,14 +54,14 @@ static unsigned field_limit(lua_State *L, const char *name) {
   return is_integer && limit > 0 && limit < UINT_MAX ? (unsigned)limit : SR_HTTP_UNLIMITED;
 }
 
-/* Whole seconds; -1 where nothing was said. */
-static long field_seconds(lua_State *L, const char *name) {
+/* -1 where nothing was said. */
+static double field_seconds(lua_State *L, const char *name) {
   int is_number;
   lua_getfield(L, 1, name);
   lua_Number seconds = lua_tonumberx(L, -1, &is_number);
   lua_pop(L, 1);
   if (!is_number) return -1;
-  return seconds <= 0 ? 0 : seconds < MAX_IDLE ? (long)ceil(seconds) : (long)MAX_IDLE;
+  return fmin(fmax(seconds, 0), MAX_IDLE);
 }
 
 /* pool(options): limit, limit_per_host, keepalive, session [-1, +1, v] */

@@ -33,7 +33,7 @@ struct SrHttpPool {
   SrHttpSlots slots;
   const SrHttpBackend *backends[SR_HTTP_BACKENDS]; /* those that it has used */
   void *states[SR_HTTP_BACKENDS];                  /* what they keep for it, see there */
-  long max_idle;                                   /* seconds for which an unused connection is kept, -1: not said */
+  double max_idle;                                 /* seconds for which an unused connection is kept, -1: not said */
   unsigned long long requests;                     /* started */
   unsigned long long connections;                  /* opened */
   unsigned long long reused;                       /* requests that needed no new connection */
