@@ -10,7 +10,6 @@ local client = {}
 
 ---Requests to a handler: the verbs of a session.
 ---@class saros.HTTPTestClient
----@field fetch saros.HTTPTestVerb
 ---@field get saros.HTTPTestVerb
 ---@field post saros.HTTPTestVerb
 ---@field put saros.HTTPTestVerb
@@ -32,8 +31,11 @@ local function check_self(self, method)
   if getmetatable(self) ~= metatable then misuse.self("client:" .. method, self) end
 end
 
----`fetch`, of which the verbs below are with that method.
+---A request to the handler; the verbs are the same with their method.
 ---@async
+---@param target string
+---@param given? saros.FetchOptions
+---@return saros.Response
 function HTTPTestClient:fetch(target, given)
   check_self(self, "fetch")
   return sessions.perform(self._session, "client:fetch", nil, target, given)
