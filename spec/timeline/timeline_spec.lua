@@ -178,6 +178,17 @@ describe("saros --timeline", function()
     assert.is_nil(text:find("$%u"))
   end))
 
+  it("writes it also of a program that ends by os.exit", folder.with(function(path)
+    for number, exit in ipairs { "os.exit(3)", "os.exit(3, true)" } do
+      local page = ("%s/%d.html"):format(path, number)
+      local code = "async.spawn(function() async.sleep(0) end):set_name 'other' async.sleep(0) " .. exit
+      assert.equal(3, command.run({ "--timeline", page, "-e", code }).exit_code)
+      local text = folder.read(page)
+      assert.is_truthy(text:find("<span>other</span>", 1, true), exit)
+      assert.is_truthy(text:find("</html>%s*$") or text:find("</script>%s*$"), exit)
+    end
+  end))
+
   it("says so before anything runs if the page cannot be written", folder.with(function(path)
     local result = command.run { "--timeline=" .. path .. "/none/out.html", "-e", "print 'ran'" }
     local message = ("saros: %s/none/out.html: No such file or directory\n"):format(path)

@@ -67,12 +67,21 @@ local function run_recorded(body, source, path, title)
     complain(problem)
     return 1
   end
+  local function finish()
+    if io.type(file) ~= "file" then return end
+    file:write(record:draw(title))
+    file:close()
+  end
+  local exit = os.exit
+  os.exit = function(...) -- luacheck: ignore 122
+    finish()
+    exit(...)
+  end
   local status = run(function()
     record:start()
     body()
   end, source)
-  file:write(record:draw(title))
-  file:close()
+  finish()
   return status
 end
 
