@@ -125,6 +125,12 @@ async.gather(function() fail() end)]]
       run("-e", "x x"))
   end))
 
+  it("is one of a module that is not there, in the place of the command line", counted(function()
+    local result = run("-l", "no_such_module")
+    assert.equal(1, result.exit_code)
+    assert.matches("^saros: %(command line%):1: module 'no_such_module' not found:", result.stderr)
+  end))
+
   it("is a deadlock: the command itself keeps none from being seen", counted(function()
     local result = run("-e", "async.event():wait()")
     assert.equal(1, result.exit_code)
@@ -238,6 +244,7 @@ describe("an option of the saros command", function()
       ["--dbug x.lua"] = "unrecognized option '--dbug'", ["-e"] = "'-e' needs an argument",
       ["--timeline"] = "'--timeline' needs an argument", ["jobs"] = "jobs: the name of a queue is missing",
       ["jobs q --wach"] = "unrecognized argument '--wach' of jobs",
+      ["jobs q --redisurl"] = "unrecognized argument '--redisurl' of jobs",
     } do
       local arguments = {}
       for word in words:gmatch "%S+" do arguments[#arguments + 1] = word end

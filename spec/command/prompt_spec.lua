@@ -148,6 +148,16 @@ describe("the prompt", function()
     talk:enter("x", "7")
   end, nil, "-i", "-e", "x = 7"))
 
+  it("has async after a script, which has to ask for it, unless the script calls something else so",
+    folder.with(function(path)
+      folder.write(path .. "/asks.lua", "seen = async")
+      folder.write(path .. "/has.lua", "async = 'mine'")
+      local asks <close> = command.talk({ "-i", path .. "/asks.lua" }, { XDG_STATE_HOME = path })
+      asks:enter("seen, async == require 'saros'", "nil\ttrue")
+      local has <close> = command.talk({ "-i", path .. "/has.lua" }, { XDG_STATE_HOME = path })
+      has:enter("async", "mine")
+    end))
+
   it("has the prompts that _PROMPT and _PROMPT2 say", talking(function(talk)
     talk:type "_PROMPT = 'more> '\n"
     talk:expect "more> "

@@ -84,7 +84,7 @@ local function read_jobs(words, first)
     local word = words[i]
     if word == "--watch" then
       jobs.watch = true
-    elseif word:find "^%-%-redis" then
+    elseif word == "--redis" or word:find "^%-%-redis=" then
       jobs.url, i = argument(words, i, (word:gsub("=", "", 1)), "--redis")
     elseif word:find "^%-" or jobs.queue then
       error({ usage = ("unrecognized argument '%s' of jobs"):format(word) })

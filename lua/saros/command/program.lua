@@ -24,7 +24,7 @@ end
 local function require_into_global(text)
   local global, name = text:match "^([^=]+)=(.*)$"
   if not global then global, name = text:match "^[^-]*", text end
-  _G[global] = require(name)
+  _G[global] = program.caller "=(command line)"(require, name)
 end
 
 -- Standard input as a chunk: others go on while it is read.
@@ -78,7 +78,9 @@ function program.run(found)
   elseif reads_input and not prompts then
     checked(load_input())()
   end
-  if prompts then require("saros.command.repl").run() end
+  if not prompts then return end
+  if rawget(_G, "async") == nil then rawset(_G, "async", async) end
+  require("saros.command.repl").run()
 end
 
 return program
