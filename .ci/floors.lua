@@ -14,6 +14,7 @@ local floors = [[
   runtime/handle runtime/scope runtime/chain runtime/locals runtime/port
   runtime/stack runtime/cycle runtime/origin
   runtime/error
+  runtime/account
   runtime/interrupt runtime/cancel runtime/failure runtime/tree runtime/record
   runtime/error_methods runtime/debug runtime/trace runtime/forgotten runtime/inquiry
   runtime/wait

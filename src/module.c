@@ -42,6 +42,7 @@ static const luaL_Reg internal_functions[] = {
     {"nearest", sr_l_nearest},
     {"misuse", sr_l_misuse},
     {"place", sr_l_place},
+    {"account", sr_l_account},
     {"group_message", sr_l_group_message},
     {"list", sr_l_list},
     {"map_source", sr_l_map_source},

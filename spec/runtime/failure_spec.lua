@@ -262,6 +262,29 @@ end)
     assert.matches("spawned at " .. result.path .. ":6", result.err, 1, true)
   end)
 
+  it("lists the errors of a group, and the causes", function()
+    local result = script[[
+local function fail(name) error(async.error {name = name, message = "it"}) end
+async.run(function()
+  async.spawn(function()
+    async.task_group({cancel_on_error = false}, function(group)
+      group:spawn(error, "first", 0)
+      group:spawn(fail, "Second")
+    end)
+  end)
+  async.sleep(0)
+end)
+]]
+    assert.matches("GroupError: 2 tasks.-traceback:.-\nerror 1 of 2: first\nerror 2 of 2: Second: it\nstack traceback:",
+      result.err)
+    assert.matches("Other: it\nstack traceback:.-\ncaused by: ", script[[
+async.run(function()
+  async.spawn(error, async.error {name = "Other", message = "it", cause = async.error {name = "Rain"}})
+  async.sleep(0)
+end)
+]].err)
+  end)
+
   it("names a task that was collected", function()
     local result = script[[
 async.run(function()

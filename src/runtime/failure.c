@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "runtime/account.h"
 #include "runtime/chain.h"
 #include "runtime/error.h"
 #include "runtime/handle.h"
@@ -41,12 +42,22 @@ static void push_title(lua_State *L, int index) {
   lua_remove(L, -2);
 }
 
+/* The text of these errors begins with the end of a line. */
+static void print_related(lua_State *L, int error) {
+  lua_pushliteral(L, "");
+  sr_add_related_errors(L, error);
+  const char *text = lua_tostring(L, -1);
+  if (text[0] != '\0') fprintf(stderr, "%s\n", text + 1);
+  lua_pop(L, 1);
+}
+
 static void print_report(lua_State *L, int error, int task, int trace, const char *what) {
   push_title(L, task);
   sr_push_text(L, error);
   fprintf(stderr, "saros: %s%s: %s\n", lua_tostring(L, -2), what, lua_tostring(L, -1));
   sr_push_trace_text(L, trace);
   if (lua_isstring(L, -1)) fprintf(stderr, "%s\n", lua_tostring(L, -1));
+  if (sr_is_error(L, error)) print_related(L, error);
   fflush(stderr);
   lua_pop(L, 3);
 }
