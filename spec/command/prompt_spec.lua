@@ -53,6 +53,12 @@ for kind, env in pairs { ["by readline"] = {}, ["plain"] = PLAIN } do
       talk:type "async.fs.read_file '/no/such'\n"
       talk:expect "SystemError: open /no/such"
       talk:expect "> "
+      talk:type "async.task_group(function(g) g:spawn(error, 'first', 0) g:spawn(error, 'second', 0) end)\n"
+      talk:expect "GroupError: 2 tasks of the group failed"
+      assert.matches("stack traceback:.*error 1 of 2: first\nerror 2 of 2: second", talk:expect "> ")
+      talk:type "error {}\n"
+      talk:expect "(error object is a table value)\nstack traceback:"
+      talk:expect "> "
       talk:enter("x x", "stdin:1: syntax error near 'x'")
       talk:type "async.event():wait()\n"
       talk:expect "DeadlockError: "

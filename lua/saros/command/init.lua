@@ -20,10 +20,7 @@ local function describe(err, task)
   local refusal = program.refusal(err)
   if refusal then return refusal end
   if type(err) == "string" or async.is_error(err) then return tostring(err) end -- they bring their traceback along
-  local meta = getmetatable(err)
-  local text = type(meta) == "table" and meta.__tostring and tostring(err)
-    or type(err) == "number" and tostring(err)
-    or ("(error object is a %s value)"):format(type(err))
+  local text = program.text_of(err)
   return task and text .. "\n" .. task:traceback() or text
 end
 

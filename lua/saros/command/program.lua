@@ -63,6 +63,17 @@ local function perform(step)
   end
 end
 
+---An error value in the words of the standalone lua.
+---@param err any
+---@return string
+function program.text_of(err)
+  local meta = getmetatable(err)
+  if type(err) == "string" or type(err) == "number" or type(meta) == "table" and meta.__tostring then
+    return tostring(err)
+  end
+  return ("(error object is a %s value)"):format(type(err))
+end
+
 ---Runs it all, in the order of the command line.
 ---@async
 ---@param found saros.command.Options

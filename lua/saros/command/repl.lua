@@ -60,7 +60,8 @@ local function tell(task, ok, ...)
   if ok then
     show(select("#", ...), ...)
   else
-    complain(tostring((...)) .. "\n" .. task:traceback())
+    local err = ...
+    complain(async.is_error(err) and internal.account(err) or program.text_of(err) .. "\n" .. task:traceback())
   end
 end
 
