@@ -192,6 +192,11 @@ describe("json.encode", function()
     end
   end)
 
+  it("writes of a table with __pairs what that gives", function()
+    local hidden = setmetatable({ [{}] = 1 }, { __pairs = function() return next, { b = 2, a = { 1 } } end })
+    assert.equal('{"in":{"a":[1],"b":2}}', async.json.encode { ["in"] = hidden })
+  end)
+
   it("refuses what JSON cannot say", function()
     local cycle = {}
     cycle.own = cycle

@@ -223,6 +223,17 @@ local function encode_array(list, count, depth)
   return "[" .. table.concat(parts, ",") .. "]"
 end
 
+-- What `pairs` gives of a table that has a say in that, such as headers and the fields of a query. A name that comes
+-- again has the text that it is read as.
+local function plain_fields(object)
+  local fields = {}
+  for key, value in pairs(object) do
+    local text = fields[key] ~= nil and object[key]
+    if fields[key] == nil then fields[key] = value elseif type(text) == "string" then fields[key] = text end
+  end
+  return fields
+end
+
 local function encode_object(object, depth)
   local keys, parts = {}, {}
   for key in next, object do
@@ -253,7 +264,9 @@ end
 -- A table is an array if it is marked or has exactly the keys 1..n.
 local function encode_table(value, depth)
   if depth > MAX_DEPTH then fail("cannot encode a table nested so deep (or in itself)") end
-  local meta, count = getmetatable(value), #value
+  local meta = getmetatable(value)
+  if type(meta) == "table" and meta.__pairs then return encode_object(plain_fields(value), depth) end
+  local count = #value
   if meta == array_mark then
     check_list(value, count)
     return encode_array(value, count, depth)
@@ -278,8 +291,9 @@ function encode_value(value, depth)
   return fail(("cannot encode a %s"):format(kind))
 end
 
----Writes JSON. Keys come sorted; `{}` is an object, `json.array {}` an array. JSONError for what JSON cannot
----say: functions, NaN, tables with holes or with keys of both kinds, in themselves or nested 1000 deep.
+---Writes JSON. Keys come sorted; `{}` is an object, `json.array {}` an array; headers and fields of a query are objects.
+---JSONError for what JSON cannot say: functions, NaN, tables with holes or with keys of both kinds, in themselves or
+---nested 1000 deep.
 ---@param value any
 ---@return string
 function json.encode(value)

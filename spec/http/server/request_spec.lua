@@ -114,6 +114,19 @@ describe("a request", function()
   end))
 end)
 
+describe("what a client has sent", function()
+  it("can be written as JSON, with the value by which a name is read", inside(function()
+    local function encoded(field)
+      return function(request) return async.json.encode(request[field]) end
+    end
+    assert.equal('{"a":"1","b":"","get_all":"x"}', seen(encoded "query", get "/?b&a=1&a=2&get_all=x&get_all=y"))
+    assert.equal("{}", seen(encoded "query", get "/"))
+    assert.equal('{"Accept":"a, b","Host":"Example.COM:8080"}',
+      seen(encoded "headers", get("/", "Accept: a\r\nAccept: b\r\n")))
+    assert.equal('{"k":"v"}', seen(encoded "cookies", get("/", "Cookie: k=v\r\n")))
+  end))
+end)
+
 describe("the server", function()
   it("counts what goes on", inside(function()
     local holding = async.event()
