@@ -291,9 +291,9 @@ function encode_value(value, depth)
   return fail(("cannot encode a %s"):format(kind))
 end
 
----Writes JSON. Keys come sorted; `{}` is an object, `json.array {}` an array; headers and fields of a query are objects.
----JSONError for what JSON cannot say: functions, NaN, tables with holes or with keys of both kinds, in themselves or
----nested 1000 deep.
+---Writes JSON. Keys come sorted; `{}` is an object, `json.array {}` an array; headers, and fields of a query, are
+---objects. JSONError for what JSON cannot say: functions, NaN, tables with holes or with keys of both kinds, in
+---themselves or nested 1000 deep.
 ---@param value any
 ---@return string
 function json.encode(value)
