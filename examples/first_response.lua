@@ -2,7 +2,7 @@
 -- Asks several mirrors for the same thing and takes the first good response; the other requests are given up.
 --
 --   lua5.4 examples/first_response.lua                                     a demonstration, offline
---   lua5.4 examples/first_response.lua https://deb.debian.org/debian/README https://ftp.debian.org/debian/README
+--   lua5.4 examples/first_response.lua https://www.lua.org/about.html https://lua.org/about.html
 
 local async = require "saros"
 
