@@ -25,7 +25,7 @@ typedef struct Name {
 } Name;
 
 enum {
-  ROOM = 1024,     /* bytes of text that need no memory */
+  ROOM = 4096,     /* bytes of text that need no memory */
   FEW = 16,        /* names that need no memory */
   NUMBER_SIZE = 48 /* what a number takes as text, with room to spare */
 };
@@ -41,8 +41,6 @@ typedef struct Writer {
   size_t size, room;  /* of it */
   Name *names;        /* of the objects that are not complete, those of the outermost first */
   size_t count, most; /* of them */
-  char first_text[ROOM];
-  Name first_names[FEW];
 } Writer;
 
 static void write_value(Writer *writer);
@@ -290,9 +288,10 @@ static void write_value(Writer *writer) {
 }
 
 int sr_json_l_encode(lua_State *L) {
-  Writer writer = {.L = L, .array = lua_topointer(L, SR_JSON_ARRAY), .room = ROOM, .most = FEW};
-  writer.text = writer.first_text;
-  writer.names = writer.first_names;
+  char text[ROOM];
+  Name names[FEW];
+  Writer writer = {
+      .L = L, .array = lua_topointer(L, SR_JSON_ARRAY), .text = text, .room = ROOM, .names = names, .most = FEW};
   lua_settop(L, 1);
   lua_newtable(L);
   lua_settop(L, ARRAY);

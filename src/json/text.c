@@ -3,33 +3,23 @@
 #include "json/text.h"
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
 
-enum { BLANK = 0x20, DEL = 0x7f };
+enum { BLANK = 0x20, DEL = 0x7f, BLOCK = 16 };
 
-static const uint64_t EACH = UINT64_C(0x0101010101010101), HIGHEST = UINT64_C(0x8080808080808080);
-
-static bool is_plain(unsigned char byte) {
-  return byte >= BLANK && byte != '"' && byte != '\\' && byte != DEL;
+static bool is_special(unsigned char byte) {
+  return (byte < BLANK) | (byte == '"') | (byte == '\\') | (byte == DEL);
 }
 
-/* The highest bit of a byte is set if a byte is below `limit`, of none if there is no such byte. */
-static uint64_t below(uint64_t word, unsigned limit) {
-  return (word - EACH * limit) & ~word;
-}
-
-static bool are_plain(const char *bytes) {
-  uint64_t word;
-  memcpy(&word, bytes, sizeof word);
-  uint64_t special =
-      below(word, BLANK) | below(word ^ EACH * '"', 1) | below(word ^ EACH * '\\', 1) | below(word ^ EACH * DEL, 1);
-  return (special & HIGHEST) == 0;
+/* Looks at a whole block, whatever is in it: compilers make a few instructions of that. */
+static bool is_plain(const char *block) {
+  unsigned char specials = 0;
+  for (int i = 0; i < BLOCK; i++) specials |= is_special((unsigned char)block[i]);
+  return specials == 0;
 }
 
 size_t sr_json_plain(const char *bytes, size_t count) {
   size_t at = 0;
-  while (count - at >= sizeof(uint64_t) && are_plain(bytes + at)) at += sizeof(uint64_t);
-  while (at < count && is_plain((unsigned char)bytes[at])) at++;
+  while (count - at >= BLOCK && is_plain(bytes + at)) at += BLOCK;
+  while (at < count && !is_special((unsigned char)bytes[at])) at++;
   return at;
 }

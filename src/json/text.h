@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of strings that JSON has as they are, eight at a time. */
+/* Bytes of strings that JSON has as they are. */
 #ifndef SR_JSON_TEXT_H
 #define SR_JSON_TEXT_H
 
