@@ -259,6 +259,19 @@ static int l_field(lua_State *L) {
   return push_text(L, value);
 }
 
+/* request:_is_conditional(): whether it has conditions, or asks for a part: most do not, and are not asked for each. */
+static int l_is_conditional(lua_State *L) {
+  const SrServerRequest *request = sr_server_request_self(L, "request:_is_conditional");
+  SrWireText head = {request->head, request->message.length}, name, value;
+  bool is_conditional = false;
+  for (size_t at = request->message.first; !is_conditional && sr_wire_field_next(head, &at, &name, &value);) {
+    SrWireText start = {name.bytes, name.length < 3 ? name.length : 3};
+    is_conditional = sr_wire_is_word(start, "if-") || sr_wire_is_word(name, "range");
+  }
+  lua_pushboolean(L, is_conditional);
+  return 1;
+}
+
 /* request:_query() gives the query as it was sent. */
 static int l_query(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "request:_query");
@@ -304,8 +317,10 @@ static int l_gc(lua_State *L) {
 
 /* Its methods, and the numbers of fields. */
 static void push_methods(lua_State *L, const luaL_Reg *methods) {
-  static const luaL_Reg own[] = {{"_head", l_head}, {"_field", l_field},   {"_query", l_query}, {"_path", l_path},
-                                 {"_rest", l_rest}, {"_stream", l_stream}, {NULL, NULL}};
+  static const luaL_Reg own[] = {{"_head", l_head},     {"_is_conditional", l_is_conditional},
+                                 {"_field", l_field},   {"_query", l_query},
+                                 {"_path", l_path},     {"_rest", l_rest},
+                                 {"_stream", l_stream}, {NULL, NULL}};
   lua_newtable(L);
   luaL_setfuncs(L, own, 0);
   luaL_setfuncs(L, methods, 0);
