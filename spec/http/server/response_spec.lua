@@ -128,6 +128,14 @@ describe("a handler that returns", function()
     end
   end))
 
+  it("what cannot be sent is told without a line of the server", inside(function()
+    for _, name in ipairs { "text", "redirect", "json" } do
+      assert.equal("response: invalid header name 'a b'", complaint_about { [name] = "x", headers = { ["a b"] = 1 } })
+    end
+    assert.equal("response: header 'Content-Length': a number of bytes expected",
+      complaint_about { redirect = "x", headers = { ["Content-Length"] = "many" } })
+  end))
+
   it("a type of its own has that alone", inside(function()
     assert.equal("text/csv", response_of { text = "x",
       headers = { ["content-type"] = "text/csv" } }.headers["content-type"])
