@@ -310,6 +310,13 @@ describe("json.encode", function()
     end
   end)
 
+  it("writes what is in a table, whatever __len and __index say", function()
+    local function liar() return 1 end
+    for text, value in pairs { ["[1,2]"] = { 1, 2 }, ['{"a":1}'] = { a = 1 }, ["{}"] = {} } do
+      assert.equal(text, json.encode(setmetatable(value, { __len = liar, __index = liar })))
+    end
+  end)
+
   it("takes a table for a list only if it has the keys from 1 on, however many others there are", function()
     for _, value in ipairs { { [0] = "a", [2] = "b" }, { nil, nil, nil, 4, a = 1, b = 2, c = 3 }, { 1, [1.5] = 2 } } do
       fails(json.encode, value)
