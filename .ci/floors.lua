@@ -27,7 +27,7 @@ local floors = [[
   runtime/guest
   runtime/runtime
   combine sync io thread
-  net fs process redis
+  net fs process redis json
   tls
   http server websocket command
   curl
@@ -37,7 +37,7 @@ local floors = [[
 -- Rooms that are C modules of their own, or written like them, and which others they may know beside saros.h.
 local knows = {
   io = "base", net = "base io", tls = "base", wire = "base", fs = "base io", thread = "base", process = "base io",
-  redis = "base", http = "base wire io net tls", curl = "base wire io http", server = "base io wire",
+  redis = "base", json = "base", http = "base wire io net tls", curl = "base wire io http", server = "base io wire",
   websocket = "base wire", command = "base",
 }
 

@@ -67,5 +67,4 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION interpreters)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "lua${lua_version}")
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "lua-cjson") # async.json needs it
 include(CPack)

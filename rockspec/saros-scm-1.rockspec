@@ -19,7 +19,6 @@ description = {
 supported_platforms = {"unix", "windows"}
 dependencies = {
   "lua >= 5.4",
-  "lua-cjson", -- only loaded when JSON is used
 }
 build = {
   type = "cmake",

@@ -145,10 +145,51 @@ describe("json.decode", function()
     end
   end)
 
+  it("reads escapes, those of all planes", function()
+    assert.equal("\"\\/\b\f\n\r\t", json.decode [["\"\\\/\b\f\n\r\t"]])
+    assert.equal("A\u{7f}\u{80}\u{7ff}\u{800}\u{ffff}\u{10000}\u{10ffff}\0",
+      json.decode [["\u0041\u007F\u0080\u07ff\u0800\uFFFF\ud800\udc00\uDBFF\uDFFF\u0000"]])
+    for _, text in ipairs { [["\u12g4"]], [["\u"]], [["\u123]], [["\U0041"]], [["\'"]], [["\]], [["\ud83d\n"]] } do
+      assert.matches("invalid .*escape code", fails(json.decode, text).message)
+    end
+  end)
+
+  it("leaves bytes alone that are no UTF-8", function()
+    local bytes = {}
+    for byte = 128, 255 do bytes[#bytes + 1] = string.char(byte) end
+    local text = table.concat(bytes)
+    assert.equal(text, json.decode('"' .. text .. '"'))
+    assert.equal('"' .. text .. '"', json.encode(text))
+  end)
+
+  it("finds the end of a string wherever it is", function()
+    for length = 0, 40 do
+      local text = ("x"):rep(length)
+      assert.same({ text, text .. '"', 1 }, json.decode('["' .. text .. '","' .. text .. '\\"",1]'))
+      assert.equal('"' .. text .. '\\n"', json.encode(text .. "\n"))
+    end
+  end)
+
+  it("takes strings for names only", function()
+    for _, text in ipairs { "{1: 2}", "{1e5: 2}", "{12345678901234567890: 2}", "{null: 2}", "{[]: 2}" } do
+      assert.matches("expected a name in quotes", fails(json.decode, text).message)
+    end
+  end)
+
+  it("reads numbers of any length", function()
+    local digits = ("1234567890"):rep(30)
+    assert.equal(tonumber(digits), json.decode(digits))
+    assert.equal(tonumber("0." .. digits), json.decode("0." .. digits))
+    assert.equal(-0.1, json.decode("-0.1" .. ("0"):rep(1000)))
+  end)
+
   it("takes strings only", function()
-    assert.error_matches(function()
-      json.decode(nil)
-    end, "bad argument #1 to 'decode' %(string expected, got nil%)")
+    for value, got in pairs { [1] = "number", [{}] = "table", [false] = "boolean" } do
+      local _, err = pcall(json.decode, value)
+      assert.matches("bad argument #1 to 'decode' %(string expected, got " .. got .. "%)", err)
+    end
+    assert.error_matches(function() json.decode(nil) end, "bad argument #1 to 'decode' %(string expected, got nil%)")
+    assert.error_matches(function() json.decode() end, "bad argument #1 to 'decode' %(string expected, got no value%)")
   end)
 end)
 
@@ -195,6 +236,94 @@ describe("json.encode", function()
   it("writes of a table with __pairs what that gives", function()
     local hidden = setmetatable({ [{}] = 1 }, { __pairs = function() return next, { b = 2, a = { 1 } } end })
     assert.equal('{"in":{"a":[1],"b":2}}', async.json.encode { ["in"] = hidden })
+  end)
+
+  it("writes an empty table as a list where it is known to be one, with __pairs as an object", function()
+    assert.equal("[]", json.encode(setmetatable({}, { __jsontype = "array" })))
+    assert.equal("{}", json.encode(setmetatable({}, { __jsontype = "object" })))
+    local fields = setmetatable({ 1, 2 }, { __jsontype = "array", __pairs = function() return next, {} end })
+    assert.equal("{}", json.encode(fields))
+  end)
+
+  it("sorts names by their bytes, and knows those apart that begin alike", function()
+    local object, expected = {}, {}
+    for _, name in ipairs { "", "\0", "\0a", "A", "B", "a", "aa", "ab", "b", "\xC3\xA4", "\xFF" } do
+      object[name] = true
+      expected[#expected + 1] = json.encode(name) .. ":true"
+    end
+    assert.equal("{" .. table.concat(expected, ",") .. "}", json.encode(object))
+  end)
+
+  it("writes long texts and large tables", function()
+    local text = ("line\n"):rep(100000)
+    assert.equal('"' .. ("line\\n"):rep(100000) .. '"', json.encode(text))
+    local object, list, fields = {}, {}, {}
+    for i = 1, 10000 do
+      object[("%05d"):format(i)], list[i], fields[i] = i, i, ('"%05d":%d'):format(i, i)
+    end
+    assert.equal("{" .. table.concat(fields, ",") .. "}", json.encode(object))
+    assert.equal("[" .. table.concat(list, ",") .. "]", json.encode(list))
+  end)
+
+  it("goes 1000 tables deep", function()
+    local value = {}
+    for _ = 2, 1000 do value = { value } end
+    assert.equal(("["):rep(999) .. "{}" .. ("]"):rep(999), json.encode(value))
+    assert.matches("nested so deep", fails(json.encode, { value }).message)
+  end)
+
+  it("does not need tables to stay as they are while it writes them", function()
+    local object, list, outer = {}, {}, {}
+    for i = 1, 100 do
+      list[i] = { "item" .. i }
+      object["name" .. i] = "value" .. i
+    end
+    object.name0 = setmetatable({}, { __pairs = function()
+      for _, t in ipairs { object, list, outer } do
+        for key in next, t do t[key] = nil end
+      end
+      for _ = 1, 2 do collectgarbage() end
+      return next, { a = 1 }
+    end })
+    outer[1], outer[2], list[1] = list, { b = 2 }, object
+    local text = json.encode(outer)
+    assert.matches('^%[%[{"name0":{"a":1},"name1":null,.*"name99":null},null,.*null%],null%]$', text)
+  end)
+
+  it("passes on what pairs of a table raises", function()
+    local problem = {}
+    local value = setmetatable({}, { __pairs = function() error(problem) end })
+    local ok, err = pcall(json.encode, { { value } })
+    assert.is_false(ok)
+    assert.equal(problem, err)
+  end)
+
+  it("says what it cannot write", function()
+    for message, value in pairs {
+      ["cannot encode a function"] = { print }, ["cannot encode a userdata"] = { a = io.stdout },
+      ["cannot encode a thread"] = coroutine.create(print), ["cannot encode a number that is not finite"] = 0 / 0,
+      ["cannot encode a table with a key of type number"] = { [2] = 1 },
+      ["cannot encode a table with a key of type boolean"] = { [true] = 1 },
+      ["cannot encode a table with list and record fields, or a list with holes"] = { 1, a = 2 },
+    } do
+      assert.equal(message, fails(json.encode, value).message)
+    end
+  end)
+
+  it("writes what is in a table, whatever __len and __index say", function()
+    local function liar() return 1 end
+    for text, value in pairs { ["[1,2]"] = { 1, 2 }, ['{"a":1}'] = { a = 1 }, ["{}"] = {} } do
+      assert.equal(text, json.encode(setmetatable(value, { __len = liar, __index = liar })))
+    end
+  end)
+
+  it("takes a table for a list only if it has the keys from 1 on, however many others there are", function()
+    for _, value in ipairs { { [0] = "a", [2] = "b" }, { nil, nil, nil, 4, a = 1, b = 2, c = 3 }, { 1, [1.5] = 2 } } do
+      fails(json.encode, value)
+    end
+    local reversed = {}
+    for i = 9, 1, -1 do reversed[i] = i end
+    assert.equal("[1,2,3,4,5,6,7,8,9]", json.encode(reversed))
   end)
 
   it("refuses what JSON cannot say", function()

@@ -20,6 +20,8 @@ type message struct {
 	Text    string `json:"text"`
 }
 
+var text = strings.Repeat("x", 950)
+
 func main() {
 	runtime.GOMAXPROCS(1)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -31,9 +33,9 @@ func main() {
 		io.WriteString(w, "hello")
 	})
 	http.HandleFunc("/json", func(w http.ResponseWriter, r *http.Request) {
-		text, _ := json.Marshal(message{"hello", []int{1, 2, 3}, strings.Repeat("x", 950)})
+		body, _ := json.Marshal(message{"hello", []int{1, 2, 3}, text})
 		w.Header().Set("Content-Type", "application/json")
-		w.Write(text)
+		w.Write(body)
 	})
 	http.Handle("/", http.FileServer(http.Dir(os.Args[1])))
 	panic(http.Serve(listener, nil))

@@ -19,9 +19,11 @@ function sendFile(name, response) {
   });
 }
 
+const text = "x".repeat(950);
+
 const server = http.createServer((request, response) => {
   if (request.url === "/json") {
-    const body = JSON.stringify({ message: "hello", numbers: [1, 2, 3], text: "x".repeat(950) });
+    const body = JSON.stringify({ message: "hello", numbers: [1, 2, 3], text });
     response.writeHead(200, { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) });
     response.end(body);
   } else if (request.url === "/hello") {

@@ -6,13 +6,16 @@ import socket
 import sys
 
 
+TEXT = "x" * 950
+
+
 async def app(scope, receive, send):
     if scope["type"] != "http":
         return
     kind, body = b"text/plain; charset=utf-8", b"hello"
     if scope["path"] == "/json":
         kind = b"application/json"
-        body = json.dumps({"message": "hello", "numbers": [1, 2, 3], "text": "x" * 950}).encode()
+        body = json.dumps({"message": "hello", "numbers": [1, 2, 3], "text": TEXT}).encode()
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -5,6 +5,7 @@ local async = require "saros"
 
 local folder, routes = arg[1], math.tointeger(arg[2] or 1)
 local clients = {}
+local text = ("x"):rep(950)
 
 local app = async.http.router()
 for i = 1, routes do app:get(("/r%d/{id}"):format(i), function(request) return request.params.id end) end
@@ -28,7 +29,7 @@ local files = async.http.files(folder)
 local handlers = {
   ["/hello"] = function() return "hello" end,
   ["/json"] = function()
-    return { json = { message = "hello", numbers = { 1, 2, 3 }, text = ("x"):rep(950) } }
+    return { json = { message = "hello", numbers = { 1, 2, 3 }, text = text } }
   end,
   ["/echo"] = talk,
   ["/broadcast"] = talk,

@@ -56,6 +56,8 @@ local ROOMS = {
     {"foreign", 2}, {"once", 13}, {"forever", 41}, {"close", 83}, {"onceL", 59}, {"foreverL", 89}, {"closeL", 151},
     {"collect", 20}, {"frantic", 1}, {"young", 20},
   },
+  -- No await in it.
+  json = { { "once", 1 }, { "forever", 1 }, { "close", 23 }, { "collect", 5 }, { "frantic", 1 }, { "young", 5 } },
   -- It has memory of its own.
   redis = {{"foreign", 1}, table.unpack(MODES)},
   -- As net, in many more steps of Lua.
@@ -123,7 +125,9 @@ describe("a fault", function()
     end
   end
 
-  for _, room in ipairs { "net", "fs", "process", "thread", "compat", "redis", "server", "websocket", "command" } do
+  for _, room in ipairs {
+    "net", "fs", "process", "thread", "compat", "redis", "json", "server", "websocket", "command",
+  } do
     for _, name in ipairs(names_of(dofile(path_of(room)))) do
       it(("in %s.%s does no harm"):format(room, name), function()
         if not workshop then return pending "needs the GNU C library" end

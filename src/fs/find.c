@@ -26,11 +26,9 @@ static bool is_inside(const char *path, const char *folder) {
   return strncmp(path, folder, size) == 0 && (path[size] == '/' || path[size] == '\0');
 }
 
-/* The way to `dest` below the folder `path`, without links, from malloc; NULL: there is none inside of it. */
-static char *locate(SrFsCall *call) {
+/* The way to `dest` below the folder `path`, without links, from malloc; NULL: nothing is there. */
+static char *follow(SrFsCall *call) {
   int status = 0;
-  char *folder = sr_fs_realpath(call->path, &status);
-  if (folder == NULL) return found(call, "realpath", status), NULL;
   size_t size = strlen(call->path) + strlen(call->dest) + 1;
   char *whole = (char *)malloc(size), *real = NULL;
   if (whole == NULL) {
@@ -41,12 +39,29 @@ static char *locate(SrFsCall *call) {
     if (real == NULL) found(call, "realpath", status);
     free(whole);
   }
-  if (real != NULL && !is_inside(real, folder)) {
-    free(real);
-    real = NULL;
-  }
-  free(folder);
   return real;
+}
+
+/*
+** Whether a way without links lies in the folder `path`. Of one that begins with that path as it is written, this is
+** known at once: then there are no links in it either.
+*/
+static bool lies_inside(SrFsCall *call, const char *real) {
+  if (call->path[0] == '/' && is_inside(real, call->path)) return true;
+  int status = 0;
+  char *folder = sr_fs_realpath(call->path, &status);
+  if (folder == NULL) return found(call, "realpath", status), false;
+  bool lies = is_inside(real, folder);
+  free(folder);
+  return lies;
+}
+
+/* The way to `dest`, where it does not lead out of the folder; NULL: there is none. */
+static char *locate(SrFsCall *call) {
+  char *real = follow(call);
+  if (real == NULL || lies_inside(call, real)) return real;
+  free(real);
+  return NULL;
 }
 
 static bool is_kind(const SrFsCall *call, unsigned kind) {

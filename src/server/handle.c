@@ -19,9 +19,22 @@
 const char sr_server_half_key = 0;
 
 /* The stack of a handler's task. */
-enum { REQUEST = 1, HANDLER, CLOSED, RESULT };
+enum { REQUEST = 1, HANDLER, CLOSED, RESULT, HEADERS_GIVEN, BODY };
 
-static const char PLAIN[] = "text/plain; charset=utf-8", HTML[] = "text/html; charset=utf-8";
+static const char PLAIN[] = "text/plain; charset=utf-8", HTML[] = "text/html; charset=utf-8",
+                  JSON[] = "application/json";
+
+/* A function of the Lua half. [-0, +1, m] */
+static void push_half(lua_State *L, const char *name) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_server_half_key);
+  lua_getfield(L, -1, name);
+  lua_remove(L, -2);
+}
+
+static void check_unanswered(lua_State *L, const SrServerRequest *request) {
+  sr_server_request_check_open(L, request);
+  if (request->has_head || request->has_upgraded) luaL_error(L, "the request has a response already");
+}
 
 /* --- a whole response ------------------------------------------------------------------- */
 
@@ -45,58 +58,91 @@ static int send_whole(lua_State *L, SrServerRequest *request, SrServerHead *head
 
 /* --- what the handler returned --------------------------------------------------------------- */
 
-static bool is_name(lua_State *L, int index, const char *name) {
-  return lua_type(L, index) == LUA_TSTRING && strcmp(lua_tostring(L, index), name) == 0;
+/* What a field of a response is, by its name; NULL type: the handler says it. */
+typedef struct Known {
+  const char *name;
+  enum { STATUS, HEADERS, TEXT, VALUE } kind;
+  const char *type;
+} Known;
+
+static const Known known[] = {{"status", STATUS, NULL}, {"headers", HEADERS, NULL}, {"body", TEXT, NULL},
+                              {"text", TEXT, PLAIN},    {"html", TEXT, HTML},       {"json", VALUE, JSON}};
+
+static const Known *find_known(lua_State *L, int index) {
+  const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (strcmp(name, known[i].name) == 0) return &known[i];
+  return NULL;
+}
+
+static bool read_status(lua_State *L, int index, SrServerHead *head) {
+  lua_Integer status = lua_tointeger(L, index);
+  if (!lua_isinteger(L, index) || status < 200 || status > 599) return false;
+  head->status = (int)status;
+  return true;
+}
+
+/* Takes the field whose name and value are on top. False: it is for the Lua half. */
+static bool read_field(lua_State *L, SrServerHead *head, const Known **body) {
+  const Known *field = find_known(L, -2);
+  if (field == NULL) return false;
+  switch (field->kind) {
+  case STATUS: return read_status(L, -1, head);
+  case HEADERS:
+    if (lua_type(L, -1) != LUA_TTABLE || luaL_getmetafield(L, -1, "__pairs") != LUA_TNIL) return false;
+    lua_copy(L, -1, HEADERS_GIVEN);
+    return true;
+  case TEXT:
+    if (lua_type(L, -1) != LUA_TSTRING) return false;
+    break;
+  case VALUE: break;
+  }
+  if (*body != NULL) return false;
+  *body = field;
+  lua_copy(L, -1, BODY);
+  return true;
+}
+
+/* The value at BODY gives way to its text. [-0, +0, v] */
+static void encode_body(lua_State *L) {
+  push_half(L, "encode");
+  lua_pushvalue(L, BODY);
+  lua_call(L, 1, 1);
+  lua_replace(L, BODY);
 }
 
 /*
-** Reads a table whose body is a string at hand. Its body, or nil, goes to the top. False: it is for the Lua half, as is
-** all that is wrong. [-0, +1|0, -]
+** Reads a table whose body is at hand: its text, or nil, goes to the top. False: it is for the Lua half, as is all that
+** is wrong. [-0, +(0|2), v]
 */
 static bool read_table(lua_State *L, SrServerHead *head) {
-  int bodies = 0;
-  lua_pushnil(L); /* the headers */
-  lua_pushnil(L); /* the body */
-  lua_pushnil(L);
-  while (lua_next(L, RESULT) != 0) {
-    bool is_text = lua_type(L, -1) == LUA_TSTRING;
-    bool is_body = is_name(L, -2, "body"), is_plain = is_name(L, -2, "text"), is_html = is_name(L, -2, "html");
-    if (is_name(L, -2, "status") && lua_isinteger(L, -1))
-      head->status = (int)lua_tointeger(L, -1);
-    else if (is_name(L, -2, "headers") && lua_type(L, -1) == LUA_TTABLE &&
-             luaL_getmetafield(L, -1, "__pairs") == LUA_TNIL)
-      lua_copy(L, -1, RESULT + 1);
-    else if (is_text && (is_body || is_plain || is_html)) {
-      lua_copy(L, -1, RESULT + 2);
-      head->type = is_plain ? PLAIN : is_html ? HTML : NULL;
-      bodies++;
-    } else
-      return lua_settop(L, RESULT), false;
-    lua_pop(L, 1);
-  }
-  if (bodies > 1 || head->status < 200 || head->status > 599) return lua_settop(L, RESULT), false;
-  head->headers = lua_isnil(L, RESULT + 1) ? 0 : RESULT + 1;
+  const Known *body = NULL;
+  lua_settop(L, BODY);
+  for (lua_pushnil(L); lua_next(L, RESULT) != 0; lua_pop(L, 1))
+    if (!read_field(L, head, &body)) return false;
+  head->headers = lua_isnil(L, HEADERS_GIVEN) ? 0 : HEADERS_GIVEN;
+  if (body == NULL) return true;
+  head->type = body->type;
+  if (body->kind == VALUE) encode_body(L);
   return true;
 }
 
 /* A status alone has its phrase for a body. [-0, +1, m] */
-static bool read_status(lua_State *L, const SrServerRequest *request, SrServerHead *head) {
-  lua_Integer status = lua_tointeger(L, RESULT);
-  if (!lua_isinteger(L, RESULT) || status < 200 || status > 599) return false;
-  head->status = (int)status;
+static bool read_number(lua_State *L, const SrServerRequest *request, SrServerHead *head) {
+  if (!read_status(L, RESULT, head)) return false;
   head->type = PLAIN;
   lua_pushstring(L, sr_server_phrase(request->conn->core, head->status));
   return true;
 }
 
-/* Reads what is plain; its body goes to the top. [-0, +1|0, m] */
+/* Reads what is plain; its body goes to the top. [-0, +(0-2), v] */
 static bool read_result(lua_State *L, const SrServerRequest *request, SrServerHead *head) {
   switch (lua_type(L, RESULT)) {
   case LUA_TSTRING:
     head->type = PLAIN;
     lua_pushvalue(L, RESULT);
     return true;
-  case LUA_TNUMBER: return read_status(L, request, head);
+  case LUA_TNUMBER: return read_number(L, request, head);
   case LUA_TTABLE: return read_table(L, head);
   default: return false;
   }
@@ -119,12 +165,12 @@ static int k_handled(lua_State *L, int status, lua_KContext ctx) {
     return send_whole(L, request, &head);
   }
   if (is_plain && read_result(L, request, &head)) {
+    check_unanswered(L, request); /* whatever ran meanwhile */
     lua_replace(L, HANDLER);
     return send_whole(L, request, &head);
   }
   lua_settop(L, RESULT);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_server_half_key);
-  lua_getfield(L, -1, "respond");
+  push_half(L, "respond");
   lua_pushvalue(L, REQUEST);
   lua_pushvalue(L, RESULT);
   lua_callk(L, 2, 0, ctx, k_responded);
@@ -167,8 +213,7 @@ static int k_told(lua_State *L, int status, lua_KContext ctx) {
 
 /* Has a function of the Lua half see to it first, which fails for want of memory alone. */
 static int call_half(lua_State *L, SrServerRequest *request, const char *name) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_server_half_key);
-  lua_getfield(L, -1, name);
+  push_half(L, name);
   lua_pushvalue(L, 1);
   lua_pushvalue(L, 2);
   int status = lua_pcallk(L, 2, 0, 0, (lua_KContext)request, k_told);
@@ -196,11 +241,6 @@ static SrServerHead check_head(lua_State *L) {
   if (head.headers != 0) luaL_checktype(L, 4, LUA_TTABLE);
   luaL_argcheck(L, head.status >= 200 && head.status <= 599, 2, "a status from 200 to 599 expected");
   return head;
-}
-
-static void check_unanswered(lua_State *L, const SrServerRequest *request) {
-  sr_server_request_check_open(L, request);
-  if (request->has_head || request->has_upgraded) luaL_error(L, "the request has a response already");
 }
 
 /* request:_send(body, status, headers, type) */

@@ -7,6 +7,7 @@
 */
 #include "server/head.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -23,6 +24,14 @@ typedef struct Said {
   int64_t length; /* Content-Length; -1: nothing of it */
   bool has_type, has_date, closes;
 } Said;
+
+int sr_server_head_error(lua_State *L, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  lua_pushvfstring(L, format, arguments);
+  va_end(arguments);
+  return lua_error(L);
+}
 
 /* --- values ------------------------------------------------------------------------------ */
 
@@ -47,10 +56,10 @@ static int64_t read_length(lua_State *L, SrWireText value) {
   int64_t length = 0;
   for (size_t i = 0; i < value.length; i++) {
     if (value.bytes[i] < '0' || value.bytes[i] > '9' || length > (INT64_MAX - 9) / 10)
-      luaL_error(L, "response: header 'Content-Length': a number of bytes expected");
+      sr_server_head_error(L, "response: header 'Content-Length': a number of bytes expected");
     length = length * 10 + (value.bytes[i] - '0');
   }
-  if (value.length == 0) luaL_error(L, "response: header 'Content-Length': a number of bytes expected");
+  if (value.length == 0) sr_server_head_error(L, "response: header 'Content-Length': a number of bytes expected");
   return length;
 }
 
@@ -64,14 +73,14 @@ static bool is_ours(SrWireText name) {
 static void note_value(lua_State *L, Said *said, SrWireText name, int index) {
   char room[48];
   if (!is_text(L, index))
-    luaL_error(L, "response: header '%s': string, number, list of those or false expected, got %s", name.bytes,
-               luaL_typename(L, index));
+    sr_server_head_error(L, "response: header '%s': string, number, list of those or false expected, got %s",
+                         name.bytes, luaL_typename(L, index));
   SrWireText value = text_of(L, index, room);
   if (!sr_wire_is_value(value.bytes, value.length))
-    luaL_error(L, "response: header '%s': a value must not contain control characters", name.bytes);
+    sr_server_head_error(L, "response: header '%s': a value must not contain control characters", name.bytes);
   said->size += name.length + value.length + 4;
   if (sr_wire_is_word(name, "content-length")) {
-    if (said->length >= 0) luaL_error(L, "response: header 'Content-Length' is there twice");
+    if (said->length >= 0) sr_server_head_error(L, "response: header 'Content-Length' is there twice");
     said->length = read_length(L, sr_wire_trim(value));
   } else if (sr_wire_is_word(name, "connection")) {
     SrWireText option;
@@ -80,9 +89,10 @@ static void note_value(lua_State *L, Said *said, SrWireText name, int index) {
 }
 
 static void note_field(lua_State *L, Said *said, SrWireText name, int index) {
-  if (!sr_wire_is_token(name.bytes, name.length)) luaL_error(L, "response: invalid header name '%s'", name.bytes);
+  if (!sr_wire_is_token(name.bytes, name.length))
+    sr_server_head_error(L, "response: invalid header name '%s'", name.bytes);
   if (sr_wire_is_word(name, "transfer-encoding"))
-    luaL_error(L, "response: header 'Transfer-Encoding' is set from the body");
+    sr_server_head_error(L, "response: header 'Transfer-Encoding' is set from the body");
   said->has_type |= sr_wire_is_word(name, "content-type");
   said->has_date |= sr_wire_is_word(name, "date");
   if (lua_type(L, index) == LUA_TBOOLEAN && !lua_toboolean(L, index)) return;
@@ -106,7 +116,7 @@ static Said measure(lua_State *L, int headers) {
   while (lua_next(L, headers) != 0) {
     SrWireText name;
     if (lua_type(L, -2) != LUA_TSTRING)
-      luaL_error(L, "response: a header's name has to be a string, got %s", luaL_typename(L, -2));
+      sr_server_head_error(L, "response: a header's name has to be a string, got %s", luaL_typename(L, -2));
     name.bytes = lua_tolstring(L, -2, &name.length);
     note_field(L, &said, name, lua_gettop(L));
     lua_pop(L, 1);
@@ -232,7 +242,7 @@ static void put_framing(const SrServerRequest *request, SrBuffer *out, int statu
 
 static SrBuffer *open_out(lua_State *L, SrServerCore *core, size_t size) {
   sr_buffer_clear(&core->out);
-  if (!sr_buffer_reserve(&core->out, FIXED_SIZE + size)) luaL_error(L, "response: not enough memory");
+  if (!sr_buffer_reserve(&core->out, FIXED_SIZE + size)) sr_server_head_error(L, "response: not enough memory");
   return &core->out;
 }
 
@@ -247,7 +257,7 @@ static void send_head(SrServerConn *conn, const SrBuffer *out, SrWireText body) 
 static void check_length(lua_State *L, const SrServerRequest *request, const SrServerHead *head, const Said *said) {
   bool has_body = !request->is_head && !has_no_body(head->status);
   if (has_body && said->length >= 0 && head->length > said->length)
-    luaL_error(L, "response: the body is longer than its Content-Length of %I", (LUAI_UACINT)said->length);
+    sr_server_head_error(L, "response: the body is longer than its Content-Length of %I", (LUAI_UACINT)said->length);
 }
 
 void sr_server_head_check(lua_State *L, const SrServerRequest *request, const SrServerHead *head) {

@@ -14,6 +14,8 @@ typedef struct SrServerHead {
   int64_t length;   /* of all of the body; -1: that is not known yet */
 } SrServerHead;
 
+/* Raises what is wrong with a response. It names no line, which would be one of ours. [-0, +0, v] */
+int sr_server_head_error(lua_State *L, const char *format, ...);
 /* Raises what is wrong with a head. [-0, +0, v] */
 void sr_server_head_check(lua_State *L, const SrServerRequest *request, const SrServerHead *head);
 /* Sends a head, after all that can be wrong with it has been raised. [-0, +0, v] */

@@ -14,6 +14,7 @@
 #include "server/input.h"
 #include "server/output.h"
 #include "server/request.h"
+#include "server/route.h"
 #include "wire/writer.h"
 
 /* half(functions): those of the Lua half that are called from here. */
@@ -36,7 +37,7 @@ SAROS_EXPORT int luaopen_saros_http_server_core(lua_State *L);
 
 /* [-0, +1, v] */
 int luaopen_saros_http_server_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"half", l_half}, {"date", l_date}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"half", l_half}, {"date", l_date}, {"route", sr_server_l_route}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"_read", sr_server_l_read},     {"_write", sr_server_l_write},           {"_end", sr_server_l_end},
       {"_send", sr_server_l_send},     {"_check", sr_server_l_check},           {"_begin", sr_server_l_begin},

@@ -9,6 +9,7 @@
 
 #include "server/closing.h"
 #include "server/conn.h"
+#include "server/head.h"
 #include "server/request.h"
 #include "server/timer.h"
 #include "wire/writer.h"
@@ -104,7 +105,7 @@ int sr_server_output_send(lua_State *L, SrServerRequest *request, lua_KFunction 
   size_t size;
   lua_tolstring(L, 2, &size);
   if (request->framing == SR_SERVER_SIZED && (int64_t)(size - request->at) > request->left)
-    return luaL_error(L, "response: the body is longer than its Content-Length");
+    return sr_server_head_error(L, "response: the body is longer than its Content-Length");
   return go_on(L, request, k);
 }
 
@@ -116,7 +117,8 @@ void sr_server_output_end(lua_State *L, SrServerRequest *request) {
   if (request->framing == SR_SERVER_CHUNKED) send_bufs(request->conn, &buf, 1);
   if (request->framing != SR_SERVER_SIZED || request->left == 0) return;
   request->has_ended = false;
-  luaL_error(L, "response: the body is shorter than its Content-Length, by %I bytes", (LUAI_UACINT)request->left);
+  sr_server_head_error(L, "response: the body is shorter than its Content-Length, by %I bytes",
+                       (LUAI_UACINT)request->left);
 }
 
 /* --- methods -------------------------------------------------------------------------------- */

@@ -21,12 +21,12 @@ static SrWireText text_at(const SrServerRequest *request, unsigned at, unsigned 
   return (SrWireText){request->head + at, length};
 }
 
-static SrWireText method_of(const SrServerRequest *request) {
+SrWireText sr_server_request_method(const SrServerRequest *request) {
   return text_at(request, 0, request->message.method);
 }
 
 static bool is_method(const SrServerRequest *request, const char *name) {
-  SrWireText method = method_of(request);
+  SrWireText method = sr_server_request_method(request);
   return strlen(name) == method.length && memcmp(method.bytes, name, method.length) == 0;
 }
 
@@ -77,7 +77,8 @@ typedef enum Field {
   FIELD_VERSION,
   FIELD_SCHEME,
   FIELD_HOST,
-  FIELD_CANCELS
+  FIELD_CANCELS,
+  FIELD_PARAMS
 } Field;
 
 static const struct {
@@ -91,6 +92,7 @@ static const struct {
     {"scheme", FIELD_SCHEME},
     {"host", FIELD_HOST},
     {"cancel_on_disconnect", FIELD_CANCELS},
+    {"params", FIELD_PARAMS},
 };
 
 static int push_text(lua_State *L, SrWireText text) {
@@ -150,13 +152,14 @@ static int push_scheme(lua_State *L) {
 static int push_field(lua_State *L, const SrServerRequest *request, Field field) {
   const SrWireMessage *message = &request->message;
   switch (field) {
-  case FIELD_METHOD: return push_text(L, method_of(request));
+  case FIELD_METHOD: return push_text(L, sr_server_request_method(request));
   case FIELD_TARGET: return push_text(L, text_at(request, message->target_at, message->target_length));
   case FIELD_PATH: return push_path(L, request, true);
   case FIELD_VERSION: return lua_pushstring(L, message->framing.minor > 0 ? "1.1" : "1.0"), 1;
   case FIELD_SCHEME: return push_scheme(L);
   case FIELD_HOST: return push_host(L, request);
   case FIELD_CANCELS: return push_cancels(L, request);
+  case FIELD_PARAMS: return lua_getiuservalue(L, 1, SR_SERVER_REQUEST_PARAMS), 1;
   }
   return 0;
 }
@@ -170,6 +173,21 @@ static bool push_set(lua_State *L, bool makes) {
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, 1, SR_SERVER_REQUEST_FIELDS);
   return true;
+}
+
+SrWireText sr_server_request_push_rest(lua_State *L, const SrServerRequest *request) {
+  SrWireText path = path_as_sent(request);
+  if (push_set(L, false)) {
+    lua_getfield(L, -1, "_rest_of_path");
+    lua_remove(L, -2);
+  } else
+    lua_pushnil(L);
+  if (lua_isnil(L, -1) && (path.length == 0 || !request->message.target.is_plain)) {
+    lua_pop(L, 1);
+    push_path(L, request, false);
+  }
+  if (!lua_isnil(L, -1)) path.bytes = lua_tolstring(L, -1, &path.length);
+  return path;
 }
 
 /* A field that is made at its first use, and kept. */
@@ -213,8 +231,12 @@ static int set_cancels(lua_State *L, SrServerRequest *request) {
 static int l_newindex(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "request:__newindex");
   lua_settop(L, 3);
-  if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "cancel_on_disconnect") == 0)
-    return set_cancels(L, request);
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(UP_METHODS));
+  Field field = lua_isinteger(L, -1) ? (Field)lua_tointeger(L, -1) : 0;
+  lua_pop(L, 1);
+  if (field == FIELD_CANCELS) return set_cancels(L, request);
+  if (field == FIELD_PARAMS) return lua_setiuservalue(L, 1, SR_SERVER_REQUEST_PARAMS), 0;
   push_set(L, true);
   lua_insert(L, 2);
   lua_rawset(L, 2);
@@ -237,6 +259,19 @@ static int l_field(lua_State *L) {
   return push_text(L, value);
 }
 
+/* request:_is_conditional(): whether it has conditions, or asks for a part: most do not, and are not asked for each. */
+static int l_is_conditional(lua_State *L) {
+  const SrServerRequest *request = sr_server_request_self(L, "request:_is_conditional");
+  SrWireText head = {request->head, request->message.length}, name, value;
+  bool is_conditional = false;
+  for (size_t at = request->message.first; !is_conditional && sr_wire_field_next(head, &at, &name, &value);) {
+    SrWireText start = {name.bytes, name.length < 3 ? name.length : 3};
+    is_conditional = sr_wire_is_word(start, "if-") || sr_wire_is_word(name, "range");
+  }
+  lua_pushboolean(L, is_conditional);
+  return 1;
+}
+
 /* request:_query() gives the query as it was sent. */
 static int l_query(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "request:_query");
@@ -247,6 +282,12 @@ static int l_query(lua_State *L) {
 /* request:_path() gives the path as it was sent, but for its dots. */
 static int l_path(lua_State *L) {
   return push_path(L, sr_server_request_self(L, "request:_path"), false);
+}
+
+/* request:_rest() gives what the mounts on the way have left of that. */
+static int l_rest(lua_State *L) {
+  SrWireText rest = sr_server_request_push_rest(L, sr_server_request_self(L, "request:_rest"));
+  return push_text(L, rest);
 }
 
 /* request:_stream() */
@@ -276,8 +317,10 @@ static int l_gc(lua_State *L) {
 
 /* Its methods, and the numbers of fields. */
 static void push_methods(lua_State *L, const luaL_Reg *methods) {
-  static const luaL_Reg own[] = {{"_head", l_head}, {"_field", l_field},   {"_query", l_query},
-                                 {"_path", l_path}, {"_stream", l_stream}, {NULL, NULL}};
+  static const luaL_Reg own[] = {{"_head", l_head},     {"_is_conditional", l_is_conditional},
+                                 {"_field", l_field},   {"_query", l_query},
+                                 {"_path", l_path},     {"_rest", l_rest},
+                                 {"_stream", l_stream}, {NULL, NULL}};
   lua_newtable(L);
   luaL_setfuncs(L, own, 0);
   luaL_setfuncs(L, methods, 0);
@@ -289,13 +332,16 @@ static void push_methods(lua_State *L, const luaL_Reg *methods) {
 
 void sr_server_open_request(lua_State *L, const luaL_Reg *methods, const luaL_Reg *meta) {
   static const luaL_Reg none[] = {{NULL, NULL}};
-  static const luaL_Reg own[] = {{"__newindex", l_newindex}, {"__tostring", l_tostring}, {"__gc", l_gc}, {NULL, NULL}};
+  static const luaL_Reg own[] = {{"__tostring", l_tostring}, {"__gc", l_gc}, {NULL, NULL}};
   sr_io_class(L, &sr_server_request_class, none, own);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_server_request_class);
   luaL_setfuncs(L, meta, 0);
   push_methods(L, methods);
   lua_pushvalue(L, -1);
   lua_setfield(L, -4, "request_methods");
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, l_newindex, 1);
+  lua_setfield(L, -3, "__newindex");
   lua_newtable(L);
   lua_pushvalue(L, -1);
   lua_setfield(L, -5, "request_lazy");

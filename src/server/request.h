@@ -13,6 +13,12 @@ SrServerRequest *sr_server_request_push(lua_State *L, SrServerConn *conn);
 SrServerRequest *sr_server_request_self(lua_State *L, const char *function);
 /* Raises a ClosedError if it was answered. [-0, +0, v] */
 void sr_server_request_check_open(lua_State *L, const SrServerRequest *request);
+SrWireText sr_server_request_method(const SrServerRequest *request);
+/*
+** The path as it was sent but for its dots, or what the mounts on the way have left of it: what holds it, or nil, is
+** pushed. The request is at index 1. [-0, +1, m]
+*/
+SrWireText sr_server_request_push_rest(lua_State *L, const SrServerRequest *request);
 /* Whether the handler is to be cancelled now that the client is gone. */
 bool sr_server_request_is_forsaken(const SrServerRequest *request);
 

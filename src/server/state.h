@@ -120,7 +120,12 @@ struct SrServerConn {
 };
 
 /* User values of a request. */
-enum { SR_SERVER_REQUEST_CONN = 1, SR_SERVER_REQUEST_FIELDS, SR_SERVER_REQUEST_VALUES = SR_SERVER_REQUEST_FIELDS };
+enum {
+  SR_SERVER_REQUEST_CONN = 1,
+  SR_SERVER_REQUEST_FIELDS, /* what was set on it, or made at its first use */
+  SR_SERVER_REQUEST_PARAMS, /* what `params` is */
+  SR_SERVER_REQUEST_VALUES = SR_SERVER_REQUEST_PARAMS
+};
 
 /* How the response ends. */
 typedef enum SrServerFraming {

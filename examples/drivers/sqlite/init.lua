@@ -25,10 +25,13 @@ local function take_turn(self)
   error("this transaction has ended", 3)
 end
 
+-- What is said of the rows stands behind them: JSON has a list of rows, even an empty one.
 local function query(self, sql, ...)
   local rows = self.core:begin(sql, math.maxinteger & 0x7fffffff, ...)
-  rows.changes, rows.last_id = self.core:changes()
-  return rows
+  local about = { columns = rows.columns }
+  about.changes, about.last_id = self.core:changes()
+  rows.columns = nil
+  return setmetatable(rows, { __index = about, __jsontype = "array" })
 end
 
 ---Runs one statement. `?` stands for what follows, in order: numbers, strings, booleans (1 and 0), nil for NULL.

@@ -39,7 +39,7 @@ local options = {}
 ---@field headers? table<string, string|number|(string|number)[]|false>  a list repeats one, false removes a default
 ---@field query? table<string, any>  added to the URL; a list repeats the key
 ---@field body? string|(async fun(): string?)  a function or iterator gives pieces until nil, in its own task; may wait
----@field json? any  the body, encoded as JSON (needs lua-cjson)
+---@field json? any  the body, encoded as JSON
 ---@field form? table<string, any>  the body, as a form; a list repeats the key
 ---@field multipart? table<string, string|number|saros.Part>|saros.Part[]  the body, as a form with files
 ---@field timeout? number|false|saros.Timeouts  seconds for everything; false for none

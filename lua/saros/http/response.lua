@@ -237,7 +237,7 @@ function Response:text()
   return text_of(self, "response:text")
 end
 
----The whole body, decoded from JSON (needs lua-cjson). Can be called again. FetchError `EJSON` if it is broken.
+---The whole body, decoded from JSON. Can be called again. FetchError `EJSON` if it is broken.
 ---@async
 ---@return any
 function Response:json()

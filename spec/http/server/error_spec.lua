@@ -100,6 +100,22 @@ describe("any other error of a handler", function()
     assert.is_nil(text:find("server.core", 1, true))
   end))
 
+  it("is reported under the name of what was asked for, without its query, or the one the task has", inside(function()
+    local names = {}
+    tasks.reported(function()
+      async.on_error(function(_, task) names[#names + 1] = task:name() end)
+      serving.run(function(request)
+        if request.query.own then async.current_task():set_name "mine" end
+        error "here"
+      end, nil, function(site)
+        site:fetch "GET /a%0Ab?key=secret"
+        site:fetch "POST /?own"
+        site:fetch("PUT /" .. ("x"):rep(1000))
+      end)
+    end)
+    assert.same({ "GET /a%0Ab", "mine", "PUT /" .. ("x"):rep(199) }, names)
+  end))
+
   it("leaves the connection as it is", inside(function()
     tasks.reported(function()
       serving.run(function() error "x" end, nil, function(site)

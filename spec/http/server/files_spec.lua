@@ -196,6 +196,42 @@ describe("async.http.files", function()
     assert.equal(data:sub(70001, 900000), site:fetch("GET /large.bin", { "Range: bytes=70000-899999" }).body)
   end))
 
+  it("sends nothing that has taken the place of a large file", with_files(nil, function(site, path)
+    folder.write(path .. "/www/large.bin", ("x"):rep(100000))
+    local open <const> = async.fs.open
+    local _restoring <close> = async.defer(function() async.fs.open = open end)
+    async.fs.open = function(name, mode)
+      os.remove(name)
+      os.execute(("mkdir '%s'"):format(name))
+      return open(name, mode)
+    end
+    assert.equal(404, site:fetch("GET /large.bin").status)
+  end))
+
+  it("knows a file that has changed", with_files(nil, function(site, path)
+    local before = site:fetch "GET /a.txt"
+    assert.equal(before.headers.etag, site:fetch("GET /a.txt").headers.etag)
+    folder.write(path .. "/www/a.txt", "changed")
+    os.execute(("touch -d '2001-02-03 04:05:06 UTC' '%s/www/a.txt'"):format(path))
+    local after = site:fetch "GET /a.txt"
+    assert.equal("changed", after.body)
+    assert.equal("Sat, 03 Feb 2001 04:05:06 GMT", after.headers["last-modified"])
+    assert.not_equal(before.headers.etag, after.headers.etag)
+  end))
+
+  it("finds its folder behind links and dots, and nothing outside of it there", with_files(nil, function(_, path)
+    os.execute(("ln -s www '%s/door'; ln -s www-secret '%s/www-link'"):format(path, path))
+    for _, way in ipairs { "/door", "/www/", "/www/../www", "//www", "/www-secret/../door/." } do
+      serving.run(async.http.files(path .. way), nil, function(site)
+        assert.equal("0123456789", site:fetch("GET /a.txt").body)
+        assert.equal("0123456789", site:fetch("GET /inner.txt").body)
+        for _, target in ipairs { "/link.txt", "/up/secret.txt", "/beside/secret.txt" } do
+          assert.equal(404, site:fetch("GET " .. target).status)
+        end
+      end)
+    end
+  end))
+
   it("may be a part of a router, and one of its responses a file", folder.with(function(path)
     folder.write(path .. "/a.txt", "a")
     local app = async.http.router()
@@ -239,7 +275,7 @@ describe("async.http.files", function()
         local serve = async.http.files "/etc"
         local request = { method = "GET", target = "/passwd", path = "/passwd", headers = {} }
         function request:_compresses() return false end
-        function request:_field() return nil end
+        function request:_is_conditional() return false end
         assert(serve(request).body)
         local files = {}
         repeat files[#files + 1] = io.open "/dev/null" until not io.open "/dev/null"

@@ -2,6 +2,7 @@
 -- What a handler returns, and what the client gets.
 local async = require "saros"
 local serving = require "spec.support.serving"
+local streams = require "spec.support.streams"
 local tasks = require "spec.support.tasks"
 
 -- The response to GET / of a handler that returns this.
@@ -97,6 +98,42 @@ describe("a handler that returns", function()
     local response = response_of { json = { a = { 1, 2 } } }
     assert.equal("application/json", response.headers["content-type"])
     assert.equal('{"a":[1,2]}', response.body)
+  end))
+
+  it("json gives whatever JSON can say", inside(function()
+    for _, value in ipairs { false, async.json.null, 1.5, async.json.array {} } do
+      assert.equal(async.json.encode(value), response_of { json = value }.body)
+    end
+    assert.matches("JSONError: cannot encode a function", complaint_about { json = { print } })
+  end))
+
+  it("json whose fields have sent a response meanwhile is refused", inside(function()
+    local text
+    tasks.reported(function(reports)
+      serving.run(function(request)
+        return { json = setmetatable({}, { __pairs = function()
+          request:respond { status = 202 }
+          return next, {}
+        end }) }
+      end, nil, function(site) streams.raises("SystemError", site.ask, site, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") end)
+      text = tostring(reports[1].error)
+    end)
+    assert.matches("the request has a response already", text)
+  end))
+
+  it("a status that is out of range, however far, is a failure", inside(function()
+    for _, status in ipairs { 99, 600, 200.5, (1 << 32) + 200 } do
+      assert.matches("200 to 599 expected", complaint_about { status = status, text = "x" })
+      assert.matches("200 to 599 expected", complaint_about(status))
+    end
+  end))
+
+  it("what cannot be sent is told without a line of the server", inside(function()
+    for _, name in ipairs { "text", "redirect", "json" } do
+      assert.equal("response: invalid header name 'a b'", complaint_about { [name] = "x", headers = { ["a b"] = 1 } })
+    end
+    assert.equal("response: header 'Content-Length': a number of bytes expected",
+      complaint_about { redirect = "x", headers = { ["Content-Length"] = "many" } })
   end))
 
   it("a type of its own has that alone", inside(function()

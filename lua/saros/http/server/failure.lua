@@ -50,6 +50,13 @@ local function send_failure(request)
   request:_send(phrases[500], 500, nil, TEXT)
 end
 
+-- The report names the task by what was asked for, unless the handler has given it a name. What a query says may be a
+-- secret.
+local function name_task(task, request)
+  if not task:name():find "^task%-%d+$" then return end
+  task:set_name(request.method .. " " .. request.target:match("^[^?]*"):sub(1, 200))
+end
+
 ---What an error that leaves a handler comes to. Once the head is out there is no response any more: the connection is
 ---reset when the task has ended.
 ---@param request saros.HTTPRequest
@@ -70,6 +77,7 @@ function failure.handle(request, err)
     end
   else
     task:on_done(internal.report)
+    name_task(task, request)
     if not has_head then send_failure(request) end
   end
   log.response(request)

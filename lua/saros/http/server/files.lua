@@ -20,6 +20,9 @@ local files = {}
 -- A file of so many bytes is read whole, and so many of a larger one at once.
 local SMALL, PIECE = 65536, 131072
 
+-- Behind their last dot; longer than those of all types that are known.
+local LONGEST_EXTENSION = 15
+
 local ALLOW = "GET, HEAD, OPTIONS"
 
 local function plain(status, headers)
@@ -91,14 +94,45 @@ local function multipart(parts, size, content_type)
 end
 
 local function type_of(path)
-  local extension = path:match "%.(%w+)$"
+  local extension = path:match("%.(%w+)$", -LONGEST_EXTENSION - 1)
   return extension and types[extension:lower()] or "application/octet-stream"
 end
 
--- Whether conditions and ranges count: the file has to be what was asked for, not what is said of something else.
-local function is_asked_for(request, status)
+-- So many files are known by their paths, for what is said of them again and again.
+local MOST_KNOWN = 1000
+local described, count = {}, 0
+
+---@class saros.http.Said
+---@field size integer
+---@field mtime number
+---@field modified integer  in seconds
+---@field tag string
+---@field date string
+---@field type string
+
+---@param path string
+---@param size integer
+---@param mtime number
+---@return saros.http.Said
+local function describe(path, size, mtime)
+  local said = described[path]
+  if said and said.size == size and said.mtime == mtime then return said end
+  if not said then count = count + 1 end
+  if count > MOST_KNOWN then described, count = {}, 1 end
+  local modified = math.floor(mtime)
+  described[path] = {
+    size = size, mtime = mtime, modified = modified, tag = ('"%x-%x"'):format(size, math.floor(mtime * 1000)),
+    date = core.date(modified), type = type_of(path),
+  }
+  return described[path]
+end
+
+-- Whether there are conditions or ranges, and count: the file has to be what was asked for, not what is said of
+-- something else.
+local function is_conditional(request, status)
+  if not request:_is_conditional() or (status or 200) ~= 200 then return false end
   local method = request.method
-  return (status or 200) == 200 and (method == "GET" or method == "HEAD")
+  return method == "GET" or method == "HEAD"
 end
 
 -- The parts of a file that are wanted; nil: the whole. What is encoded has none.
@@ -116,21 +150,21 @@ end
 
 -- The response to a request for a file.
 local function answer(request, found, path, options)
-  local max_age, is_whole = options.max_age, not is_asked_for(request, options.status)
-  local size, modified = found.size, math.floor(found.mtime)
-  local tag = ('"%x-%x"'):format(size, math.floor(found.mtime * 1000))
+  local max_age, has_conditions = options.max_age, is_conditional(request, options.status)
+  local size, said = found.size, describe(path, found.size, found.mtime)
+  local tag, modified = said.tag, said.modified
   local headers = {
-    ETag = tag, ["Last-Modified"] = core.date(modified), ["Accept-Ranges"] = "bytes", ["Content-Type"] = type_of(path),
+    ETag = tag, ["Last-Modified"] = said.date, ["Accept-Ranges"] = "bytes", ["Content-Type"] = said.type,
     ["Cache-Control"] = max_age and ("max-age=%d"):format(max_age) or nil,
   }
-  local status = not is_whole and ranges.precondition(request, tag, modified)
+  local status = has_conditions and ranges.precondition(request, tag, modified)
   if status then
     headers["Content-Type"] = nil
     return { status = status, headers = headers }
   end
-  local wanted = not is_whole and parts_of(request, size, tag, modified, headers["Content-Type"]) or nil
+  local wanted = has_conditions and parts_of(request, size, tag, modified, headers["Content-Type"]) or nil
   if wanted and #wanted == 0 then return plain(416, { ["Content-Range"] = ("bytes */%d"):format(size) }) end
-  local parts, length = wanted or { { 0, size - 1 } }, size
+  local parts, length = wanted, size
   if wanted and #wanted == 1 then
     headers["Content-Range"] = ("bytes %d-%d/%d"):format(wanted[1][1], wanted[1][2], size)
     length = wanted[1][2] - wanted[1][1] + 1
@@ -140,9 +174,9 @@ local function answer(request, found, path, options)
   headers["Content-Length"] = length
   local body
   if found.file then
-    body = body_of(found.file, parts)
+    body = body_of(found.file, parts or { { 0, size - 1 } })
   elseif found.content then
-    body = wanted and text_of(found.content, parts) or found.content
+    body = parts and text_of(found.content, parts) or found.content
   end
   return { status = wanted and 206 or options.status or 200, headers = headers, body = body }
 end
@@ -154,13 +188,14 @@ local closing = {
   end,
 }
 
--- Opens a file that was too large to be read at once; it may be another one by now.
+-- Opens a file that was too large to be read at once; by now it may be another one, or none.
 local function open(found)
   local ok, file = async.catch("SystemError", fs.open, found.path, "rb")
   if not ok and (file.code == "ENOENT" or file.code == "EACCES") then return nil end
   if not ok then error(file, 0) end
   local held <close> = setmetatable({ file = file }, closing)
   local stat = file:stat()
+  if stat.type ~= "file" then return nil end
   found.size, found.mtime, found.file, held.file = stat.size, stat.mtime, file, nil
   return found
 end
@@ -234,7 +269,8 @@ end
 
 -- What is at a path inside the folder, nil if nothing is: no dot files, and no links that lead out of it.
 local function look(request, self, path)
-  if path:sub(1, 1) ~= "/" or path:find "/%." or path:find "%z" or path:find("\\", 1, true) then return nil end
+  local is_wrong = path:byte() ~= 47 or path:find("/.", 1, true) or path:find("\0", 1, true) or path:find("\\", 1, true)
+  if is_wrong then return nil end
   return find(self.directory, path, nil, most_for(request))
 end
 

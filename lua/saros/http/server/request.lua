@@ -206,6 +206,7 @@ misuse.guard(Request, "peer", "tls_info", "text", "json", "read", "chunks", "lin
 
 core.half {
   respond = respond.send,
+  encode = respond.encode,
   failed = failure.handle,
   log = function(request) log.response(request) end,
   refused = log.refused,

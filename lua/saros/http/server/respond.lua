@@ -223,10 +223,20 @@ end
 
 -- ---- Sending -------------------------------------------------------------------------------------
 
+local encode
+
+---Writes JSON. What does that is loaded at its first use.
+---@param value any
+---@return string
+function respond.encode(value)
+  encode = encode or require("saros.json").encode
+  return encode(value)
+end
+
 local makers = {
   text = function(value) return value, PLAIN end,
   html = function(value) return value, HTML end,
-  json = function(value) return require("saros.json").encode(value), JSON end,
+  json = function(value) return respond.encode(value), JSON end,
 }
 
 local function check_text(name, value)

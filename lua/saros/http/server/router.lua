@@ -4,6 +4,7 @@
 -- Patterns stand in a tree by their segments, so what a request costs does not depend on how many there are. A path is
 -- taken apart before it is decoded; of several patterns that fit, the one with the leftmost literal is meant.
 
+local core = require "saros.http.server.core"
 local misuse = require "saros.misuse"
 local phrases = require "saros.http.status"
 local respond = require "saros.http.server.respond"
@@ -25,7 +26,7 @@ local router = {}
 local HTTPRouter = {}
 
 ---@class saros.http.Node
----@field literals table<string, saros.http.Node>  by decoded segment
+---@field literals? table<string, saros.http.Node>  by decoded segment
 ---@field param? saros.http.Node   for one segment, whatever it is
 ---@field rest? saros.http.Leaf    for all that follows
 ---@field leaf? saros.http.Leaf    for paths that end here
@@ -37,8 +38,10 @@ local HTTPRouter = {}
 
 local metatable = { __name = "router", __index = HTTPRouter }
 
-local function new_node()
-  return { literals = {} }
+-- What stands there under that key of a table, made where it is missing.
+local function grow(t, key)
+  t[key] = t[key] or {}
+  return t[key]
 end
 
 local function check_self(self, method)
@@ -96,12 +99,9 @@ local function plant(self, caller, position, pattern)
     is_rest = rest or false
     if name then names[#names + 1] = name end
     if literal then
-      literal = decode(literal)
-      node.literals[literal] = node.literals[literal] or new_node()
-      node = node.literals[literal]
+      node = grow(grow(node, "literals"), decode(literal))
     elseif not rest then
-      node.param = node.param or new_node()
-      node = node.param
+      node = grow(node, "param")
     end
   end
   return node, names, is_rest
@@ -186,41 +186,6 @@ function HTTPRouter:use(middleware)
   return self
 end
 
--- ---- Finding -------------------------------------------------------------------------------------
-
--- Goes down the tree, literals first; `values` gets the segments that are parameters. Gives the leaf, and of a mount
--- how many segments belong to it.
-local function find(node, segments, index, values, count)
-  local segment = segments[index]
-  if segment == nil then
-    if node.leaf then return node.leaf end
-    return node.mount, index - 1
-  end
-  local following = node.literals[decode(segment)]
-  if following then
-    local leaf, taken = find(following, segments, index + 1, values, count)
-    if leaf then return leaf, taken end
-  end
-  if node.param and segment ~= "" then
-    values[count + 1] = segment
-    local leaf, taken = find(node.param, segments, index + 1, values, count + 1)
-    if leaf then return leaf, taken end
-  end
-  if node.rest then
-    values[count + 1] = table.concat(segments, "/", index)
-    return node.rest
-  end
-  return node.mount, index - 1
-end
-
--- Those of the mounts on the way come along.
-local function params_of(names, values, outer)
-  local params = {}
-  for name, value in pairs(outer or {}) do params[name] = value end
-  for i, name in ipairs(names) do params[name] = decode(values[i]) end
-  return params
-end
-
 -- ---- Answering -----------------------------------------------------------------------------------
 
 local function list_of(methods)
@@ -255,37 +220,39 @@ end
 local restoring = {
   __close = function(before)
     local request = before.request
-    request.path, request.mount, request.params, request._raw = before.path, before.mount, before.params, before.raw
+    request.path, request.mount, request.params = before.path, before.mount, before.params
+    request._rest_of_path = before.rest
   end,
 }
 
--- The handler behind a mount sees the rest of the path.
-local function hand_on(request, entry, segments, taken, values)
+-- The handler behind a mount sees the rest of the path, which begins at that position of what there is of it.
+local function hand_on(request, entry, position, params)
+  local path = request:_rest()
   local before <close> = setmetatable({
-    request = request, path = request.path, mount = request.mount, params = request.params, raw = request._raw,
+    request = request, path = request.path, mount = request.mount, params = request.params,
+    rest = request._rest_of_path,
   }, restoring)
-  local rest = "/" .. table.concat(segments, "/", taken + 1)
-  request._raw, request.path = rest, resolve(decode(rest))
-  request.mount = (before.mount or "") .. (taken > 0 and "/" .. decode(table.concat(segments, "/", 1, taken)) or "")
-  request.params = params_of(entry.names, values, before.params)
+  local rest = position > #path and "/" or path:sub(position)
+  request._rest_of_path, request.path = rest, resolve(decode(rest))
+  request.mount = (before.mount or "") .. decode(path:sub(1, position - 1))
+  request.params = params
   return entry.handler(request)
+end
+
+local function refuse_path(self, request)
+  if request.method == "OPTIONS" and request:_rest():sub(1, 1) ~= "/" then
+    return { status = 204, headers = { Allow = list_of(self._methods) } }
+  end
+  return { status = 404, text = phrases[404] }
 end
 
 -- Finds the handler of a request and calls it.
 local function dispatch(self, request)
-  local raw, method = request._raw or request:_path(), request.method
-  if raw:sub(1, 1) ~= "/" then
-    if method == "OPTIONS" then return { status = 204, headers = { Allow = list_of(self._methods) } } end
-    return { status = 404, text = phrases[404] }
-  end
-  local segments, values = split(raw:sub(2)), {}
-  local leaf, taken = find(self._root, segments, 1, values, 0)
-  if not leaf then return { status = 404, text = phrases[404] } end
-  if taken then return hand_on(request, leaf.handlers["*"], segments, taken, values) end
-  local entry = leaf.handlers[method] or method == "HEAD" and leaf.handlers.GET
-  if not entry then return refuse_method(leaf, method) end
-  request.params = params_of(entry.names, values, request.params)
-  return entry.handler(request)
+  local handler, leaf, position, params = core.route(request, self._root)
+  if handler then return handler(request) end
+  if position then return hand_on(request, leaf, position, params) end
+  if leaf then return refuse_method(leaf, request.method) end
+  return refuse_path(self, request)
 end
 
 -- Responses that have left already: who returns one of them returns nothing more.
@@ -332,6 +299,7 @@ local function call(self, request, place)
 end
 
 function metatable.__call(self, request)
+  if not self._around[1] then return dispatch(self, request) end
   local response = call(self, request, 1)
   if sent[response] then return nil end
   return response
@@ -341,7 +309,7 @@ misuse.guard(HTTPRouter)
 
 ---@return saros.HTTPRouter
 function router.new()
-  return setmetatable({ _root = new_node(), _around = {}, _methods = {} }, metatable)
+  return setmetatable({ _root = {}, _around = {}, _methods = {} }, metatable)
 end
 
 return router
