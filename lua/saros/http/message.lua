@@ -83,6 +83,14 @@ local function set_place(prepared, proxy)
   return authorization
 end
 
+---Sets what a request says of its connection, whatever carries it.
+---@param prepared saros.http.Request
+function message.describe(prepared)
+  local map = prepared.map
+  prepared.expects = map.expect and (map.expect[1] or ""):lower() == "100-continue" and framing(prepared) ~= nil
+  prepared.closes = map.connection and table.concat(map.connection, ","):lower():find("close", 1, true) ~= nil
+end
+
 ---Sets what saros' own connections need to know of a request.
 ---@param prepared saros.http.Request
 ---@param proxy? string  an http one that holds for it
@@ -97,8 +105,6 @@ function message.complete(prepared, proxy)
   add_lines(lines, prepared)
   lines[#lines + 1] = framing(prepared)
   prepared.head = table.concat(lines, "\r\n") .. "\r\n\r\n"
-  prepared.expects = map.expect and (map.expect[1] or ""):lower() == "100-continue" and framing(prepared) ~= nil
-  prepared.closes = map.connection and table.concat(map.connection, ","):lower():find("close", 1, true) ~= nil
 end
 
 return message
