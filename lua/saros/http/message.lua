@@ -77,7 +77,7 @@ local function set_place(prepared, proxy)
   local resolved = extras.addresses and extras.addresses[prepared.host .. ":" .. prepared.port]
   prepared.addresses, prepared.local_address, prepared.unix_socket = resolved, extras.local_address, extras.unix_socket
   prepared.host = prepared.host:match "^%[(.*)%]$" or prepared.host
-  prepared.server_name = prepared.https and (target.host:match "^%[(.*)%]$" or target.host:gsub("%.$", "")) or nil
+  prepared.server_name = prepared.https and target.address:gsub("%.$", "") or nil
   local at = proxy and not prepared.https and "proxy" or target.origin
   prepared.place = table.concat({ at, proxy or "", extras.text }, "\n")
   return authorization
