@@ -16,7 +16,7 @@
 /* In seconds: how long a connection is kept unless something else is said, as libcurl does. */
 static const double USUAL_IDLE = 118;
 
-/* Beyond so many seconds nobody waits for the end of them. */
+/* For so many seconds no timer is set: `keepalive` may be without end. */
 static const double AGE_BOUND = 1e9;
 
 /* So many are kept by a pool without a limit. */
@@ -99,7 +99,7 @@ static uv_timer_t *age_of(SrHttpPool *pool) {
   return own->age;
 }
 
-/* Sees to it that the oldest one is closed in time. The timer is not stopped when it is used again: that is rare. */
+/* Sees to it that the oldest one is closed in time. A timer that stands is left alone: it looks again when it fires. */
 static void watch_age(SrHttpPool *pool, double now) {
   SrHttpOwn *own = own_of(pool);
   uv_timer_t *timer = own->oldest != NULL ? age_of(pool) : NULL;
