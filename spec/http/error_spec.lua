@@ -20,6 +20,8 @@ describe("a failed request", function()
       { err.name, err.code, err.url, err.host, err.port })
     assert.truthy(tostring(err):find("^FetchError: GET http://127.0.0.1:1/path: "))
     assert.is_nil(err.response)
+    err = error_of(http.get, "http://[::1]:1/")
+    assert.same({ "http://[::1]:1/", "::1" }, { err.url, err.host })
   end))
 
   it("says that a name is unknown", inside(function()

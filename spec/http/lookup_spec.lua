@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local script = require "spec.support.script"
+local server = require "spec.support.http_server"()
 local toolchain = require "spec.embed.toolchain"
 
 describe("a name that is not found", function()
@@ -68,6 +69,18 @@ describe("a name that is not found", function()
         try("http://mute.invalid/", { timeout = { connect = 3 } })
       end)
     ]], "own"))
+  end)
+
+  it("is asked for again once nobody is there where it was found, and not as long as somebody is", function()
+    assert.equal("false\tFetchError\tECONNREFUSED\n" .. ("GET\n"):rep(3), run(([[
+      async.run(function()
+        local session <close> = http.session { keepalive = false }
+        local url = "http://moves.invalid:%d/echo"
+        local ok, err = pcall(session.get, session, url)
+        print(ok, err.name, err.code)
+        for _ = 1, 3 do print(session:get(url):json().method) end
+      end)
+    ]]):format(server.port), "own"))
   end)
 
   it("is asked for by nobody once the request is cancelled, its session closed, or the run over", function()

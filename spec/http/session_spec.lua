@@ -42,17 +42,29 @@ describe("a session", function()
     end
   end))
 
-  it("keeps it for as long as keepalive says, fractions of a second too", inside(function()
-    if not backend.is_own then return end -- libcurl counts whole seconds
-    local session <close> = http.session { keepalive = 0.05 }
-    session:get(server.url .. "/echo"):text()
-    async.sleep(0.06)
-    assert.equal(0, session:stats().idle)
-    assert.equal(1, session:get(server.url .. "/echo"):json().number)
-    local longer <close> = http.session { keepalive = 60.5 }
-    for number = 1, 2 do assert.equal(number, longer:get(server.url .. "/echo"):json().number) end
-    assert.equal(1, longer:stats().idle)
-  end))
+  backend.own_only("libcurl closes what it has kept for too long when the next request comes", function()
+    it("closes it after that time, though no request comes", inside(function()
+      local listener <close> = async.http.listen("127.0.0.1", 0)
+      local _, port = listener:address()
+      async.spawn(listener.serve, listener, function() return "ok" end)
+      local session <close> = http.session { keepalive = 0.05 }
+      session:get(("http://127.0.0.1:%d/"):format(port)):text()
+      assert.is_true(tasks.eventually(function() return listener:stats().connections == 0 end))
+    end))
+  end)
+
+  backend.own_only("libcurl counts whole seconds", function()
+    it("keeps it for as long as keepalive says, fractions of a second too", inside(function()
+      local session <close> = http.session { keepalive = 0.05 }
+      session:get(server.url .. "/echo"):text()
+      async.sleep(0.06)
+      assert.equal(0, session:stats().idle)
+      assert.equal(1, session:get(server.url .. "/echo"):json().number)
+      local longer <close> = http.session { keepalive = 60.5 }
+      for number = 1, 2 do assert.equal(number, longer:get(server.url .. "/echo"):json().number) end
+      assert.equal(1, longer:stats().idle)
+    end))
+  end)
 
   it("joins paths to its base_url with one slash", inside(function()
     for _, base in ipairs { "", "/", "/echo", "/echo/" } do

@@ -26,6 +26,7 @@ return function(options)
   local handler = require "busted.outputHandlers.base"()
   local path = os.getenv "SAROS_REPORT"
   local file, before, started
+  local left_out = {}
 
   local function counts()
     return handler.successesCount, handler.failuresCount + handler.errorsCount, handler.pendingsCount
@@ -74,7 +75,14 @@ return function(options)
     return nil, true
   end
 
+  -- Specs that a file has left out, see backend.own_only.
+  function handler.leftOut(why)
+    left_out[#left_out + 1] = ("%s: own connections only, as %s\n"):format(file, why)
+    return nil, true
+  end
+
   function handler.suiteEnd()
+    say("%s", table.concat(left_out))
     for _, pending in ipairs(handler.pendings) do
       say("skipped %s: %s%s\n", place(pending), pending.name, pending.message and " - " .. text(pending.message) or "")
     end
@@ -90,6 +98,7 @@ return function(options)
   busted.subscribe({"file", "start"}, handler.fileStart)
   busted.subscribe({"file", "end"}, handler.fileEnd)
   busted.subscribe({"test", "start"}, handler.testStart)
+  busted.subscribe({"saros", "left out"}, handler.leftOut)
   busted.subscribe({"suite", "end"}, handler.suiteEnd)
   busted.subscribe({"failure"}, failure)
   busted.subscribe({"error"}, failure)

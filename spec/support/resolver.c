@@ -2,7 +2,8 @@
 /*
 ** A resolver for the specs, to be loaded before the system's: again.invalid cannot be looked up at
 ** present, mute.invalid is not found at first and then never answered for, both.invalid is this machine, by IPv6 and
-** by IPv4; other names do not exist.
+** by IPv4, moves.invalid is at 127.0.0.9 but for the second time that one
+** asks, when it is at 127.0.0.1; other names do not exist.
 */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -33,11 +34,19 @@ static int both(int family, struct addrinfo **result) {
   return 0;
 }
 
+static int moves(struct addrinfo **result) {
+  static atomic_int asked;
+  *result = entry(AF_INET, NULL);
+  if (asked++ != 1) ((struct sockaddr_in *)(*result)->ai_addr)->sin_addr.s_addr = htonl(INADDR_LOOPBACK + 8);
+  return 0;
+}
+
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
   static atomic_int mute;
   (void)service;
   *result = NULL;
   if (strcmp(node, "both.invalid") == 0) return both(hints->ai_family, result);
+  if (strcmp(node, "moves.invalid") == 0) return moves(result);
   if (strcmp(node, "again.invalid") == 0) return EAI_AGAIN;
   if (strcmp(node, "mute.invalid") != 0 || mute++ == 0) return EAI_NONAME;
   for (;;) pause();

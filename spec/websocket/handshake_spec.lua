@@ -233,13 +233,17 @@ describe("the handshake of a client", function()
     end
     local err = error_of(async.websocket, "ws://127.0.0.1:1/")
     assert.same({ "FetchError", "ECONNREFUSED", "127.0.0.1", 1 }, { err.name, err.code, err.host, err.port })
+    assert.equal("::1", error_of(async.websocket, "ws://[::1]:1/").host)
   end))
 
   it("takes no longer than its timeout", inside(function()
     local listener <close> = async.net.listen("127.0.0.1", 0)
     local _, port = listener:address()
-    local err = error_of(async.websocket, ("ws://127.0.0.1:%d/"):format(port), { timeout = 0.05 })
-    assert.equal("TimeoutError", err.name)
+    local url = ("ws://127.0.0.1:%d/"):format(port)
+    local err = error_of(async.websocket, url, { timeout = 0.05 })
+    assert.same({ "TimeoutError", "ETIMEDOUT", "total", 0.05, url, "127.0.0.1", port },
+      { err.name, err.code, err.phase, err.seconds, err.url, err.host, err.port })
+    assert.equal("TimeoutError: not open within 0.05 s (total timeout)", (tostring(err):match "^[^\n]*"))
   end))
 
   it("refuses wrong arguments before anything happens", inside(function()

@@ -220,27 +220,30 @@ static void note_failure(SrHttpTransfer *transfer, CURLcode result) {
   SrCurlEasy *easy = sr_curl_easy_of(transfer);
   if (sr_curl_response_survives(transfer, result)) return;
   if (result == CURLE_OPERATION_TIMEDOUT) sr_http_deadline_fail_connecting(transfer);
-  if (sr_curl_verdict_breaks(easy, result)) sr_curl_multi_break(easy->handle);
+  if (sr_curl_verdict_breaks(easy, result)) sr_curl_multi_break(&easy->outlet, easy->handle);
   sr_curl_verdict(&transfer->failure, easy, transfer->request, result, sr_http_has_head(transfer));
 }
 
-/*
-** The response came while the body waited for 100 (Continue), and the body was not sent. libcurl 7.88 would use the
-** connection again, and the server would take the next request for the body.
-*/
+/* The response came while the body waited for 100 (Continue), and the server would take the next request for it. */
 static bool owes_body(const SrHttpTransfer *transfer) {
   const SrHttpRequest *request = transfer->request;
-  CURL *handle = sr_curl_easy_of(transfer)->handle;
   curl_off_t sent = 0;
-  long version = 0;
   if (!request->expects || (request->body_length == 0 && !request->streamed)) return false;
-  curl_easy_getinfo(handle, CURLINFO_SIZE_UPLOAD_T, &sent);
-  curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &version);
-  return sent == 0 && version < CURL_HTTP_VERSION_2_0;
+  curl_easy_getinfo(sr_curl_easy_of(transfer)->handle, CURLINFO_SIZE_UPLOAD_T, &sent);
+  return sent == 0;
+}
+
+/* Whether nothing may follow on the connection, which libcurl 7.88 would use again. HTTP/2 knows of none of this. */
+static bool is_used_up(const SrHttpTransfer *transfer) {
+  long version = 0;
+  if (!transfer->request->closes && !transfer->head.contradictory && !owes_body(transfer)) return false;
+  curl_easy_getinfo(sr_curl_easy_of(transfer)->handle, CURLINFO_HTTP_VERSION, &version);
+  return version < CURL_HTTP_VERSION_2_0;
 }
 
 void sr_curl_exchange_finish(SrHttpTransfer *transfer, CURLcode result) {
-  if (result == CURLE_OK && owes_body(transfer)) sr_curl_multi_break(sr_curl_easy_of(transfer)->handle);
+  SrCurlEasy *easy = sr_curl_easy_of(transfer);
+  if (result == CURLE_OK && is_used_up(transfer)) sr_curl_multi_break(&easy->outlet, easy->handle);
   if (transfer->head.ended && !sr_http_has_head(transfer) && transfer->head.status >= 200)
     sr_curl_exchange_finish_head(transfer);
   if (result != CURLE_OK) note_failure(transfer, result);

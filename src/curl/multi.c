@@ -172,9 +172,11 @@ CURLcode sr_curl_multi_unpause(SrCurlMulti *multi, CURL *handle, int still) {
   return result;
 }
 
-void sr_curl_multi_break(CURL *handle) {
+void sr_curl_multi_break(const SrCurlOutlet *outlet, CURL *handle) {
   curl_socket_t fd = CURL_SOCKET_BAD;
-  if (curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD) sr_socket_end(fd);
+  curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &fd);
+  SrCurlSocket *sock = fd != CURL_SOCKET_BAD ? sr_curl_socket_find(&outlet->multi->sockets, fd) : NULL;
+  if (sock != NULL) sr_curl_socket_retire(sock);
 }
 
 void sr_curl_multi_send(SrCurlOutlet *outlet, int port) {

@@ -62,8 +62,8 @@ void sr_curl_multi_send(SrCurlOutlet *outlet, int port);
 */
 CURLcode sr_curl_multi_unpause(SrCurlMulti *multi, CURL *handle, int still);
 
-/* Ends the connection that `handle`, which is done, has had: libcurl would use it again. */
-void sr_curl_multi_break(CURL *handle);
+/* Ends the connection that `handle` with its outlet, which is done, has had: libcurl would use it again. */
+void sr_curl_multi_break(const SrCurlOutlet *outlet, CURL *handle);
 
 /* Has a transfer that is not connected go on, though it waits for nothing. It may have ended when this returns. */
 void sr_curl_multi_nudge(SrCurlMulti *multi, CURL *handle);

@@ -180,18 +180,17 @@ static bool is_spoilt(const SrCurlSocket *sock) {
   return false;
 }
 
-/* Shuts it down. libcurl finds that out when it looks for a connection to use, and closes it. */
-static void retire(SrCurlSocket *sock) {
+void sr_curl_socket_retire(SrCurlSocket *sock) {
   leave_idle(sock);
   sock->retired = true;
-  set_polls(sock, 0);
+  set_polls(sock, sock->wants);
   sr_socket_end(sock->fd);
 }
 
 /* An event that no request waits for. An idle connection is watched on, unless what came makes it useless. */
 static void on_uncalled(SrCurlSocket *sock, bool ended) {
   if (sock->idle && is_spoilt(sock))
-    retire(sock);
+    sr_curl_socket_retire(sock);
   else if (sock->idle && !ended)
     set_polls(sock, sock->single ? UV_READABLE : UV_DISCONNECT);
   else
@@ -288,7 +287,7 @@ void sr_curl_sockets_look(SrCurlSockets *sockets) {
   for (SrCurlSocket *sock = sockets->newest, *older; sock != NULL; sock = older) {
     older = sock->older;
     if (!all && sock->turn != sockets->turn) return;
-    if (is_spoilt(sock)) retire(sock);
+    if (is_spoilt(sock)) sr_curl_socket_retire(sock);
   }
 }
 

@@ -66,6 +66,9 @@ SrCurlSocket *sr_curl_socket_add(SrCurlSockets *sockets, curl_socket_t fd, SrCur
 /* The request of `sender` goes out now, over a connection whose port on this side is `port`. */
 void sr_curl_sockets_send(SrCurlSockets *sockets, SrCurlOutlet *sender, int port);
 
+/* Nothing may follow on it: it is shut down. libcurl sees that when it looks for a connection to use, and closes it. */
+void sr_curl_socket_retire(SrCurlSocket *sock);
+
 /* Its descriptor is about to be closed. */
 void sr_curl_socket_close(SrCurlSocket *sock);
 

@@ -21,6 +21,8 @@ void sr_http_dial_end(SrHttpDial *dial) {
   free(dial->race.tries);
   dial->race.tries = NULL;
   dial->race.count = 0;
+  if (dial->is_by_name) sr_http_names_drop(dial->names, dial->request->host);
+  dial->is_by_name = false;
 }
 
 static void fail(SrHttpDial *dial, const char *code, const char *message) {
@@ -55,6 +57,7 @@ static void on_raced(SrNetRace *race) {
     return;
   }
   race->winner = NULL;
+  dial->is_by_name = false;
   sr_http_dial_end(dial);
   uv_tcp_nodelay(&plain->own.tcp, 1);
   dial->on_connected(dial->owner, plain);
@@ -106,6 +109,7 @@ static void on_looked_up(SrNetLookup *lookup) {
   size_t count = lookup->count < MOST_ADDRESSES ? lookup->count : MOST_ADDRESSES;
   memcpy(addresses, lookup->addresses, count * sizeof *addresses);
   dial->lookup = NULL;
+  dial->is_by_name = true;
   sr_net_lookup_drop(lookup);
   race_for(dial, addresses, count);
 }
@@ -187,9 +191,13 @@ void sr_http_dial_start(SrHttpDial *dial) {
     fail(dial, "EINVAL", "the option 'resolve' names no address");
     return;
   }
-  const SrIoAddress *known =
-      count > 0 ? addresses
-                : sr_http_names_find(dial->names, request->host, sr_io_saros->now(dial->context->runtime), &count);
+  if (count > 0) {
+    race_for(dial, addresses, count);
+    return;
+  }
+  double now = sr_io_saros->now(dial->context->runtime);
+  const SrIoAddress *known = sr_http_names_find(dial->names, request->host, now, &count);
+  dial->is_by_name = known != NULL;
   if (known != NULL)
     race_for(dial, known, count);
   else

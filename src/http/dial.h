@@ -32,6 +32,7 @@ struct SrHttpDial {
   SrNetLookup *lookup; /* while the name is looked up */
   SrIoPlain *path;     /* while a Unix socket is connected */
   SrNetRace race;
+  bool is_by_name; /* it goes to what is remembered of a name, which is forgotten unless it succeeds */
 };
 
 /* Begins. It may have come to its end when this returns. */

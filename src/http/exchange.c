@@ -372,9 +372,8 @@ static void release(SrHttpTransfer *transfer, bool was_connected) {
 }
 
 static void detach(SrHttpPool *pool) {
-  SrHttpOwn *own = own_of(pool);
-  while (own->oldest != NULL) sr_http_conn_close(own->oldest);
-  sr_http_names_free(&own->names);
+  sr_http_conn_close_idle(pool);
+  sr_http_names_free(&own_of(pool)->names);
 }
 
 static void close_own(SrHttpPool *pool) {

@@ -14,6 +14,7 @@ typedef struct SrHttpOwn {
   SrHttpConn *chains[SR_HTTP_PLACE_CHAINS]; /* newest first */
   SrHttpConn *oldest, *newest;
   unsigned count;
+  uv_timer_t *age; /* closes those that have idled for too long; NULL before there was one in this run */
   SrHttpNames names;
   SrIoContext *context;
 } SrHttpOwn;

@@ -16,6 +16,9 @@
 /* In seconds: how long a connection is kept unless something else is said, as libcurl does. */
 static const double USUAL_IDLE = 118;
 
+/* For so many seconds no timer is set: `keepalive` may be without end. */
+static const double AGE_BOUND = 1e9;
+
 /* So many are kept by a pool without a limit. */
 enum { MOST_IDLE = 1000 };
 
@@ -73,6 +76,45 @@ static unsigned most_idle(const SrHttpPool *pool) {
   return pool->slots.limit == SR_HTTP_UNLIMITED ? MOST_IDLE : pool->slots.limit;
 }
 
+static bool is_old(const SrHttpConn *conn, double now) {
+  return now - conn->idle_since >= longest_idle(conn->pool);
+}
+
+static void close_old(SrHttpPool *pool, double now) {
+  SrHttpOwn *own = own_of(pool);
+  while (own->oldest != NULL && is_old(own->oldest, now)) sr_http_conn_close(own->oldest);
+}
+
+static void on_age(uv_timer_t *timer);
+
+/* No run goes on for its sake. Without memory for it those that are old are closed by the next request. */
+static uv_timer_t *age_of(SrHttpPool *pool) {
+  SrHttpOwn *own = own_of(pool);
+  if (own->age != NULL) return own->age;
+  own->age = malloc(sizeof *own->age);
+  if (own->age == NULL) return NULL;
+  uv_timer_init(sr_http_saros->loop(pool->runtime), own->age);
+  uv_unref((uv_handle_t *)own->age);
+  own->age->data = pool;
+  return own->age;
+}
+
+/* Sees to it that the oldest one is closed in time. A timer that stands is left alone: it looks again when it fires. */
+static void watch_age(SrHttpPool *pool, double now) {
+  SrHttpOwn *own = own_of(pool);
+  uv_timer_t *timer = own->oldest != NULL ? age_of(pool) : NULL;
+  if (timer == NULL || uv_is_active((uv_handle_t *)timer)) return;
+  double rest = own->oldest->idle_since + longest_idle(pool) - now;
+  if (rest < AGE_BOUND) uv_timer_start(timer, on_age, (uint64_t)(rest * 1000) + 1, 0);
+}
+
+static void on_age(uv_timer_t *timer) {
+  SrHttpPool *pool = timer->data;
+  double now = sr_http_saros->now(pool->runtime);
+  close_old(pool, now);
+  watch_age(pool, now);
+}
+
 static bool can_idle(const SrHttpConn *conn) {
   return conn->is_whole && conn->keeps && conn->has_left && conn->write_status == 0 && longest_idle(conn->pool) > 0 &&
          conn->transport->cls->pending(conn->transport) == 0;
@@ -89,13 +131,21 @@ void sr_http_conn_retire(SrHttpConn *conn) {
   conn->transfer = NULL;
   conn->idle_since = sr_http_saros->now(pool->runtime);
   sr_http_idle_put(own, conn);
+  if (own->count == 1) watch_age(pool, conn->idle_since);
   conn->transport->cls->hold(conn->transport, 0);
   conn->transport->cls->start(conn->transport); /* it may have paused; what that finds may close it */
   if (own->count > most_idle(pool)) sr_http_conn_close(own->oldest);
 }
 
-static bool is_old(const SrHttpConn *conn, double now) {
-  return now - conn->idle_since >= longest_idle(conn->pool);
+static void on_age_closed(uv_handle_t *handle) {
+  free(handle);
+}
+
+void sr_http_conn_close_idle(SrHttpPool *pool) {
+  SrHttpOwn *own = own_of(pool);
+  while (own->oldest != NULL) sr_http_conn_close(own->oldest);
+  if (own->age != NULL) sr_http_saros->close((uv_handle_t *)own->age, on_age_closed);
+  own->age = NULL;
 }
 
 long sr_http_conn_idle(const SrHttpPool *pool) {
@@ -117,8 +167,7 @@ static bool is_quiet(const SrHttpConn *conn) {
 SrHttpConn *sr_http_conn_take(SrHttpPool *pool, const SrHttpRequest *request) {
   SrHttpOwn *own = own_of(pool);
   if (own->count == 0) return NULL;
-  double now = sr_http_saros->now(pool->runtime);
-  while (own->oldest != NULL && is_old(own->oldest, now)) sr_http_conn_close(own->oldest);
+  close_old(pool, sr_http_saros->now(pool->runtime));
   SrHttpConn *conn = sr_http_idle_find(own, request->place, sr_http_place_hash(request->place)), *next;
   for (; conn != NULL; conn = next) {
     next = sr_http_idle_next(conn);

@@ -20,6 +20,9 @@ void sr_http_conn_leave(SrHttpConn *conn);
 /* It has no transfer any more: it waits for the next one, if it can and may. */
 void sr_http_conn_retire(SrHttpConn *conn);
 
+/* Closes all that idle, and nothing is left: the run ends, or the pool. */
+void sr_http_conn_close_idle(SrHttpPool *pool);
+
 /* How many idle and may still be used. */
 long sr_http_conn_idle(const SrHttpPool *pool);
 

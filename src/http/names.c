@@ -56,6 +56,19 @@ void sr_http_names_add(SrHttpNames *names, const char *name, double now, const S
   cut(link);
 }
 
+void sr_http_names_drop(SrHttpNames *names, const char *name) {
+  SrHttpName **link = &names->first;
+  while (*link != NULL) {
+    SrHttpName *entry = *link;
+    if (strcmp(entry->name, name) != 0) {
+      link = &entry->next;
+      continue;
+    }
+    *link = entry->next;
+    free_name(entry);
+  }
+}
+
 void sr_http_names_free(SrHttpNames *names) {
   cut(&names->first);
 }

@@ -25,6 +25,8 @@ typedef struct SrHttpNames {
 const SrIoAddress *sr_http_names_find(SrHttpNames *names, const char *name, double now, size_t *count);
 /* Remembers them; without memory it does not. */
 void sr_http_names_add(SrHttpNames *names, const char *name, double now, const SrIoAddress *addresses, size_t count);
+/* Forgets them: nobody is there any more. */
+void sr_http_names_drop(SrHttpNames *names, const char *name);
 void sr_http_names_free(SrHttpNames *names);
 
 #endif

@@ -100,7 +100,8 @@ static bool send_piece(SrHttpConn *conn) {
 void sr_http_sending_go_on(SrHttpConn *conn) {
   for (int i = 0; !conn->has_left && is_idle(conn); i++) {
     if (i == PIECES) {
-      sr_http_transfer_call_back(conn->transfer);
+      if (!sr_http_transfer_call_back(conn->transfer))
+        sr_http_transfer_fail(conn->transfer, "FetchError", "ENOMEM", "not enough memory");
       return;
     }
     if (!send_piece(conn)) return;

@@ -11,8 +11,7 @@
 
 #include "base/platform.h"
 
-/* Buffers only while bytes are in them: most connections wait most of the time. */
-#define MODE (SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
+#define MODE (SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
 
 #define OPTIONS (SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION)
 
@@ -116,6 +115,7 @@ static void set_sessions(SrTlsContext *context, const SrTlsHooks *hooks) {
 static bool set_up(SrTlsContext *context, const SrTlsOptions *options, const SrTlsHooks *hooks, SrTlsProblem *problem) {
   SSL_CTX *ssl = context->ssl;
   SSL_CTX_set_mode(ssl, MODE);
+  SSL_CTX_set_read_ahead(ssl, 1); /* the head of a record and the rest of it at once */
   SSL_CTX_set_options(ssl, OPTIONS);
   SSL_CTX_set_default_passwd_cb(ssl, no_password);
   SSL_CTX_set_verify(ssl, verify_mode(options), hooks->on_certificate);

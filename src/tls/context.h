@@ -25,6 +25,12 @@ typedef struct SrTlsOptions {
   int min_version; /* TLS1_2_VERSION, ... */
 } SrTlsOptions;
 
+/* The connections that have buffers, the latest first; see warm.h. */
+typedef struct SrTlsWarm {
+  struct SrTlsEngine *newest, *oldest;
+  unsigned count;
+} SrTlsWarm;
+
 typedef struct SrTlsContext {
   SSL_CTX *ssl;
   unsigned shares;
@@ -32,6 +38,7 @@ typedef struct SrTlsContext {
   bool verify;
   unsigned char *alpn; /* of a server: what it chooses from */
   size_t alpn_length;
+  SrTlsWarm warm;
   SrTlsSessions sessions; /* of a client */
 } SrTlsContext;
 

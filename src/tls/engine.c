@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "tls/reason.h"
+#include "tls/warm.h"
 
 /* The most plaintext of one record. */
 #define RECORD 16384
@@ -211,6 +212,7 @@ static bool is_foreign(SrTlsEngine *engine) {
 }
 
 SrTlsResult sr_tls_engine_handshake(SrTlsEngine *engine) {
+  sr_tls_warm_up(engine);
   ERR_clear_error();
   SrTlsResult result = result_of(engine, SSL_do_handshake(engine->ssl));
   if (result == SR_TLS_ENDED) return fail(engine);
@@ -224,12 +226,14 @@ bool sr_tls_engine_is_empty(const SrTlsEngine *engine) {
 }
 
 SrTlsResult sr_tls_engine_read(SrTlsEngine *engine, char *into, size_t room, size_t *count) {
+  sr_tls_warm_up(engine);
   forget_errors();
   return result_of(engine, SSL_read_ex(engine->ssl, into, room, count));
 }
 
 SrTlsResult sr_tls_engine_write(SrTlsEngine *engine, const char *bytes, size_t count) {
   size_t taken;
+  sr_tls_warm_up(engine);
   forget_errors();
   for (; count > 0; bytes += taken, count -= taken) {
     int status = SSL_write_ex(engine->ssl, bytes, count < RECORD ? count : RECORD, &taken);
@@ -241,6 +245,7 @@ SrTlsResult sr_tls_engine_write(SrTlsEngine *engine, const char *bytes, size_t c
 SrTlsResult sr_tls_engine_end(SrTlsEngine *engine) {
   ERR_clear_error();
   if (!engine->established || engine->failed) return SR_TLS_FAILED;
+  sr_tls_warm_up(engine);
   return SSL_shutdown(engine->ssl) >= 0 ? SR_TLS_DONE : fail(engine);
 }
 
@@ -256,6 +261,7 @@ void sr_tls_engine_close(SrTlsEngine *engine) {
     SSL_free(engine->ssl);
     ERR_clear_error();
   }
+  sr_tls_warm_leave(engine);
   if (engine->context != NULL) sr_tls_context_drop(engine->context);
   free(engine->name);
   free(engine->session);

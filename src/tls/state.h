@@ -24,11 +24,13 @@ typedef enum SrTlsResult {
 /* How many of the peer's first bytes are remembered: enough to tell what it speaks instead of TLS. */
 enum { SR_TLS_GREETING = 16 };
 
-typedef struct SrTlsEngine {
+typedef struct SrTlsEngine SrTlsEngine;
+struct SrTlsEngine {
   SSL *ssl; /* NULL: closed */
   SrTlsContext *context;
-  SrBuffer *output;  /* where ciphertext for the peer goes */
-  const char *input; /* the rest of the ciphertext that was fed; borrowed */
+  SrTlsEngine *newer, *older; /* among those of the context that are warm */
+  SrBuffer *output;           /* where ciphertext for the peer goes */
+  const char *input;          /* the rest of the ciphertext that was fed; borrowed */
   size_t input_length;
   char *name;    /* a client: of the server, to be proven; NULL: nobody said */
   char *session; /* a client: under which its sessions are kept and taken up again; NULL: they are not */
@@ -38,7 +40,8 @@ typedef struct SrTlsEngine {
   bool established; /* the handshake is done */
   bool failed;
   bool out_of_memory; /* there was none for `output`, or for the reason */
-} SrTlsEngine;
+  bool is_warm;       /* it may have buffers; see warm.h */
+};
 
 typedef struct SrTls SrTls;
 

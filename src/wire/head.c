@@ -19,7 +19,7 @@ static void start(SrWireHead *head, const char *line, size_t length) {
     head->status = head->status * 10 + (blank[i] - '0');
   head->length = -1;
   head->codings = (SrWireCodings){0};
-  head->ended = head->cookies = head->chunked = head->fields = false;
+  head->ended = head->cookies = head->coded = head->chunked = head->fields = false;
   head->framed = length > 5 && line[5] != '1'; /* HTTP/2 */
 }
 
@@ -87,7 +87,7 @@ static bool look_at(SrWireHead *head, const char *line, size_t length) {
   head->fields = true;
   if (first == 's' && VALUE_OF("set-cookie:", line, length) != NULL) head->cookies = true;
   if (first == 't' && (value = VALUE_OF("transfer-encoding:", line, length)) != NULL) {
-    head->framed = head->sizing = true;
+    head->framed = head->sizing = head->coded = true;
     head->chunked |= names_chunks(value, length - (size_t)(value - line));
   }
   if (first != 'c') return true;
@@ -111,6 +111,10 @@ static const SrWireFault *end(SrWireHead *head) {
   static const SrWireFault switches = {"EPROTO",
                                        "the server switches to another protocol (101), which is not supported"};
   head->ended = true;
+  if (head->status == 204)
+    head->contradictory = head->coded || head->length > 0;
+  else
+    head->contradictory = head->coded && head->length >= 0;
   if (head->chunked) head->length = -1; /* the chunks say where it ends, whatever else was said */
   if (head->status == 101) return &switches;
   return head->status >= 100 ? NULL : &status;

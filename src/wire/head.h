@@ -16,8 +16,10 @@ typedef struct SrWireHead {
   int status;            /* 0 before the status line */
   int64_t length;        /* Content-Length, -1 without one */
   SrWireCodings codings; /* Content-Encoding */
-  bool chunked;          /* Transfer-Encoding */
+  bool coded;            /* there is a Transfer-Encoding */
+  bool chunked;          /* and chunks are among them */
   bool framed;           /* the end of the body shows itself, not just by that of the connection */
+  bool contradictory;    /* it says two things of its body: others may take the end of that to be elsewhere */
   bool fields;           /* there is a header line */
   bool cookies;          /* there is a Set-Cookie */
   bool ended;            /* an empty line has come */

@@ -81,6 +81,7 @@ end
 function backend.prepare(prepared)
   local proxy, unclear = proxy_of(prepared)
   prepared.needs_curl = needs_curl(prepared, proxy, unclear)
+  message.describe(prepared)
   if not prepared.needs_curl then message.complete(prepared, proxy) end
   prepared.backend = nil
 end

@@ -77,10 +77,18 @@ local function set_place(prepared, proxy)
   local resolved = extras.addresses and extras.addresses[prepared.host .. ":" .. prepared.port]
   prepared.addresses, prepared.local_address, prepared.unix_socket = resolved, extras.local_address, extras.unix_socket
   prepared.host = prepared.host:match "^%[(.*)%]$" or prepared.host
-  prepared.server_name = prepared.https and (target.host:match "^%[(.*)%]$" or target.host:gsub("%.$", "")) or nil
+  prepared.server_name = prepared.https and target.address:gsub("%.$", "") or nil
   local at = proxy and not prepared.https and "proxy" or target.origin
   prepared.place = table.concat({ at, proxy or "", extras.text }, "\n")
   return authorization
+end
+
+---Sets what a request says of its connection, whatever carries it.
+---@param prepared saros.http.Request
+function message.describe(prepared)
+  local map = prepared.map
+  prepared.expects = map.expect and (map.expect[1] or ""):lower() == "100-continue" and framing(prepared) ~= nil
+  prepared.closes = map.connection and table.concat(map.connection, ","):lower():find("close", 1, true) ~= nil
 end
 
 ---Sets what saros' own connections need to know of a request.
@@ -97,8 +105,6 @@ function message.complete(prepared, proxy)
   add_lines(lines, prepared)
   lines[#lines + 1] = framing(prepared)
   prepared.head = table.concat(lines, "\r\n") .. "\r\n\r\n"
-  prepared.expects = map.expect and (map.expect[1] or ""):lower() == "100-continue" and framing(prepared) ~= nil
-  prepared.closes = map.connection and table.concat(map.connection, ","):lower():find("close", 1, true) ~= nil
 end
 
 return message

@@ -125,7 +125,7 @@ function response.fail(prepared, received, failure)
   error(async.error {
     name = failure.name, code = failure.code, message = ("%s %s: %s"):format(prepared.method, target.text, message),
     phase = failure.phase, seconds = failure.seconds, status = failure.code == "EPROXY" and failure.status or nil,
-    url = target.text, host = target.host, port = target.port, response = received,
+    url = target.text, host = target.address, port = target.port, response = received,
   }, 0)
 end
 

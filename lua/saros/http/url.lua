@@ -9,6 +9,7 @@ local url = {}
 ---@class saros.http.URL
 ---@field scheme string
 ---@field host string        lower case, ASCII ("xn--..."); an IPv6 address in brackets
+---@field address string     the same without brackets, as the system takes it
 ---@field port integer
 ---@field path string        escaped, begins with "/"
 ---@field query string       with its "?", or ""
@@ -127,7 +128,8 @@ local function parse(text)
     user, password = url.unescape(user), url.unescape(password)
   end
   return {
-    scheme = scheme, host = host, port = port, path = path, query = query, fragment = fragment,
+    scheme = scheme, host = host, address = host:match "^%[(.*)%]$" or host, port = port,
+    path = path, query = query, fragment = fragment,
     user = user, password = password, wire = wire, text = wire .. fragment,
     origin = scheme .. "://" .. host .. ":" .. port,
   }

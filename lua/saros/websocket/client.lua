@@ -90,7 +90,7 @@ local function check_headers(given)
 end
 
 local function fetch_error(place, code, message, more)
-  local fields = { name = "FetchError", code = code, message = message, url = place.text, host = place.host,
+  local fields = { name = "FetchError", code = code, message = message, url = place.text, host = place.address,
     port = place.port }
   for name, value in pairs(more or {}) do fields[name] = value end
   return async.error(fields)
@@ -248,7 +248,10 @@ function client.websocket(url, given)
   local all = options.check("websocket", 2, given, true)
   local lines = check_headers(all.headers)
   require("saros.internal").checkpoint "websocket"
-  return async.wait_for(open, all.timeout, place, all, lines)
+  local came, socket_of_it = async.move_on_after(all.timeout, open, place, all, lines)
+  if came then return socket_of_it end
+  local message = ("not open within %g s (total timeout)"):format(all.timeout)
+  error(fetch_error(place, "ETIMEDOUT", message, { name = "TimeoutError", phase = "total", seconds = all.timeout }), 0)
 end
 
 misuse.guard(client)
