@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Echo servers on loopback under one load (bench/net/load.c): bench/net/saros.lua beside floor.c, luv.lua, python.py
-and node.mjs. The server and the load have one core each."""
+and node.mjs. The server and the load have one core each, but for the busy connection, with which they share one."""
 import os
 import shutil
 

@@ -12,11 +12,17 @@
 ** memory of the server without what files share (for idle, what the connections have added to it), cpu its seconds of
 ** processor time, which say more than the others where the machine has something else to do; alone, for busy, the
 ** seconds that the busy one took before there were any others.
+**
+** The server and the load have a core each: where the system moves them about, how often each has to be woken on
+** another one says more of it than of them. With a busy one they share a core: only one of them has something to do at
+** any time, and waking another core would take longer than that.
 */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +45,7 @@ typedef struct Connection {
 
 static pid_t server;
 static int port, poller;
+static cpu_set_t cores; /* that may be used */
 static SSL_CTX *context; /* NULL: plain */
 static size_t size;
 static char *message, *echo;
@@ -50,13 +57,26 @@ static void fail(const char *what) {
   exit(1);
 }
 
+/* ---- cores ---- */
+
+/* From now on this process runs on that core alone, counted round those that may be used. */
+static void pin(int which) {
+  cpu_set_t one;
+  size_t core = 0;
+  for (which %= CPU_COUNT(&cores); !CPU_ISSET(core, &cores) || which-- > 0;) core++;
+  CPU_ZERO(&one);
+  CPU_SET(core, &one);
+  if (sched_setaffinity(0, sizeof one, &one) != 0) fail("sched_setaffinity");
+}
+
 /* ---- the server ---- */
 
-static void start_server(char **command) {
+static void start_server(char **command, int core) {
   int pipes[2];
   if (pipe(pipes) != 0) fail("pipe");
   server = fork();
   if (server == 0) {
+    pin(core);
     dup2(pipes[1], 1);
     close(pipes[0]);
     close(pipes[1]);
@@ -213,6 +233,8 @@ static double measure_alone(Connection *busy, long messages) {
 static void prepare(int is_tls) {
   signal(SIGPIPE, SIG_IGN);
   raise_limit();
+  if (sched_getaffinity(0, sizeof cores, &cores) != 0) fail("sched_getaffinity");
+  pin(0);
   message = calloc(1, size);
   echo = malloc(size);
   poller = epoll_create1(0);
@@ -229,7 +251,7 @@ int main(int argc, char **argv) {
   size = (size_t)atol(argv[3]);
   prepare(strcmp(argv[1], "tls") == 0);
   Connection *connections = calloc((size_t)count, sizeof *connections), busy = {0};
-  start_server(argv + 5);
+  start_server(argv + 5, is_busy ? 0 : 1);
   if (is_busy) alone = measure_alone(&busy, messages);
   if (is_idle) warm_up();
   if (is_idle) before = server_bytes();

@@ -5,8 +5,13 @@ local async = require "saros"
 
 local cert, key = arg[1], arg[2]
 
+-- The loop over stream:chunks() would hold what came last until the next has come; so the collector has it at once.
 local function echo(stream)
-  for data in stream:chunks() do stream:write(data) end
+  while true do
+    local data = stream:read()
+    if not data then return end
+    stream:write(data)
+  end
 end
 
 async.run(function()

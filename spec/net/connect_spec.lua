@@ -248,6 +248,7 @@ describe("net.connect_unix", function()
     end
     testing.settle()
     assert.is_true(connected < 5)
+    raises("TimeoutError", net.connect_unix, path, { timeout = 0.5 })
     for _ = 1, 5 do server:accept():close() end
     async.wait(clients)
     assert.equal(5, connected)

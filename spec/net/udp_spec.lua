@@ -117,6 +117,7 @@ describe("udp", function()
 
   it("refuses what makes no sense", with_sockets(function(here)
     assert.matches("bad argument #1 to 'udp' %(string expected, got number%)", caught(async.net.udp, 5))
+    assert.matches("bad argument #1 to 'udp' %(string expected, got nil%)", caught(async.net.udp, nil, 5353))
     assert.matches("bad argument #1 to 'udp:send' %(string expected, got nil%)", caught(here.send, here, nil, "x", 1))
     assert.matches("bad argument #3 to 'udp:send' %(integer expected, got nil%)",
       caught(here.send, here, "x", "127.0.0.1"))

@@ -2,10 +2,8 @@
 /*
 ** Connecting, see race.h, and to a Unix socket.
 **
-** The operation is a userdata on the task's stack. It owns the transports of its attempts, and lets go of all but the
-** one that was first; however it ends no other socket remains. An attempt that is discarded knows nobody any more.
+** The operation is a userdata on the task's stack, with the race in it; its end is the end of that.
 */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/platform.h"

@@ -8,8 +8,10 @@
 #include "io/faces.h"
 #include "net/address.h"
 
-/* The address at a stack index, which has to be a string that is one, and the port behind it; `arg` is the number of the
-** argument at that index. [-0, +0, v] */
+/*
+** The address at a stack index, which has to be a string that is one, and the port behind it; `arg` is the number of the
+** argument at that index. [-0, +0, v]
+*/
 SrIoAddress sr_net_check_address(lua_State *L, const char *function, int index, int arg);
 /* The number of a port, or of none: 0. [-0, +0, v] */
 int sr_net_check_port(lua_State *L, const char *function, int index, int arg);

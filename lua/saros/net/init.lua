@@ -164,7 +164,7 @@ end
 ---@param port? integer 0 (and none): any that is free
 ---@return saros.UDP
 function net.udp(host, port)
-  if host == nil then return core.udp() end
+  if host == nil and port == nil then return core.udp() end
   options.check_name("udp", 1, host)
   if port ~= nil then options.check_port("udp", 2, port) end
   if not core.family(host) then host = core.resolve(host)[1].address end
