@@ -133,7 +133,8 @@ typedef struct saros_api {
   int (*raise)(lua_State *L);
   /*
   ** Suspends the calling task until wake or abort, then continues in k. If it was cancelled since `cancelled` was asked
-  ** (whatever allocates lets finalizers run) `abort` is called at once. To be returned. [-0, +0, v]
+  ** (whatever allocates lets finalizers run) `abort` is called at once. Up to the wake values can be put on its stack,
+  ** within what lua_checkstack has made room for before: k finds them there. To be returned. [-0, +0, v]
   */
   int (*park)(lua_State *L, saros_wait *wait, const saros_kind *kind, lua_KFunction k, lua_KContext ctx);
   /* Completes a wait, from any libuv callback. Does nothing if nobody waits (any more). */

@@ -241,6 +241,40 @@ describe("a pipeline", function()
     assert.matches("bad argument #1 to 'redis:pipeline' %(function expected, got no value%)", caught(r.pipeline, r))
   end))
 
+  it("refuses other arguments by name, and who is none", with_client(function(r)
+    r:pipeline(function(p)
+      assert.matches("bad argument #2 to 'pipeline:set' (string or number expected, got table)",
+        caught(p.set, p, "k", {}), 1, true)
+      assert.matches("bad argument #2 to 'pipeline:call' (string or number expected, got nil)",
+        caught(p.call, p, "SET", nil), 1, true)
+      assert.matches("pipeline:set", caught(p.set, {}, "k", "v"), 1, true)
+      assert.matches("pipeline:set", caught(p.set, io.stdout, "k", "v"), 1, true)
+    end)
+    assert.is_nil(r:get "k")
+  end))
+
+  it("names the command that each error came from", with_client(function(r)
+    r:set("text", "x")
+    local replies = r:pipeline(function(p)
+      p:echo "$3\r\n":incr "text"
+      p:call("LPUSH", "text", 1, "")
+      p:incr "number"
+    end)
+    assert.same({ "INCR", "LPUSH", 1 }, { replies[2].command, replies[3].command, replies[4] })
+    assert.same({ "RedisError", "WRONGTYPE" }, { replies[3].name, replies[3].code })
+  end))
+
+  it("has its replies dropped when its caller is cancelled", with_client(function(r)
+    r:ping()
+    local piping = async.spawn(r.pipeline, r, function(p)
+      for i = 1, 100 do p:echo(i):get "nothing" end
+    end)
+    async.sleep(0)
+    piping:cancel()
+    assert.same({ "x" }, r:pipeline(function(p) p:echo "x" end))
+    assert.is_true(piping:cancelled())
+  end))
+
   it("of ten thousand commands comes whole", with_client(function(r)
     local replies = r:pipeline(function(p)
       for i = 1, 10000 do p:echo(i) end
@@ -408,6 +442,12 @@ describe("a script", function()
     r:call("SCRIPT", "FLUSH")
     assert.equal(4, f { "k" })
     assert.equal(5, f { "k" })
+  end))
+
+  it("that many tasks begin with is loaded once", with_client(function(r)
+    local f = r:script "return redis.call('INCR', KEYS[1])"
+    assert.equal(20, #async.map(20, function() return f { "k" } end))
+    assert.matches("cmdstat_script|load:calls=1,", r:info "commandstats", 1, true)
   end))
 
   it("raises what it raises, and refuses what is no list", with_client(function(r)

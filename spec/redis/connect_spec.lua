@@ -127,6 +127,19 @@ describe("connect", function()
     end
   end))
 
+  it("gives each command its own connect_timeout", virtually(function()
+    local r <close> = redis.connect("redis://127.0.0.1:1", { connect_timeout = 10 })
+    local function fails_after()
+      local before = async.now()
+      assert.equal("PING", error_of(r.ping, r).command)
+      return async.now() - before
+    end
+    local first = tasks.start(fails_after)
+    async.sleep(7)
+    assert.is_true(fails_after() >= 9)
+    assert.is_true(first:await() < 12)
+  end))
+
   it("waits for a server that is coming up, and loses no command", inside(function()
     local path = os.tmpname()
     os.remove(path)

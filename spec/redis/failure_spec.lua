@@ -97,6 +97,16 @@ describe("a server that", function()
     assert.equal(2, fake.peers)
   end))
 
+  it("closes before a command has left costs nothing: it goes to the next connection, and counts once", against(
+    function(peer) peer:answer(pong) end, function(r, fake)
+      r:ping()
+      local echo, piping = async.spawn(r.echo, r, "x"), async.spawn(r.pipeline, r, function(p) p:echo "y" end)
+      async.sleep(0)
+      r._shared:close { kind = "broken", code = "ECONNRESET", message = "the connection is gone" }
+      assert.same({ "x", { "y" } }, { echo:await(), piping:await() })
+      assert.same({ 2, 3 }, { fake.peers, r:stats().commands })
+    end))
+
   it("does not speak the protocol is left with EPROTO", against(function(peer, n)
     peer:command()
     peer:send(n == 1 and "HTTP/1.1 400 Bad Request\r\n" or n == 2 and "+PONG\r\n+unasked\r\n" or "+PONG\r\n")

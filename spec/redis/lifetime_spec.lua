@@ -77,17 +77,20 @@ describe("a client", function()
   end))
 
   it("that is closed while a command is given to it, as a finalizer may do, fails that command", inside(function()
-    local future, spawn = async.future, async.spawn
-    local _restoring <close> = tasks.finally(function() async.future, async.spawn = future, spawn end)
+    local spawn = async.spawn
     local function ping(p) p:ping() end
     local connected <close> = redis.connect(server.url)
     connected:ping()
-    async.future = function()
-      async.future = future
+    local connection = getmetatable(connected._shared).__index
+    local perform = connection.perform
+    local _restoring <close> = tasks.finally(function() connection.perform, async.spawn = perform, spawn end)
+    function connection.perform(...)
+      connection.perform = perform
       connected:close()
-      return future()
+      return perform(...)
     end
-    assert.equal("ClosedError", error_of(connected.pipeline, connected, ping).name)
+    local err = error_of(connected.pipeline, connected, ping)
+    assert.same({ "ClosedError", "PING" }, { err.name, err.command })
     local fresh <close> = redis.connect(server.url)
     async.spawn = function(...)
       async.spawn = spawn
@@ -95,6 +98,23 @@ describe("a client", function()
       return spawn(...)
     end
     assert.equal("ClosedError", error_of(fresh.pipeline, fresh, ping).name)
+  end))
+
+  it("bears that the coroutine of a task is closed by hand while it waits", inside(function()
+    local r <close> = redis.connect(server.url)
+    r:ping()
+    local function pipe() r:pipeline(function(p) p:ping():call "NOPE" end) end
+    for _, ask in ipairs { function() r:ping() end, pipe } do
+      local thread
+      local asking = async.spawn(function()
+        thread = coroutine.running()
+        ask()
+      end)
+      async.sleep(0)
+      coroutine.close(thread)
+      assert.matches("cannot resume dead coroutine", caught(asking.await, asking))
+    end
+    assert.equal("PONG", r:ping())
   end))
 
   it("that was given up is collected, and its connections with it", function()

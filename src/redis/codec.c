@@ -166,33 +166,45 @@ int sr_redis_l_scan(lua_State *L) {
 
 /* ---- Writing ------------------------------------------------------------------------------------ */
 
-/* An argument as the server gets it; numbers are written into `text`. NULL: it is neither string nor number. */
-static const char *argument(lua_State *L, int index, char *text, size_t *length) {
-  if (lua_type(L, index) == LUA_TSTRING) return lua_tolstring(L, index, length);
-  if (lua_type(L, index) != LUA_TNUMBER) return NULL;
-  int written = lua_isinteger(L, index)
-                    ? snprintf(text, NUMBER_SIZE, LUA_INTEGER_FMT, (LUAI_UACINT)lua_tointeger(L, index))
-                    : snprintf(text, NUMBER_SIZE, "%.17g", (double)lua_tonumber(L, index));
-  *length = (size_t)written;
-  return text;
+/* Gives the end. */
+static char *put_digits(char *at, lua_Unsigned value) {
+  char digits[NUMBER_SIZE];
+  int count = 0;
+  do digits[count++] = (char)('0' + value % 10);
+  while ((value /= 10) > 0);
+  while (count > 0) *at++ = digits[--count];
+  return at;
 }
 
 /* Writes "$123\r\n" and gives its end. */
 static char *put_head(char *at, char kind, size_t length) {
-  char digits[NUMBER_SIZE];
-  int count = 0;
-  do digits[count++] = (char)('0' + length % 10);
-  while ((length /= 10) > 0);
   *at++ = kind;
-  while (count > 0) *at++ = digits[--count];
+  at = put_digits(at, length);
   *at++ = '\r', *at++ = '\n';
   return at;
 }
 
-int sr_redis_measure(lua_State *L, int first, size_t *total) {
+static size_t put_integer(char *text, lua_Integer value) {
+  char *at = text;
+  if (value < 0) *at++ = '-';
+  return (size_t)(put_digits(at, value < 0 ? 0 - (lua_Unsigned)value : (lua_Unsigned)value) - text);
+}
+
+/* An argument as the server gets it; numbers are written into `text`. NULL: it is neither string nor number. */
+static const char *argument(lua_State *L, int index, char *text, size_t *length) {
+  if (lua_type(L, index) == LUA_TSTRING) return lua_tolstring(L, index, length);
+  if (lua_type(L, index) != LUA_TNUMBER) return NULL;
+  if (lua_isinteger(L, index))
+    *length = put_integer(text, lua_tointeger(L, index));
+  else
+    *length = (size_t)snprintf(text, NUMBER_SIZE, "%.17g", (double)lua_tonumber(L, index));
+  return text;
+}
+
+int sr_redis_measure(lua_State *L, int first, int last, size_t *total) {
   char text[NUMBER_SIZE];
   *total = NUMBER_SIZE;
-  for (int i = first; i <= lua_gettop(L); i++) {
+  for (int i = first; i <= last; i++) {
     size_t length;
     if (!argument(L, i, text, &length)) return i;
     *total += length + NUMBER_SIZE;
@@ -200,10 +212,10 @@ int sr_redis_measure(lua_State *L, int first, size_t *total) {
   return 0;
 }
 
-/* Writes the values from `first` to the top. Gives the end. */
-static char *put_values(lua_State *L, int first, char *at) {
+/* Writes the values from `first` to `last`. Gives the end. */
+static char *put_values(lua_State *L, int first, int last, char *at) {
   char text[NUMBER_SIZE];
-  for (int i = first, last = lua_gettop(L); i <= last; i++) {
+  for (int i = first; i <= last; i++) {
     size_t length;
     const char *bytes = argument(L, i, text, &length);
     at = put_head(at, '$', length);
@@ -214,14 +226,16 @@ static char *put_values(lua_State *L, int first, char *at) {
   return at;
 }
 
-char *sr_redis_put_command(lua_State *L, int first, char *at) {
-  return put_values(L, first, put_head(at, '*', (size_t)(lua_gettop(L) - first + 1)));
+char *sr_redis_put_arguments(lua_State *L, const char *head, size_t length, int first, int last, char *at) {
+  at = put_head(at, '*', (size_t)(last - first + 2));
+  memcpy(at, head, length);
+  return put_values(L, first, last, at + length);
 }
 
-char *sr_redis_put_arguments(lua_State *L, const char *name, size_t length, int first, char *at) {
-  at = put_head(at, '*', (size_t)(lua_gettop(L) - first + 2));
-  memcpy(at, name, length);
-  return put_values(L, first, at + length);
+/* The command that is on the stack from `first` on. Gives its end. */
+static char *put_command(lua_State *L, int first, char *at) {
+  int last = lua_gettop(L);
+  return put_values(L, first, last, put_head(at, '*', (size_t)(last - first + 1)));
 }
 
 /*
@@ -230,7 +244,7 @@ char *sr_redis_put_arguments(lua_State *L, const char *name, size_t length, int 
 */
 int sr_redis_l_encode(lua_State *L) {
   size_t total;
-  int wrong = sr_redis_measure(L, 1, &total);
+  int wrong = sr_redis_measure(L, 1, lua_gettop(L), &total);
   if (wrong > 0) {
     lua_pushnil(L);
     lua_pushinteger(L, wrong - 1);
@@ -238,11 +252,11 @@ int sr_redis_l_encode(lua_State *L) {
   }
   char small[SMALL];
   if (total <= SMALL) {
-    lua_pushlstring(L, small, (size_t)(sr_redis_put_command(L, 1, small) - small));
+    lua_pushlstring(L, small, (size_t)(put_command(L, 1, small) - small));
     return 1;
   }
   char *start = (char *)lua_newuserdatauv(L, total, 0);
   lua_insert(L, 1); /* below the arguments */
-  lua_pushlstring(L, start, (size_t)(sr_redis_put_command(L, 2, start) - start));
+  lua_pushlstring(L, start, (size_t)(put_command(L, 2, start) - start));
   return 1;
 }

@@ -20,16 +20,13 @@ typedef struct SrRedisCursor {
 bool sr_redis_push_reply(lua_State *L, SrRedisCursor *cursor);
 
 /*
-** What the command made of the values from `first` to the top takes at most. Gives the index of the first one that is
-** neither string nor number, or 0. [-0, +0, -]
+** What a command with the values from `first` to `last` takes at most, without its head. Gives the index of the first
+** one that is neither string nor number, or 0. [-0, +0, -]
 */
-int sr_redis_measure(lua_State *L, int first, size_t *total);
+int sr_redis_measure(lua_State *L, int first, int last, size_t *total);
 
-/* Writes that command, as the server reads it. Gives its end. [-0, +0, -] */
-char *sr_redis_put_command(lua_State *L, int first, char *at);
-
-/* The same behind a name that is written already: "$4\r\nPING\r\n". [-0, +0, -] */
-char *sr_redis_put_arguments(lua_State *L, const char *name, size_t length, int first, char *at);
+/* Writes the command of a head that is written already, "$4\r\nECHO\r\n", and those values. Gives its end. [-0, +0, -] */
+char *sr_redis_put_arguments(lua_State *L, const char *head, size_t length, int first, int last, char *at);
 
 int sr_redis_l_scan(lua_State *L);
 int sr_redis_l_encode(lua_State *L);

@@ -10,7 +10,10 @@
 
 #include "saros.h"
 
-/* line(timeout): a new one; commands are late after so many seconds. */
+/*
+** line(timeout, connection): a new one, which keeps the connection that it belongs to as its user value. Until it is
+** connected commands are late after so many seconds.
+*/
 int sr_redis_l_line(lua_State *L);
 
 /* Makes the class. [-0, +0, m] */

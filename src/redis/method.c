@@ -6,34 +6,34 @@
 
 #include <lauxlib.h>
 
+#include "redis/batch.h"
 #include "redis/call.h"
 #include "redis/codec.h"
 
-/* As Lua hears of them. */
-static const char *const names[] = {
-    [SR_REDIS_WAITING] = NULL, [SR_REDIS_VALUE] = NULL,      [SR_REDIS_FAULT] = NULL,
-    [SR_REDIS_LATE] = "late",  [SR_REDIS_BROKEN] = "broken", [SR_REDIS_UNSENT] = "unsent"};
-
-static int abort_call(saros_wait *wait) {
-  (void)wait;
-  return 1;
-}
-
-static const saros_kind call_kind = {"reply of redis", abort_call};
-
-/* Upvalues of the method of a command. */
+/* Upvalues of the method of a command, and the arguments of what makes it. */
 enum {
   SLOW = 1, /* does the same the long way: where there is no connection, or an argument is wrong */
-  META,     /* of the clients that have the method */
+  META,     /* of those that have the method */
   CALLER,   /* the method as its user knows it: "redis:get" */
-  NAME,     /* the command's own part of the message */
+  HEAD,     /* the command's own part of the message */
   RECOVER,  /* knows what becomes of a call that has no value: (client, connection, error reply, failure, ...) */
-  SHARED,   /* the name of a client's field: the connection that all share */
-  LINE,     /* the name of its field: this line */
+  METHOD,   /* the same in C */
+  LINE,     /* the name of a client's field: the line of its present connection */
 };
 
-/* On the stack of a method that waits. */
-enum { AT_LINE = 1, AT_CONNECTION, AT_CLIENT, AT_ARGUMENTS };
+/* The object, and what follows it in the stack of a method. */
+enum { AT_SELF = 1, AT_ARGUMENTS };
+
+/* What the other upvalues hold. */
+typedef struct Method {
+  const void *meta;
+  const char *caller, *head;
+  size_t length; /* of the head */
+} Method;
+
+static const Method *this_method(lua_State *L) {
+  return (const Method *)lua_touserdata(L, lua_upvalueindex(METHOD));
+}
 
 static int k_results(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
@@ -48,116 +48,114 @@ static int call_slowly(lua_State *L) {
   return k_results(L, LUA_OK, 0);
 }
 
-/* Puts line and connection below the client, if that has them and they are ready for a call. Else NULL. [-0, +(0|2), -] */
-static SrRedisLine *ready_line(lua_State *L) {
-  if (lua_type(L, 1) != LUA_TTABLE || !lua_getmetatable(L, 1)) return NULL;
-  bool is_client = lua_rawequal(L, -1, lua_upvalueindex(META));
+/* Whether the object that the method was called on is one of those that have it. [-0, +0, -] */
+static bool is_own(lua_State *L, const Method *method, int type) {
+  if (lua_type(L, AT_SELF) != type || !lua_getmetatable(L, AT_SELF)) return false;
+  bool is_same = lua_topointer(L, -1) == method->meta;
   lua_pop(L, 1);
-  if (!is_client) return NULL;
-  lua_pushvalue(L, lua_upvalueindex(SHARED));
-  if (lua_rawget(L, 1) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    return NULL;
-  }
+  return is_same;
+}
+
+/* ---- Of a client -------------------------------------------------------------------------------- */
+
+/* Pushes the line of the client, if it has one that is ready for a call. Else NULL. [-0, +(0|1), -] */
+static SrRedisLine *ready_line(lua_State *L, const Method *method) {
+  if (!is_own(L, method, LUA_TTABLE)) return NULL;
   lua_pushvalue(L, lua_upvalueindex(LINE));
-  lua_rawget(L, -2);
+  lua_rawget(L, AT_SELF);
   SrRedisLine *line = (SrRedisLine *)lua_touserdata(L, -1);
-  if (line == NULL || !line->is_open || line->is_resting) {
-    lua_pop(L, 2);
-    return NULL;
-  }
-  lua_insert(L, 1);
-  lua_insert(L, 2);
-  return line;
+  if (line != NULL && line->is_open && !line->is_resting) return line;
+  lua_pop(L, 1);
+  return NULL;
 }
 
-/* Takes the value of a call from the table. [-0, +1, m] */
-static void push_value(lua_State *L, SrRedisCall *call) {
-  sr_redis_push_values(L);
-  lua_rawgeti(L, -1, call->number);
-  lua_pushnil(L);
-  lua_rawseti(L, -3, call->number);
-  lua_remove(L, -2);
-}
-
-/* Lets Lua say what becomes of a call that has no value. [-0, +?, v] */
-static int recover(lua_State *L, SrRedisCall *call) {
+/* Lets Lua say what becomes of a call that has no value. `line` is where its line is, behind the arguments. [-0, +?, v] */
+static int recover(lua_State *L, SrRedisOutcome outcome, int line) {
   int top = lua_gettop(L);
   luaL_checkstack(L, top + 2, "too many arguments");
   lua_pushvalue(L, lua_upvalueindex(RECOVER));
-  lua_pushvalue(L, AT_CLIENT);
-  lua_pushvalue(L, AT_CONNECTION);
-  if (call->outcome == SR_REDIS_FAULT)
-    push_value(L, call);
+  lua_pushvalue(L, AT_SELF);
+  lua_getiuservalue(L, line, 1); /* the connection */
+  if (outcome == SR_REDIS_FAULT)
+    lua_pushvalue(L, top);
   else
     lua_pushnil(L);
-  lua_pushstring(L, names[call->outcome]); /* nil for NULL */
-  for (int i = AT_ARGUMENTS; i <= top; i++) lua_pushvalue(L, i);
+  lua_pushstring(L, sr_redis_outcomes[outcome]); /* nil for NULL */
+  for (int i = AT_ARGUMENTS; i < line; i++) lua_pushvalue(L, i);
   lua_callk(L, lua_gettop(L) - top - 1, LUA_MULTRET, top, k_results);
   return k_results(L, LUA_OK, top);
 }
 
-/* The task lets go of its call. */
-static void leave(SrRedisLine *line, SrRedisCall *call) {
-  call->is_awaited = false;
-  sr_redis_drop_call(line, call);
-}
-
 static int k_method(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  SrRedisLine *line = (SrRedisLine *)lua_touserdata(L, AT_LINE);
   SrRedisCall *call = (SrRedisCall *)ctx;
+  SrRedisOutcome outcome = call->outcome;
+  (void)status;
   if (sr_redis_saros->aborted(L)) {
-    line->live--;
-    leave(line, call);
+    sr_redis_leave_call(call);
     return sr_redis_saros->raise(L);
   }
-  SrRedisCall came = *call;
-  leave(line, call); /* nobody else gives a value to it before it is called again */
-  if (came.outcome != SR_REDIS_VALUE) return recover(L, &came);
-  push_value(L, &came);
-  return 1;
-}
-
-/* Puts the command at the end of the line. [-0, +0, v] */
-static SrRedisCall *give_command(lua_State *L, SrRedisLine *line, size_t total) {
-  size_t length;
-  const char *name = lua_tolstring(L, lua_upvalueindex(NAME), &length);
-  SrRedisCall *call = sr_redis_new_call(L, line);
-  if (!sr_buffer_reserve(&line->out, total + length)) {
-    sr_redis_drop_call(line, call);
-    luaL_error(L, "not enough memory");
-  }
-  bool is_first = sr_buffer_length(&line->out) == 0; /* of those that are sent together */
-  char *at = line->out.data + line->out.size;
-  line->out.size += (size_t)(sr_redis_put_arguments(L, name, length, AT_ARGUMENTS, at) - at);
-  if (is_first || line->first == NULL) line->now = sr_redis_saros->now(sr_redis_saros->runtime(L));
-  call->since = line->now;
-  sr_redis_append_call(line, call, false);
-  line->calls++;
-  return call;
+  sr_redis_leave_call(call);
+  if (outcome == SR_REDIS_VALUE) return 1;
+  return recover(L, outcome, lua_gettop(L) - (outcome == SR_REDIS_FAULT));
 }
 
 /* The method of a command: method(client, ...). Sends it and waits for its reply. */
 static int l_method(lua_State *L) {
-  SrRedisLine *line = ready_line(L);
+  const Method *method = this_method(L);
+  int last = lua_gettop(L);
+  SrRedisLine *line = ready_line(L, method);
   if (line == NULL) return call_slowly(L);
-  sr_redis_saros->check(L, lua_tostring(L, lua_upvalueindex(CALLER)));
+  bool is_cancelled = sr_redis_saros->check(L, method->caller);
   size_t total;
-  if (sr_redis_measure(L, AT_ARGUMENTS, &total) > 0) {
-    lua_remove(L, AT_LINE);
-    lua_remove(L, AT_LINE); /* the connection */
+  if (sr_redis_measure(L, AT_ARGUMENTS, last, &total) > 0) {
+    lua_settop(L, last);
     return call_slowly(L);
   }
-  if (sr_redis_saros->cancelled(L)) return sr_redis_saros->raise(L);
-  SrRedisCall *call = give_command(L, line, total);
-  return sr_redis_saros->park(L, &call->wait, &call_kind, k_method, (lua_KContext)call);
+  if (is_cancelled) return sr_redis_saros->raise(L);
+  SrRedisCall *call = sr_redis_new_call(L, line, total + method->length);
+  char *start = line->out.data + line->out.size;
+  char *end = sr_redis_put_arguments(L, method->head, method->length, AT_ARGUMENTS, last, start);
+  sr_redis_append_call(call, (size_t)(end - start), 0);
+  line->calls++;
+  return sr_redis_await_call(L, call, k_method);
+}
+
+/* ---- Of a pipeline ------------------------------------------------------------------------------ */
+
+/* The method of a command: collector(batch, ...). Keeps it. */
+static int l_collector(lua_State *L) {
+  const Method *method = this_method(L);
+  int last = lua_gettop(L);
+  SrRedisBatch *batch = is_own(L, method, LUA_TUSERDATA) ? (SrRedisBatch *)lua_touserdata(L, AT_SELF) : NULL;
+  size_t total;
+  if (batch == NULL || batch->is_over || sr_redis_measure(L, AT_ARGUMENTS, last, &total) > 0) return call_slowly(L);
+  total += method->length;
+  if (batch->capacity - batch->size < total) sr_redis_reserve(L, AT_SELF, total);
+  char *start = batch->bytes + batch->size;
+  char *end = sr_redis_put_arguments(L, method->head, method->length, AT_ARGUMENTS, last, start);
+  batch->size += (size_t)(end - start);
+  batch->count++;
+  lua_settop(L, AT_SELF);
+  return 1;
+}
+
+/* ---- Making them -------------------------------------------------------------------------------- */
+
+/* [-0, +1, m] */
+static int make(lua_State *L, lua_CFunction function) {
+  lua_settop(L, RECOVER);
+  Method *method = (Method *)lua_newuserdatauv(L, sizeof *method, 0);
+  *method = (Method){.meta = lua_topointer(L, META), .caller = luaL_checkstring(L, CALLER)};
+  method->head = luaL_checklstring(L, HEAD, &method->length);
+  lua_pushliteral(L, "_line");
+  lua_pushcclosure(L, function, LINE);
+  return 1;
 }
 
 int sr_redis_l_method(lua_State *L) {
-  lua_settop(L, RECOVER);
-  lua_pushliteral(L, "_shared");
-  lua_pushliteral(L, "line");
-  lua_pushcclosure(L, l_method, LINE);
-  return 1;
+  return make(L, l_method);
+}
+
+int sr_redis_l_collector(lua_State *L) {
+  return make(L, l_collector);
 }

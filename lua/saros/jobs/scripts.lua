@@ -7,6 +7,8 @@
 -- what would be in the stream if the queue were not paused; `crons`, `schedules` (the data) and `ticks`; `counts`;
 -- `marker`, the entry that wakes a worker for nothing but a look at the clock. The server's clock is the only one.
 
+local script = require "saros.redis.script"
+
 local scripts = {}
 
 -- Every script begins with it. KEYS[1] is the prefix.
@@ -51,12 +53,15 @@ local function drop_wake(entry)
   if redis.call('GET', marker) == entry then redis.call('DEL', marker) end
 end
 
--- Takes a job off the stream, or from where it waits.
+-- Takes a job off the stream, or from where it waits: one that has an entry is nowhere else.
 local function dequeue(id)
   local entry = get(id, 'entry')
-  if entry and entry ~= '' then drop_entry(entry) end
-  redis.call('LREM', parked, 1, id)
-  redis.call('ZREM', late, id)
+  if entry and entry ~= '' then
+    drop_entry(entry)
+  else
+    redis.call('LREM', parked, 1, id)
+    redis.call('ZREM', late, id)
+  end
   redis.call('HSET', key_of(id), 'entry', '', 'owner', '')
 end
 
@@ -73,10 +78,10 @@ local function delay(id, due)
   if redis.call('ZRANGE', late, 0, 0)[1] == id then wake() end
 end
 
--- The end of a job, whose result is kept for so many milliseconds.
-local function keep(id, status, milliseconds)
-  redis.call('HSET', key_of(id), 'status', status)
+-- The end of a job, which is kept for so many milliseconds, with those fields and values.
+local function keep(id, milliseconds, ...)
   if milliseconds > 0 then
+    redis.call('HSET', key_of(id), ...)
     redis.call('PEXPIRE', key_of(id), milliseconds)
   else
     redis.call('DEL', key_of(id))
@@ -95,7 +100,7 @@ end
 local function add(id, job, data, attempts, due)
   redis.call('HSET', key_of(id), 'job', job, 'data', data, 'attempts', attempts, 'started', 0)
   event('added', id, nil, job)
-  if due > now() then delay(id, due) else enqueue(id) end
+  if due > 0 and due > now() then delay(id, due) else enqueue(id) end
 end
 
 local function owns(id, owner)
@@ -222,12 +227,13 @@ return lost]],
 
   -- id, owner, result, how long to keep it -> whether it counted
   finish = [[
-if not owns(ARGV[1], ARGV[2]) then return 0 end
-dequeue(ARGV[1])
-redis.call('HSET', key_of(ARGV[1]), 'result', ARGV[3])
+local id = ARGV[1]
+local status, owner, entry, job = unpack(redis.call('HMGET', key_of(id), 'status', 'owner', 'entry', 'job'))
+if status ~= 'running' or owner ~= ARGV[2] then return 0 end
+drop_entry(entry)
 redis.call('HINCRBY', counts, 'done', 1)
-event('done', ARGV[1])
-keep(ARGV[1], 'done', tonumber(ARGV[4]))
+event('done', id, nil, job)
+keep(id, tonumber(ARGV[4]), 'status', 'done', 'entry', '', 'owner', '', 'result', ARGV[3])
 return 1]],
 
   -- id, owner, error, traceback, delay in ms -> whether it counted
@@ -260,7 +266,7 @@ if status ~= 'waiting' and status ~= 'late' and status ~= 'running' then return 
 dequeue(ARGV[1])
 event('cancelled', ARGV[1])
 if status == 'running' then redis.call('PUBLISH', prefix .. 'lost', ARGV[1]) end
-keep(ARGV[1], 'cancelled', tonumber(ARGV[2]))
+keep(ARGV[1], tonumber(ARGV[2]), 'status', 'cancelled')
 return 1]],
 
   -- id, owner or "", value
@@ -379,10 +385,10 @@ return list]],
 ---@param prefix string
 ---@return table<string, async fun(...: string|number): any>
 function scripts.of(redis, prefix)
-  local keys, functions = { prefix }, {}
+  local functions = {}
   for name, source in pairs(sources) do
-    local run = redis:script(PRELUDE .. source)
-    functions[name] = function(...) return run(keys, { ... }) end
+    local run = script.runner(redis, PRELUDE .. source)
+    functions[name] = function(...) return run(1, prefix, ...) end
   end
   return functions
 end

@@ -67,11 +67,12 @@ end
 
 -- Runs a script, again until it has passed. That does no harm: what a script has done it does not do twice.
 local function insist(self, deadline, name, ...)
-  local pause = pauses()
+  local pause
   while true do
     local ok, result = async.pcall(self._queue._scripts[name], ...)
     if ok then return result end
     if not is_passing(result) or async.now() > deadline then error(result, 0) end
+    pause = pause or pauses()
     async.sleep(pause())
   end
 end

@@ -63,29 +63,23 @@ local function new_shared(self, name)
     connection:close(failure.closed)
     client.raise(self, failure.closed, name)
   end
-  self._shared = connection
+  self._shared, self._line = connection, connection.line
   return connection
 end
 
--- Of several commands the one whose reply is missing.
-local function culprit(name, several)
-  return several and several.names[#several.names - several.count + 1] or name
-end
-
--- Gives commands to the shared connection; what could not be sent goes to the next.
-local function perform(self, name, data, several)
+-- Gives a message to the shared connection; what could not be sent goes to the next. That of a pipeline, of `count`
+-- commands, has no name.
+local function perform(self, name, data, count)
   while true do
     local connection = self._shared
-    if not connection or not connection:is_usable() then connection = new_shared(self, name) end
-    local reply, err, what = connection:perform(name, data, several)
+    if not connection or not connection:is_usable() then
+      connection = new_shared(self, name or commands.names(data)[1])
+    end
+    local reply, err, what, index = connection:perform(data, count)
     if not what then return reply, err end
-    if what.kind ~= "unsent" then client.raise(self, what, culprit(name, several)) end
+    local reason = connection:reason(what)
+    if reason then client.raise(self, reason, name or commands.names(data)[index]) end
   end
-end
-
-local function perform_all(self, names, data)
-  local several = { names = names, count = #names, replies = {}, errors = {} }
-  return perform(self, names[1], data, several), several.errors
 end
 
 -- Whether a loading server has refused all of them.
@@ -96,39 +90,39 @@ local function is_loading(errors, count)
   return true
 end
 
----A list of replies, with Error objects where there are texts of errors.
+---Tells the errors among replies by which command each came.
 ---@param replies any[]
----@param errors table<integer, string>
----@param names string[]
----@return any[]
-function client.list(replies, errors, names)
-  local has_null = false
-  for i = 1, #names do
-    if errors[i] then replies[i] = failure.reply(errors[i]) end
-    local reply = replies[i]
-    has_null = has_null or reply == nil
-    if async.is_error(reply) then reply.command = names[i] end
+---@param data string  the message that asked for them
+---@return any[] replies
+function client.name_errors(replies, data)
+  local names
+  for i, reply in pairs(replies) do
+    if async.is_error(reply) then
+      names = names or commands.names(data)
+      reply.command = names[i]
+    end
   end
-  replies.n = has_null and #names or nil
   return replies
 end
 
----Sends commands together over the shared connection. Gives their replies, an Error object where one failed.
+---Sends a message of several commands over the shared connection. Gives the replies, an Error object where one failed.
 ---@async
 ---@param self saros.Redis
----@param names string[]
 ---@param data string
+---@param count integer
 ---@return any[]
-function client.send_all(self, names, data)
-  self._counts.commands = self._counts.commands + #names
-  local replies, errors = perform_all(self, names, data)
+function client.send_all(self, data, count)
+  self._counts.commands = self._counts.commands + count
+  local replies, errors = perform(self, nil, data, count)
   local go_on
-  while is_loading(errors, #names) do
+  while errors and is_loading(errors, count) do
     go_on = go_on or patience(self)
     if not go_on() then break end
-    replies, errors = perform_all(self, names, data)
+    replies, errors = perform(self, nil, data, count)
   end
-  return client.list(replies, errors, names)
+  if not errors then return replies end
+  for i, text in pairs(errors) do replies[i] = failure.reply(text) end
+  return client.name_errors(replies, data)
 end
 
 -- ---- Connections of one's own --------------------------------------------------------------------
@@ -200,11 +194,12 @@ end
 
 -- What becomes of a call that came to no value: it got an error reply, or was late, broken or unsent.
 local function recover(self, connection, caller, name, err, what, ...)
-  if what == "late" then client.raise(self, connection:lateness(), name) end
-  if what == "broken" or what == "unsent" and connection.is_final then client.raise(self, connection.failure, name) end
-  if what == "unsent" then return run_slowly(self, caller, 0, name, ...) end
+  local reason = what and connection:reason(what)
+  if reason then client.raise(self, reason, name) end
   local data = commands.encode(caller, 0, name, ...)
-  return client.persist(self, name, function() return perform(self, name, data) end, nil, err)
+  local function attempt() return perform(self, name, data) end
+  if what then return client.persist(self, name, attempt, attempt()) end
+  return client.persist(self, name, attempt, nil, err)
 end
 
 ---The method of a command that does not block. Most calls go the short way, which is in C.
@@ -217,7 +212,7 @@ function client.plain(metatable, caller, name)
     if getmetatable(self) ~= metatable then misuse.self(caller, self) end
     return run_slowly(self, caller, 0, name, ...)
   end
-  return core.method(internal.entry(slow), metatable, caller, ("$%d\r\n%s\r\n"):format(#name, name),
+  return core.method(internal.entry(slow), metatable, caller, commands.head(name),
     function(self, connection, err, what, ...) return recover(self, connection, caller, name, err, what, ...) end)
 end
 

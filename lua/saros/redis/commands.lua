@@ -20,6 +20,30 @@ function commands.encode(caller, before, name, ...)
   misuse.type(caller, before + wrong, "string or number", (select(wrong, ...)))
 end
 
+---How a command begins that has a name; its arguments follow.
+---@param name string
+---@return string
+function commands.head(name)
+  return ("$%d\r\n%s\r\n"):format(#name, name)
+end
+
+---The names of the commands in a message.
+---@param data string
+---@return string[]
+function commands.names(data)
+  local names, at = {}, 1
+  while at <= #data do
+    local words, start = data:match("^%*(%d+)\r\n()", at)
+    at = start
+    for i = 1, tonumber(words) do
+      local length, first = data:match("^%$(%d+)\r\n()", at)
+      at = first + length + 2
+      if i == 1 then names[#names + 1] = data:sub(first, first + length - 1) end
+    end
+  end
+  return names
+end
+
 -- ---- By hand -------------------------------------------------------------------------------------
 
 -- What is no affair of the user's, because connections are shared, and what to use.

@@ -34,34 +34,40 @@ function link.is_failure(err)
   return type(err) == "table" and err.kind ~= nil and not async.is_error(err)
 end
 
--- Calls a method of the stream; what breaks there is raised as a failure.
-local function on_stream(self, method, ...)
-  local stream = self.stream
-  local ok, result = pcall(stream[method], stream, ...)
-  if ok then return result end
-  local what = failure.of_stream(result)
-  if not what then error(result, 0) end -- a cancellation, which loses nothing that was read
+-- What the stream has raised goes on as a failure. A cancellation is none, and loses nothing that was read.
+local function fail(self, err)
+  local what = failure.of_stream(err)
+  if not what then error(err, 0) end
   self:close()
   raise(what)
 end
 
----@param data string|string[]
+---@param data string
 function Link:write(data)
-  on_stream(self, "write", data)
+  local ok, err = pcall(self.stream.write, self.stream, data)
+  if not ok then fail(self, err) end
+end
+
+-- Has the line take what it can by itself, which is mostly all of it. Gives the rest.
+local function scan(self, chunk)
+  local line = self.sink.line
+  if not line or self._where ~= "between" then return chunk end
+  local position = line:scan(chunk, 1)
+  return position <= #chunk and chunk:sub(position) or nil
 end
 
 ---Waits for a chunk of bytes, and hands the replies that are in it to the sink.
 ---@async
 function Link:read()
-  local chunk = on_stream(self, "read")
-  local problem
+  local ok, chunk = pcall(self.stream.read, self.stream)
+  if not ok then fail(self, chunk) end
+  local where, problem
   if chunk then
-    local where
-    where, problem = self._feed(chunk)
-    if where then
-      self._where = where
-      return
-    end
+    local rest = scan(self, chunk)
+    if not rest then return end
+    where, problem = self._feed(rest)
+    self._where = where or self._where
+    if where then return end
   end
   self:close()
   raise(problem and failure.protocol(problem) or failure.ended(self._where))

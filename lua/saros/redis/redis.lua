@@ -20,6 +20,7 @@ local redis = {}
 ---@class saros.Redis: saros.redis.Commands
 ---@field package _settings saros.redis.Settings
 ---@field package _shared saros.redis.Shared|false
+---@field package _line userdata|false   of the shared connection, for the methods in C
 ---@field package _own? saros.redis.Own
 ---@field package _counts {commands: integer, reconnections: integer}
 ---@field package _is_closed boolean
@@ -171,6 +172,7 @@ function redis.new(settings)
   return setmetatable({
     _settings = settings, _own = settings.pool > 1 and own.new(settings, settings.pool - 1) or nil,
     _counts = { commands = 0, reconnections = 0 }, _is_closed = false, _place = internal.place(), _shared = false,
+    _line = false,
   }, metatable)
 end
 

@@ -20,30 +20,43 @@ local function check(position, list)
   return list
 end
 
--- What follows the script: the number of keys, keys, arguments.
-local function arguments(keys, args)
-  local list = { #keys }
-  table.move(keys, 1, #keys, 2, list)
-  return table.move(args, 1, #args, #list + 1, list)
-end
-
 local function forgotten(err)
   return async.is_error(err, "RedisError") and err.code == "NOSCRIPT"
+end
+
+---A function that runs a script: `f(count, ...)`, the number of keys, keys, arguments. Tasks that begin with it at the
+---same time have it loaded once.
+---@param self saros.Redis
+---@param source string
+---@return async fun(count: integer, ...: string|number): any
+function script.runner(self, source)
+  local hash
+  local loading = async.lock()
+
+  local function load()
+    local held <close> = loading:acquire()
+    hash = hash or client.run(self, CALLER, 0, "SCRIPT", "LOAD", source)
+  end
+
+  return function(...)
+    if not hash then load() end
+    local ok, result = pcall(self.evalsha, self, hash, ...)
+    if ok then return result end
+    if not forgotten(result) then error(result, 0) end
+    return self:eval(source, ...)
+  end
 end
 
 ---@param self saros.Redis
 ---@param source string
 ---@return async fun(keys?: (string|number)[], args?: (string|number)[]): any
 function script.new(self, source)
-  local hash
+  local run = script.runner(self, source)
   return internal.entry(function(keys, args)
-    local list = arguments(check(1, keys), check(2, args))
+    keys, args = check(1, keys), check(2, args)
     internal.checkpoint(CALLER)
-    hash = hash or client.run(self, CALLER, 0, "SCRIPT", "LOAD", source)
-    local ok, result = pcall(client.run, self, CALLER, 0, "EVALSHA", hash, table.unpack(list))
-    if ok then return result end
-    if not forgotten(result) then error(result, 0) end
-    return client.run(self, CALLER, 0, "EVAL", source, table.unpack(list))
+    local list = table.move(keys, 1, #keys, 1, {})
+    return run(#keys, table.unpack(table.move(args, 1, #args, #list + 1, list)))
   end)
 end
 

@@ -15,33 +15,14 @@ local resp = require "saros.redis.resp"
 
 local shared = {}
 
----A command, or several that are sent together, and who waits for the replies.
----@class saros.redis.Entry
----@field name string          of the command, in capitals
----@field data string
----@field several saros.redis.Several|false
----@field future saros.Future  settled with the reply, the text of an error reply, and a failure
----@field since number       when it was given to the connection
----@field deadline number
----@field is_live boolean    somebody waits for it
-
----Commands that are sent together.
----@class saros.redis.Several
----@field names string[]
----@field count integer      of replies to come
----@field replies any[]      those that have come, and
----@field errors table<integer, string>  the texts of error replies among them
-
 ---@class saros.redis.Shared: saros.redis.Sink
 ---@field package _state "connecting"|"open"|"closed"
 ---@field line userdata          what is to be sent, and whose replies are due: see src/redis/line.c
 ---@field package _is_resting boolean        nobody watches deadlines, as there are none
 ---@field package _counts {commands: integer}
 ---@field failure saros.redis.Failure  of one that is closed
+---@field package _lateness? saros.redis.Failure  of the commands that were too late last
 ---@field is_final boolean       the client is closed
----@field package _outgoing saros.redis.Entry[]       while it connects
----@field package _due table<integer, saros.redis.Entry>  messages: from _first to _last, in the order of the replies
----@field package _live integer         entries that somebody waits for
 ---@field package _is_leaving boolean   it is closed as soon as nobody waits
 ---@field package _heard number         when bytes came last
 local Shared = {}
@@ -50,30 +31,18 @@ local LOOKS = 0.05 -- seconds between the looks at whether somebody still waits,
 
 local metatable = { __index = Shared }
 
-local function settle(self, entry, reply, err, what)
-  if not entry.is_live then return end
-  entry.is_live = false
-  self._live = self._live - 1
-  entry.future:set(reply, err, what)
-end
-
 local function leave_if_idle(self)
-  if self._is_leaving and self._live + (self.line:live()) == 0 then self:close(failure.unsent) end
+  if self._is_leaving and self.line:live() == 0 then self:close(failure.unsent) end
 end
 
 ---Ends it: who waits for a reply gets the failure, whoever was not sent can go elsewhere.
 ---@param what saros.redis.Failure
 function Shared:close(what)
   if self._state == "closed" then return end
-  local is_final = what.kind == "closed"
-  local unsent = (is_final or self._state == "connecting") and what or failure.unsent
   self._state, self._is_leaving = "closed", true
   self._counts.commands = self._counts.commands + select(2, self.line:live())
-  self.failure, self.is_final = what, is_final
+  self.failure, self.is_final = what, what.kind == "closed"
   self.line:close()
-  for i = self._first, self._last do settle(self, self._due[i], nil, nil, what) end
-  for _, entry in ipairs(self._outgoing) do settle(self, entry, nil, nil, unsent) end
-  self._outgoing, self._due, self._first, self._last = {}, {}, 1, 0
   if self._link then self._link:close() end
   if self._group then self._group:cancel() end
   self._stir:set()
@@ -105,11 +74,7 @@ end
 
 ---How many commands wait for the connection.
 function Shared:waiting()
-  local count = 0
-  for _, entry in ipairs(self._outgoing) do
-    if entry.is_live then count = count + 1 end
-  end
-  return count
+  return self._state == "connecting" and (self.line:live()) or 0
 end
 
 function Shared:is_open()
@@ -118,53 +83,22 @@ end
 
 -- ---- Reading -------------------------------------------------------------------------------------
 
--- A reply to a message of ours, which may be one of several commands.
-local function take_reply(self, value, err)
-  local first = self._first
-  local entry = self._due[first]
-  local several = entry.several
-  if several then
-    local index = #several.names - several.count + 1
-    several.replies[index], several.errors[index] = value, err
-    several.count = several.count - 1
-    if several.count > 0 then return end
-    value, err = several.replies, nil
-  end
-  self._due[first] = nil
-  if first < self._last then self._first = first + 1 else self._first, self._last = 1, 0 end
-  self.line:advance()
-  settle(self, entry, value, err)
-end
-
 -- Called by the reader for each reply that the line has not taken by itself.
 function Shared:reply(value, err)
   if err and err:find "^READONLY" then leave(self) end
-  local is_answered = self.line:reply(value, err)
-  if is_answered == nil then resp.broken "a reply that nobody asked for" end
-  if not is_answered then take_reply(self, value, err) end
+  if not self.line:reply(value, err) then resp.broken "a reply that nobody asked for" end
 end
 
 function Shared.push() end -- of tracking and the like: nobody wants it
 
--- Has a message sent. Its reply is due from now on.
-local function post(self, entry)
-  self.line:post(entry.data)
-  self._last = self._last + 1
-  self._due[self._last] = entry
-end
-
 local function connect(self)
   self._link = link.persist(self._settings, function(what)
     self._last_failure = what
-    return self._live > 0
+    return self.line:live() > 0
   end)
   self._link.sink = self
   self._state, self._heard = "open", async.now()
-  for _, entry in ipairs(self._outgoing) do
-    entry.since, entry.deadline = self._heard, self._heard + self._settings.timeout
-    if entry.is_live then post(self, entry) end -- else it is withdrawn
-  end
-  self._outgoing = {}
+  self.line:connect(self._settings.timeout)
   self.line:take_calls(not self._is_leaving)
   self._on_open()
   self._stir:set() -- the deadlines have changed
@@ -192,62 +126,39 @@ end
 
 -- ---- Writing -------------------------------------------------------------------------------------
 
+local function write(self)
+  for bytes in self.line.output, self.line do self._link:write(bytes) end
+end
+
+-- The task that writes, until the line is closed.
 local function writer(self)
-  while true do
-    local bytes = self.line:output()
-    if not bytes then return end
-    local ok, err = pcall(self._link.write, self._link, bytes)
-    if not ok then return self:close(link.is_failure(err) and err or failure.unexpected(err)) end
-  end
+  local ok, err = pcall(write, self)
+  if not ok then self:close(link.is_failure(err) and err or failure.unexpected(err)) end
 end
 
 -- ---- Deadlines -----------------------------------------------------------------------------------
 
--- Those that somebody waits for, the oldest first.
-local function each_live(self)
-  return coroutine.wrap(function()
-    for i = self._first, self._last do
-      local entry = self._due[i]
-      if entry and entry.is_live then coroutine.yield(entry) end
-    end
-    for _, entry in ipairs(self._outgoing) do
-      if entry.is_live then coroutine.yield(entry) end
-    end
-  end)
-end
-
----What a command is told that had no reply in time.
----@return saros.redis.Failure
-function Shared:lateness()
+-- What a command is told that has no reply in time.
+local function lateness(self)
   local settings = self._settings
-  if self._state ~= "connecting" then
+  if self._state == "open" then
     return failure.timeout(("no reply within %g seconds"):format(settings.timeout), settings.timeout)
   end
   local seconds = settings.connect_timeout
   return self._last_failure or failure.timeout(("no connection within %g seconds"):format(seconds), seconds)
 end
 
--- Not a byte came since a command was sent that is late: nobody should wait behind it.
-local function judge(self, since)
-  if self._state == "open" and self._heard <= since then leave(self) end
-end
-
 -- Gives up what is too late. Gives the seconds to the next deadline.
 local function expire(self)
   local now = async.now()
   local nearest, since = self.line:expire(now)
-  if since then judge(self, since) end
-  nearest = nearest or math.huge
-  for entry in each_live(self) do
-    if entry.deadline <= now then
-      judge(self, entry.since)
-      settle(self, entry, nil, nil, self:lateness())
-    else
-      nearest = math.min(nearest, entry.deadline)
-    end
+  if since then
+    self._lateness = lateness(self)
+    -- Not a byte came since a command was sent that is late: nobody should wait behind it.
+    if self._state == "open" and self._heard <= since then leave(self) end
   end
   leave_if_idle(self)
-  return nearest - now
+  return (nearest or math.huge) - now
 end
 
 local function watch(self)
@@ -274,37 +185,29 @@ end
 
 -- ---- Commands ------------------------------------------------------------------------------------
 
----Gives it a command, or several. Waits for the reply.
+---Gives it a message of one command, or of `count`. Waits for the reply, or for all of them.
 ---@async
----@param name string
 ---@param data string
----@param several? {names: string[], count: integer, replies: any[], errors: table<integer, string>}
----@return any reply
----@return string? err
----@return saros.redis.Failure? what
-function Shared:perform(name, data, several)
-  local now, future, settings = async.now(), async.future(), self._settings
-  local entry = { -- made at once, with all its fields
-    name = name, data = data, several = several or false, future = future, is_live = true, since = now,
-    deadline = now + settings.connect_timeout,
-  }
-  if self._state == "closed" then -- by a finalizer
-    return nil, nil, self.is_final and self.failure or failure.unsent
-  end
-  local is_open = self._state == "open"
-  if is_open then entry.deadline = now + settings.timeout end
-  self._live = self._live + 1
-  if is_open then post(self, entry) else self._outgoing[#self._outgoing + 1] = entry end
+---@param count? integer
+---@return any reply     a list of them
+---@return any err       the text of an error reply; of several those in a table, if there are any
+---@return string? what  why there is no reply: see `reason`
+---@return integer? index  of the command whose reply is missing
+function Shared:perform(data, count)
   if self._is_resting then
     self._is_resting = false
     self.line:rest(false)
     self._stir:set()
   end
-  local ok, reply, err, what = pcall(future.await, future)
-  if ok then return reply, err, what end
-  settle(self, entry)
-  leave_if_idle(self)
-  error(reply, 0)
+  return self.line:perform(data, count)
+end
+
+---Why there is no reply to a command; nil: it was not sent, and another connection can have it.
+---@param what "late"|"broken"|"unsent"
+---@return saros.redis.Failure?
+function Shared:reason(what)
+  if what == "late" then return self._lateness end
+  if what == "broken" or self.is_final then return self.failure end
 end
 
 ---The tasks that keep it up.
@@ -320,10 +223,10 @@ end
 ---@return saros.redis.Shared
 function shared.open(settings, counts, on_open)
   local self = setmetatable({
-    _settings = settings, _on_open = on_open, _state = "connecting", _is_leaving = false, _live = 0, _heard = 0,
-    _outgoing = {}, _due = {}, _first = 1, _last = 0, _stir = async.event(), line = core.line(settings.timeout),
-    _is_resting = false, _counts = counts,
+    _settings = settings, _on_open = on_open, _state = "connecting", _is_leaving = false, _heard = 0,
+    _stir = async.event(), _is_resting = false, _counts = counts, is_final = false,
   }, metatable)
+  self.line = core.line(settings.connect_timeout, self)
   local name = settings.place.path or ("%s:%d"):format(settings.place.host, settings.place.port)
   self._tasks = {
     async.spawn(async.shield, function() reader(self) end):set_name(("redis %s, reader"):format(name)),

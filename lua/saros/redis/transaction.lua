@@ -24,7 +24,6 @@ local PAUSES = { delay = 0.01, factor = 2, max_delay = 0.1, jitter = 1 }
 ---@field package _client saros.Redis
 ---@field package _lease saros.redis.Lease
 ---@field package _texts? string[]   behind multi
----@field package _names? string[]
 ---@field package _is_over boolean
 ---@field multi fun(self: saros.redis.Transaction)  from here on commands are collected, for EXEC
 ---A command by its name, for those that are no names in Lua.
@@ -51,7 +50,6 @@ local function run(self, caller, before, name, ...)
   local data = commands.encode(caller, before, name, ...)
   if self._texts then
     self._texts[#self._texts + 1] = data
-    self._names[#self._names + 1] = name
     return self
   end
   internal.checkpoint(caller)
@@ -62,7 +60,7 @@ local function multi(self)
   if getmetatable(self) ~= metatable then misuse.self("transaction:multi", self) end
   check_under_way(self, "transaction:multi")
   if self._texts then misuse.raise "transaction:multi: it was called already" end
-  self._texts, self._names = {}, {}
+  self._texts = {}
 end
 
 methods.define("transaction", metatable, { multi = multi }, run)
@@ -91,7 +89,7 @@ local function attempt(self, fn, keys)
   if not self._texts then return true, table.unpack(results, 2, results.n) end
   local replies = execute(self)
   if replies == nil then return false end
-  return true, client.list(replies, {}, self._names)
+  return true, client.name_errors(replies, table.concat(self._texts))
 end
 
 -- What is left of a run that did not come to EXEC is taken back: the keys are watched no longer.
