@@ -64,8 +64,7 @@ static bool begin_response(SrHttpConn *conn, const char *bytes) {
   const SrWireFraming *framing = &message->framing;
   SrWireText method = {transfer->request->method, strlen(transfer->request->method)};
   note_head(conn, bytes);
-  if (!sr_buffer_append(&transfer->lines, bytes, message->length - 2))
-    return sr_http_transfer_refuse(transfer, "ENOMEM", "not enough memory");
+  if (!sr_http_transfer_keep_head(transfer, bytes, message->length - 2)) return false;
   SrWireBodyKind kind = sr_wire_framing_of_response(framing, message->status, method);
   sr_wire_body_open(&conn->body, kind, framing->content_length);
   conn->keeps = sr_wire_framing_persists(framing) && kind != SR_WIRE_UNTIL_CLOSE && !transfer->request->closes &&

@@ -51,7 +51,7 @@ static void read_place(lua_State *L, SrHttpRequest *request) {
 static int l_prepare(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  SrHttpRequest *request = lua_newuserdatauv(L, sizeof *request, 0);
+  SrHttpRequest *request = lua_newuserdatauv(L, sizeof *request, 1);
   *request = (SrHttpRequest){.type = &sr_http_request_type};
   sr_http_set_type(L, &sr_http_request_type);
   request->caller = sr_http_field_string(L, 1, "caller", NULL);
@@ -62,6 +62,8 @@ static int l_prepare(lua_State *L) {
   request->head = sr_http_field_string(L, 1, "head", &request->head_length);
   request->expects = sr_http_field_true(L, 1, "expects");
   request->closes = sr_http_field_true(L, 1, "closes");
+  request->reports = sr_http_field_true(L, 1, "on_progress");
+  request->retries = sr_http_field_true(L, 1, "retries");
   read_place(L, request);
   read_body(L, request);
   read_limits(L, request);

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "http/deadline.h"
 #include "http/upload.h"
@@ -78,6 +79,16 @@ bool sr_http_transfer_connected(SrHttpTransfer *transfer) {
   transfer->phase = SR_HTTP_SENDING;
   sr_http_transfer_touch(transfer);
   if (transfer->request->limits.read == HUGE_VAL || sr_http_transfer_try_arm(transfer)) return true;
+  return sr_http_transfer_refuse(transfer, "ENOMEM", "not enough memory");
+}
+
+bool sr_http_transfer_keep_head(SrHttpTransfer *transfer, const char *bytes, size_t length) {
+  if (length <= sizeof transfer->small_head) {
+    memcpy(transfer->small_head, bytes, length);
+    transfer->small_length = (unsigned)length;
+    return true;
+  }
+  if (sr_buffer_append(&transfer->lines, bytes, length)) return true;
   return sr_http_transfer_refuse(transfer, "ENOMEM", "not enough memory");
 }
 

@@ -63,6 +63,9 @@ void sr_http_transfer_touch(SrHttpTransfer *transfer);
 /* It is connected, and the request leaves. False: no memory, which is its failure. */
 bool sr_http_transfer_connected(SrHttpTransfer *transfer);
 
+/* Keeps these lines of the head. False: no memory, which is its failure. */
+bool sr_http_transfer_keep_head(SrHttpTransfer *transfer, const char *bytes, size_t length);
+
 /* The head is there: what comes now is the body. */
 void sr_http_transfer_finish_head(SrHttpTransfer *transfer);
 

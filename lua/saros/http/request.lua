@@ -240,6 +240,7 @@ end
 
 -- Requests without options are remembered, because programs send the same ones again and again.
 local REMEMBERED_MAX = 256
+local COUNT = 1 -- their number is a field that is no URL
 local next = next
 
 ---Prepares a request, or raises an argument error.
@@ -262,11 +263,11 @@ function request.prepare(session, caller, verb, text, given)
   if prepared then return prepared end
   prepared = prepare(session, caller, verb, text, nil)
   if prepared.source then return prepared end
-  if not remembered or remembered.count == REMEMBERED_MAX then
-    remembered = { count = 0 }
+  if not remembered or remembered[COUNT] == REMEMBERED_MAX then
+    remembered = { [COUNT] = 0 }
     session.prepared[caller] = remembered
   end
-  remembered[text], remembered.count = prepared, remembered.count + 1
+  remembered[text], remembered[COUNT] = prepared, remembered[COUNT] + 1
   return prepared
 end
 

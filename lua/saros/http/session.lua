@@ -72,12 +72,12 @@ local function next_hop(prepared, response, location)
   return following
 end
 
--- Raises a failure as core reported it (in the place of the status), or makes the response.
-local function outcome(self, prepared, history, feeder, transfer, status, head, elapsed, has_cookies, body)
-  if not transfer then responses.fail(prepared, nil, status) end
-  if not prepared.backend then backend.learn(prepared, head) end
-  local response = responses.new(prepared, transfer, status, head, elapsed, body, history, feeder)
-  if has_cookies and self.cookies then
+-- Raises a failure as core reported it, or completes the response.
+local function outcome(self, prepared, history, feeder, response, failure)
+  if not response then responses.fail(prepared, nil, failure) end
+  if not prepared.backend then backend.learn(prepared, core.head(response)) end
+  responses.note(response, history, feeder)
+  if self.cookies and core.sets_cookies(response) then
     cookies.take(self.cookies, prepared.url, response.headers:get_all "set-cookie")
   end
   return response
@@ -127,8 +127,12 @@ local function follow(self, prepared, response)
   return response
 end
 
--- A local, because it is called in every request.
-local getmetatable = getmetatable
+-- What follows when a request has been sent: also one that core has found prepared.
+local function complete(self, prepared, response, failure)
+  response = outcome(self, prepared, nil, nil, response, failure)
+  if redirects[response.status] and prepared.redirect ~= "manual" then return follow(self, prepared, response) end
+  return response
+end
 
 ---Performs a request for a function that its user knows as `caller`.
 ---@async
@@ -141,14 +145,12 @@ local getmetatable = getmetatable
 function session.perform(self, caller, method, target, given)
   if getmetatable(self) ~= metatable then misuse.self(caller, self) end
   local prepared = request.prepare(self, caller, method, target, given)
-  local response
   if prepared.source or prepared.retries then
-    response = send(self, prepared)
-  else -- most are like that, and it is the shortest way
-    response = outcome(self, prepared, nil, nil, core.send(self.pool, prepared, nil, nil, choose(prepared)))
+    local response = send(self, prepared)
+    if redirects[response.status] and prepared.redirect ~= "manual" then return follow(self, prepared, response) end
+    return response
   end
-  if redirects[response.status] and prepared.redirect ~= "manual" then return follow(self, prepared, response) end
-  return response
+  return complete(self, prepared, core.send(self.pool, prepared, nil, nil, choose(prepared)))
 end
 
 local function check_self(self, method)
@@ -186,8 +188,20 @@ function Session:close()
   if self.closing then self.closing:set() end
 end
 
+---Makes a verb what its user calls: a function of C that finds requests which are prepared.
+---@param general function  does it in every case
+---@param caller string     as its user knows it
+---@param default? table    of a verb that is no method: its field 1 is the session, once there is one
+---@return function
+function session.verb(general, caller, default)
+  return core.verb(general, complete, caller, metatable, cookies.metatable, default)
+end
+
 metatable.__close = Session.close
 misuse.guard(Session)
+for _, verb in ipairs { "fetch", table.unpack(session.verbs) } do
+  Session[verb] = session.verb(Session[verb], "session:" .. verb)
+end
 
 function metatable.__tostring(self)
   local base = self.defaults.base_url
