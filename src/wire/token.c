@@ -4,7 +4,6 @@
 
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 
 /* By byte, whether a token may hold it. */
 static const bool is_token_byte[256] = {
@@ -39,21 +38,25 @@ static bool is_suspicious(uint64_t word) {
   return (((word - ones * 32) & ~word & tops) | ((deleted - ones) & ~deleted & tops)) != 0;
 }
 
-bool sr_wire_is_value(const char *bytes, size_t length) {
-  size_t i = 0;
-  for (uint64_t word; i + sizeof word <= length; i += sizeof word) {
-    memcpy(&word, bytes + i, sizeof word);
-    if (!is_suspicious(word)) continue;
-    for (size_t j = i; j < i + sizeof word; j++)
-      if (!is_value_byte((unsigned char)bytes[j])) return false;
-  }
-  for (; i < length; i++)
+static bool are_value_bytes(const char *bytes, size_t length) {
+  for (size_t i = 0; i < length; i++)
     if (!is_value_byte((unsigned char)bytes[i])) return false;
   return true;
 }
 
-bool sr_wire_is_word(SrWireText text, const char *word) {
-  return strlen(word) == text.length && strncasecmp(text.bytes, word, text.length) == 0;
+static bool is_value_word(const char *bytes) {
+  uint64_t word;
+  memcpy(&word, bytes, sizeof word);
+  return !is_suspicious(word) || are_value_bytes(bytes, sizeof word);
+}
+
+/* The last eight bytes are looked at together, also where some of them have been before. */
+bool sr_wire_is_value(const char *bytes, size_t length) {
+  if (length < sizeof(uint64_t)) return are_value_bytes(bytes, length);
+  size_t last = length - sizeof(uint64_t);
+  for (size_t i = 0; i < last; i += sizeof(uint64_t))
+    if (!is_value_word(bytes + i)) return false;
+  return is_value_word(bytes + last);
 }
 
 static bool is_blank(char byte) {

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+#include <strings.h>
 
 /* A part of a message that somebody else holds. */
 typedef struct SrWireText {
@@ -23,8 +25,11 @@ bool sr_wire_is_token(const char *bytes, size_t length);
 /* Whether a value may be sent: nothing that a reader could take for the end of a line, and no control characters. */
 bool sr_wire_is_value(const char *bytes, size_t length);
 
-/* Whether it is that word, in any case; the word is in lower case. */
-bool sr_wire_is_word(SrWireText text, const char *word);
+/* Whether it is that word, in any case; the word is in lower case, and not empty. Most are told apart by a letter. */
+static inline bool sr_wire_is_word(SrWireText text, const char *word) {
+  return strlen(word) == text.length && (*text.bytes | 32) == (*word | 32) &&
+         strncasecmp(text.bytes, word, text.length) == 0;
+}
 
 /* The text without blanks and tabs at both ends. */
 SrWireText sr_wire_trim(SrWireText text);
