@@ -11,6 +11,7 @@
 
 #include "http/api.h"
 #include "http/fields.h"
+#include "http/place.h"
 #include "http/secure.h"
 
 const SrHttpType sr_http_request_type = {"saros.http.request"};
@@ -36,6 +37,7 @@ static void read_limits(lua_State *L, SrHttpRequest *request) {
 static void read_place(lua_State *L, SrHttpRequest *request) {
   double port = sr_http_field_number(L, 1, "port");
   request->place = sr_http_field_string(L, 1, "place", NULL);
+  request->place_hash = request->place != NULL ? sr_http_place_hash(request->place) : 0;
   request->host = sr_http_field_string(L, 1, "host", NULL);
   request->port = port <= 65535 ? (int)port : 0;
   request->addresses = sr_http_field_string(L, 1, "addresses", NULL);

@@ -50,7 +50,8 @@ struct SrHttpRequest {
 
   /* Where to connect to, for saros' own connections. */
   const char *place; /* what connections that may carry it have in common */
-  const char *host;  /* a name or an address: the server's, or the proxy's */
+  unsigned place_hash;
+  const char *host; /* a name or an address: the server's, or the proxy's */
   int port;
   const char *addresses;     /* of that host, commas between them; NULL: the system knows */
   const char *local_address; /* where the connection comes from, or NULL */

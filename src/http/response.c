@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "http/pool.h"
@@ -22,7 +23,8 @@ typedef enum Field { FIELD_STATUS = 1, FIELD_OK, FIELD_ELAPSED } Field;
 
 SrHttpTransfer *sr_http_response_new(lua_State *L, int index) {
   SrHttpTransfer *transfer = lua_newuserdatauv(L, sizeof *transfer, SR_HTTP_USER_VALUES);
-  *transfer = (SrHttpTransfer){.type = &sr_http_transfer_type};
+  memset(transfer, 0, offsetof(SrHttpTransfer, small_head));
+  transfer->type = &sr_http_transfer_type;
   transfer->head.length = -1;
   transfer->backend_at = HUGE_VAL;
   sr_http_set_type(L, &sr_http_transfer_type);
@@ -45,7 +47,7 @@ static void keep_body(lua_State *L, int index, SrHttpTransfer *transfer) {
   if (sr_http_is_open(transfer) || sr_http_is_coded(transfer) || transfer->failure.name != NULL) return;
   lua_pushlstring(L, sr_buffer_front(&transfer->body), sr_buffer_length(&transfer->body));
   lua_setiuservalue(L, index, SR_HTTP_OF_BODY);
-  sr_buffer_free(&transfer->body);
+  sr_http_spare_give(&transfer->pool->spares, &transfer->body);
 }
 
 void sr_http_response_begin(lua_State *L, int index, SrHttpTransfer *transfer) {

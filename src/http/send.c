@@ -21,9 +21,8 @@ static int park(lua_State *L, SrHttpTransfer *transfer, SrHttpAwaited awaited, c
 }
 
 /* `started` is when the first hop began of which this is a later one, negative for a first one. */
-static void set_clock(SrHttpTransfer *transfer, double started) {
+static void set_clock(SrHttpTransfer *transfer, double started, double now) {
   const SrHttpLimits *limits = &transfer->request->limits;
-  double now = sr_http_saros->now(transfer->pool->runtime);
   transfer->started = started < 0 ? now : started;
   transfer->total_at = transfer->started + limits->total;
   transfer->pool_at = now + limits->pool;
@@ -51,8 +50,8 @@ static int k_head(lua_State *L, int status, lua_KContext ctx) {
 }
 
 /* The slot is held: the request goes out. */
-static int launch(lua_State *L, SrHttpTransfer *transfer) {
-  sr_http_transfer_launch(transfer);
+static int launch(lua_State *L, SrHttpTransfer *transfer, double now) {
+  sr_http_transfer_launch(transfer, now);
   if (sr_http_has_head(transfer) || !sr_http_is_open(transfer))
     return sr_http_saros->ready(L, transfer->deliver(L, transfer));
   return park(L, transfer, SR_HTTP_AWAITS_HEAD, &head_kind, k_head);
@@ -67,7 +66,7 @@ static int k_slot(lua_State *L, int status, lua_KContext ctx) {
     sr_http_transfer_end(transfer);
     return sr_http_saros->raise(L);
   }
-  return launch(L, transfer);
+  return launch(L, transfer, sr_http_saros->now(transfer->pool->runtime));
 }
 
 int sr_http_send(lua_State *L, SrHttpTransfer *transfer, double started) {
@@ -80,10 +79,11 @@ int sr_http_send(lua_State *L, SrHttpTransfer *transfer, double started) {
   sr_http_pool_attach(L, pool);
   transfer->resource.on_run_end = on_run_end;
   if (transfer->upload != NULL) transfer->upload->transfer = transfer;
-  set_clock(transfer, started);
+  double now = sr_http_saros->now(pool->runtime);
+  set_clock(transfer, started, now);
   sr_http_transfer_begin(transfer, pool);
   SrHttpSlotState state = sr_http_slot_take(&pool->slots, &transfer->slot, transfer->request->key);
-  if (state == SR_HTTP_SLOT_HELD) return launch(L, transfer);
+  if (state == SR_HTTP_SLOT_HELD) return launch(L, transfer, now);
   if (state == SR_HTTP_SLOT_NONE) sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
   sr_http_transfer_arm(transfer);
   if (!sr_http_is_open(transfer)) return transfer->deliver(L, transfer);

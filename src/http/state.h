@@ -13,6 +13,7 @@
 #include "http/failure.h"
 #include "http/request.h"
 #include "http/slots.h"
+#include "http/spare.h"
 #include "wire/head.h"
 
 typedef struct SrHttpPool SrHttpPool;
@@ -31,6 +32,7 @@ struct SrHttpPool {
   saros_runtime *runtime;
   SrHttpTransfer *transfers; /* all that wait or run */
   SrHttpSlots slots;
+  SrHttpSpares spares;
   const SrHttpBackend *backends[SR_HTTP_BACKENDS]; /* those that it has used */
   void *states[SR_HTTP_BACKENDS];                  /* what they keep for it, see there */
   double max_idle;                                 /* seconds for which an unused connection is kept, -1: not said */
@@ -123,6 +125,7 @@ struct SrHttpTransfer {
   int64_t decoded;                      /* and as they were read, if coded */
   double total_at, pool_at, connect_at; /* deadlines on the runtime's clock */
   double backend_at;                    /* when the backend is to be called; HUGE_VAL: never */
+  double launched;                      /* when it got its slot */
   double started, head_at;              /* when the first hop began, when the head was there */
   double last_byte;                     /* when the latest byte came or left; kept for limits.read only */
   SrWireHead head;
@@ -130,8 +133,8 @@ struct SrHttpTransfer {
   SrBuffer body;          /* bytes nobody has read yet */
   SrWireDecoder *decoder; /* NULL until the first read of a coded body */
   SrHttpFailure failure;
-  unsigned small_length; /* of what is in small_head */
-  char small_head[SR_HTTP_SMALL_HEAD];
+  unsigned small_length;               /* of what is in small_head */
+  char small_head[SR_HTTP_SMALL_HEAD]; /* last, as it need not be zeroed */
 };
 
 /* Whether it waits or runs: sr_http_transfer_end has work to do. */

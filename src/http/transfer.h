@@ -17,8 +17,8 @@ enum { SR_HTTP_BODY_BOUND = 65536 };
 /* The transfer begins: it is the pool's and its deadlines run. */
 void sr_http_transfer_begin(SrHttpTransfer *transfer, SrHttpPool *pool);
 
-/* It has its slot: sends the request. It may have ended when this returns. */
-void sr_http_transfer_launch(SrHttpTransfer *transfer);
+/* It has its slot: sends the request. It may have ended when this returns. `now` is the runtime's clock. */
+void sr_http_transfer_launch(SrHttpTransfer *transfer, double now);
 
 /* Bytes have been taken from the body, or all are wanted: goes on if it had paused. */
 void sr_http_transfer_resume(SrHttpTransfer *transfer);

@@ -138,7 +138,8 @@ static SrWireFaultKind check_rest(const SrWireMessage *message, const char *byte
 /* Takes the line whose newline is at `stop`. */
 static SrWireFaultKind take_line(SrWireMessage *message, const char *bytes, size_t stop, const SrWireLimits *limits) {
   size_t length = stop - message->line - 1;
-  SrWireFaultKind fault = check_rest(message, bytes, stop + 1, limits);
+  bool is_later = message->first > 0 && stop < limits->head; /* most lines are */
+  SrWireFaultKind fault = is_later ? SR_WIRE_NO_FAULT : check_rest(message, bytes, stop + 1, limits);
   if (fault != SR_WIRE_NO_FAULT) return fault;
   if (stop == message->line || bytes[stop - 1] != '\r') return SR_WIRE_BARE_NEWLINE;
   if (message->first == 0) return take_first_line(message, bytes, length);
