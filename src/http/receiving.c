@@ -89,7 +89,7 @@ static bool take_heads(SrHttpConn *conn, SrWireText *piece) {
     conn->heads += length;
     piece->bytes += length;
     piece->length -= length;
-    sr_wire_message_open(message, true);
+    if (!conn->has_head) sr_wire_message_open(message, true);
   }
   return true;
 }

@@ -49,6 +49,13 @@ static void read_place(lua_State *L, SrHttpRequest *request) {
   request->tls_key = sr_http_field_string(L, 1, "key", NULL);
 }
 
+static const void *field_pointer(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  const void *pointer = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  return pointer;
+}
+
 /* prepare(request): reads the table and puts the result at its index 1. [-1, +0, m] */
 static int l_prepare(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -56,6 +63,8 @@ static int l_prepare(lua_State *L) {
   SrHttpRequest *request = lua_newuserdatauv(L, sizeof *request, 1);
   *request = (SrHttpRequest){.type = &sr_http_request_type};
   sr_http_set_type(L, &sr_http_request_type);
+  request->session = field_pointer(L, "session");
+  request->jar = field_pointer(L, "jar");
   request->caller = sr_http_field_string(L, 1, "caller", NULL);
   request->key = sr_http_field_string(L, 1, "key", NULL);
   request->https = sr_http_field_true(L, 1, "https");

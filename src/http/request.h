@@ -28,9 +28,10 @@ typedef struct SrHttpLimits {
 typedef struct SrHttpRequest SrHttpRequest;
 struct SrHttpRequest {
   const SrHttpType *type;
-  struct SrHttpPool *pool; /* of its session, NULL before it is first sent; anchored by the userdata */
-  const char *caller;      /* the function the user called */
-  const char *key;         /* what limit_per_host counts by */
+  const void *session, *jar; /* the tables of its session and of the cookies, which its own anchors; to be compared */
+  struct SrHttpPool *pool;   /* of its session, NULL before it is first sent; anchored by the userdata */
+  const char *caller;        /* the function the user called */
+  const char *key;           /* what limit_per_host counts by */
   const char *method;
   const char *head; /* all of it as HTTP/1.1 has it, but for what says how long the body is */
   size_t head_length;

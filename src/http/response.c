@@ -91,20 +91,18 @@ static void push_field(lua_State *L, const SrHttpTransfer *transfer, Field field
 
 /* Pushes the field if it has been set or made. */
 static bool push_kept(lua_State *L) {
-  if (lua_getiuservalue(L, SELF, SR_HTTP_OF_FIELDS) == LUA_TTABLE) {
-    lua_pushvalue(L, NAME);
-    if (lua_rawget(L, -2) != LUA_TNIL) return true;
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-  return false;
+  lua_getiuservalue(L, SELF, SR_HTTP_OF_FIELDS);
+  lua_pushvalue(L, NAME);
+  bool is_kept = lua_rawget(L, -2) != LUA_TNIL;
+  if (!is_kept) lua_pop(L, 2);
+  return is_kept;
 }
 
 /* Its upvalues: methods and Fields by name, and the function that makes the other fields. */
 static int l_index(lua_State *L) {
   SrHttpTransfer *transfer = sr_http_check(L, SELF, &sr_http_transfer_type);
   lua_settop(L, NAME);
-  if (push_kept(L)) return 1;
+  if (transfer->has_fields && push_kept(L)) return 1;
   lua_pushvalue(L, NAME);
   int type = lua_rawget(L, lua_upvalueindex(1));
   if (type == LUA_TNUMBER) push_field(L, transfer, (Field)lua_tointeger(L, -1));
@@ -117,12 +115,13 @@ static int l_index(lua_State *L) {
 }
 
 static int l_newindex(lua_State *L) {
-  sr_http_check(L, SELF, &sr_http_transfer_type);
+  SrHttpTransfer *transfer = sr_http_check(L, SELF, &sr_http_transfer_type);
   lua_settop(L, VALUE);
   if (lua_getiuservalue(L, SELF, SR_HTTP_OF_FIELDS) != LUA_TTABLE) {
     lua_newtable(L);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, SELF, SR_HTTP_OF_FIELDS);
+    transfer->has_fields = true;
   }
   lua_pushvalue(L, NAME);
   lua_pushvalue(L, VALUE);

@@ -62,8 +62,8 @@ struct SrHttpUpload {
   bool over;                /* nobody wants any more bytes */
 };
 
-/* A head that is no larger takes no memory of its own. */
-enum { SR_HTTP_SMALL_HEAD = 400 };
+/* A head that is no larger takes no memory of its own. malloc keeps blocks at hand that are of 1 KiB at the most. */
+enum { SR_HTTP_SMALL_HEAD = 320 };
 
 /* What the task that is parked on a transfer waits for. */
 typedef enum SrHttpAwaited {
@@ -115,6 +115,7 @@ struct SrHttpTransfer {
   SrHttpPhase phase;
   SrHttpAwaited awaited;
   SrHttpReading reading;
+  bool has_fields;                      /* the Response has some of its own */
   bool is_asking;                       /* its failure stands for now: the backend asks what the reason was */
   bool paused;                          /* nothing is read, or it is held back: the buffer is full */
   bool unbounded;                       /* the reader wants all: no pausing */

@@ -20,19 +20,16 @@ enum {
   RUNTIME = 1,
   GENERAL,  /* the verb as Lua knows it */
   COMPLETE, /* complete(session, prepared, response or nil, failure): what follows when it has been sent */
-  CALLER,   /* its name, by which prepared requests are kept */
-  SESSIONS, /* the metatable of sessions */
-  JARS,     /* that of cookie jars */
+  NUMBER,   /* by which prepared requests are kept, beside their URL */
   DEFAULT,  /* nil, or the table whose field 1 is the session that the verb is of */
-  PREPARED, /* names of fields */
-  HEADERS,
+  HEADERS,  /* names of fields */
   COOKIES,
   COUNT,
   UPVALUES = COUNT
 };
 
 /* Slots of the stack. */
-enum { SESSION = 1, TARGET, REQUEST = TARGET };
+enum { SESSION = 1, TARGET, REQUEST = TARGET, BY_URL, BY_NUMBER, PREPARED };
 
 /* Pushes a field of the table at `index`. */
 static int push_field(lua_State *L, int index, int name) {
@@ -40,42 +37,33 @@ static int push_field(lua_State *L, int index, int name) {
   return lua_rawget(L, index);
 }
 
-static bool is_of(lua_State *L, int index, int metatable) {
-  bool is = lua_type(L, index) == LUA_TTABLE && lua_getmetatable(L, index) != 0;
-  if (!is) return false;
-  is = lua_rawequal(L, -1, lua_upvalueindex(metatable));
-  lua_pop(L, 1);
-  return is;
-}
-
 /* Whether the session adds nothing to a request: neither headers nor cookies, which its user may change at any time. */
-static bool adds_nothing(lua_State *L) {
+static bool adds_nothing(lua_State *L, const SrHttpRequest *request) {
   if (push_field(L, SESSION, HEADERS) != LUA_TTABLE) return false;
   lua_pushnil(L);
   if (lua_next(L, -2) != 0) return false;
   push_field(L, SESSION, COOKIES);
   if (!lua_toboolean(L, -1)) return true;
-  int jar = lua_gettop(L);
-  return is_of(L, jar, JARS) && push_field(L, jar, COUNT) == LUA_TNUMBER && lua_tointeger(L, -1) == 0;
+  return lua_topointer(L, -1) == request->jar && push_field(L, -2, COUNT) == LUA_TNUMBER && lua_tointeger(L, -1) == 0;
 }
 
-/* Pushes the table of the prepared request. */
-static bool push_prepared(lua_State *L) {
-  if (push_field(L, SESSION, PREPARED) != LUA_TTABLE) return false;
-  int prepared = lua_gettop(L);
-  if (push_field(L, prepared, CALLER) != LUA_TTABLE) return false;
+/* Pushes the prepared request, its table below it; NULL: there is none. */
+static const SrHttpRequest *push_prepared(lua_State *L) {
+  if (lua_rawgeti(L, SESSION, 1) != LUA_TTABLE) return NULL;
   lua_pushvalue(L, TARGET);
-  return lua_rawget(L, -2) == LUA_TTABLE;
+  if (lua_rawget(L, -2) != LUA_TTABLE) return NULL;
+  if (lua_rawgeti(L, -1, lua_tointeger(L, lua_upvalueindex(NUMBER))) != LUA_TTABLE) return NULL;
+  lua_rawgeti(L, -1, 1);
+  return sr_http_check(L, -1, &sr_http_request_type);
 }
 
 /* The prepared request, whose table is at REQUEST then, if it goes the short way. */
 static const SrHttpRequest *find(lua_State *L) {
-  if (lua_gettop(L) != TARGET || lua_type(L, TARGET) != LUA_TSTRING || !is_of(L, SESSION, SESSIONS)) return NULL;
-  if (!adds_nothing(L) || !push_prepared(L)) return NULL;
-  lua_rawgeti(L, -1, 1);
-  const SrHttpRequest *request = sr_http_check(L, -1, &sr_http_request_type);
-  if (!request->is_settled || request->streamed || request->retries) return NULL;
-  lua_pop(L, 1);
+  if (lua_gettop(L) != TARGET || lua_type(L, TARGET) != LUA_TSTRING || !lua_istable(L, SESSION)) return NULL;
+  const SrHttpRequest *request = push_prepared(L);
+  if (request == NULL || request->session != lua_topointer(L, SESSION)) return NULL;
+  if (!request->is_settled || request->streamed || request->retries || !adds_nothing(L, request)) return NULL;
+  lua_settop(L, PREPARED);
   lua_replace(L, REQUEST);
   lua_settop(L, REQUEST);
   return request;
@@ -128,7 +116,7 @@ static int l_verb(lua_State *L) {
     if (!is_method) lua_remove(L, SESSION);
     return call_general(L, given);
   }
-  sr_http_saros->check(L, request->caller);
+  sr_http_saros->check(L, request->caller); /* whether it is cancelled is asked behind what allocates */
   SrHttpTransfer *transfer = sr_http_response_new(L, REQUEST);
   transfer->pool = request->pool;
   transfer->request = request;
@@ -137,16 +125,14 @@ static int l_verb(lua_State *L) {
   return sr_http_send(L, transfer, -1);
 }
 
-/*
-** verb(general, complete, caller, sessions, jars, default): the function that users call; see the upvalues above.
-** [-6, +1, v]
-*/
+/* verb(general, complete, number, default): the function that users call; see the upvalues above. [-4, +1, v] */
 static int l_new(lua_State *L) {
-  static const char *const names[] = {"prepared", "headers", "cookies", "_count"};
   lua_settop(L, DEFAULT - 1);
   lua_pushlightuserdata(L, sr_http_saros->runtime(L));
   lua_insert(L, RUNTIME);
-  for (int i = PREPARED; i <= UPVALUES; i++) lua_pushstring(L, names[i - PREPARED]);
+  lua_pushliteral(L, "headers");
+  lua_pushliteral(L, "cookies");
+  lua_pushliteral(L, "_count");
   lua_pushcclosure(L, l_verb, UPVALUES);
   return 1;
 }

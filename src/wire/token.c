@@ -31,11 +31,13 @@ static bool is_value_byte(unsigned char byte) {
   return (byte >= 32 && byte != 127) || byte == '\t';
 }
 
-/* Whether one of eight bytes is below 32 or is 127: then it has to be looked at closely. */
-static bool is_suspicious(uint64_t word) {
-  const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+/* The top bit of a byte is set in the result if one of these eight is below 32 or is 127; of others, it may be. */
+static uint64_t suspicion(const char *bytes) {
+  const uint64_t ones = 0x0101010101010101u;
+  uint64_t word;
+  memcpy(&word, bytes, sizeof word);
   uint64_t deleted = word ^ (ones * 127);
-  return (((word - ones * 32) & ~word & tops) | ((deleted - ones) & ~deleted & tops)) != 0;
+  return ((word - ones * 32) & ~word) | ((deleted - ones) & ~deleted);
 }
 
 static bool are_value_bytes(const char *bytes, size_t length) {
@@ -44,29 +46,14 @@ static bool are_value_bytes(const char *bytes, size_t length) {
   return true;
 }
 
-static bool is_value_word(const char *bytes) {
-  uint64_t word;
-  memcpy(&word, bytes, sizeof word);
-  return !is_suspicious(word) || are_value_bytes(bytes, sizeof word);
-}
-
 /* The last eight bytes are looked at together, also where some of them have been before. */
 bool sr_wire_is_value(const char *bytes, size_t length) {
+  const uint64_t tops = 0x8080808080808080u;
   if (length < sizeof(uint64_t)) return are_value_bytes(bytes, length);
   size_t last = length - sizeof(uint64_t);
-  for (size_t i = 0; i < last; i += sizeof(uint64_t))
-    if (!is_value_word(bytes + i)) return false;
-  return is_value_word(bytes + last);
-}
-
-static bool is_blank(char byte) {
-  return byte == ' ' || byte == '\t';
-}
-
-SrWireText sr_wire_trim(SrWireText text) {
-  while (text.length > 0 && is_blank(*text.bytes)) text.bytes++, text.length--;
-  while (text.length > 0 && is_blank(text.bytes[text.length - 1])) text.length--;
-  return text;
+  uint64_t suspicious = suspicion(bytes + last);
+  for (size_t i = 0; i < last; i += sizeof(uint64_t)) suspicious |= suspicion(bytes + i);
+  return (suspicious & tops) == 0 || are_value_bytes(bytes, length);
 }
 
 bool sr_wire_list_next(SrWireText *list, SrWireText *element) {

@@ -31,8 +31,16 @@ static inline bool sr_wire_is_word(SrWireText text, const char *word) {
          strncasecmp(text.bytes, word, text.length) == 0;
 }
 
+static inline bool sr_wire_is_blank(char byte) {
+  return byte == ' ' || byte == '\t';
+}
+
 /* The text without blanks and tabs at both ends. */
-SrWireText sr_wire_trim(SrWireText text);
+static inline SrWireText sr_wire_trim(SrWireText text) {
+  while (text.length > 0 && sr_wire_is_blank(*text.bytes)) text.bytes++, text.length--;
+  while (text.length > 0 && sr_wire_is_blank(text.bytes[text.length - 1])) text.length--;
+  return text;
+}
 
 /* Takes the next element off a list that commas divide, without blanks; empty ones are passed over. False: the end. */
 bool sr_wire_list_next(SrWireText *list, SrWireText *element);

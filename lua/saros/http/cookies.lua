@@ -215,9 +215,6 @@ end
 
 -- What the program sees ---------------------------------------------------------------------------
 
--- That of jars, for core.
-cookies.metatable = metatable
-
 ---Whether a value is a jar.
 ---@param value any
 ---@return boolean

@@ -41,7 +41,7 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---@field package defaults table              the options it was made with
 ---@field package merged table                with what holds where they say nothing
 ---@field package extras? table       those of them that set up connections, for core
----@field package prepared table          of requests without options, by function and URL
+---@field package [1] table               prepared requests without options, see saros.http.request
 ---@field package environment table    the proxies it names
 ---@field package pool userdata
 ---@field package by_curl? table          places that it reaches by libcurl
@@ -194,7 +194,7 @@ end
 ---@param default? table    of a verb that is no method: its field 1 is the session, once there is one
 ---@return function
 function session.verb(general, caller, default)
-  return core.verb(general, complete, caller, metatable, cookies.metatable, default)
+  return core.verb(general, complete, request.number_of(caller), default)
 end
 
 metatable.__close = Session.close
@@ -264,7 +264,7 @@ function session.new(given, explicit, caller)
   headers.merge(caller, {}, defaults.headers or {})
   local jar = explicit and defaults.cookies ~= false and cookies.new(defaults.base_url, defaults.cookies)
   return setmetatable({
-    cookies = jar, headers = copy(defaults.headers), defaults = defaults, prepared = {},
+    { [false] = 0 }, cookies = jar, headers = copy(defaults.headers), defaults = defaults,
     merged = merged, extras = connection.extras(defaults), environment = read_environment(),
     pool = core.pool {
       limit = merged.limit, limit_per_host = defaults.limit_per_host,
