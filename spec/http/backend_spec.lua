@@ -45,7 +45,7 @@ describe("libcurl", function()
       for _ = 1, 2 do
         local session <close> = http.session { ca_file = %q }
         local method = session:get(url):json().method
-        print(method, package.loaded[CURL] ~= nil, session.prepared["session:get"][url].backend ~= nil)
+        print(method, package.loaded[CURL] ~= nil, select(2, next(session[1][url])).backend ~= nil)
       end
     ]]):format(server.tls, server.ca)))
   end)

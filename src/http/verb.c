@@ -44,7 +44,8 @@ static bool adds_nothing(lua_State *L, const SrHttpRequest *request) {
   if (lua_next(L, -2) != 0) return false;
   push_field(L, SESSION, COOKIES);
   if (!lua_toboolean(L, -1)) return true;
-  return lua_topointer(L, -1) == request->jar && push_field(L, -2, COUNT) == LUA_TNUMBER && lua_tointeger(L, -1) == 0;
+  bool is_jar = lua_istable(L, -1) && lua_topointer(L, -1) == request->jar;
+  return is_jar && push_field(L, -2, COUNT) == LUA_TNUMBER && lua_tointeger(L, -1) == 0;
 }
 
 /* Pushes the prepared request, its table below it; NULL: there is none. */

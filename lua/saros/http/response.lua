@@ -7,7 +7,6 @@
 local async = require "saros"
 local connection = require "saros.http.connection"
 local core = require "saros.http.core"
-local draft = require "saros.fs.draft"
 local headers = require "saros.http.headers"
 local internal = require "saros.internal"
 local iterators = require "saros.iterators"
@@ -298,6 +297,7 @@ function Response:save(path)
   if type(path) ~= "string" or path == "" or path:find "%z" then
     misuse.argument("response:save", 1, "the path of a file expected")
   end
+  local draft = require "saros.fs.draft" -- most programs save no body
   local text = core.whole(self)
   if self._ended and not text then fail_closed(self, "the body has been read") end
   local size = 0

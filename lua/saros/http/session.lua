@@ -127,11 +127,14 @@ local function follow(self, prepared, response)
   return response
 end
 
--- What follows when a request has been sent: also one that core has found prepared.
-local function complete(self, prepared, response, failure)
-  response = outcome(self, prepared, nil, nil, response, failure)
+local function follow_redirects(self, prepared, response)
   if redirects[response.status] and prepared.redirect ~= "manual" then return follow(self, prepared, response) end
   return response
+end
+
+-- What follows when a request has been sent, once: also one that core has found prepared.
+local function complete(self, prepared, response, failure)
+  return follow_redirects(self, prepared, outcome(self, prepared, nil, nil, response, failure))
 end
 
 ---Performs a request for a function that its user knows as `caller`.
@@ -146,9 +149,7 @@ function session.perform(self, caller, method, target, given)
   if getmetatable(self) ~= metatable then misuse.self(caller, self) end
   local prepared = request.prepare(self, caller, method, target, given)
   if prepared.source or prepared.retries then
-    local response = send(self, prepared)
-    if redirects[response.status] and prepared.redirect ~= "manual" then return follow(self, prepared, response) end
-    return response
+    return follow_redirects(self, prepared, send(self, prepared))
   end
   return complete(self, prepared, core.send(self.pool, prepared, nil, nil, choose(prepared)))
 end
