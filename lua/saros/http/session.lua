@@ -41,7 +41,7 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---@field package defaults table              the options it was made with
 ---@field package merged table                with what holds where they say nothing
 ---@field package extras? table       those of them that set up connections, for core
----@field package [1] table               prepared requests without options, see saros.http.request
+---@field package [1] table               prepared requests without options, by URL
 ---@field package environment table    the proxies it names
 ---@field package pool userdata
 ---@field package by_curl? table          places that it reaches by libcurl
