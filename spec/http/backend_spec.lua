@@ -24,6 +24,15 @@ local function run(source)
   return result.out
 end
 
+describe("a program that has nothing but HTTP", function()
+  it("is not ended by servers that are gone when it writes", function()
+    assert.equal("alive\tnil\n", run [[
+      os.execute "kill -PIPE $PPID"
+      print("alive", package.loaded["saros.fs.core"])
+    ]])
+  end)
+end)
+
 describe("libcurl", function()
   it("is not loaded for plain HTTP", function()
     assert.equal("GET\tnil\nGET\tnil\n", run(([[

@@ -37,6 +37,7 @@ SAROS_EXPORT int luaopen_saros_http_core(lua_State *L);
 int luaopen_saros_http_core(lua_State *L) {
   sr_stay_loaded();
   sr_http_saros = sr_io_saros = saros_open(L);
+  sr_ignore_broken_pipes();
   if (!is_hosted(L)) sr_settle_heap();
   lua_newtable(L);
   sr_http_open_request(L);

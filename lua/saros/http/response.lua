@@ -35,7 +35,7 @@ local WORTH_WAITING = 0.2
 ---@field history saros.Response[]  the redirects before it
 ---@field elapsed number       seconds from the request to the headers
 ---@field package _feeder? saros.http.Feeder of a streamed request
----@field package _found? string|false what read(0) has found
+---@field package _found? string what read(0) has found
 ---@field package _at? integer      where reading goes on in that, or in what came with the head
 ---@field package _ended? boolean    the body has been read to its end in pieces
 ---@field package _reported? integer what on_progress was told last
@@ -331,7 +331,8 @@ function Response:close()
   check_self(self, "close")
   core.close(self)
   if core.whole(self) == false then self._found = "" end
-  if request_of(self).source then self._feeder:stop() end
+  local feeder = request_of(self).source and self._feeder
+  if feeder then feeder:stop() end
 end
 
 ---Closes it; where that is quick the body is read before, for the sake of the connection.
