@@ -332,8 +332,8 @@ local written = {
   ["saros.WaitOptions"] = { function(options) async.wait({}, options) end },
 }
 
--- A function that is written in Lua, without the C functions that keep its caller's line in tracebacks, or do for it what
--- is asked most: these have it as their second upvalue, behind the runtime.
+-- A function that is written in Lua, without the C functions that keep its caller's line in tracebacks, or do for it
+-- what is asked most: these have it as their second upvalue, behind the runtime.
 local function as_written(fn)
   local _, inner = debug.getupvalue(fn, 1)
   if type(inner) == "userdata" then
