@@ -332,10 +332,14 @@ local written = {
   ["saros.WaitOptions"] = { function(options) async.wait({}, options) end },
 }
 
--- A function that is written in Lua, without the C function that keeps its caller's line in tracebacks.
+-- A function that is written in Lua, without the C functions that keep its caller's line in tracebacks, or do for it
+-- what is asked most: these have it as their second upvalue, behind the runtime.
 local function as_written(fn)
   local _, inner = debug.getupvalue(fn, 1)
-  return debug.getinfo(fn, "S").what == "C" and type(inner) == "function" and inner or fn
+  if type(inner) == "userdata" then
+    _, inner = debug.getupvalue(fn, 2)
+  end
+  return debug.getinfo(fn, "S").what == "C" and type(inner) == "function" and as_written(inner) or fn
 end
 
 -- Classes of the modules behind a room, which are no business of a program.

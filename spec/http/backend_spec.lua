@@ -24,6 +24,15 @@ local function run(source)
   return result.out
 end
 
+describe("a program that has nothing but HTTP", function()
+  it("is not ended by servers that are gone when it writes", function()
+    assert.equal("alive\tnil\n", run [[
+      os.execute "kill -PIPE $PPID"
+      print("alive", package.loaded["saros.fs.core"])
+    ]])
+  end)
+end)
+
 describe("libcurl", function()
   it("is not loaded for plain HTTP", function()
     assert.equal("GET\tnil\nGET\tnil\n", run(([[
@@ -45,7 +54,7 @@ describe("libcurl", function()
       for _ = 1, 2 do
         local session <close> = http.session { ca_file = %q }
         local method = session:get(url):json().method
-        print(method, package.loaded[CURL] ~= nil, session.prepared["session:get"][url].backend ~= nil)
+        print(method, package.loaded[CURL] ~= nil, select(2, next(session[1][url])).backend ~= nil)
       end
     ]]):format(server.tls, server.ca)))
   end)

@@ -160,7 +160,7 @@ static void check_reader(lua_State *L, SrHttpTransfer *transfer, const char *fun
   lua_error(L);
 }
 
-/* transfer:read(limit or nil, function) gives bytes, nil at the end, or nil and the failure. [-3, +1|2, v] */
+/* read(transfer, limit or nil, function) gives bytes, nil at the end, or nil and the failure. [-3, +1|2, v] */
 static int l_read(lua_State *L) {
   SrHttpTransfer *transfer = check_transfer(L, 1);
   lua_Integer limit = luaL_optinteger(L, 2, PIECE);
@@ -176,7 +176,7 @@ static int l_read(lua_State *L) {
 }
 
 /*
-** transfer:read_all(raw, function) gives all bytes, or nil and the failure; or false for a coded body,
+** read_all(transfer, raw, function) gives all bytes, or nil and the failure; or false for a coded body,
 ** which has to be read piece by piece, unless it is wanted as it came. [-3, +1|2, v]
 */
 static int l_read_all(lua_State *L) {
@@ -196,13 +196,13 @@ static int l_read_all(lua_State *L) {
 
 /* --- what else one may ask ------------------------------------------------- */
 
-/* transfer:done() tells whether the response has arrived, or failed. [-1, +1, v] */
+/* done(transfer) tells whether the response has arrived, or failed. [-1, +1, v] */
 static int l_done(lua_State *L) {
   lua_pushboolean(L, !sr_http_is_open(check_transfer(L, 1)));
   return 1;
 }
 
-/* transfer:length() gives the Content-Length or nil. [-1, +1, v] */
+/* length(transfer) gives the Content-Length or nil. [-1, +1, v] */
 static int l_length(lua_State *L) {
   const SrHttpTransfer *transfer = check_transfer(L, 1);
   if (transfer->head.length >= 0)
@@ -212,27 +212,14 @@ static int l_length(lua_State *L) {
   return 1;
 }
 
-/* transfer:received() gives the bytes of the body so far, as they came, and the Content-Length or nil. [-1, +2, v] */
+/* received(transfer) gives the bytes of the body so far, as they came, and the Content-Length or nil. [-1, +2, v] */
 static int l_received(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)check_transfer(L, 1)->received);
   return 1 + l_length(L);
 }
 
-static int l_close(lua_State *L) {
-  SrHttpTransfer *transfer = check_transfer(L, 1);
-  sr_http_transfer_fail(transfer, "ClosedError", "ECLOSED", "the response is closed");
-  sr_http_failure_free(&transfer->failure);
-  sr_http_failure_set(&transfer->failure, "ClosedError", "ECLOSED", "the response is closed");
-  sr_buffer_free(&transfer->body);
-  transfer->handed++;
-  transfer->decode_failed = true;
-  return 0;
-}
-
 void sr_http_open_body(lua_State *L) {
-  static const luaL_Reg methods[] = {{"read", l_read},     {"read_all", l_read_all}, {"done", l_done},
-                                     {"length", l_length}, {"received", l_received}, {"close", l_close},
-                                     {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__close", l_close}, {NULL, NULL}};
-  sr_http_class(L, &sr_http_transfer_type, methods, meta);
+  static const luaL_Reg functions[] = {{"read", l_read},     {"read_all", l_read_all}, {"done", l_done},
+                                       {"length", l_length}, {"received", l_received}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
 }

@@ -7,7 +7,7 @@
 
 #include <lua.h>
 
-/* Adds what reads and closes to the metatable of transfers. [-0, +0, m] */
+/* Adds what reads to the table on top. [-0, +0, m] */
 void sr_http_open_body(lua_State *L);
 
 #endif

@@ -22,8 +22,12 @@ static double limit_of(const SrHttpTransfer *transfer) {
   }
 }
 
+void sr_http_deadline_begin_at(SrHttpTransfer *transfer, double now) {
+  transfer->connect_at = now + transfer->request->limits.connect;
+}
+
 void sr_http_deadline_begin(SrHttpTransfer *transfer) {
-  transfer->connect_at = sr_http_saros->now(transfer->pool->runtime) + transfer->request->limits.connect;
+  sr_http_deadline_begin_at(transfer, sr_http_saros->now(transfer->pool->runtime));
 }
 
 double sr_http_deadline_nearest(const SrHttpTransfer *transfer) {

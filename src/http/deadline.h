@@ -12,7 +12,8 @@
 /* A deadline counts as reached when the timer fires this much early, in seconds. */
 #define SR_HTTP_TIMER_SLACK 0.0005
 
-/* The transfer begins to connect. */
+/* The transfer begins to connect, at that time or now. */
+void sr_http_deadline_begin_at(SrHttpTransfer *transfer, double now);
 void sr_http_deadline_begin(SrHttpTransfer *transfer);
 
 /* When the transfer is to be looked at next; HUGE_VAL for never. */

@@ -333,7 +333,7 @@ static const saros_sink sink = {
 /* --- the backend --------------------------------------------------------------------------- */
 
 static void start(SrHttpTransfer *transfer) {
-  SrHttpConn *conn = sr_http_conn_take(transfer->pool, transfer->request);
+  SrHttpConn *conn = sr_http_conn_take(transfer->pool, transfer->request, transfer->launched);
   if (conn == NULL) {
     open_conn(transfer);
     return;

@@ -4,12 +4,6 @@
 
 #include <string.h>
 
-unsigned sr_http_place_hash(const char *place) {
-  unsigned hash = 2166136261u; /* FNV-1a */
-  for (const char *c = place; *c != '\0'; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
-  return hash;
-}
-
 static SrHttpConn **chain_of(SrHttpOwn *own, const SrHttpConn *conn) {
   return &own->chains[conn->hash % SR_HTTP_PLACE_CHAINS];
 }

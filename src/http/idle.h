@@ -19,8 +19,6 @@ typedef struct SrHttpOwn {
   SrIoContext *context;
 } SrHttpOwn;
 
-unsigned sr_http_place_hash(const char *place);
-
 void sr_http_idle_put(SrHttpOwn *own, SrHttpConn *conn);
 void sr_http_idle_remove(SrHttpOwn *own, SrHttpConn *conn);
 /* The newest one for that place; NULL: there is none. It is still in the list. */

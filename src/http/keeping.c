@@ -31,7 +31,7 @@ SrHttpConn *sr_http_conn_new(SrHttpPool *pool, const SrHttpRequest *request) {
   SrHttpConn *conn = calloc(1, sizeof *conn + size);
   if (conn == NULL) return NULL;
   memcpy(conn->place, request->place, size);
-  conn->hash = sr_http_place_hash(conn->place);
+  conn->hash = request->place_hash;
   conn->pool = pool;
   return conn;
 }
@@ -164,11 +164,11 @@ static bool is_quiet(const SrHttpConn *conn) {
   return sr_socket_is_quiet((uv_os_sock_t)fd);
 }
 
-SrHttpConn *sr_http_conn_take(SrHttpPool *pool, const SrHttpRequest *request) {
+SrHttpConn *sr_http_conn_take(SrHttpPool *pool, const SrHttpRequest *request, double now) {
   SrHttpOwn *own = own_of(pool);
   if (own->count == 0) return NULL;
-  close_old(pool, sr_http_saros->now(pool->runtime));
-  SrHttpConn *conn = sr_http_idle_find(own, request->place, sr_http_place_hash(request->place)), *next;
+  close_old(pool, now);
+  SrHttpConn *conn = sr_http_idle_find(own, request->place, request->place_hash), *next;
   for (; conn != NULL; conn = next) {
     next = sr_http_idle_next(conn);
     if (is_quiet(conn)) break;

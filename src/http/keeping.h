@@ -27,6 +27,6 @@ void sr_http_conn_close_idle(SrHttpPool *pool);
 long sr_http_conn_idle(const SrHttpPool *pool);
 
 /* A connection that idles and may carry the request, which is taken out of the list; NULL: there is none. */
-SrHttpConn *sr_http_conn_take(SrHttpPool *pool, const SrHttpRequest *request);
+SrHttpConn *sr_http_conn_take(SrHttpPool *pool, const SrHttpRequest *request, double now);
 
 #endif

@@ -16,9 +16,11 @@
 #include "http/pool_methods.h"
 #include "http/request.h"
 #include "http/secure.h"
+#include "http/response.h"
 #include "http/send.h"
 #include "http/suffix.h"
 #include "http/upload_methods.h"
+#include "http/verb.h"
 #include "io/object.h"
 #include "wire/codec.h"
 
@@ -35,12 +37,15 @@ SAROS_EXPORT int luaopen_saros_http_core(lua_State *L);
 int luaopen_saros_http_core(lua_State *L) {
   sr_stay_loaded();
   sr_http_saros = sr_io_saros = saros_open(L);
+  sr_ignore_broken_pipes();
   if (!is_hosted(L)) sr_settle_heap();
   lua_newtable(L);
   sr_http_open_request(L);
   sr_http_open_pool(L);
   sr_http_open_upload(L);
   sr_http_open_send(L);
+  sr_http_open_verb(L);
+  sr_http_open_response(L);
   sr_http_open_secure(L);
   sr_http_open_body(L);
   sr_http_open_place(L);

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Telling addresses from names, see place.h. */
+/* Places to connect to, see place.h. */
 #include "http/place.h"
 
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <string.h>
 #include <uv.h>
+
+unsigned sr_http_place_hash(const char *place) {
+  unsigned hash = 2166136261u; /* FNV-1a */
+  for (const char *c = place; *c != '\0'; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
+  return hash;
+}
 
 /* is_address(text): whether it is an IPv4 or IPv6 address, the latter with or without brackets. [-1, +1, v] */
 static int l_is_address(lua_State *L) {

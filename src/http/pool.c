@@ -14,6 +14,7 @@ void sr_http_pool_attach(lua_State *L, SrHttpPool *pool) {
 void sr_http_pool_detach(SrHttpPool *pool) {
   for (int i = 0; i < SR_HTTP_BACKENDS; i++)
     if (pool->backends[i] != NULL) pool->backends[i]->detach(pool);
+  sr_http_spares_free(&pool->spares);
   pool->attached = false;
   sr_http_saros->resource_close(&pool->resource);
 }

@@ -7,7 +7,6 @@
 
 #include <limits.h>
 #include <string.h>
-#include <strings.h>
 
 #include "http/transfer.h"
 
@@ -22,18 +21,11 @@ bool sr_http_receiving_refuse(SrHttpTransfer *transfer, SrWireFaultKind fault) {
 
 /* --- heads ------------------------------------------------------------------------ */
 
-/* Whether the line, which is well-formed, is the header of that name (in lower case, with its colon). */
-static bool is_header(SrWireText line, const char *name, size_t length) {
-  return line.length > length && strncasecmp(line.bytes, name, length) == 0;
-}
-
-/* Few headers begin with these letters. */
-static void note_line(SrWireHead *head, SrWireText line) {
-  static const char cookie[] = "set-cookie:", coding[] = "content-encoding:";
-  char first = (char)(line.bytes[0] | 32);
-  if (first == 's' && is_header(line, cookie, sizeof cookie - 1)) head->cookies = true;
-  if (first == 'c' && is_header(line, coding, sizeof coding - 1))
-    sr_wire_codings_add(&head->codings, line.bytes + sizeof coding - 1, line.length - (sizeof coding - 1));
+/* Headers of one name count in their order. */
+static void note_codings(SrWireHead *head, const SrWireMessage *message, const char *bytes) {
+  SrWireText all = {bytes, message->length}, name, value;
+  for (size_t at = message->first; sr_wire_field_next(all, &at, &name, &value);)
+    if (sr_wire_is_word(name, "content-encoding")) sr_wire_codings_add(&head->codings, value.bytes, value.length);
 }
 
 /* What the client has to know of the head at the front of these bytes. */
@@ -43,13 +35,9 @@ static void note_head(SrHttpConn *conn, const char *bytes) {
   head->status = message->status;
   head->length = message->framing.is_chunked ? -1 : message->framing.content_length;
   head->chunked = message->framing.is_chunked;
+  head->cookies = message->sets_cookies;
   head->ended = true;
-  const char *line = bytes + message->first, *end = bytes + message->length;
-  while (line < end) {
-    const char *next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
-    note_line(head, (SrWireText){line, (size_t)(next - line)});
-    line = next;
-  }
+  if (message->is_coded) note_codings(head, message, bytes);
 }
 
 /* Whether a response that has no body says how long that is: whoever said so may send it all the same. */
@@ -64,8 +52,7 @@ static bool begin_response(SrHttpConn *conn, const char *bytes) {
   const SrWireFraming *framing = &message->framing;
   SrWireText method = {transfer->request->method, strlen(transfer->request->method)};
   note_head(conn, bytes);
-  if (!sr_buffer_append(&transfer->lines, bytes, message->length - 2))
-    return sr_http_transfer_refuse(transfer, "ENOMEM", "not enough memory");
+  if (!sr_http_transfer_keep_head(transfer, bytes, message->length - 2)) return false;
   SrWireBodyKind kind = sr_wire_framing_of_response(framing, message->status, method);
   sr_wire_body_open(&conn->body, kind, framing->content_length);
   conn->keeps = sr_wire_framing_persists(framing) && kind != SR_WIRE_UNTIL_CLOSE && !transfer->request->closes &&
@@ -102,7 +89,7 @@ static bool take_heads(SrHttpConn *conn, SrWireText *piece) {
     conn->heads += length;
     piece->bytes += length;
     piece->length -= length;
-    sr_wire_message_open(message, true);
+    if (!conn->has_head) sr_wire_message_open(message, true);
   }
   return true;
 }

@@ -11,6 +11,7 @@
 
 #include "http/api.h"
 #include "http/fields.h"
+#include "http/place.h"
 #include "http/secure.h"
 
 const SrHttpType sr_http_request_type = {"saros.http.request"};
@@ -36,6 +37,7 @@ static void read_limits(lua_State *L, SrHttpRequest *request) {
 static void read_place(lua_State *L, SrHttpRequest *request) {
   double port = sr_http_field_number(L, 1, "port");
   request->place = sr_http_field_string(L, 1, "place", NULL);
+  request->place_hash = request->place != NULL ? sr_http_place_hash(request->place) : 0;
   request->host = sr_http_field_string(L, 1, "host", NULL);
   request->port = port <= 65535 ? (int)port : 0;
   request->addresses = sr_http_field_string(L, 1, "addresses", NULL);
@@ -47,13 +49,22 @@ static void read_place(lua_State *L, SrHttpRequest *request) {
   request->tls_key = sr_http_field_string(L, 1, "key", NULL);
 }
 
+static const void *field_pointer(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  const void *pointer = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  return pointer;
+}
+
 /* prepare(request): reads the table and puts the result at its index 1. [-1, +0, m] */
 static int l_prepare(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  SrHttpRequest *request = lua_newuserdatauv(L, sizeof *request, 0);
+  SrHttpRequest *request = lua_newuserdatauv(L, sizeof *request, 1);
   *request = (SrHttpRequest){.type = &sr_http_request_type};
   sr_http_set_type(L, &sr_http_request_type);
+  request->session = field_pointer(L, "session");
+  request->jar = field_pointer(L, "jar");
   request->caller = sr_http_field_string(L, 1, "caller", NULL);
   request->key = sr_http_field_string(L, 1, "key", NULL);
   request->https = sr_http_field_true(L, 1, "https");
@@ -62,6 +73,8 @@ static int l_prepare(lua_State *L) {
   request->head = sr_http_field_string(L, 1, "head", &request->head_length);
   request->expects = sr_http_field_true(L, 1, "expects");
   request->closes = sr_http_field_true(L, 1, "closes");
+  request->reports = sr_http_field_true(L, 1, "on_progress");
+  request->retries = sr_http_field_true(L, 1, "retries");
   read_place(L, request);
   read_body(L, request);
   read_limits(L, request);

@@ -28,8 +28,10 @@ typedef struct SrHttpLimits {
 typedef struct SrHttpRequest SrHttpRequest;
 struct SrHttpRequest {
   const SrHttpType *type;
-  const char *caller; /* the function the user called */
-  const char *key;    /* what limit_per_host counts by */
+  const void *session, *jar; /* the tables of its session and of the cookies, which its own anchors; to be compared */
+  struct SrHttpPool *pool;   /* of its session, NULL before it is first sent; anchored by the userdata */
+  const char *caller;        /* the function the user called */
+  const char *key;           /* what limit_per_host counts by */
   const char *method;
   const char *head; /* all of it as HTTP/1.1 has it, but for what says how long the body is */
   size_t head_length;
@@ -43,10 +45,14 @@ struct SrHttpRequest {
   bool repeatable; /* it may be sent again on a new connection */
   bool expects;    /* the server is to say that it wants the body */
   bool closes;     /* the connection is not to be used again */
+  bool reports;    /* somebody wants to see its progress */
+  bool retries;    /* it is sent again after some failures or responses */
+  bool is_settled; /* saros' own connections have carried it, and will do so again */
 
   /* Where to connect to, for saros' own connections. */
   const char *place; /* what connections that may carry it have in common */
-  const char *host;  /* a name or an address: the server's, or the proxy's */
+  unsigned place_hash;
+  const char *host; /* a name or an address: the server's, or the proxy's */
   int port;
   const char *addresses;     /* of that host, commas between them; NULL: the system knows */
   const char *local_address; /* where the connection comes from, or NULL */

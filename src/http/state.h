@@ -13,6 +13,7 @@
 #include "http/failure.h"
 #include "http/request.h"
 #include "http/slots.h"
+#include "http/spare.h"
 #include "wire/head.h"
 
 typedef struct SrHttpPool SrHttpPool;
@@ -31,6 +32,7 @@ struct SrHttpPool {
   saros_runtime *runtime;
   SrHttpTransfer *transfers; /* all that wait or run */
   SrHttpSlots slots;
+  SrHttpSpares spares;
   const SrHttpBackend *backends[SR_HTTP_BACKENDS]; /* those that it has used */
   void *states[SR_HTTP_BACKENDS];                  /* what they keep for it, see there */
   double max_idle;                                 /* seconds for which an unused connection is kept, -1: not said */
@@ -60,6 +62,9 @@ struct SrHttpUpload {
   bool over;                /* nobody wants any more bytes */
 };
 
+/* A head that is no larger takes no memory of its own. malloc keeps blocks at hand that are of 1 KiB at the most. */
+enum { SR_HTTP_SMALL_HEAD = 320 };
+
 /* What the task that is parked on a transfer waits for. */
 typedef enum SrHttpAwaited {
   SR_HTTP_AWAITS_NOTHING, /* nobody is parked */
@@ -68,6 +73,13 @@ typedef enum SrHttpAwaited {
   SR_HTTP_AWAITS_DATA,    /* some bytes of the body */
   SR_HTTP_AWAITS_END      /* all of them */
 } SrHttpAwaited;
+
+/* What has become of the body of a response in Lua's hands. */
+typedef enum SrHttpReading {
+  SR_HTTP_UNREAD,
+  SR_HTTP_IN_PIECES, /* it is read piece by piece */
+  SR_HTTP_WHOLE      /* it has been asked for as a whole, and is kept */
+} SrHttpReading;
 
 /* How far a transfer has come. */
 typedef enum SrHttpPhase {
@@ -83,9 +95,9 @@ typedef enum SrHttpPhase {
 /*
 ** A transfer: one request and its response, from the pool's line to the last byte.
 **
-** It is a Lua userdata. Its task, its backend and the loop point at it; all of them are let go of in
-** sr_http_transfer_end, which is synchronous. So the collector owns the memory alone, and finalising a transfer is
-** ending it.
+** It is a Lua userdata, and once the head is there users have it as the Response, see response.h. Its task, its backend
+** and the loop point at it; all of them are let go of in sr_http_transfer_end, which is synchronous. So the collector owns
+** the memory alone, and finalising a transfer is ending it.
 */
 struct SrHttpTransfer {
   const SrHttpType *type;
@@ -93,14 +105,17 @@ struct SrHttpTransfer {
   saros_timer timer;       /* the nearest of the deadlines */
   saros_resource resource; /* open while the response is in Lua's hands and holds a slot */
   SrHttpSlot slot;
-  SrHttpPool *pool;
+  SrHttpPool *pool;             /* anchored by the request; NULL if it was received elsewhere, as is the request */
   const SrHttpRequest *request; /* anchored by the userdata */
+  int (*deliver)(lua_State *L, SrHttpTransfer *transfer); /* gives its outcome to who has sent it */
   const SrHttpBackend *backend;
   void *carrier;               /* the backend's, while it has the transfer, else NULL */
   SrHttpUpload *upload;        /* gives the body while it is wanted, else NULL; anchored by the userdata */
   SrHttpTransfer *prev, *next; /* in the pool's list, while it is open */
   SrHttpPhase phase;
   SrHttpAwaited awaited;
+  SrHttpReading reading;
+  bool has_fields;                      /* the Response has some of its own */
   bool is_asking;                       /* its failure stands for now: the backend asks what the reason was */
   bool paused;                          /* nothing is read, or it is held back: the buffer is full */
   bool unbounded;                       /* the reader wants all: no pausing */
@@ -111,13 +126,16 @@ struct SrHttpTransfer {
   int64_t decoded;                      /* and as they were read, if coded */
   double total_at, pool_at, connect_at; /* deadlines on the runtime's clock */
   double backend_at;                    /* when the backend is to be called; HUGE_VAL: never */
+  double launched;                      /* when it got its slot */
   double started, head_at;              /* when the first hop began, when the head was there */
   double last_byte;                     /* when the latest byte came or left; kept for limits.read only */
   SrWireHead head;
-  SrBuffer lines;         /* of the head: the status line and the header lines */
+  SrBuffer lines;         /* of the head: the status line and the header lines, unless they fit into small_head */
   SrBuffer body;          /* bytes nobody has read yet */
   SrWireDecoder *decoder; /* NULL until the first read of a coded body */
   SrHttpFailure failure;
+  unsigned small_length;               /* of what is in small_head */
+  char small_head[SR_HTTP_SMALL_HEAD]; /* last, as it need not be zeroed */
 };
 
 /* Whether it waits or runs: sr_http_transfer_end has work to do. */

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "http/deadline.h"
 #include "http/upload.h"
@@ -29,17 +30,24 @@ void sr_http_transfer_wake(SrHttpTransfer *transfer, SrHttpAwaited awaited) {
 
 /* --- the timer ------------------------------------------------------------- */
 
-bool sr_http_transfer_try_arm(SrHttpTransfer *transfer) {
+static bool try_arm(SrHttpTransfer *transfer, double now) {
   saros_runtime *runtime = transfer->pool->runtime;
   double nearest = sr_http_deadline_nearest(transfer);
-  if (nearest < HUGE_VAL)
-    return sr_http_saros->timer_start(runtime, &transfer->timer, nearest - sr_http_saros->now(runtime));
+  if (nearest < HUGE_VAL) return sr_http_saros->timer_start(runtime, &transfer->timer, nearest - now);
   sr_http_saros->timer_stop(runtime, &transfer->timer);
   return true;
 }
 
+static void arm(SrHttpTransfer *transfer, double now) {
+  if (!try_arm(transfer, now)) sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
+}
+
+bool sr_http_transfer_try_arm(SrHttpTransfer *transfer) {
+  return try_arm(transfer, sr_http_saros->now(transfer->pool->runtime));
+}
+
 void sr_http_transfer_arm(SrHttpTransfer *transfer) {
-  if (!sr_http_transfer_try_arm(transfer)) sr_http_transfer_fail(transfer, "FetchError", "ENOMEM", "not enough memory");
+  arm(transfer, sr_http_saros->now(transfer->pool->runtime));
 }
 
 bool sr_http_transfer_call_back(SrHttpTransfer *transfer) {
@@ -81,15 +89,33 @@ bool sr_http_transfer_connected(SrHttpTransfer *transfer) {
   return sr_http_transfer_refuse(transfer, "ENOMEM", "not enough memory");
 }
 
+bool sr_http_transfer_keep_head(SrHttpTransfer *transfer, const char *bytes, size_t length) {
+  if (length <= sizeof transfer->small_head) {
+    memcpy(transfer->small_head, bytes, length);
+    transfer->small_length = (unsigned)length;
+    return true;
+  }
+  if (sr_buffer_append(&transfer->lines, bytes, length)) return true;
+  return sr_http_transfer_refuse(transfer, "ENOMEM", "not enough memory");
+}
+
 void sr_http_transfer_finish_head(SrHttpTransfer *transfer) {
   transfer->phase = SR_HTTP_RECEIVING;
   transfer->head_at = sr_http_saros->now(transfer->pool->runtime);
   sr_http_transfer_wake(transfer, SR_HTTP_AWAITS_HEAD);
 }
 
+/* So much is about to be put into the body. */
+static void take_spare(SrHttpTransfer *transfer, int64_t length) {
+  if (transfer->body.data == NULL && length <= SR_HTTP_SPARE_MOST)
+    sr_http_spare_take(&transfer->pool->spares, &transfer->body);
+}
+
 void sr_http_transfer_reserve(SrHttpTransfer *transfer, size_t length) {
   int64_t expected = transfer->head.length;
-  if (transfer->body.data == NULL && expected > (int64_t)length)
+  bool is_first = transfer->body.data == NULL;
+  take_spare(transfer, expected);
+  if (is_first && expected > (int64_t)length)
     sr_buffer_reserve(&transfer->body, expected < SR_HTTP_BODY_BOUND ? (size_t)expected : SR_HTTP_BODY_BOUND);
 }
 
@@ -123,14 +149,15 @@ void sr_http_transfer_begin(SrHttpTransfer *transfer, SrHttpPool *pool) {
   pool->transfers = transfer;
 }
 
-void sr_http_transfer_launch(SrHttpTransfer *transfer) {
+void sr_http_transfer_launch(SrHttpTransfer *transfer, double now) {
   SrHttpPool *pool = transfer->pool;
   pool->requests++;
   pool->backends[transfer->backend->kind] = transfer->backend;
   transfer->phase = SR_HTTP_CONNECTING;
-  sr_http_deadline_begin(transfer);
+  transfer->launched = now;
+  sr_http_deadline_begin_at(transfer, now);
   transfer->backend->start(transfer);
-  if (sr_http_is_open(transfer)) sr_http_transfer_arm(transfer);
+  if (sr_http_is_open(transfer)) arm(transfer, now);
 }
 
 void sr_http_transfer_resume(SrHttpTransfer *transfer) {

@@ -17,8 +17,8 @@ enum { SR_HTTP_BODY_BOUND = 65536 };
 /* The transfer begins: it is the pool's and its deadlines run. */
 void sr_http_transfer_begin(SrHttpTransfer *transfer, SrHttpPool *pool);
 
-/* It has its slot: sends the request. It may have ended when this returns. */
-void sr_http_transfer_launch(SrHttpTransfer *transfer);
+/* It has its slot: sends the request. It may have ended when this returns. `now` is the runtime's clock. */
+void sr_http_transfer_launch(SrHttpTransfer *transfer, double now);
 
 /* Bytes have been taken from the body, or all are wanted: goes on if it had paused. */
 void sr_http_transfer_resume(SrHttpTransfer *transfer);
@@ -62,6 +62,9 @@ void sr_http_transfer_touch(SrHttpTransfer *transfer);
 
 /* It is connected, and the request leaves. False: no memory, which is its failure. */
 bool sr_http_transfer_connected(SrHttpTransfer *transfer);
+
+/* Keeps these lines of the head. False: no memory, which is its failure. */
+bool sr_http_transfer_keep_head(SrHttpTransfer *transfer, const char *bytes, size_t length);
 
 /* The head is there: what comes now is the body. */
 void sr_http_transfer_finish_head(SrHttpTransfer *transfer);

@@ -106,6 +106,12 @@ static SrWireFaultKind take_first_line(SrWireMessage *message, const char *bytes
                                       : read_request_line(message, bytes, length);
 }
 
+/* What its reader looks for if it is there. */
+static void note_name(SrWireMessage *message, SrWireText name) {
+  if (name.length == 10 && sr_wire_is_word(name, "set-cookie")) message->sets_cookies = true;
+  if (name.length == 16 && sr_wire_is_word(name, "content-encoding")) message->is_coded = true;
+}
+
 static SrWireFaultKind take_field(SrWireMessage *message, const char *bytes, SrWireText line,
                                   const SrWireLimits *limits) {
   SrWireText name, value;
@@ -114,6 +120,7 @@ static SrWireFaultKind take_field(SrWireMessage *message, const char *bytes, SrW
   if (fault == SR_WIRE_FOLDED && message->may_fold)
     return sr_wire_is_value(line.bytes, line.length) ? SR_WIRE_NO_FAULT : SR_WIRE_BAD_FIELD;
   message->may_fold = fault == SR_WIRE_NO_FAULT && message->framing.is_response && !sr_wire_framing_knows(name);
+  if (fault == SR_WIRE_NO_FAULT) note_name(message, name);
   return fault != SR_WIRE_NO_FAULT ? fault : sr_wire_framing_note(&message->framing, bytes, name, value);
 }
 
@@ -131,7 +138,8 @@ static SrWireFaultKind check_rest(const SrWireMessage *message, const char *byte
 /* Takes the line whose newline is at `stop`. */
 static SrWireFaultKind take_line(SrWireMessage *message, const char *bytes, size_t stop, const SrWireLimits *limits) {
   size_t length = stop - message->line - 1;
-  SrWireFaultKind fault = check_rest(message, bytes, stop + 1, limits);
+  bool is_later = message->first > 0 && stop < limits->head; /* most lines are */
+  SrWireFaultKind fault = is_later ? SR_WIRE_NO_FAULT : check_rest(message, bytes, stop + 1, limits);
   if (fault != SR_WIRE_NO_FAULT) return fault;
   if (stop == message->line || bytes[stop - 1] != '\r') return SR_WIRE_BARE_NEWLINE;
   if (message->first == 0) return take_first_line(message, bytes, length);

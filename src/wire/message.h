@@ -19,10 +19,12 @@ typedef struct SrWireLimits {
 } SrWireLimits;
 
 typedef struct SrWireMessage {
-  size_t line;     /* where the next line begins */
-  size_t scanned;  /* up to here there is no end of it */
-  unsigned fields; /* how many lines there were behind the first one */
-  bool may_fold;   /* of a response: the latest header may go on in the next line */
+  size_t line;       /* where the next line begins */
+  size_t scanned;    /* up to here there is no end of it */
+  unsigned fields;   /* how many lines there were behind the first one */
+  bool may_fold;     /* of a response: the latest header may go on in the next line */
+  bool sets_cookies; /* there is a Set-Cookie */
+  bool is_coded;     /* there is a Content-Encoding */
 
   size_t length;      /* of the whole head; 0 as long as it is not there */
   unsigned first;     /* length of the first line with its end: there the headers begin */

@@ -4,7 +4,6 @@
 
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 
 /* By byte, whether a token may hold it. */
 static const bool is_token_byte[256] = {
@@ -32,38 +31,29 @@ static bool is_value_byte(unsigned char byte) {
   return (byte >= 32 && byte != 127) || byte == '\t';
 }
 
-/* Whether one of eight bytes is below 32 or is 127: then it has to be looked at closely. */
-static bool is_suspicious(uint64_t word) {
-  const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+/* The top bit of a byte is set in the result if one of these eight is below 32 or is 127; of others, it may be. */
+static uint64_t suspicion(const char *bytes) {
+  const uint64_t ones = 0x0101010101010101u;
+  uint64_t word;
+  memcpy(&word, bytes, sizeof word);
   uint64_t deleted = word ^ (ones * 127);
-  return (((word - ones * 32) & ~word & tops) | ((deleted - ones) & ~deleted & tops)) != 0;
+  return ((word - ones * 32) & ~word) | ((deleted - ones) & ~deleted);
 }
 
-bool sr_wire_is_value(const char *bytes, size_t length) {
-  size_t i = 0;
-  for (uint64_t word; i + sizeof word <= length; i += sizeof word) {
-    memcpy(&word, bytes + i, sizeof word);
-    if (!is_suspicious(word)) continue;
-    for (size_t j = i; j < i + sizeof word; j++)
-      if (!is_value_byte((unsigned char)bytes[j])) return false;
-  }
-  for (; i < length; i++)
+static bool are_value_bytes(const char *bytes, size_t length) {
+  for (size_t i = 0; i < length; i++)
     if (!is_value_byte((unsigned char)bytes[i])) return false;
   return true;
 }
 
-bool sr_wire_is_word(SrWireText text, const char *word) {
-  return strlen(word) == text.length && strncasecmp(text.bytes, word, text.length) == 0;
-}
-
-static bool is_blank(char byte) {
-  return byte == ' ' || byte == '\t';
-}
-
-SrWireText sr_wire_trim(SrWireText text) {
-  while (text.length > 0 && is_blank(*text.bytes)) text.bytes++, text.length--;
-  while (text.length > 0 && is_blank(text.bytes[text.length - 1])) text.length--;
-  return text;
+/* The last eight bytes are looked at together, also where some of them have been before. */
+bool sr_wire_is_value(const char *bytes, size_t length) {
+  const uint64_t tops = 0x8080808080808080u;
+  if (length < sizeof(uint64_t)) return are_value_bytes(bytes, length);
+  size_t last = length - sizeof(uint64_t);
+  uint64_t suspicious = suspicion(bytes + last);
+  for (size_t i = 0; i < last; i += sizeof(uint64_t)) suspicious |= suspicion(bytes + i);
+  return (suspicious & tops) == 0 || are_value_bytes(bytes, length);
 }
 
 bool sr_wire_list_next(SrWireText *list, SrWireText *element) {

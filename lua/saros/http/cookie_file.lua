@@ -17,13 +17,13 @@ local OWNER_ONLY = 384 -- rw-------
 local LATEST = 253402300799
 
 -- In place of a domain: goes to every host.
-cookie_file.EVERYWHERE = "*"
+local EVERYWHERE = "*"
 
 ---A cookie as a line, with its end.
 ---@param cookie table
 ---@return string
 function cookie_file.line_of(cookie)
-  local domain = cookie.domain or cookie.origin or cookie_file.EVERYWHERE
+  local domain = cookie.domain or cookie.origin or EVERYWHERE
   local below = cookie.domain and not cookie.host_only
   return table.concat({
     (cookie.http_only and "#HttpOnly_" or "") .. (below and "." or "") .. domain, below and "TRUE" or "FALSE",
@@ -41,7 +41,7 @@ function cookie_file.read_line(line)
   if not domain then return nil end
   expires = math.tointeger(math.min(tonumber(expires), LATEST))
   local origin = domain:find("://", 1, true) and domain
-  local named = not origin and domain ~= cookie_file.EVERYWHERE
+  local named = not origin and domain ~= EVERYWHERE
   return {
     name = name, value = value, domain = named and domain:lower():gsub("^%.", "") or nil, origin = origin or nil,
     host_only = below ~= "TRUE" and named, path = path, secure = secure == "TRUE", http_only = http_only == 1,

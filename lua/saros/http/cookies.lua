@@ -4,10 +4,8 @@
 -- Invariant: a cookie goes to the host that set it, or to the domain it named, which is never a
 -- public suffix; one given by the program without a domain goes to one origin, or to every host.
 
-local cookie_file = require "saros.http.cookie_file"
 local core = require "saros.http.core"
 local misuse = require "saros.misuse"
-local suggest = require "saros.http.suggest"
 local set_cookie = require "saros.http.set_cookie"
 local url = require "saros.http.url"
 
@@ -27,7 +25,7 @@ local cookies = {}
 ---@field package stamp integer   in which it was set or renewed
 
 -- A key of the jar that no domain can be equal to.
-local EVERYWHERE = cookie_file.EVERYWHERE
+local EVERYWHERE = "*"
 
 -- What one server, or all, may fill a jar with.
 local DOMAIN_MAX, JAR_MAX = 180, 3000
@@ -291,7 +289,7 @@ local function check_attributes(given)
   for name, value in pairs(given) do
     local expected = attribute_types[name]
     if not expected then
-      local hint = suggest.field(name, attribute_types)
+      local hint = require("saros.http.suggest").field(name, attribute_types)
       misuse.argument("cookies:set", 3, ("unknown attribute '%s'%s"):format(tostring(name), hint))
     end
     misuse.check_type("cookies:set", 3, value, ("attribute '%s'"):format(name), expected)
@@ -364,6 +362,7 @@ end
 function Jar:save(path)
   check_self(self, "save")
   check_path("cookies:save", path)
+  local cookie_file = require "saros.http.cookie_file" -- most programs have none
   local lines = { "# Netscape HTTP Cookie File\n" }
   for _, cookie in ipairs(alive(self)) do
     lines[#lines + 1] = cookie_file.line_of(cookie)
@@ -377,6 +376,7 @@ end
 function Jar:load(path)
   check_self(self, "load")
   check_path("cookies:load", path)
+  local cookie_file = require "saros.http.cookie_file"
   for line in cookie_file.load("cookies:load", path):gmatch "[^\n]+" do
     local cookie = cookie_file.read_line(line)
     if cookie then put(self, cookie) end

@@ -23,12 +23,12 @@ local http = {}
 
 ---@alias saros.Verb async fun(target: string, given?: saros.FetchOptions): saros.Response
 
--- Its pool lives on from run to run; connections do not.
-local default_session
+-- The session of these functions, once it is needed. Its pool lives on from run to run; connections do not.
+local of_default = {}
 
 local function default()
-  default_session = default_session or session.new({}, false)
-  return default_session
+  of_default[1] = of_default[1] or session.new({}, false)
+  return of_default[1]
 end
 
 ---Sends a request and returns as soon as the headers of the response are in. Any status is a response; see
@@ -58,5 +58,8 @@ function http.session(given)
 end
 
 misuse.guard(http)
+for _, verb in ipairs { "fetch", table.unpack(session.verbs) } do
+  http[verb] = session.verb(http[verb], verb, of_default)
+end
 
 return http

@@ -5,7 +5,6 @@
 local backoff = require "saros.backoff"
 local cookies = require "saros.http.cookies"
 local misuse = require "saros.misuse"
-local suggest = require "saros.http.suggest"
 local url = require "saros.http.url"
 
 local options = {}
@@ -68,6 +67,11 @@ local options = {}
 ---@field limit? integer           requests under way at a time; 100 unless said otherwise
 ---@field limit_per_host? integer  the same for each scheme, host and port
 ---@field keepalive? number|boolean  seconds for which an unused connection is kept; false: not at all
+
+-- Loaded when something is wrong.
+local function suggest()
+  return require "saros.http.suggest"
+end
 
 local position, refuse = misuse.position_of_options, misuse.option
 
@@ -140,7 +144,7 @@ local function check_timeout(caller, name, value)
   if type(value) ~= "table" then return check_seconds(caller, name, value) end
   for phase, seconds in pairs(value) do
     if not phases[phase] then
-      refuse(caller, "option 'timeout': unknown field '%s'%s", tostring(phase), suggest.field(phase, phases))
+      refuse(caller, "option 'timeout': unknown field '%s'%s", tostring(phase), suggest().field(phase, phases))
     end
     check_seconds(caller, "timeout." .. phase, seconds)
   end
@@ -154,7 +158,7 @@ local function check_auth(caller, name, value)
   for field, item in pairs(value) do
     local expected = auth_fields[field]
     if not expected then
-      refuse(caller, "option '%s': unknown field '%s'%s", name, tostring(field), suggest.field(field, auth_fields))
+      refuse(caller, "option '%s': unknown field '%s'%s", name, tostring(field), suggest().field(field, auth_fields))
     end
     misuse.check_type(caller, position(caller), item, ("option '%s.%s'"):format(name, field), expected)
     if expected == "string" and item:find("[%z\r\n]") then
@@ -226,7 +230,7 @@ local function check_retries(caller, name, value)
   for field, item in pairs(value) do
     local rule = retry_fields[field]
     if not rule then
-      refuse(caller, "option '%s': unknown field '%s'%s", name, tostring(field), suggest.field(field, retry_fields))
+      refuse(caller, "option '%s': unknown field '%s'%s", name, tostring(field), suggest().field(field, retry_fields))
     end
     if not rule[2](item) then
       refuse(caller, "option '%s.%s': %s expected, got %s", name, field, rule[1], misuse.kind(item))
@@ -344,7 +348,7 @@ function options.check_fetch(caller, given)
   for name, value in pairs(given) do
     local option = of_request[name]
     if not option then
-      refuse(caller, "unknown option '%s'%s", tostring(name), suggest.option(name, of_request, of_session))
+      refuse(caller, "unknown option '%s'%s", tostring(name), suggest().option(name, of_request, of_session))
     end
     option.check(caller, name, value)
   end
@@ -356,7 +360,7 @@ end
 function options.check_session(caller, given)
   for name, value in pairs(given) do
     local option = declared[name]
-    if not option then refuse(caller, "unknown option '%s'%s", tostring(name), suggest.option(name, declared)) end
+    if not option then refuse(caller, "unknown option '%s'%s", tostring(name), suggest().option(name, declared)) end
     option.check(caller, name, value)
   end
 end

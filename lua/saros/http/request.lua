@@ -46,6 +46,7 @@ local request = {}
 ---@field map table         the headers, by lower-case name
 ---@field options? table    as given, for connection options of later hops
 ---@field session table
+---@field jar? table        its cookies
 ---@field credentials? table for digest authentication
 ---@field [1] userdata     all of this as core sees it
 
@@ -228,6 +229,7 @@ local function prepare(session, caller, verb, text, given)
   if merged.query then target = url.add_query(target, merged.query) end
   local map = merged_headers(session, caller, given)
   local prepared = { caller = caller, session = session, options = given, url = target, map = map }
+  prepared.jar = session.cookies
   set_body(prepared, options_of_body(caller, verb, given, session.defaults))
   local has_body = (prepared.body or prepared.source) ~= nil
   prepared.method = choose_method(caller, verb, given, merged.method, has_body)
@@ -238,9 +240,34 @@ local function prepare(session, caller, verb, text, given)
   return complete(prepared, set_auth(map, choose_auth(prepared), target))
 end
 
--- Requests without options are remembered, because programs send the same ones again and again.
+-- Requests without options are remembered, because programs send the same ones again and again: in the field 1 of their
+-- session, by URL and by the number of the function, where core finds them, too.
 local REMEMBERED_MAX = 256
+local COUNT = false -- it is a field that is no URL
 local next = next
+
+local numbers, last_number = {}, 0
+
+---The number of a function by which requests are remembered.
+---@param caller string
+---@return integer
+function request.number_of(caller)
+  if not numbers[caller] then
+    last_number = last_number + 1
+    numbers[caller] = last_number
+  end
+  return numbers[caller]
+end
+
+local function remember(session, text, number, prepared)
+  local all = session[1]
+  if all[COUNT] == REMEMBERED_MAX then
+    all = { [COUNT] = 0 }
+    session[1] = all
+  end
+  all[text] = all[text] or {}
+  all[text][number], all[COUNT] = prepared, all[COUNT] + 1
+end
 
 ---Prepares a request, or raises an argument error.
 ---@param session saros.Session
@@ -257,16 +284,11 @@ function request.prepare(session, caller, verb, text, given)
   if not is_plain or type(text) ~= "string" then
     return prepare(session, caller, verb, text, given)
   end
-  local remembered = session.prepared[caller]
-  local prepared = remembered and remembered[text]
+  local number, found = request.number_of(caller), session[1][text]
+  local prepared = found and found[number]
   if prepared then return prepared end
   prepared = prepare(session, caller, verb, text, nil)
-  if prepared.source then return prepared end
-  if not remembered or remembered.count == REMEMBERED_MAX then
-    remembered = { count = 0 }
-    session.prepared[caller] = remembered
-  end
-  remembered[text], remembered.count = prepared, remembered.count + 1
+  if not prepared.source then remember(session, text, number, prepared) end
   return prepared
 end
 

@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- Response: what a server answered. Its head is there, its body arrives while it is read.
 --
--- Owns the transfer, and with it a slot of the pool until the body has arrived whole.
+-- It is the transfer, a userdata that holds a slot of the pool until the body has arrived whole. What is asked of it
+-- most is in C (src/http/response.c); the rest is here.
 
 local async = require "saros"
 local connection = require "saros.http.connection"
-local draft = require "saros.fs.draft"
+local core = require "saros.http.core"
 local headers = require "saros.http.headers"
 local internal = require "saros.internal"
 local iterators = require "saros.iterators"
@@ -33,16 +34,14 @@ local WORTH_WAITING = 0.2
 ---@field http_version string
 ---@field history saros.Response[]  the redirects before it
 ---@field elapsed number       seconds from the request to the headers
----@field package _transfer userdata
----@field package _request saros.http.Request
----@field package _head string
 ---@field package _feeder? saros.http.Feeder of a streamed request
----@field package _arrived string|false what came with the head, or read(0) has found, and nobody has read
----@field package _at? integer      where reading goes on in it
----@field package _body string|boolean the body, once read whole; true: read piece by piece; false: not yet
----@field package _ended? boolean    read to its end so
+---@field package _found? string what read(0) has found
+---@field package _at? integer      where reading goes on in that, or in what came with the head
+---@field package _ended? boolean    the body has been read to its end in pieces
 ---@field package _reported? integer what on_progress was told last
 local Response = {}
+
+local request_of = core.request
 
 -- Fields that are rarely asked for are made when they are.
 local lazy = {
@@ -50,55 +49,48 @@ local lazy = {
     return {}
   end,
   url = function(self)
-    return self._request.url.text
+    return request_of(self).url.text
   end,
   headers = function(self)
-    return headers.parse(self._head)
+    return headers.parse(core.head(self))
   end,
   http_version = function(self)
-    return self._head:match("^HTTP/(%d[%d.]*)") or "1.1"
+    return core.head(self):match("^HTTP/(%d[%d.]*)") or "1.1"
   end,
   reason = function(self)
-    local phrase = self._head:match("^%S+ %d+ ([^\r\n]*)")
+    local phrase = core.head(self):match("^%S+ %d+ ([^\r\n]*)")
     return phrase and phrase ~= "" and phrase or phrases[self.status] or ""
   end,
 }
 
-local metatable = { __name = "Response" }
-
-function metatable.__index(self, name)
-  local method = Response[name]
-  if method then return method end
+local function make_field(self, name)
   local make = lazy[name]
   if not make then return nil end
   local value = make(self)
-  rawset(self, name, value)
+  self[name] = value
   return value
-end
-
-function metatable.__tostring(self)
-  return ("Response: %d %s (%s)"):format(self.status, self.reason, self.url)
 end
 
 local response = {}
 
----@param prepared saros.http.Request
----@param transfer userdata
+---Notes what a response has beside what core knows of it.
+---@param self saros.Response
+---@param history? saros.Response[]
+---@param feeder? saros.http.Feeder
+function response.note(self, history, feeder)
+  if history then self.history = history end
+  if feeder then self._feeder = feeder end
+end
+
+---A response to a request that was sent elsewhere.
+---@param prepared table  what is shown of that request
 ---@param status integer
 ---@param head string
 ---@param elapsed number
----@param body? string     all of it, where it came with the head
----@param history? saros.Response[]
----@param feeder? saros.http.Feeder
+---@param body string     all of it
 ---@return saros.Response
-function response.new(prepared, transfer, status, head, elapsed, body, history, feeder)
-  local self = { -- eight fields: with a ninth Lua would make room for sixteen
-    status = status, ok = status >= 200 and status <= 299, elapsed = elapsed,
-    _transfer = transfer, _request = prepared, _head = head, _arrived = body or false, _body = false,
-  }
-  if history then self.history = history end
-  if feeder then self._feeder = feeder end
-  return setmetatable(self, metatable)
+function response.received(prepared, status, head, elapsed, body)
+  return core.received_elsewhere(prepared, status, head, elapsed, body)
 end
 
 ---@class saros.http.Failure what saros.http.core reports
@@ -129,8 +121,7 @@ function response.fail(prepared, received, failure)
   }, 0)
 end
 
--- A local, because it is called in every request.
-local getmetatable = getmetatable
+local metatable -- of responses, which core has
 
 local function check_self(self, method)
   if getmetatable(self) ~= metatable then misuse.self("response:" .. method, self) end
@@ -143,27 +134,29 @@ local function finish(self, failure)
     feeder:join()
     if feeder.failed then error(feeder.err, 0) end
   end
-  if failure then response.fail(self._request, self, failure) end
+  if failure then response.fail(request_of(self), self, failure) end
 end
 
 -- Tells the user's function how far the body has come.
 local function report(self)
-  local received, total = self._transfer:received()
+  local received, total = core.received(self)
   local sent = self._feeder and self._feeder.sent or 0
   if received == self._reported then return end
   self._reported = received
-  self._request.on_progress(received, total, sent, self._request.body_length or sent)
+  local prepared = request_of(self)
+  prepared.on_progress(received, total, sent, prepared.body_length or sent)
 end
 
-local function has_arrived(self)
-  local bytes = self._arrived
-  return bytes and (self._at or 1) <= #bytes
+-- What came with the head, or read(0) has found, if there is something left of it that nobody has read.
+local function arrived(self)
+  local bytes = self._found or core.body(self)
+  return bytes and (self._at or 1) <= #bytes and bytes or nil
 end
 
 -- At most `limit` bytes of what has come already; nil where there are none.
 local function take_arrived(self, limit)
-  if not has_arrived(self) then return nil end
-  local bytes, at = self._arrived, self._at or 1
+  local bytes, at = arrived(self), self._at or 1
+  if not bytes then return nil end
   local stop = at + math.min(limit, #bytes)
   self._at = stop
   return bytes:sub(at, stop - 1)
@@ -171,7 +164,7 @@ end
 
 -- The next piece of what is still to come; nil at the end.
 local function receive(self, caller, limit)
-  local data, failure = self._transfer:read(limit, caller)
+  local data, failure = core.read(self, limit, caller)
   if not data then
     finish(self, failure)
     self._ended = true
@@ -182,17 +175,16 @@ end
 -- Gives a piece of the body, for a function that its user knows as `caller`; nil at the end.
 local function read(self, caller, limit)
   local data = take_arrived(self, limit or PIECE) or receive(self, caller, limit)
-  if self._request.on_progress then report(self) end
+  if request_of(self).on_progress then report(self) end
   return data
 end
 
 local function fail_closed(self, message)
-  response.fail(self._request, self, { name = "ClosedError", code = "ECLOSED", message = message })
+  response.fail(request_of(self), self, { name = "ClosedError", code = "ECLOSED", message = message })
 end
 
 local function consume(self)
-  if type(self._body) == "string" then fail_closed(self, "the body has been read whole") end
-  self._body = true
+  if not core.consume(self) then fail_closed(self, "the body has been read whole") end
 end
 
 -- The whole body piece by piece: for one that is encoded, so that the others get their turns while it
@@ -207,23 +199,23 @@ local function read_pieces(self, caller)
 end
 
 local function read_whole(self, caller)
-  local prepared = self._request
+  local prepared = request_of(self)
   if prepared.on_progress then return read_pieces(self, caller) end
-  local arrived = self._arrived
-  if arrived and not prepared.source then return arrived end
-  local data, failure = self._transfer:read_all(false, caller)
+  local bytes = core.body(self)
+  if bytes and not prepared.source then return bytes end
+  local data, failure = core.read_all(self, false, caller)
   if data == false then return read_pieces(self, caller) end
   if not data or prepared.source then finish(self, failure) end
-  return arrived or data
+  return bytes or data
 end
 
 local function text_of(self, caller)
-  local body = self._body
-  if body == true then
+  local body = core.whole(self)
+  if body == false then
     fail_closed(self, "the body has been read in pieces")
   elseif not body then
     body = read_whole(self, caller)
-    self._body = body
+    core.keep(self, body)
   end
   return body
 end
@@ -246,7 +238,7 @@ function Response:json()
   local ok, value = pcall(require("saros.json").decode, text)
   if ok then return value end
   local message = value.message or tostring(value)
-  return response.fail(self._request, self, { name = "FetchError", code = "EJSON", message = message })
+  return response.fail(request_of(self), self, { name = "FetchError", code = "EJSON", message = message })
 end
 
 ---The bytes that are there, at most `n`, after waiting for the first; nil at the end. As in `io`,
@@ -262,10 +254,10 @@ function Response:read(n)
   end
   consume(self)
   if n ~= 0 then return read(self, "response:read", n) end
-  if not has_arrived(self) then
-    self._arrived, self._at = receive(self, "response:read") or false, 1
+  if not arrived(self) then
+    self._found, self._at = receive(self, "response:read") or "", 1
   end
-  return has_arrived(self) and "" or nil
+  return arrived(self) and "" or nil
 end
 
 ---`for chunk in response:chunks() do`: pieces as they come. A slow reader slows the sender down. Leaving the loop
@@ -305,7 +297,8 @@ function Response:save(path)
   if type(path) ~= "string" or path == "" or path:find "%z" then
     misuse.argument("response:save", 1, "the path of a file expected")
   end
-  local text = type(self._body) == "string" and self._body
+  local draft = require "saros.fs.draft" -- most programs save no body
+  local text = core.whole(self)
   if self._ended and not text then fail_closed(self, "the body has been read") end
   local size = 0
   internal.checkpoint "response:save"
@@ -329,31 +322,41 @@ function Response:raise_for_status()
   if self.status < 400 then return self end
   return error(async.error {
     name = "HTTPError", code = "EHTTP", status = self.status, response = self, url = self.url,
-    message = ("%s %s: %d %s"):format(self._request.method, self.url, self.status, self.reason),
+    message = ("%s %s: %d %s"):format(request_of(self).method, self.url, self.status, self.reason),
   }, 0)
 end
 
 ---Gives up what has not been read, and the slot with it. The second time does nothing.
 function Response:close()
   check_self(self, "close")
-  self._arrived = false
-  self._transfer:close()
-  if self._feeder then self._feeder:stop() end
+  core.close(self)
+  if core.whole(self) == false then self._found = "" end
+  local feeder = request_of(self).source and self._feeder
+  if feeder then feeder:stop() end
 end
 
 ---Closes it; where that is quick the body is read before, for the sake of the connection.
 ---@async
 ---@package
 function Response:discard()
-  local transfer = self._transfer
-  local length = transfer:length()
-  if not transfer:done() and length and length <= WORTH_READING then
-    async.pcall(async.wait_for, function() transfer:read_all(true, self._request.caller) end, WORTH_WAITING)
+  local length = core.length(self)
+  if not core.done(self) and length and length <= WORTH_READING then
+    async.pcall(async.wait_for, function() core.read_all(self, true, request_of(self).caller) end, WORTH_WAITING)
   end
   self:close()
 end
 
-metatable.__close = Response.close
+-- It is a function of C already.
+local text = Response.text
 misuse.guard(Response)
+Response.text = text
+
+metatable = core.class(Response, make_field)
+metatable.__name = "Response"
+metatable.__close = Response.close
+
+function metatable.__tostring(self)
+  return ("Response: %d %s (%s)"):format(self.status, self.reason, self.url)
+end
 
 return response

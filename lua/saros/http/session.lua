@@ -41,7 +41,7 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---@field package defaults table              the options it was made with
 ---@field package merged table                with what holds where they say nothing
 ---@field package extras? table       those of them that set up connections, for core
----@field package prepared table          of requests without options, by function and URL
+---@field package [1] table               prepared requests without options, by URL
 ---@field package environment table    the proxies it names
 ---@field package pool userdata
 ---@field package by_curl? table          places that it reaches by libcurl
@@ -72,12 +72,12 @@ local function next_hop(prepared, response, location)
   return following
 end
 
--- Raises a failure as core reported it (in the place of the status), or makes the response.
-local function outcome(self, prepared, history, feeder, transfer, status, head, elapsed, has_cookies, body)
-  if not transfer then responses.fail(prepared, nil, status) end
-  if not prepared.backend then backend.learn(prepared, head) end
-  local response = responses.new(prepared, transfer, status, head, elapsed, body, history, feeder)
-  if has_cookies and self.cookies then
+-- Raises a failure as core reported it, or completes the response.
+local function outcome(self, prepared, history, feeder, response, failure)
+  if not response then responses.fail(prepared, nil, failure) end
+  if not prepared.backend then backend.learn(prepared, core.head(response)) end
+  responses.note(response, history, feeder)
+  if self.cookies and core.sets_cookies(response) then
     cookies.take(self.cookies, prepared.url, response.headers:get_all "set-cookie")
   end
   return response
@@ -127,8 +127,15 @@ local function follow(self, prepared, response)
   return response
 end
 
--- A local, because it is called in every request.
-local getmetatable = getmetatable
+local function follow_redirects(self, prepared, response)
+  if redirects[response.status] and prepared.redirect ~= "manual" then return follow(self, prepared, response) end
+  return response
+end
+
+-- What follows when a request has been sent, once: also one that core has found prepared.
+local function complete(self, prepared, response, failure)
+  return follow_redirects(self, prepared, outcome(self, prepared, nil, nil, response, failure))
+end
 
 ---Performs a request for a function that its user knows as `caller`.
 ---@async
@@ -141,14 +148,10 @@ local getmetatable = getmetatable
 function session.perform(self, caller, method, target, given)
   if getmetatable(self) ~= metatable then misuse.self(caller, self) end
   local prepared = request.prepare(self, caller, method, target, given)
-  local response
   if prepared.source or prepared.retries then
-    response = send(self, prepared)
-  else -- most are like that, and it is the shortest way
-    response = outcome(self, prepared, nil, nil, core.send(self.pool, prepared, nil, nil, choose(prepared)))
+    return follow_redirects(self, prepared, send(self, prepared))
   end
-  if redirects[response.status] and prepared.redirect ~= "manual" then return follow(self, prepared, response) end
-  return response
+  return complete(self, prepared, core.send(self.pool, prepared, nil, nil, choose(prepared)))
 end
 
 local function check_self(self, method)
@@ -186,8 +189,20 @@ function Session:close()
   if self.closing then self.closing:set() end
 end
 
+---Makes a verb what its user calls: a function of C that finds requests which are prepared.
+---@param general function  does it in every case
+---@param caller string     as its user knows it
+---@param default? table    of a verb that is no method: its field 1 is the session, once there is one
+---@return function
+function session.verb(general, caller, default)
+  return core.verb(general, complete, request.number_of(caller), default)
+end
+
 metatable.__close = Session.close
 misuse.guard(Session)
+for _, verb in ipairs { "fetch", table.unpack(session.verbs) } do
+  Session[verb] = session.verb(Session[verb], "session:" .. verb)
+end
 
 function metatable.__tostring(self)
   local base = self.defaults.base_url
@@ -250,7 +265,7 @@ function session.new(given, explicit, caller)
   headers.merge(caller, {}, defaults.headers or {})
   local jar = explicit and defaults.cookies ~= false and cookies.new(defaults.base_url, defaults.cookies)
   return setmetatable({
-    cookies = jar, headers = copy(defaults.headers), defaults = defaults, prepared = {},
+    { [false] = 0 }, cookies = jar, headers = copy(defaults.headers), defaults = defaults,
     merged = merged, extras = connection.extras(defaults), environment = read_environment(),
     pool = core.pool {
       limit = merged.limit, limit_per_host = defaults.limit_per_host,

@@ -105,17 +105,15 @@ function upload.send(pool, prepared, started, carrier, again)
   self.task = async.spawn(feed, self, prepared):set_name("http upload")
   async.sleep(0) -- it begins; if it could not, the request would wait for it
   if self.task:done() then self.task:await() end
-  local function conclude(transfer, outcome, ...) -- the status, or a failure
-    if self.failed then
-      if transfer then transfer:close() end
-      error(self.err, 0)
-    end
-    local repeats = not transfer and outcome.stale and prepared.resend and not again
-    if repeats then return upload.send(pool, prepared, started, carrier, true) end
-    self.kept = transfer ~= nil and not transfer:done()
-    return self, transfer, outcome, ...
+  local received, failure = core.send(pool, prepared, self.pipe, started, carrier)
+  if self.failed then
+    if received then core.close(received) end
+    error(self.err, 0)
   end
-  return conclude(core.send(pool, prepared, self.pipe, started, carrier))
+  local repeats = not received and failure.stale and prepared.resend and not again
+  if repeats then return upload.send(pool, prepared, started, carrier, true) end
+  self.kept = received ~= nil and not core.done(received)
+  return self, received, failure
 end
 
 ---The source that a body given as a function or an iterator is. It cannot be asked twice.

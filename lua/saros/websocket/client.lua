@@ -144,26 +144,13 @@ local function read_body(stream, status, found)
   return read_to_end(stream)
 end
 
--- What a Response reads after the bytes that it has: nothing.
-local Rest = {}
-Rest.__index = Rest
-
-function Rest:close() self.closed = true end
-
-function Rest:read()
-  if not self.closed then return nil end
-  return nil, { name = "ClosedError", code = "ECLOSED", message = "the response is closed" }
-end
-
-Rest.read_all = Rest.read
-
 -- A response that is no handshake, with its body, if that comes whole and soon: the refusal is what counts.
 local function refusal(stream, place, status, head, started)
   local found, elapsed = headers.parse(head), async.now() - started
   local came, ok, body = async.move_on_after(BODY_TIME, async.pcall, read_body, stream, status, found)
   local asked = { method = "GET", url = { text = place.text, host = place.host, port = place.port } }
   local responses = require "saros.http.response" -- loads the client of HTTP, which is needed for nothing else
-  return responses.new(asked, setmetatable({}, Rest), status, head, elapsed, came and ok and body or "")
+  return responses.received(asked, status, head, elapsed, came and ok and body or "")
 end
 
 local function contains(list, value)
