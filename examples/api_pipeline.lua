@@ -50,7 +50,7 @@ async.run(function(url)
   for i, user in ipairs(users) do
     local found = loaded[i]
     if found then
-      print(("%s works for %s and has written %d posts, the first: %s"):format(
+      print(("%s works for %s. Posts: %d, the first: %s"):format(
         found.name, found.company, #found.posts, found.posts[1].title))
     else
       print(("%s could not be loaded: %s"):format(user.name, errors[i].status or errors[i].code))
