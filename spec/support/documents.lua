@@ -15,6 +15,13 @@ local function files(pattern)
   return list
 end
 
+---Whether there is a file or folder.
+---@param path string
+function documents.exists(path)
+  local pipe <close> = assert(io.popen(("test -e '%s' && echo yes"):format(path)))
+  return pipe:read "l" == "yes"
+end
+
 ---The documents for users: README.md and the pages of docs/.
 ---@return string[] paths
 function documents.list()
