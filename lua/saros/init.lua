@@ -55,7 +55,7 @@ end
 -- The standard streams: made anew after they were closed, so they are no fields.
 local standard = { stdin = 0, stdout = 1, stderr = 2 }
 
--- A script that never fetches must not pay for libcurl.
+-- A script must not pay for what it does not use.
 setmetatable(async, {
   __index = function(_, name)
     if standard[name] then return require("saros.process.core").standard(standard[name]) end
