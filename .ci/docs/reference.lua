@@ -8,7 +8,7 @@ local reference = {}
 -- The pages in order: name, title, and the files below lua/saros whose annotations belong there (without ".lua"; a
 -- folder with a slash at its end). A file that is not named here has a page of its own, with its name.
 local PAGES = {
-  { "run", "Runs, tasks, errors", "init meta/runtime defer group_error task_local" },
+  { "run", "Runs, tasks, errors", "init meta/runtime defer group_error task_local timeline/tree" },
   { "combine", "Several at once, deadlines, groups", "meta/combine as_completed generator move_on_after" },
   { "sync", "Locks, queues, rates", "meta/sync with ticker retry backoff" },
   { "coroutine", "Coroutines that may wait", "meta/coroutine" },

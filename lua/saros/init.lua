@@ -43,6 +43,7 @@ local lazy = {
   ticker = "saros.ticker",
   websocket = "saros.websocket",
   to_thread = "saros.thread",
+  tree_svg = "saros.timeline.tree",
 }
 for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do
   lazy[name] = "saros.http"
