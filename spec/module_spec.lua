@@ -58,6 +58,14 @@ print(package.loaded["saros.http"], package.loaded["saros.http.core"])
     assert.equal("nil\tnil\n", loaded)
   end)
 
+  it("says so where an older Lua loads it", function()
+    local refusal = require "spec.support.script" ([[
+package.loaded.saros, _VERSION = nil, "Lua 5.1"
+print(select(2, pcall(require, "saros")))
+]]).out
+    assert.equal("saros needs Lua 5.4, and this is Lua 5.1\n", refusal)
+  end)
+
   it("knows no other names", function()
     assert.is_nil(async.no_such_function)
   end)

@@ -2,6 +2,7 @@
 -- saros: asyncio for Lua. The core is C, and what editors know of it stands in meta/; this file is names only: what
 -- is loaded with it, and what at its first use.
 
+if _VERSION < "Lua 5.4" then error("saros needs Lua 5.4, and this is " .. _VERSION, 0) end
 local core = require "saros.core"
 local internal = core[2]
 package.loaded["saros.internal"] = internal
