@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Puts what was measured into docs/performance.md, as tables, and beside it, as plots.
+"""Puts what was measured into docs/performance.md and README.md, as tables, and beside the former, as plots.
 
-    bench/run runtime --save FILE
+    bench/run runtime net http --save FILE
     bench/run runtime --instructions --save FILE
     lua5.4 bench/idle.lua >IDLE
     bench/plot.py FILE [IDLE]
 
 A table stands between a line `<!-- NAME -->` and the next `<!-- end -->`. What FILE or IDLE has nothing of stays as it is.
+`./dev figures` does all of this.
 """
+import datetime
 import json
 import math
 import os
 import re
 import sys
 
-DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs")
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DOCS = os.path.join(ROOT, "docs")
 COLORS = ("#00557f", "#999999", "#d98200", "#3a923a", "#86c486", "#a64d79", "#d5a6bd")
 FONT = 'font-family="sans-serif" font-size="12"'
 
@@ -26,7 +29,7 @@ FONT = 'font-family="sans-serif" font-size="12"'
 def replace(text, name, table):
     pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
     if not pattern.search(text):
-        sys.exit(f"docs/performance.md has no place for {name}")
+        sys.exit(f"there is no place for {name}")
     return pattern.sub(lambda found: found[1] + "\n" + table + "\n" + found[2], text)
 
 
@@ -55,6 +58,46 @@ def instructions_table(part):
 
 def about(part):
     return "\n" + ".\n".join(part["about"]) + ".\n"
+
+
+# What README.md has: of which suite and row, and in its words.
+RATIOS = (
+    ("runtime", "spawn and await", "spawn a task and await it"),
+    ("runtime", "1,000 tasks x sleep(0)", "`sleep(0)` in 1,000 tasks"),
+    ("runtime", "queue of 128", "an item through a queue"),
+    ("runtime", "sleepers, each", "memory of a sleeping task"),
+    ("runtime", "start and end", "begin and end of a program"),
+    ("net", "echo, 64 bytes", "echo of 64 bytes, 64 connections"),
+    ("net", "echo, 10 KiB", "echo of 10 KiB"),
+    ("http", "1 KiB, 64 in flight", "GET of 1 KiB, 64 under way"),
+    ("http", "one by one, median", "one GET after the other"),
+    ("http", "and peak memory", "memory while 512 MiB stream in"),
+)
+COLUMNS = ("asyncio", "asyncio on uvloop", "luv", "Node")
+# By suite, the peers of each column, and what is said of them there.
+PEERS = {
+    "runtime": ({"asyncio": ""}, {"uvloop": ""}, {"luv": ""}, {}),
+    "net": ({}, {"streams": " (streams)", "uvloop": " (a protocol)"}, {"luv": ""}, {"node": ""}),
+    "http": ({}, {"aiohttp": " (aiohttp)"}, {}, {"undici": " (undici)"}),
+}
+
+
+def ratio_cell(row, peers):
+    """How many times saros is ahead of each."""
+    ratios = {peer: 1 / speed(row, peer) for peer in peers if speed(row, peer)}
+    return ", ".join(f"{ratio:.{0 if ratio >= 10 else 1}f}{peers[peer]}" for peer, ratio in ratios.items())
+
+
+def ratios_table(found):
+    rows = []
+    for suite, title, words in RATIOS:
+        row = next(row for row in found[f"{suite} times"]["rows"] if row["title"] == title)
+        rows.append([words, *(ratio_cell(row, peers) for peers in PEERS[suite])])
+    lines = [["", *COLUMNS], ["---"] * (len(COLUMNS) + 1), *rows]
+    abouts = [found[f"{suite} times"]["about"] for suite in PEERS]
+    versions = dict.fromkeys(", ".join(about[1] for about in abouts).split(", "))
+    about = f"{datetime.date.today():%-d %B %Y}, {abouts[0][0]}.\n{', '.join(versions)}.\n"
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + about
 
 
 # ---- Plots ---------------------------------------------------------------------------------------
@@ -177,6 +220,14 @@ def write(name, content):
         file.write(content)
 
 
+def write_ratios(found):
+    path = os.path.join(ROOT, "README.md")
+    with open(path) as file:
+        page = file.read()
+    with open(path, "w") as file:
+        file.write(replace(page, "ratios", ratios_table(found)))
+
+
 def main():
     with open(sys.argv[1]) as file:
         found = json.load(file)
@@ -192,6 +243,8 @@ def main():
         page = replace(page, "idle", idle_table(tables))
         write("idle.svg", idle_plot(tables))
     write("performance.md", page)
+    if all(f"{suite} times" in found for suite in PEERS):
+        write_ratios(found)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,8 @@ async.run(function(url)
   for i, user in ipairs(users) do
     local found = loaded[i]
     if found then
-      print(("%s works for %s and has written %d posts, the first: %s"):format(
-        found.name, found.company, #found.posts, found.posts[1].title))
+      print(("%s works for %s. Posts: %d, the first: %s"):format(
+        found.name, found.company, #found.posts, found.posts[1] and found.posts[1].title or "none"))
     else
       print(("%s could not be loaded: %s"):format(user.name, errors[i].status or errors[i].code))
     end

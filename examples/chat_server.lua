@@ -46,8 +46,10 @@ local function take_part(receive, send)
   }
 end
 
--- That somebody's connection breaks is no error of ours.
-local function chat(receive, send) async.catch({ "ClosedError", "SystemError" }, take_part, receive, send) end
+-- That somebody's connection breaks, or a line is too long, is no error of ours.
+local function chat(receive, send)
+  async.catch({ "ClosedError", "LimitError", "SystemError" }, take_part, receive, send)
+end
 
 local function by_tcp(stream)
   chat(stream:lines { limit = 1000 }, function(line) stream:write(line, "\n") end)

@@ -59,6 +59,6 @@ async.run(function()
     if result.healthy then healthy = healthy + 1 end
     one_by_one = one_by_one + result.seconds
   end
-  print(("\n%d of %d are healthy; checked in %.2f seconds, one by one it would have been %.2f"):format(
+  print(("\nhealthy: %d of %d; checked in %.2f seconds, one by one it would have been %.2f"):format(
     healthy, #results, total, one_by_one))
 end)

@@ -66,7 +66,7 @@ async.run(function()
     count = count + 1
     print(article.url, article.title)
   end
-  print(("%d articles"):format(count))
+  print(("articles: %d"):format(count))
   for _, source in ipairs(sources) do
     local err = failures[source.name]
     if err then print(("nothing from %s: %s"):format(source.name, err.status or err.code)) end

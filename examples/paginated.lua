@@ -42,5 +42,5 @@ async.run(function(url)
     count = count + 1
     print(("%4d  %s"):format(count, item.title or item.full_name or item.name or item.id))
   end
-  print(("\n%d items in %d requests"):format(count, session:stats().requests))
+  print(("\nitems: %d, requests: %d"):format(count, session:stats().requests))
 end, table.unpack(arg))

@@ -25,7 +25,7 @@ local function report(metrics, elapsed)
   end
   table.sort(outcomes)
   table.sort(metrics.seconds)
-  print(("%d requests (%s), %d bytes"):format(total, table.concat(outcomes, ", "), metrics.bytes))
+  print(("requests: %d (%s), bytes: %d"):format(total, table.concat(outcomes, ", "), metrics.bytes))
   print(("at most %d at once"):format(metrics.most_active))
   print(("%.1f requests a second"):format(total / elapsed))
   print(("half of them took less than %.1f ms, 95%% less than %.1f ms"):format(

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A client for Redis in some sixty lines. Any number of tasks share a connection: commands leave as they come, replies
--- come in the same order, and each task waits for its own.
+-- come in the same order, and each task waits for its own. (A program that uses Redis takes saros.redis.)
 --
 --   lua5.4 examples/redis_client.lua [HOST [PORT]]      does some work on a server, 127.0.0.1:6379 if none is named
 

@@ -73,5 +73,5 @@ async.run(function(start)
   for _, link in ipairs(broken) do
     print(("broken: %s (%s)"):format(link.url, link.why))
   end
-  print(("\n%d pages and %d broken links in %.2f seconds"):format(#titles, #broken, async.now() - started))
+  print(("\npages: %d, broken links: %d, seconds: %.2f"):format(#titles, #broken, async.now() - started))
 end, table.unpack(arg))

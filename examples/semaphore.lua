@@ -14,7 +14,7 @@ async.run(function()
     local permit <close> = places:acquire() -- given back however the block is left
     at_work = at_work + 1
     most = math.max(most, at_work)
-    print(("%.0f s: task %d works, %d wait"):format(async.now() - started, number, places:waiting()))
+    print(("%.0f s: task %d works, %d waiting"):format(async.now() - started, number, places:waiting()))
     async.sleep(1)
     at_work = at_work - 1
   end

@@ -17,7 +17,7 @@ local function timed(label, fn)
   print(label)
   local started = async.now()
   local sum = fn()
-  print(("  sum %d after %.0f seconds"):format(sum, async.now() - started))
+  print(("  sum %d after %.0f s"):format(sum, async.now() - started))
 end
 
 async.run(function()

@@ -9,18 +9,9 @@
 local async = require "saros"
 local redis = require "saros.redis"
 local jobs = require "saros.jobs"
+local fs = async.fs
 
 local SIZE = 32 -- pixels of the longer side
-
-local function read_file(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
-end
-
-local function write_file(path, text)
-  local file <close> = assert(io.open(path, "wb"))
-  assert(file:write(text))
-end
 
 -- Every pixel of the small picture is the one in the middle of those it stands for.
 local function shrink(picture)
@@ -43,7 +34,7 @@ end
 local handlers = {
   shrink = function(path)
     local target = path:gsub("%.ppm$", "") .. ".small.ppm"
-    write_file(target, shrink(read_file(path)))
+    fs.write_file(target, shrink(fs.read_file(path)))
     return target
   end,
 }
@@ -60,34 +51,28 @@ local function draw(path, width, height)
   for y = 1, height do
     for x = 1, width do pixels[#pixels + 1] = string.char(x * 255 // width, y * 255 // height, 128) end
   end
-  write_file(path, ("P6\n%d %d\n255\n"):format(width, height) .. table.concat(pixels))
+  fs.write_file(path, ("P6\n%d %d\n255\n"):format(width, height) .. table.concat(pixels))
 end
 
 local function demonstrate(url, r, queue)
   r:del "thumbnails:over"
-  local folder, paths = os.tmpname(), {}
+  local folder, paths = fs.mkdtemp "thumbnails-", {}
+  local _removal <close> = async.defer(fs.remove_tree, folder)
   for i = 1, 6 do
-    paths[i] = ("%s-%d.ppm"):format(folder, i)
+    paths[i] = ("%s/%d.ppm"):format(folder, i)
     draw(paths[i], 64 * i, 64)
   end
   paths[7] = arg[0] -- which is none: its job fails
-  local workers = {}
-  for i = 1, 3 do workers[i] = io.popen(("exec '%s' '%s' '%s' work"):format(arg[-1], arg[0], url), "w") end
+  local workers <close> = async.task_group()
+  for _ = 1, 3 do workers:spawn(async.process.run, { arg[-1], arg[0], url, "work" }, { check = true }) end
   local results, errors = submit(queue, paths)
-  for i = 1, 7 do
-    print(results[i] and read_file(results[i]):match "^P6\n(%d+ %d+)" or errors[i].message)
-    os.remove(("%s-%d.ppm"):format(folder, i))
-    os.remove(("%s-%d.small.ppm"):format(folder, i))
-  end
-  os.remove(folder)
+  for i = 1, 7 do print(results[i] and fs.read_file(results[i]):match "^P6\n(%d+ %d+)" or errors[i].message) end
   r:rpush("thumbnails:over", 1, 2, 3) -- one for each worker
-  for i = 1, 3 do workers[i]:close() end
 end
 
 local function work(r, queue)
-  local worker <close> = async.spawn(queue.work, queue, handlers, { concurrency = 2 })
+  local _worker <close> = async.spawn(queue.work, queue, handlers, { concurrency = 2 })
   r:blpop("thumbnails:over", 0)
-  assert(worker)
 end
 
 async.run(function(url, what, ...)

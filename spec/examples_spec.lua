@@ -20,10 +20,10 @@ describe("the example", function()
     }
     local lines = lines_of "three_calls"
     assert.same(one_by_one, { table.unpack(lines, 2, 7) })
-    assert.equal("  sum 16 after 3 seconds", lines[8])
+    assert.equal("  sum 16 after 3 s", lines[8])
     for _, first in ipairs { 10, 18 } do
       assert.same(at_once, { table.unpack(lines, first, first + 5) })
-      assert.equal("  sum 16 after 1 seconds", lines[first + 6])
+      assert.equal("  sum 16 after 1 s", lines[first + 6])
     end
   end)
 
@@ -66,9 +66,9 @@ describe("the example", function()
   it("semaphore lets three work at a time", function()
     local lines = lines_of "semaphore"
     assert.equal(11, #lines)
-    assert.equal("0 s: task 3 works, 0 wait", lines[3])
-    assert.equal("1 s: task 4 works, 4 wait", lines[4])
-    assert.equal("3 s: task 10 works, 0 wait", lines[10])
+    assert.equal("0 s: task 3 works, 0 waiting", lines[3])
+    assert.equal("1 s: task 4 works, 4 waiting", lines[4])
+    assert.equal("3 s: task 10 works, 0 waiting", lines[10])
     assert.equal("3 at a time, 4 seconds in all", lines[11])
   end)
 

@@ -13,11 +13,6 @@ local function resolve(from, target)
   return path
 end
 
-local function exists(path)
-  local pipe <close> = assert(io.popen(("test -e '%s' && echo yes"):format(path)))
-  return pipe:read "l" == "yes"
-end
-
 describe("the links of", function()
   for _, path in ipairs(documents.all()) do
     it(path .. " lead somewhere", function()
@@ -26,7 +21,7 @@ describe("the links of", function()
         local place = ("%s:%d: %s"):format(path, link.line, link.target)
         if not file:find "^%a+:" then
           local target = file == "" and path or resolve(path, file)
-          assert.is_true(exists(target), place)
+          assert.is_true(documents.exists(target), place)
           assert.is_true(anchor == "" or documents.anchors(target)[anchor] == true, place)
         end
       end

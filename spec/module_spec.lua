@@ -50,13 +50,20 @@ print(async.run(function() return async.lock():with(math.max, 1, 2) end))
     assert.matches("^nil\tnil\tnil\nfalse\t[^\n]*:%d+: bad argument #1 to 'lock:with' [^\n]*\n2\n$", loaded)
   end)
 
-  it("does not load libcurl before the first request", function()
-    local name = "saros.http.core"
+  it("does not load the HTTP client before the first request", function()
     local loaded = require "spec.support.script" ([[
 async.run(function() async.sleep(0) end)
 print(package.loaded["saros.http"], package.loaded["saros.http.core"])
 ]]).out
-    assert.equal("nil\tnil\n", loaded, name)
+    assert.equal("nil\tnil\n", loaded)
+  end)
+
+  it("says so where an older Lua loads it", function()
+    local refusal = require "spec.support.script" ([[
+package.loaded.saros, _VERSION = nil, "Lua 5.1"
+print(select(2, pcall(require, "saros")))
+]]).out
+    assert.equal("saros needs Lua 5.4, and this is Lua 5.1\n", refusal)
   end)
 
   it("knows no other names", function()

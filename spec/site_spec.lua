@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- What ./dev docs builds: a site whose links lead somewhere, with an index for its search.
 
+local documents = require "spec.support.documents"
+
 local folder
 
 local function read(name)
@@ -13,11 +15,6 @@ local function pages()
   local pipe <close> = assert(io.popen(("cd '%s' && ls *.html"):format(folder)))
   for name in pipe:lines() do list[#list + 1] = name end
   return list
-end
-
-local function exists(path)
-  local pipe <close> = assert(io.popen(("test -e '%s' && echo yes"):format(path)))
-  return pipe:read "l" == "yes"
 end
 
 describe("the site of the documents", function()
@@ -54,9 +51,9 @@ describe("the site of the documents", function()
     for place, pair in pairs(targets) do
       local file, anchor = pair[2]:match "^([^#]*)#?(.*)$"
       if file:find "^%.%./%.%./" then
-        assert.is_true(exists(file:sub(7)), place)
+        assert.is_true(documents.exists(file:sub(7)), place)
       elseif file:find "^[%w-]+%.%l+$" and not file:find "%.html$" then
-        assert.is_true(exists(folder .. "/" .. file), place)
+        assert.is_true(documents.exists(folder .. "/" .. file), place)
       elseif not file:find "^%a+:" then
         local ids = anchors[file == "" and pair[1] or file]
         assert.is_truthy(ids, place)

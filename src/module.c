@@ -58,6 +58,7 @@ static const luaL_Reg internal_functions[] = {
     {"answer_signal", sr_l_answer_signal},
     {"record", sr_l_record},
     {"spawned_at", sr_l_spawned_at},
+    {"tree_rows", sr_l_tree_rows},
     {"test_run", sr_l_test_run},
     {"test_limit", sr_l_test_limit},
     {"settle", sr_l_settle},

@@ -61,7 +61,7 @@ local function add_parameters(out, context, fn)
 end
 
 local function add_errors(out, context, fn)
-  local text, list = fn.member.text .. " " .. (fn.class.is_module and "" or fn.class.text), {}
+  local text, list = fn.member.text .. " " .. (fn.class.name == "saros" and "" or fn.class.text), {}
   for _, name in ipairs(ERRORS) do
     if text:find("%f[%w]" .. name .. "%f[%W]") then
       list[#list + 1] = ("[%s](%s)"):format(name, context.targets["saros.ErrorName"])

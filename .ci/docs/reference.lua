@@ -5,10 +5,10 @@ local annotations = require "spec.support.annotations"
 
 local reference = {}
 
--- The pages in order: name, title, and the files below lua/saros whose annotations belong there (without ".lua"; a
--- folder with a slash at its end). A file that is not named here has a page of its own, with its name.
+-- The pages in order: name, title, and the files below lua/saros whose annotations belong there, in this order (without
+-- ".lua"; a folder with a slash at its end). A file that is not named here has a page of its own, with its name.
 local PAGES = {
-  { "run", "Runs, tasks, errors", "init meta/runtime defer group_error task_local" },
+  { "run", "Runs, tasks, errors", "meta/runtime init defer group_error task_local timeline/tree" },
   { "combine", "Several at once, deadlines, groups", "meta/combine as_completed generator move_on_after" },
   { "sync", "Locks, queues, rates", "meta/sync with ticker retry backoff" },
   { "coroutine", "Coroutines that may wait", "meta/coroutine" },
@@ -70,18 +70,18 @@ local function list_files()
   return files
 end
 
--- The page of a file, by the longest entry that fits.
+-- The page of a file, by the longest entry that fits, and where that stands among the entries.
 local function page_of(path)
   local stem = path:match "^lua/saros/(.*)%.lua$"
-  local found, length = nil, 0
+  local found, length, place = nil, 0, 0
   for order, page in ipairs(PAGES) do
-    for entry in page[3]:gmatch "%S+" do
+    for position, entry in page[3]:gmatch "()(%S+)" do
       local fits = entry == stem or entry:find "/$" and stem:sub(1, #entry) == entry
-      if fits and #entry > length then found, length = { page[1], page[2], order }, #entry end
+      if fits and #entry > length then found, length, place = { page[1], page[2], order }, #entry, position end
     end
   end
   local own = stem:gsub("^meta/", ""):match "^[^/]+"
-  return found or { own, own:gsub("^%l", string.upper), #PAGES + 1 }
+  return found or { own, own:gsub("^%l", string.upper), #PAGES + 1 }, place
 end
 
 local function is_public(class)
@@ -178,6 +178,9 @@ local function label_of(declared, name)
 end
 
 local function by_place(a, b)
+  local _, a_place = page_of(a.member.file)
+  local _, b_place = page_of(b.member.file)
+  if a_place ~= b_place then return a_place < b_place end
   if a.member.file ~= b.member.file then return a.member.file < b.member.file end
   return a.member.number < b.member.number
 end
@@ -239,7 +242,7 @@ function reference.read()
   local declared = annotations.read(list_files())
   local pages, list = {}, {}
   for _, path in ipairs(list_files()) do
-    local name, title, order = table.unpack(page_of(path))
+    local name, title, order = table.unpack((page_of(path)))
     if not pages[name] then
       pages[name] = { name = name, title = title, order = order, classes = {}, aliases = {} }
       for class_name in pairs(declared.classes) do

@@ -2,6 +2,7 @@
 -- saros: asyncio for Lua. The core is C, and what editors know of it stands in meta/; this file is names only: what
 -- is loaded with it, and what at its first use.
 
+if _VERSION < "Lua 5.4" then error("saros needs Lua 5.4, and this is " .. _VERSION, 0) end
 local core = require "saros.core"
 local internal = core[2]
 package.loaded["saros.internal"] = internal
@@ -43,6 +44,7 @@ local lazy = {
   ticker = "saros.ticker",
   websocket = "saros.websocket",
   to_thread = "saros.thread",
+  tree_svg = "saros.timeline.tree",
 }
 for _, name in ipairs { "fetch", "get", "post", "put", "patch", "delete", "head", "options", "session" } do
   lazy[name] = "saros.http"
@@ -55,7 +57,7 @@ end
 -- The standard streams: made anew after they were closed, so they are no fields.
 local standard = { stdin = 0, stdout = 1, stderr = 2 }
 
--- A script that never fetches must not pay for libcurl.
+-- A script must not pay for what it does not use.
 setmetatable(async, {
   __index = function(_, name)
     if standard[name] then return require("saros.process.core").standard(standard[name]) end

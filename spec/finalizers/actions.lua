@@ -93,6 +93,7 @@ action("close queues", function() each(world.queues, "close") end)
 action("look", function()
   async.all_tasks()
   async.tree()
+  async.tree_svg()
   for _, kind in ipairs{"tasks", "groups", "scopes", "futures", "semaphores", "locks", "queues"} do
     for _, object in ipairs(world[kind]) do tostring(object) end
   end

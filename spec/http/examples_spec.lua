@@ -8,13 +8,13 @@ describe("the example", function()
     local text = run "scraper"
     assert.truthy(text:find("\nPage 39\n", 1, true), text)
     assert.truthy(text:find("broken: http://127.0.0.1:%d+/gone %(404%)"), text)
-    assert.truthy(text:find("40 pages and 1 broken links", 1, true), text)
+    assert.truthy(text:find("\npages: 40, broken links: 1, seconds: ", 1, true), text)
   end)
 
   it("paginated reads all pages of a list", function()
     local text = run "paginated"
     assert.truthy(text:find("  57  Volume 57\n", 1, true), text)
-    assert.truthy(text:find("57 items in 6 requests", 1, true), text)
+    assert.truthy(text:find("\nitems: 57, requests: 6\n", 1, true), text)
   end)
 
   it("first_response takes the first good one", function()
@@ -33,27 +33,27 @@ describe("the example", function()
 
   it("rate_limited keeps to its rate and counts", function()
     local text = run "rate_limited"
-    assert.matches("^31 requests %(200: 27, 404: 3, ECONNREFUSED: 1%), %d+ bytes\nat most 4 at once\n", text)
+    assert.matches("^requests: 31 %(200: 27, 404: 3, ECONNREFUSED: 1%), bytes: %d+\nat most 4 at once\n", text)
     assert.is_true(tonumber(text:match "\n(%S+) requests a second\n") < 104, text)
   end)
 
   it("api_pipeline puts together what belongs together", function()
     assert.equal(table.concat({
-      "Ada works for Analytical Engines and has written 1 posts, the first: thought number 1",
-      "Grace works for Compilers & Sons and has written 2 posts, the first: thought number 1",
+      "Ada works for Analytical Engines. Posts: 1, the first: thought number 1",
+      "Grace works for Compilers & Sons. Posts: 2, the first: thought number 1",
       "Barbara could not be loaded: 404", "",
     }, "\n"), run "api_pipeline")
   end)
 
   it("news_aggregator shows each article once and names what is missing", function()
-    local articles, rest = run("news_aggregator"):match "^(.*)(3 articles\n.*)$"
+    local articles, rest = run("news_aggregator"):match "^(.*)(articles: 3\n.*)$"
     for _, line in ipairs { "/moon\tMoon still there\n", "/lua\tLua turns older\n", "/rain\tRain on Tuesday\n" } do
       local before, after = articles:match("^(.-)" .. line .. "(.*)$")
       articles = before .. after
     end
     assert.equal("", articles)
     assert.equal(
-      "3 articles\nnothing from sleepy: ETIMEDOUT\nnothing from garbled: EJSON\nnothing from broken: 500\n", rest)
+      "articles: 3\nnothing from sleepy: ETIMEDOUT\nnothing from garbled: EJSON\nnothing from broken: 500\n", rest)
   end)
 
   it("download saves a file; its bar is for terminals only", function()

@@ -20,8 +20,21 @@ describe("the example", function()
     local text = run("crawler", server.url)
     local one = run("scraper")
     for title in one:gmatch "([^\n]+)\n" do
-      if not title:find "^broken" and not title:find "pages and" then assert.matches(title, text, 1, true) end
+      if not title:find "^broken" and not title:find "^pages:" then assert.matches(title, text, 1, true) end
     end
     assert.matches("broken: http", text, 1, true)
+  end)
+
+  it("crawler ends where nobody answers, as often as it is run", function()
+    for _ = 1, 2 do
+      assert.equal("broken: http://127.0.0.1:1/ (ECONNREFUSED)\n", run("crawler", server.url .. " http://127.0.0.1:1/"))
+    end
+  end)
+
+  it("crawler goes on with what another one has left undone", function()
+    local url = "http://127.0.0.1:1/left"
+    server:cli "flushall"
+    for _, name in ipairs { "seen", "left" } do server:cli(("sadd crawler:%s %s"):format(name, url)) end
+    assert.equal(("broken: %s (ECONNREFUSED)\n"):format(url), run("crawler", server.url))
   end)
 end)

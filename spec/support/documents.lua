@@ -15,6 +15,13 @@ local function files(pattern)
   return list
 end
 
+---Whether there is a file or folder.
+---@param path string
+function documents.exists(path)
+  local pipe <close> = assert(io.popen(("test -e '%s' && echo yes"):format(path)))
+  return pipe:read "l" == "yes"
+end
+
 ---The documents for users: README.md and the pages of docs/.
 ---@return string[] paths
 function documents.list()
@@ -59,10 +66,11 @@ end
 ---@field code string
 ---@field output? string[]   what it prints
 
----The blocks of code of a document that can be run, in Lua and Python.
+---The blocks of code of a document that can be run: those in Lua and Python, or in the language that is named.
 ---@param path string
+---@param wanted? string
 ---@return spec.DocumentExample[]
-function documents.examples(path)
+function documents.examples(path, wanted)
   local list, heading, current = {}, "", nil
   each_line(read(path), function(line, number, fence)
     if not fence then
@@ -71,7 +79,7 @@ function documents.examples(path)
       local language, name = fence:match "^(%S*)%s*(.*)$"
       current = { heading = heading, anchor = anchor(heading), line = number, language = language, lines = {} }
       current.name = name ~= "" and name or nil
-      if language == "lua" or language == "python" then
+      if language == wanted or not wanted and (language == "lua" or language == "python") then
         list[#list + 1] = current
       elseif language == "output" and #list > 0 then
         list[#list].output = current.lines

@@ -2,8 +2,7 @@
 /*
 ** The fuzzer of WebSocket frames. The first byte of an input says which side reads it, whether messages come deflated,
 ** with what limit, and where it is cut; what comes out must be the same as for the whole, and for every byte by itself,
-** and no message may be larger than the limit. With libFuzzer it is the target; with -DALONE a program that goes through
-** the files it is given.
+** and no message may be larger than the limit. It is a target of libFuzzer.
 */
 #include <stdint.h>
 #include <stdio.h>
@@ -90,18 +89,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   reading_close(&bytewise);
   return 0;
 }
-
-#ifdef ALONE
-int main(int argc, char **argv) {
-  static uint8_t data[65536];
-  for (int i = 1; i < argc; i++) {
-    FILE *file = fopen(argv[i], "rb");
-    if (file == NULL) return 1;
-    size_t size = fread(data, 1, sizeof data, file);
-    fclose(file);
-    LLVMFuzzerTestOneInput(data, size);
-  }
-  printf("%d inputs\n", argc - 1);
-  return 0;
-}
-#endif

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** The fuzzer of the room wire. The first byte of an input says which side reads it, with what limits, and where it is
-** cut; what comes out must be the same as for the whole, and for every byte by itself. With libFuzzer it is the target;
-** with -DALONE a program that goes through the files it is given.
+** cut; what comes out must be the same as for the whole, and for every byte by itself. It is a target of libFuzzer.
 */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "reading.h"
@@ -40,18 +38,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   reading_close(&bytewise);
   return 0;
 }
-
-#ifdef ALONE
-int main(int argc, char **argv) {
-  static uint8_t data[65536];
-  for (int i = 1; i < argc; i++) {
-    FILE *file = fopen(argv[i], "rb");
-    if (file == NULL) return 1;
-    size_t size = fread(data, 1, sizeof data, file);
-    fclose(file);
-    LLVMFuzzerTestOneInput(data, size);
-  }
-  printf("%d inputs\n", argc - 1);
-  return 0;
-}
-#endif

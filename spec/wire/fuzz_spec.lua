@@ -1,18 +1,9 @@
 -- SPDX-License-Identifier: MIT
-local toolchain = require "spec.embed.toolchain"
+local check_corpus = require "spec.support.corpus"
 local wire = require "spec.support.wire"
 
 describe("the fuzzer of wire", function()
   it("finds nothing in the corpus that is kept", function()
-    local workshop = toolchain.open()
-    local _held <close> = setmetatable({}, {__close = function() workshop:close() end})
-    wire.compile(workshop, "fuzz", "fuzz", "-DALONE -g -fsanitize=address,undefined -fno-sanitize-recover=undefined")
-    local files = {}
-    local list <close> = assert(io.popen "ls spec/wire/corpus/*")
-    for path in list:lines() do files[#files + 1] = path end
-    assert.is_true(#files > 20)
-    local result = workshop:execute("fuzz", table.unpack(files))
-    assert.equal(("%d inputs\n"):format(#files), result.out, result.err)
-    assert.equal(0, result.code)
+    check_corpus({ "spec/wire/fuzz.c", table.unpack(wire.sources) }, nil, "", "spec/wire/corpus")
   end)
 end)

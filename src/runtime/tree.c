@@ -129,6 +129,44 @@ int sr_l_tree(lua_State *L) {
   return 1;
 }
 
+/* Pushes what `tree_rows` says of a task. [-0, +1, m] */
+static void push_row(lua_State *L, SrTask *t, int depth) {
+  lua_createtable(L, 0, 7);
+  lua_pushinteger(L, depth);
+  lua_setfield(L, -2, "depth");
+  sr_push_name(L, t);
+  lua_setfield(L, -2, "name");
+  lua_pushstring(L, state_name(t));
+  lua_setfield(L, -2, "state");
+  if (t->future.state == SR_PARKED) {
+    sr_push_waits_for(L, t);
+    lua_setfield(L, -2, "waits_for");
+  }
+  if (t->co != NULL && t->future.state != SR_ENDED) {
+    sr_push_where(L, t);
+    lua_setfield(L, -2, "where");
+  }
+  sr_push_place(L, &t->scope);
+  lua_setfield(L, -2, "place");
+  lua_pushboolean(L, t->scope.cause != NULL);
+  lua_setfield(L, -2, "is_cancelled");
+}
+
+int sr_l_tree_rows(lua_State *L) {
+  SrRuntime *rt = sr_rt(L);
+  lua_settop(L, 0);
+  lua_newtable(L);
+  if (!rt->is_running) return 1;
+  Leaf *leaves;
+  size_t count = push_leaves(L, rt, &leaves);
+  for (size_t i = 0; i < count; i++) {
+    push_row(L, leaves[i].task, leaves[i].depth);
+    lua_rawseti(L, 1, (lua_Integer)i + 1);
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
 /* --- deadlock --------------------------------------------------------------- */
 
 void sr_push_waiting(lua_State *L, SrTask *t, const char *what) {

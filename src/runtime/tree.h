@@ -9,6 +9,11 @@
 void sr_push_task_line(lua_State *L, SrTask *t);
 /* tree() */
 int sr_l_tree(lua_State *L);
+/*
+** tree_rows(): the tasks of that tree from top to bottom, for pictures: {depth, name, state, waits_for, where, place,
+** is_cancelled}, in the words of its text; `waits_for` and `where` may be nil.
+*/
+int sr_l_tree_rows(lua_State *L);
 /* Pushes {name, where, waits_for} of a task. [-0, +1, m] */
 void sr_push_waiting(lua_State *L, SrTask *t, const char *what);
 /* Pushes a DeadlockError about every task that waits. [-0, +1, m] */

@@ -12,6 +12,7 @@ require "saros.fs.file"
 ---@class saros
 ---@field fs saros.FS
 
+---What the system refuses raises SystemError with `path`, and with `dest` where there are two.
 ---@class saros.FS
 local fs = {}
 

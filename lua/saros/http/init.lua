@@ -5,19 +5,19 @@ local misuse = require "saros.misuse"
 local session = require "saros.http.session"
 
 ---@class saros
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field get saros.Verb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field post saros.Verb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field put saros.Verb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field patch saros.Verb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field delete saros.Verb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field head saros.Verb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field options saros.Verb
 local http = {}
 

@@ -24,19 +24,19 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---@class saros.Session
 ---@field headers table<string, string|number|(string|number)[]|false>  sent with every request; can be changed
 ---@field cookies saros.Cookies|false
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field get saros.SessionVerb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field post saros.SessionVerb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field put saros.SessionVerb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field patch saros.SessionVerb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field delete saros.SessionVerb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field head saros.SessionVerb
----`fetch` with this method.
+---`fetch` with this method; raises what that does: FetchError, TimeoutError.
 ---@field options saros.SessionVerb
 ---@field package defaults table              the options it was made with
 ---@field package merged table                with what holds where they say nothing

@@ -9,6 +9,7 @@ local values = require "saros.jobs.values"
 local job = {}
 
 ---A job of a queue. It is a name for what is in Redis, so any number of these may stand for one.
+---What Redis refuses raises RedisError, a broken connection FetchError, a time-out TimeoutError.
 ---@class saros.Job
 ---@field id string
 ---@field job? string       its name; known in a handler, and to who has added it

@@ -13,7 +13,8 @@ local worker = require "saros.jobs.worker"
 
 local queue = {}
 
----A queue of jobs, each done at least once.
+---A queue of jobs, each done at least once. What Redis refuses raises RedisError, a broken connection FetchError, a
+---time-out TimeoutError.
 ---@class saros.JobQueue
 ---@field name string
 ---@field package _redis saros.Redis

@@ -13,6 +13,8 @@ require "saros.net.udp"
 ---@class saros
 ---@field net saros.Net
 
+---What the system refuses raises SystemError with `host` and `port`, or `path`; what goes wrong with TLS raises
+---TLSError; what takes longer than the option `timeout` raises TimeoutError.
 ---@class saros.Net
 local net = {}
 

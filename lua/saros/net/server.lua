@@ -7,6 +7,7 @@ local async = require "saros"
 local internal = require "saros.internal"
 local misuse = require "saros.misuse"
 
+---Accepts connections. Once it is closed `accept` raises ClosedError. Errors of handlers are reported, not raised.
 ---@class saros.Server
 ---@field package _listener userdata
 ---@field package _limit integer|false

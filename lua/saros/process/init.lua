@@ -9,6 +9,7 @@ local child = require "saros.process.child"
 ---@class saros
 ---@field process saros.ProcessModule
 
+---A program that cannot be started raises SystemError with `path`.
 ---@class saros.ProcessModule
 local process = {}
 

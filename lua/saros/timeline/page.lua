@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A record of a run as one page of HTML that needs nothing else: a row for each task, time from left to right.
 
+local kinds = require "saros.timeline.kinds"
 local spans = require "saros.timeline.spans"
 
 local page = {}
@@ -8,11 +9,7 @@ local page = {}
 -- Elements of a page beyond which browsers become slow, and the most and least of one row.
 local MOST_SPANS, MOST_OF_ROW, LEAST_OF_ROW = 40000, 4000, 40
 
-local ESCAPES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
-
-local function escape(text)
-  return (text:gsub('[&<>"]', ESCAPES))
-end
+local escape = kinds.escape
 
 -- "250 ms"
 local function duration(seconds)
@@ -78,14 +75,9 @@ local function draw_row(row, depth, record, total, finest)
     escape(row.name), escape(row.place == "?" and "" or row.place:match "[^/\\]*$"), table.concat(parts))
 end
 
-local LEGEND = {
-  { "run", "runs" }, { "turn", "is ready, but it is not its turn" }, { "io", "waits for the system" },
-  { "sleep", "sleeps" }, { "sync", "waits for a lock, a queue, ..." }, { "tasks", "waits for other tasks" },
-}
-
 local function legend()
   local items = {}
-  for i, item in ipairs(LEGEND) do items[i] = ('<li><i class="%s"></i>%s</li>'):format(item[1], item[2]) end
+  for i, item in ipairs(kinds.legend) do items[i] = ('<li><i class="%s"></i>%s</li>'):format(item[1], item[2]) end
   items[#items + 1] = '<li><b class="failed"></b>fails</li><li><b class="cancelled"></b>is cancelled</li>'
   return table.concat(items)
 end
@@ -107,12 +99,8 @@ local TEMPLATE = [==[
 <meta name="viewport" content="width=device-width">
 <title>$TITLE</title>
 <style>
-:root { --back: #fff; --text: #1f2430; --faint: #6b7280; --line: #e5e7eb; --stripe: #f8f9fb; --zoom: 100%;
-  --run: #1f2937; --turn: #f59e0b; --io: #60a5fa; --sleep: #d1d5db; --sync: #34d399; --tasks: #c4b5fd; --bad: #dc2626 }
-@media (prefers-color-scheme: dark) {
-  :root { --back: #14171f; --text: #e5e7eb; --faint: #9ca3af; --line: #2b303b; --stripe: #191d26;
-  --run: #f9fafb; --turn: #d97706; --io: #2563eb; --sleep: #4b5563; --sync: #059669; --tasks: #7c3aed; --bad: #f87171 }
-}
+$COLOURS
+:root { --zoom: 100% }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--back); color: var(--text); font: 14px/1.4 system-ui, sans-serif; height: 100vh;
   display: flex; flex-direction: column }
@@ -207,7 +195,7 @@ function page.draw(record, title)
   local marks, step = axis(total)
   local parts = {
     TITLE = escape(title), REMARKS = remarks(record), LEGEND = legend(), AXIS = marks, STEP = step,
-    ROWS = table.concat(rows),
+    COLOURS = kinds.colours, ROWS = table.concat(rows),
   }
   return (TEMPLATE:gsub("%$(%u+)", parts))
 end

@@ -1,24 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- What there is to be drawn of a task: spans of time in which it ran or waited, as many as can be told apart.
 
+local kinds = require "saros.timeline.kinds"
+
 local spans = {}
-
--- How to know what kind of thing a task waits for: the first that fits.
-local KINDS = {
-  { "sleep", "^sleep" }, { "tasks", "^task '" },
-  { "sync", "^semaphore" }, { "sync", "lock" }, { "sync", "queue" }, { "sync", "^event" }, { "sync", "^condition" },
-  { "sync", "^barrier" }, { "sync", "^rate limiter" }, { "sync", "^select" }, { "sync", "^a place in its group" },
-  { "tasks", "task" }, { "tasks", "group" }, { "tasks", "^the next to complete" }, { "tasks", "^future" },
-}
-
-local function kind_of(waits_for)
-  if not waits_for then return "turn" end
-  local what = waits_for:match "^(.*) at .-$" or waits_for
-  for _, kind in ipairs(KINDS) do
-    if what:find(kind[2]) then return kind[1] end
-  end
-  return "io"
-end
 
 ---@class saros.timeline.Span  (internal)
 ---@field from number
@@ -55,7 +40,7 @@ function spans.of(row, until_, finest)
     add(list, finest, { from = steps[i], to = steps[i + 1], kind = "run", text = false, steps = 1 })
     local from, to = steps[i + 1], i + 3 <= steps.n and steps[i + 3] or row.status == "pending" and until_
     if to and to > from then
-      add(list, finest, { from = from, to = to, kind = kind_of(steps[i + 2]), text = steps[i + 2], steps = 0 })
+      add(list, finest, { from = from, to = to, kind = kinds.of(steps[i + 2]), text = steps[i + 2], steps = 0 })
     end
   end
   return list

@@ -22,7 +22,8 @@ local client = {}
 ---@field package _serving saros.Task
 local HTTPTestClient = {}
 
----`fetch` with this method: a request to the handler.
+---`fetch` with this method: a request to the handler. Raises FetchError where the connection was reset, as after an
+---error of a handler that had begun to write, and TimeoutError.
 ---@alias saros.HTTPTestVerb async fun(self: any, target: string, given?: saros.FetchOptions): saros.Response
 
 local metatable = { __name = "client", __index = HTTPTestClient }

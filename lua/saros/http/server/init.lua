@@ -28,6 +28,8 @@ local server = require "saros.http.server.server"
 ---@field file? string     the path of a file, sent as by `files`; 404 if it is not there
 ---@field redirect? string Location; 302 unless `status` says otherwise
 
+---Where listening is refused, or a file of the option `tls` cannot be read, SystemError is raised; TLSError where what
+---is in it is no good.
 ---@class saros.HTTP
 local http = {}
 

@@ -14,6 +14,8 @@ local multipart = {}
 local HEAD_LIMIT = 16384
 
 ---A part of a form. It is read as a request is, and before the next one is asked for: what was left is skipped then.
+---What reads raises an HTTPError with `status` where the client got it wrong, and ClosedError once the next part has
+---been asked for.
 ---@class saros.HTTPPart
 ---@field name string
 ---@field filename? string     as sent: it may be anything, so it is no path

@@ -9,6 +9,7 @@ local misuse = require "saros.misuse"
 local phrases = require "saros.http.status"
 require "saros.http.server.request"
 
+---Answers requests. Errors of handlers are reported, not raised.
 ---@class saros.HTTPServer
 ---@field package _listening saros.Server
 ---@field package _core userdata

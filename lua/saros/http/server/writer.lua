@@ -6,12 +6,14 @@ local respond = require "saros.http.server.respond"
 
 local writer = {}
 
----The end of a `<close>` variable, and that of the handler, closes it.
+---The end of a `<close>` variable, and that of the handler, closes it. ClosedError once it is closed; who writes to a
+---client that has gone is cancelled.
 ---@class saros.HTTPWriter
 ---@field package _request saros.HTTPRequest
 local Writer = {}
 
----Server-sent events, for an `EventSource` of a browser.
+---Server-sent events, for an `EventSource` of a browser. ClosedError once it is closed; who sends to a client that has
+---gone is cancelled.
 ---@class saros.HTTPEvents
 ---@field package _request saros.HTTPRequest
 local Events = {}
