@@ -102,7 +102,12 @@ static void hand_down(SrScope *top) {
   bool descend = at == top || at->kind != SR_SCOPE_SHIELD;
   top->cursor = sr_next_scope(top, at, descend);
   if (!descend) {
-    limit_shield((SrBlock *)(void *)at);
+    SrBlock *shield = (SrBlock *)(void *)at;
+    bool is_gone = shield->task->future.state == SR_PARKED && sr_is_lost(shield->task);
+    if (is_gone)
+      sr_abort(shield->task, SR_BY_CANCEL);
+    else
+      limit_shield(shield);
     return;
   }
   at->cause = top;
