@@ -147,6 +147,12 @@ local waits = {
     local list = {async.future(), async.spawn(hang), hang}
     return function() async.gather(list) end
   end,
+  ["gather in a timeout, which its handler closes"] = function()
+    return function()
+      local _ <close> = async.timeout(1000)
+      async.gather(hang, hang)
+    end
+  end,
   race = function()
     local list = {async.future(), async.future()}
     return function() async.race(list) end

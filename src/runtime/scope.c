@@ -248,7 +248,10 @@ static void orphan(SrScope *scope, SrScope *root) {
   }
 }
 
-/* Takes the innermost block of its task off the stack. */
+/*
+** Takes the innermost block of its task off the stack. The task may wait for just this one, if somebody closes its
+** coroutine from outside, and a __close handler the block: that wait is over.
+*/
 static void pop_block(lua_State *L, SrBlock *block) {
   SrTask *t = block->task;
   SrRuntime *rt = t->rt;
@@ -261,6 +264,7 @@ static void pop_block(lua_State *L, SrBlock *block) {
     lua_pushnil(L);
     sr_anchor_set(L, &block->scope.cancelled);
   }
+  if (t->future.state == SR_PARKED && t->waiter.kind->joins && t->object == block) sr_wake(t);
   block->ops = NULL;
   block->next_free = rt->blocks.free;
   rt->blocks.free = block;

@@ -438,8 +438,8 @@ void sr_kill(lua_State *L, SrTask *t) {
   bool is_closed = sr_is_closed(t), has_begun = co != NULL;
   stop_wait(L, t, is_closed);
   if (is_ready(t)) sr_unready(t->rt, t);
-  if (sr_block_close_all(L, t)) lua_pop(L, 1);
   t->future.state = SR_RUNNING;
+  if (sr_block_close_all(L, t)) lua_pop(L, 1);
   t->co = NULL;
   t->inner = NULL;
   for (; inner != NULL; inner = inner->outer) co = close_inner(L, inner);
