@@ -67,7 +67,7 @@ static void refuse_places(SrGroup *group) {
   SrTask *t;
   while ((t = sr_take_waiting(&group->spawners)) != NULL) {
     t->object = NULL;
-    if (lua_status(t->co) == LUA_YIELD) push_reason(t->co, group); /* else closed by hand */
+    push_reason(t->co, group);
     sr_wake(t);
   }
 }
@@ -75,9 +75,10 @@ static void refuse_places(SrGroup *group) {
 void sr_group_go_on(SrGroup *group) {
   SrTask *t = group->block.task;
   if (group->block.scope.cause != NULL) refuse_places(group);
-  while (group->spawners != NULL && !sr_group_is_full(group)) {
+  SrTask *spawner;
+  while (!sr_group_is_full(group) && (spawner = sr_take_waiting(&group->spawners)) != NULL) {
     group->block.running++;
-    sr_wake(sr_take_waiting(&group->spawners));
+    sr_wake(spawner);
   }
   if (group->block.running == 0 && t->future.state == SR_PARKED && t->object == group) sr_wake(t);
 }

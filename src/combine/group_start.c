@@ -27,7 +27,7 @@ static int raise_going_down(lua_State *L, const char *function) {
 /* The place that was handed to a task that is closed by force. */
 static void undo_wait(lua_State *L, SrTask *t) {
   (void)L;
-  if (t->object == NULL || lua_status(t->co) != LUA_YIELD) return; /* it has none; closed by hand: its frame is gone */
+  if (t->object == NULL) return; /* it has none */
   const SrGroupHandle *handle = (const SrGroupHandle *)lua_touserdata(t->co, 1);
   SrGroup *group = (SrGroup *)(void *)sr_block_alive(t->rt, handle->block, handle->serial);
   if (group == NULL) return;
@@ -35,8 +35,11 @@ static void undo_wait(lua_State *L, SrTask *t) {
   sr_group_go_on(group);
 }
 
-static const SrKind place_kind = {
-    .name = "a place in its group", .abort = sr_abort_in_ring, .ring = offsetof(SrGroup, spawners), .undo = undo_wait};
+static const SrKind place_kind = {.name = "a place in its group",
+                                  .abort = sr_abort_in_ring,
+                                  .ring = offsetof(SrGroup, spawners),
+                                  .lasts = true,
+                                  .undo = undo_wait};
 
 /* Waits for a place in a group that is full. To be returned. [-0, +0, v] */
 static int wait_for_place(lua_State *L, SrGroup *group, const char *function, lua_KFunction k) {
@@ -120,7 +123,7 @@ static void on_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   sr_wake(sr_task_of(waiter));
 }
 
-static const SrKind start_kind = {.name = "the start of task", .abort = abort_start, .ended = on_ended};
+static const SrKind start_kind = {.name = "the start of task", .abort = abort_start, .ended = on_ended, .lasts = true};
 
 /* Whether the one who started the task still waits for `started`. Cancelled, it waits for the end of the task. */
 static bool is_awaited(const Start *start) {

@@ -2,6 +2,7 @@
 /* Join: the engine of the combinators. See join.h. */
 #include "combine/join.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "runtime/debug.h"
@@ -115,6 +116,16 @@ void sr_join_set_value(SrJoin *join, const SrEnding *ending) {
 
 /* --- deciding --------------------------------------------------------------- */
 
+/* Whether the host's coroutine was closed from outside: nothing can be kept in it any more. */
+static bool is_gone(const SrJoin *join) {
+  return lua_gettop(join->host) == 0;
+}
+
+/* The same of what is watched: nobody else need know of a future, while tasks live until they have ended. */
+static bool may_be_gone(const SrWatch *watch) {
+  return !watch->is_task && is_gone(watch->join);
+}
+
 /* The join does not wait for it any more. */
 static void let_go(SrWatch *watch) {
   if (!watch->is_let_go) watch->join->block.running--;
@@ -128,20 +139,49 @@ static void unwatch(SrWatch *watch) {
   let_go(watch);
 }
 
+/*
+** Watches that stand in the rings of futures which may be gone, and may not. Nobody can take them out, so they are never
+** freed. Only whoever closes coroutines that are not his makes some.
+*/
+static _Atomic(SrWatch *) left_behind;
+
+static void leave_behind(SrJoin *join) {
+  SrWatch *first = &join->watches[0];
+  for (uint32_t i = 0; i < join->total; i++) join->watches[i].waiter.kind = &sr_lost_kind;
+  first->next = atomic_load(&left_behind);
+  while (!atomic_compare_exchange_weak(&left_behind, &first->next, first)) continue;
+}
+
+static void drop_watches(SrJoin *join) {
+  bool is_left = false;
+  for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) {
+    SrWatch *watch = &join->watches[i];
+    if (watch->target != NULL && may_be_gone(watch))
+      is_left = true;
+    else
+      unwatch(watch);
+  }
+  if (is_left)
+    leave_behind(join);
+  else
+    free(join->watches);
+  join->watches = NULL;
+}
+
 void sr_join_decide(SrJoin *join) {
   if (join->decided) return;
   join->decided = true;
   join->turn = join->block.task->rt->turn;
   if (!join->spares) sr_scope_cancel(&join->block.scope);
   for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) {
-    SrFuture *target = join->watches[i].target;
-    if (target == NULL) continue;
-    if (!join->spares && target->head.cls == &sr_task_class)
-      sr_scope_cancel(&((SrTask *)target)->scope);
-    else if (join->policy->in_list_order)
-      let_go(&join->watches[i]);
+    SrWatch *watch = &join->watches[i];
+    if (watch->target == NULL) continue;
+    if (!join->spares && watch->is_task)
+      sr_scope_cancel(&((SrTask *)watch->target)->scope);
+    else if (join->policy->in_list_order || may_be_gone(watch))
+      let_go(watch);
     else
-      unwatch(&join->watches[i]);
+      unwatch(watch);
   }
 }
 
@@ -164,11 +204,6 @@ static void take_ending(SrJoin *join, const SrEnding *ending) {
 static void lose(SrJoin *join) {
   join->lost = true;
   sr_join_decide(join);
-}
-
-/* Whether the host's coroutine was closed by hand: nothing can be kept in it any more. */
-static bool is_gone(const SrJoin *join) {
-  return lua_gettop(join->host) == 0;
 }
 
 /* --- starting --------------------------------------------------------------- */
@@ -348,6 +383,7 @@ static void watch(lua_State *L, SrJoin *join, uint32_t index, SrFuture *target) 
   if (target->status != SR_PENDING) return;
   join->block.running++;
   entry->target = target;
+  entry->is_task = target->head.cls == &sr_task_class;
   entry->waiter.kind = &watch_kind;
   sr_ring_append(&target->watchers, &entry->waiter);
 }
@@ -384,8 +420,8 @@ bool sr_join_abort(SrTask *t) {
 static bool link_watched(const SrTask *t, SrLink *link) {
   const SrJoin *join = (const SrJoin *)t->object;
   if (join->watches == NULL || link->index == join->total) return false;
-  SrFuture *target = join->watches[link->index++].target;
-  if (target != NULL && target->head.cls == &sr_task_class) link->task = (SrTask *)target;
+  const SrWatch *watch = &join->watches[link->index++];
+  if (watch->target != NULL && watch->is_task) link->task = (SrTask *)watch->target;
   return link->index < join->total;
 }
 
@@ -395,13 +431,11 @@ const SrLinks sr_race_links = {link_watched, NULL, true};
 static void dispose(lua_State *L, SrBlock *block) {
   SrJoin *join = (SrJoin *)(void *)block;
   if (L != NULL) sr_unstart(block->task->rt, &join->starter);
-  for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) unwatch(&join->watches[i]);
   if (join->asks && L != NULL) {
     lua_pushnil(L);
     sr_anchor_set(L, join->host);
   }
-  free(join->watches);
-  join->watches = NULL;
+  drop_watches(join);
 }
 
 static const SrBlockOps join_ops = {.name = "combinator",

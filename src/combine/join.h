@@ -16,8 +16,12 @@ typedef struct SrJoin SrJoin;
 /* An item that was there before: a task or a future that the join watches. */
 typedef struct SrWatch {
   SrWaiter waiter;
-  SrJoin *join;
+  union {
+    SrJoin *join;
+    struct SrWatch *next; /* of those that were left behind: see join.c */
+  };
   SrFuture *target; /* NULL for a function, and once it has ended */
+  bool is_task;     /* the target is one */
   bool is_let_go;   /* the join was decided without this future, which may still come first in the list */
 } SrWatch;
 

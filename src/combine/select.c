@@ -70,11 +70,10 @@ static const SrKind arm_kind = {.name = "select", .ended = on_ended, .claim = cl
 
 /* --- check, new ------------------------------------------------------------- */
 
-/* The coroutine of its task was closed by hand while it waited: nobody else keeps the arms. */
+/* The coroutine of its task was closed from outside while it waited: nobody else keeps the arms. */
 static int l_collect(lua_State *L) {
   Select *select = (Select *)lua_touserdata(L, 1);
   if (select->task == NULL) return 0;
-  select->task->object = NULL;
   withdraw(select, NULL);
   return 0;
 }
@@ -189,14 +188,12 @@ static void check_arms(lua_State *L, SrTask *t, const Select *select) {
 /* --- waiting ---------------------------------------------------------------- */
 
 static bool abort_select(SrTask *t) {
-  Select *select = (Select *)t->object;
-  if (select != NULL) withdraw(select, NULL);
+  withdraw((Select *)t->object, NULL);
   return true;
 }
 
 /* What was handed over is passed on as if the task had waited for that object alone. */
 static void undo_select(lua_State *L, SrTask *t) {
-  if (lua_status(t->co) != LUA_YIELD) return; /* closed by hand: the frame is gone */
   const Select *select = (const Select *)t->object;
   const Arm *arm = &select->arms[select->winner - 1];
   push_object(t->co, select->winner - 1);

@@ -193,7 +193,7 @@ static void on_target_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
 }
 
 static const SrKind target_kind = {
-    .name = "task", .abort = abort_target, .ended = on_target_ended, .links = &sr_await_links};
+    .name = "task", .abort = abort_target, .ended = on_target_ended, .lasts = true, .links = &sr_await_links};
 
 /* A result or an error of its own that the task still had is not thrown away. */
 static int k_target(lua_State *L, int status, lua_KContext ctx) {

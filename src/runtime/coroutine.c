@@ -17,7 +17,10 @@ enum { BODY_CALLS = SR_UP_COUNT + 1 };
 
 /* --- the coroutine, and whose it is ------------------------------------------ */
 
-/* Pushes the record of a coroutine of ours, whose user value keeps an error. [-0, +1, -] */
+/* The user values of its record: an error that it keeps, and the coroutine that resumed it last. */
+enum { RECORD_ERROR = 1, RECORD_RESUMER };
+
+/* Pushes the record of a coroutine of ours. [-0, +1, -] */
 static void push_record(lua_State *L, lua_State *co) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_coroutines_key);
   lua_pushthread(co);
@@ -30,13 +33,13 @@ static void push_record(lua_State *L, lua_State *co) {
 void sr_coroutine_keep_error(lua_State *L, lua_State *co) {
   push_record(L, co);
   lua_pushvalue(L, -2);
-  lua_setiuservalue(L, -2, 1);
+  lua_setiuservalue(L, -2, RECORD_ERROR);
   lua_pop(L, 1);
 }
 
 void sr_coroutine_push_error(lua_State *L, lua_State *co) {
   push_record(L, co);
-  lua_getiuservalue(L, -1, 1);
+  lua_getiuservalue(L, -1, RECORD_ERROR);
   lua_replace(L, -2);
 }
 
@@ -83,17 +86,27 @@ void sr_coroutine_set_owner(SrCoroutine *c, const SrTask *t) {
   c->id = t->id;
 }
 
+/* The coroutine, which is at SR_COROUTINE_CO, holds L from now on. [-0, +0, -] */
+static void hold_resumer(lua_State *L, SrCoroutine *c) {
+  push_record(L, c->co);
+  lua_pushthread(L);
+  lua_setiuservalue(L, -2, RECORD_RESUMER);
+  lua_pop(L, 1);
+  c->resumer = L;
+}
+
 int sr_coroutine_enter(lua_State *L, SrTask *t, SrCoroutine *c, lua_KFunction k) {
+  if (c->resumer != L) hold_resumer(L, c);
   lua_xmove(L, c->co, lua_gettop(L) - SR_COROUTINE_CO);
   sr_coroutine_set_owner(c, t);
   c->outer = t->inner;
   c->depth = t->inner == NULL ? 1 : t->inner->depth + 1;
-  c->resumer = L;
   c->entered = t->rt->blocks.last_serial;
   c->has_failed = false;
   c->task = t;
   t->inner = c;
   t->co = c->co;
+  sr_move(t);
   return sr_switch(L, 0, k, (lua_KContext)c);
 }
 
@@ -113,6 +126,7 @@ static void leave(lua_State *L, SrCoroutine *c, int count, bool has_failed) {
   if (is_stray && !sr_end_stray_wait(t)) return;
   t->inner = c->outer;
   t->co = c->resumer;
+  sr_move(t);
   c->task = NULL;
   c->has_failed = has_failed;
   if (lua_status(t->co) == LUA_YIELD) lua_xmove(L, t->co, count); /* else it was closed by hand */
@@ -217,7 +231,7 @@ void sr_coroutine_push(lua_State *L) {
   lua_State *co = lua_newthread(L);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_coroutines_key);
   lua_pushvalue(L, -2);
-  SrCoroutine *c = (SrCoroutine *)lua_newuserdatauv(L, sizeof *c, 1);
+  SrCoroutine *c = (SrCoroutine *)lua_newuserdatauv(L, sizeof *c, RECORD_RESUMER);
   memset(c, 0, sizeof *c);
   c->co = co;
   lua_rawset(L, -3);

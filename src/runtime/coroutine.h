@@ -8,7 +8,8 @@
 ** chain that leads to it.
 **
 ** Invariant: each coroutine of the chain of a task is suspended in the `resume` that led to the next one; that frame
-** holds the next one. No coroutine yields inside a block of its own, so the blocks of a task stay a stack.
+** holds the next one, and the next one holds this, as somebody may close this one from outside, which empties its frames.
+** No coroutine yields inside a block of its own, so the blocks of a task stay a stack.
 **
 ** Where the resumer cannot be suspended (no run, a C function in between) a coroutine is resumed as the plain library
 ** does it, on top of it, and cannot wait.

@@ -13,6 +13,7 @@
 #include "runtime/cycle.h"
 
 #include "runtime/handle.h"
+#include "runtime/park.h"
 #include "runtime/scope.h"
 
 /* SrTask.seen. No deadline stands around a task that is marked as unlimited. */
@@ -100,6 +101,7 @@ static bool step_forward(Side *side) {
   const SrTask *node = side->node;
   if (node->future.state != SR_PARKED) return go_on(side), false;
   const SrKind *kind = node->waiter.kind;
+  if (sr_is_lost(node)) return go_on(side), false;
   if (side->scope == NULL && kind->links != NULL) {
     side->link.task = NULL;
     bool more = kind->links->awaited(node, &side->link);
@@ -165,7 +167,7 @@ static bool step_backward(Side *side) {
 
 /* Whether something can be found by following the links of a task. */
 static bool leads_on(const SrTask *t) {
-  return t->future.state == SR_PARKED && (t->waiter.kind->joins || t->waiter.kind->links != NULL);
+  return t->future.state == SR_PARKED && (t->waiter.kind->joins || t->waiter.kind->links != NULL) && !sr_is_lost(t);
 }
 
 /* Whether nobody at all waits for its end. */

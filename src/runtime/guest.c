@@ -63,7 +63,7 @@ static void arm(SrGuest *guest) {
 /* Has the loop do what the state of the run asks for. */
 static void arrange(SrGuest *guest) {
   SrRuntime *rt = guest->rt;
-  if (rt->ready.count > 0 || is_over(rt)) {
+  if (sr_is_busy(rt) || is_over(rt)) {
     hurry(&rt->clock);
   } else {
     uv_idle_stop(&guest->idle);
@@ -94,7 +94,7 @@ static void turn(SrGuest *guest) {
   if (rt == NULL || rt->current != NULL) return; /* ended; or a task turns the loop itself */
   rt->clock.hurry = NULL;
   sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
-  if (rt->ready.count > 0 && !sr_protected(rt->base, l_drain, 0, 0)) sr_protected(rt->base, l_kill_all, 0, 0);
+  if (sr_is_busy(rt) && !sr_protected(rt->base, l_drain, 0, 0)) sr_protected(rt->base, l_kill_all, 0, 0);
   if (is_over(rt))
     end(guest);
   else

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "runtime/park.h"
+
 const SrClass sr_task_class = {.name = "task"};
 const SrClass sr_future_class = {.name = "future"};
 
@@ -76,7 +78,9 @@ void sr_set_name(lua_State *L, int index) {
 void sr_push_waits_for(lua_State *L, SrTask *t) {
   const SrKind *kind = t->waiter.kind;
   SrTask *target = kind->ended != NULL ? (SrTask *)t->object : NULL;
-  if (target == NULL)
+  if (sr_is_lost(t))
+    lua_pushliteral(L, "nothing any more (its coroutine was closed by coroutine.close)");
+  else if (target == NULL)
     lua_pushstring(L, kind->name_of != NULL ? kind->name_of(t) : kind->name);
   else if (target->future.head.cls == &sr_task_class) {
     sr_push_name(L, target);

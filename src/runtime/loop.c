@@ -206,6 +206,7 @@ static SrTask *take_oldest(lua_State *L, SrRuntime *rt) {
 }
 
 void sr_loop_drain(lua_State *L, SrRuntime *rt) {
+  if (rt->ready.lost != NULL) sr_end_lost(L, rt);
   rt->turn++;
   rt->ready.in_turn = rt->ready.count;
   rt->loop.steps += rt->ready.in_turn;
@@ -324,9 +325,27 @@ static void tell_main(lua_State *L, SrRuntime *rt) {
   sr_anchor_set(L, &rt->main_task->object);
 }
 
+/* Ends the tasks whose coroutines were closed from outside. Whether there are any. */
+static bool end_closed(lua_State *L, SrRuntime *rt) {
+  bool any = false;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
+  int live = lua_gettop(L);
+  for (uint32_t slot = 1; slot <= rt->live.top; slot++) {
+    lua_rawgeti(L, live, (lua_Integer)slot);
+    SrTask *t = (SrTask *)lua_touserdata(L, -1);
+    lua_settop(L, live);
+    if (t == NULL || t->future.state != SR_PARKED || !sr_is_closed(t)) continue;
+    sr_kill(L, t);
+    any = true;
+  }
+  lua_pop(L, 1);
+  return any;
+}
+
 /* Main is told once for each wait. What it joins after that cannot end by itself, and is closed by force. */
 static void on_deadlock(lua_State *L, SrRuntime *rt) {
   SrTask *main_task = rt->main_task;
+  if (end_closed(L, rt)) return;
   if (main_task != NULL && main_task->future.outcome == SR_WOKEN) {
     tell_main(L, rt);
     return;
@@ -371,7 +390,7 @@ static void wait_for_event(lua_State *L, SrRuntime *rt) {
 static void poll(lua_State *L, SrRuntime *rt) {
   hold_vigils(rt, false);
   if (rt->interrupt.is_pending) sr_interrupt_main(rt);
-  if (rt->ready.count > 0)
+  if (sr_is_busy(rt))
     glance(rt);
   else
     wait_for_event(L, rt);

@@ -51,10 +51,15 @@ int sr_park_in(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KF
   return suspend(L, k, ctx);
 }
 
+static void end_wait(SrTask *t, SrOutcome outcome) {
+  t->future.outcome = (uint8_t)outcome;
+  if (t->waiter.kind->abort(t)) sr_wake(t);
+}
+
 int sr_park_checked(lua_State *L, SrTask *t, const SrKind *kind, void *object, lua_KFunction k, lua_KContext ctx) {
   t->object = object;
   begin_wait(t, kind, SR_PARKED);
-  if (t->current->cause != NULL) sr_abort(t, SR_BY_CANCEL);
+  if (t->current->cause != NULL) end_wait(t, SR_BY_CANCEL);
   return suspend(L, k, ctx);
 }
 
@@ -90,11 +95,32 @@ void sr_wake(SrTask *t) {
   sr_ready(t->rt, t);
 }
 
+static void on_ended_lost(lua_State *L, SrWaiter *waiter, SrFuture *target) {
+  (void)L, (void)waiter, (void)target;
+}
+
+const SrKind sr_lost_kind = {.name = "its end", .ended = on_ended_lost};
+
+/*
+** It is to end, but cannot leave the ring in which it stands: that may be gone. So it cannot stand in the ready queue
+** either, but is in a list of its own.
+*/
+static void lose(SrTask *t) {
+  SrRuntime *rt = t->rt;
+  t->future.state = SR_LOST;
+  t->waiter.kind = &sr_lost_kind;
+  t->object = rt->ready.lost;
+  rt->ready.lost = t;
+  if (rt->clock.hurry != NULL) rt->clock.hurry(&rt->clock);
+}
+
 void sr_abort(SrTask *t, SrOutcome outcome) {
   if (t->future.state != SR_PARKED) return;
   if (t->future.outcome != SR_WOKEN) return; /* aborted before; it is joining what it cancelled */
-  t->future.outcome = (uint8_t)outcome;
-  if (t->waiter.kind->abort(t)) sr_wake(t);
+  if (sr_is_lost(t))
+    lose(t);
+  else
+    end_wait(t, outcome);
 }
 
 bool sr_abort_in_ring(SrTask *t) {

@@ -53,13 +53,38 @@ static inline SrTask *sr_task_of(SrWaiter *waiter) {
 }
 
 /*
-** Takes the oldest out of a ring that a release hands something to: the task that it is for, or NULL. All that it waits
-** for beside that is over for it.
+** The coroutine of a task that waits was closed from outside, by coroutine.close: all that was on its stack, what it
+** waits for too, may be gone. Not for a task that runs. One that has ended has none.
 */
-static inline SrTask *sr_take_waiting(SrWaiter **ring) {
+static inline bool sr_is_closed(const SrTask *t) {
+  return t->co == NULL || lua_status(t->co) != LUA_YIELD;
+}
+
+/* The same of one whose wait cannot be ended any more: its waiter may stand in a ring that is gone, or in one that is not. */
+static inline bool sr_is_lost(const SrTask *t) {
+  return !t->waiter.kind->joins && !t->waiter.kind->lasts && sr_is_closed(t);
+}
+
+/* Makes a parked task ready. */
+void sr_wake(SrTask *t);
+
+/*
+** Takes the oldest out of a ring, which is not empty, to hand something over: the task that it is for. All that it waits
+** for beside that is over for it. NULL: that was closed, so it can take nothing, and goes on without.
+*/
+static inline SrTask *sr_take_oldest(SrWaiter **ring) {
   SrWaiter *waiter = sr_ring_take(ring);
-  if (waiter == NULL) return NULL;
-  return waiter->kind->claim == NULL ? sr_task_of(waiter) : waiter->kind->claim(waiter);
+  SrTask *t = waiter->kind->claim == NULL ? sr_task_of(waiter) : waiter->kind->claim(waiter);
+  if (!sr_is_closed(t)) return t;
+  sr_wake(t);
+  return NULL;
+}
+
+/* The oldest that can take something; NULL: there is none. */
+static inline SrTask *sr_take_waiting(SrWaiter **ring) {
+  SrTask *t = NULL;
+  while (t == NULL && *ring != NULL) t = sr_take_oldest(ring);
+  return t;
 }
 
 /* Children that have not begun stand in the queue with this kind. */
@@ -87,6 +112,11 @@ static inline void sr_enqueue(SrRuntime *rt, SrWaiter *waiter) {
 /* The same before one that stands there, and taking one out. */
 void sr_enqueue_before(SrRuntime *rt, SrWaiter *at, SrWaiter *waiter);
 void sr_dequeue(SrRuntime *rt, SrWaiter *waiter);
+
+/* Whether there is anything to do at once. */
+static inline bool sr_is_busy(const SrRuntime *rt) {
+  return rt->ready.count > 0 || rt->ready.lost != NULL;
+}
 
 /* Puts a task at the end of the ready queue. */
 static inline void sr_ready(SrRuntime *rt, SrTask *t) {
@@ -155,12 +185,17 @@ int sr_turn(lua_State *L, SrTask *t, lua_KFunction k, lua_KContext ctx);
 ** one: then its step goes on there. To be returned. [-n, +0, v]
 */
 int sr_switch(lua_State *L, int n, lua_KFunction k, lua_KContext ctx);
-/* Makes a parked task ready. */
-void sr_wake(SrTask *t);
 /* Ends a wait before its time; does nothing unless the task is parked. */
 void sr_abort(SrTask *t, SrOutcome outcome);
+/* What stands in for the kind of a lost task, which stays in the ring where it is. */
+extern const SrKind sr_lost_kind;
 /* Stops the wait of a task that will never continue, even if its kind would rather wait on. */
 void sr_give_up(SrTask *t);
+
+/* The task has gone into or out of a coroutine of async.coroutine. */
+static inline void sr_move(SrTask *t) {
+  if (t->mooring == SR_MOORED) t->mooring = SR_MOVED;
+}
 
 /* --- coroutines of tasks in the hands of others ------------------------------ */
 

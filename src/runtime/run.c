@@ -27,6 +27,7 @@ void sr_run_begin(lua_State *L, SrRuntime *rt, bool is_testing) {
   rt->root.kind = SR_SCOPE_RUN;
   rt->ready.first = rt->ready.last = NULL;
   rt->ready.count = rt->ready.in_turn = rt->ready.unbegun = 0;
+  rt->ready.lost = NULL;
   rt->ready.spares = NULL;
   rt->ready.spare_count = 0;
   rt->main_task = rt->current = NULL;

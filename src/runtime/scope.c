@@ -102,7 +102,12 @@ static void hand_down(SrScope *top) {
   bool descend = at == top || at->kind != SR_SCOPE_SHIELD;
   top->cursor = sr_next_scope(top, at, descend);
   if (!descend) {
-    limit_shield((SrBlock *)(void *)at);
+    SrBlock *shield = (SrBlock *)(void *)at;
+    bool is_gone = shield->task->future.state == SR_PARKED && sr_is_lost(shield->task);
+    if (is_gone)
+      sr_abort(shield->task, SR_BY_CANCEL);
+    else
+      limit_shield(shield);
     return;
   }
   at->cause = top;
@@ -243,7 +248,10 @@ static void orphan(SrScope *scope, SrScope *root) {
   }
 }
 
-/* Takes the innermost block of its task off the stack. */
+/*
+** Takes the innermost block of its task off the stack. The task may wait for just this one, if somebody closes its
+** coroutine from outside, and a __close handler the block: that wait is over.
+*/
 static void pop_block(lua_State *L, SrBlock *block) {
   SrTask *t = block->task;
   SrRuntime *rt = t->rt;
@@ -256,6 +264,7 @@ static void pop_block(lua_State *L, SrBlock *block) {
     lua_pushnil(L);
     sr_anchor_set(L, &block->scope.cancelled);
   }
+  if (t->future.state == SR_PARKED && t->waiter.kind->joins && t->object == block) sr_wake(t);
   block->ops = NULL;
   block->next_free = rt->blocks.free;
   rt->blocks.free = block;

@@ -191,7 +191,8 @@ typedef struct SrKind {
   size_t ring; /* of sr_abort_in_ring: where in what the task waits for the ring begins in which it stands */
   /* The watched task or future has ended (only for waiters in SrFuture.watchers). Must not raise. */
   void (*ended)(lua_State *L, SrWaiter *waiter, SrFuture *target);
-  bool joins;           /* waits for the tasks that the innermost block of the task owns */
+  bool joins; /* waits for the tasks that the innermost block of the task owns */
+  bool lasts; /* what it waits for is there until it is left, whatever becomes of the coroutine: see sr_is_lost */
   const SrLinks *links; /* to other tasks than those that it owns; NULL: it waits for none, or for one of several */
   /*
   ** It is no task's own waiter, but was taken out of a ring in its place: the task that is handed what the ring stood
@@ -242,13 +243,14 @@ typedef enum SrState {
   SR_READY,   /* in the ready queue */
   SR_RUNNING, /* the one that runs */
   SR_PARKED,  /* waits */
+  SR_LOST,    /* was to go on, but its coroutine was closed meanwhile: it is about to end */
   SR_ENDED
 } SrState;
 
 /*
 ** What can be awaited. User value 1 holds its result; a table of results if there are more;
 ** the failure box if it failed; the CancelledError if it was cancelled.
-** Of a task that has not ended: the function to run, later the coroutine that runs it.
+** Of a task that has not ended: the function to run, later the coroutine in which it is.
 */
 struct SrFuture {
   SrObject head;
@@ -272,7 +274,7 @@ typedef struct SrCoroutine {
   SrTask *task;              /* that is in it, be it further inside, or NULL */
   struct SrCoroutine *outer; /* of such a task: in which its resumer runs, or NULL */
   unsigned depth;            /* of such a task: how many lead to it, itself included */
-  lua_State *resumer;        /* of such a task: the coroutine that goes on once this one is left */
+  lua_State *resumer;        /* that resumed it last, and goes on once it is left; NULL: none */
   uint64_t entered;          /* of such a task: blocks opened since it was resumed have a higher serial */
   unsigned run;              /* of the task to which it belongs: the run, */
   uint32_t slot, id;         /* the number among the live ones, and the id; 0: it belongs to none */
@@ -282,12 +284,19 @@ typedef struct SrCoroutine {
   bool has_failed; /* what it was left with is an error; once it is dead, one that `close` has yet to tell */
 } SrCoroutine;
 
+/* What holds the coroutines that a task is in. Each of async.coroutine's holds that of its resumer. */
+typedef enum SrMooring {
+  SR_ADRIFT, /* the stack of `base`: it has not been parked yet */
+  SR_MOORED, /* user value 1 of the handle, which is that of SrTask.co */
+  SR_MOVED   /* the same, but it has gone into or out of one since: that is to be put right when it is parked */
+} SrMooring;
+
 struct SrTask {
   SrFuture future;
   SrScope scope;   /* the task as a scope, below what owns it */
   SrWaiter waiter; /* its place in the ready queue, or in what it waits for */
   union {
-    void *object;   /* what it waits for: the kind's own */
+    void *object;   /* what it waits for: the kind's own; of a lost one the next of those */
     SrBlock *owner; /* at its end: the block that has to hear of it, or NULL */
   };
   lua_State *co;      /* the coroutine it is in, from the first step to the end: its own, or that of `inner` */
@@ -300,11 +309,11 @@ struct SrTask {
     uint16_t budget; /* awaits left that need not wait */
     uint16_t nargs;  /* before the first step: arguments of its function, which the handle holds; or SR_BY_BLOCK */
   };
-  uint16_t raised;  /* cancellations raised in it, up to a limit */
-  bool is_anchored; /* it has been parked: user value 1 is its coroutine */
-  bool has_locals;  /* the anchor has its task locals: see locals.h */
-  bool is_unseen;   /* a child that began later, whose handle nobody has been given yet: see starter.h */
-  uint8_t seen;     /* in a search for a cycle: the side that came here, else 0 */
+  uint16_t raised; /* cancellations raised in it, up to a limit */
+  uint8_t mooring; /* SrMooring */
+  bool has_locals; /* the anchor has its task locals: see locals.h */
+  bool is_unseen;  /* a child that began later, whose handle nobody has been given yet: see starter.h */
+  uint8_t seen;    /* in a search for a cycle: the side that came here, else 0 */
 };
 
 /* SrTask.nargs of a task whose function its block pushes. */
@@ -333,6 +342,7 @@ typedef struct SrReadyQueue {
   unsigned count;         /* with children that have not begun */
   unsigned in_turn;       /* those that have not had their step in this turn */
   unsigned unbegun;       /* children that have not begun */
+  SrTask *lost;           /* those that are, linked by `object` */
   SrWaiter *spares;       /* of tasks that have ended, of which nobody knows, for children that begin; linked by next */
   unsigned spare_count;   /* of those */
   /* Makes tasks of all children that have not begun: somebody wants to see them. [-0, +0, m] */

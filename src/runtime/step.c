@@ -27,20 +27,34 @@ enum { BODY_TASK = 1, BODY_HANDLER, BODY_FUNCTION, BODY_RESULTS = BODY_FUNCTION 
 
 /*
 ** The coroutine of a task that has not been parked yet is on top of the stack of `base`. From then on, until its
-** end, the handle holds it, in place of the function that it no longer needs.
+** end, the handle holds it, in place of the function that it no longer needs; or that of async.coroutine in which the
+** task is, which holds it in turn.
 */
-static void anchor(lua_State *base, SrTask *t) {
+static inline void anchor(lua_State *base, SrTask *t) {
   lua_rawgeti(base, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
   lua_insert(base, -2);
   lua_setiuservalue(base, -2, 1);
   lua_pop(base, 1);
-  t->is_anchored = true;
+  t->mooring = SR_MOORED;
+}
+
+/* Puts the coroutine in which the task is in the place of its own, or where that would be. */
+static RARE void fetch(lua_State *base, const SrTask *t) {
+  if (t->mooring == SR_ADRIFT) lua_pop(base, 1);
+  lua_pushthread(t->co);
+  lua_xmove(t->co, base, 1);
+}
+
+static inline void moor(lua_State *base, SrTask *t) {
+  if (t->mooring == SR_MOORED) return;
+  if (t->mooring == SR_MOVED || t->inner != NULL) fetch(base, t);
+  anchor(base, t);
 }
 
 static void lift(lua_State *L, SrTask *t) {
   lua_pushthread(L);
   lua_xmove(L, t->rt->base, 1);
-  t->is_anchored = false;
+  t->mooring = SR_ADRIFT;
 }
 
 static const char STRAY_YIELD[] = "attempt to yield a task (coroutine.yield works inside a coroutine of your own; a "
@@ -79,7 +93,7 @@ static void end_body(lua_State *L, SrTask *t, bool ok) {
     ok = false;
   }
   bool is_current = t == t->rt->current; /* else it was resumed by hand */
-  bool was_anchored = t->is_anchored;
+  bool was_anchored = t->mooring != SR_ADRIFT;
   if (was_anchored && is_current) lift(L, t);
   if (!ok) sr_forgotten_blame(L, t, &t->scope, BODY_RESULTS);
   if (t->current != &t->scope && sr_block_close_all(L, t)) {
@@ -226,19 +240,38 @@ static void crash_inner(lua_State *L, SrTask *t, lua_State *co) {
   else
     lua_pop(co, 1);
   sr_go_on(t);
-  if (!t->is_anchored) anchor(L, t);
+  sr_move(t);
+  moor(L, t);
 }
 
-/* The body itself failed, for want of memory: the task fails with what is on top of its coroutine. */
+/* Ends a task whose coroutine was closed from outside: (handle, whatever). */
+static int l_end_closed(lua_State *L) {
+  SrTask *t = (SrTask *)lua_touserdata(L, 1);
+  sr_push_name(L, t);
+  sr_push_place(L, &t->scope);
+  lua_pushfstring(L, "the coroutine of task '%s' (spawned at %s) was closed from outside, by coroutine.close",
+                  lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_replace(L, 2);
+  lua_settop(L, 2);
+  return sr_l_end_task(L);
+}
+
+/* Whether it was closed from outside, and all that stands there is the message that it cannot be resumed. */
+static bool is_closed(lua_State *co) {
+  return lua_status(co) == LUA_OK && lua_gettop(co) == 1;
+}
+
+/* The body itself failed, for want of memory, or is gone: the task fails with what is on top of its coroutine. */
 static void crash(lua_State *L, SrTask *t, lua_State *co) {
   if (t->inner != NULL) {
     crash_inner(L, t, co);
     return;
   }
+  lua_CFunction end = is_closed(co) ? l_end_closed : sr_l_end_task;
   t->co = NULL;
   lua_xmove(co, L, 1);
-  sr_finish_task(L, t, sr_l_end_task);
-  if (!t->is_anchored) lua_pop(L, 1);
+  sr_finish_task(L, t, end);
+  if (t->mooring == SR_ADRIFT) lua_pop(L, 1);
 }
 
 static const SrKind stray_kind = {.name = "its turn"};
@@ -272,7 +305,7 @@ static inline void end_step(lua_State *L, SrTask *t, lua_State *co, int status, 
   if (rt->interrupt.is_pending) sr_interrupt_unhook(co, L);
   if (handle != 0) sr_debug_stop(L, handle, co);
   if (status == LUA_YIELD) {
-    if (!t->is_anchored) anchor(L, t);
+    moor(L, t);
   } else if (status == LUA_OK)
     sr_coroutine_give(L, rt);
   else
@@ -297,7 +330,8 @@ static RARE void go_on(lua_State *L, SrTask *t, lua_State *co, int count, int ha
 
 /*
 ** The coroutine of the task itself stands on top of L during the step, unless it has been parked: then the handle holds
-** it. The others that it may be in are held by the frames of those that resumed them.
+** it. The others that it may be in are held by the frames of those that resumed them, and each holds its resumer: somebody
+** may close one of them, which empties its frames.
 */
 void sr_step(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
@@ -369,22 +403,55 @@ static lua_State *close_inner(lua_State *L, SrCoroutine *c) {
   return c->resumer;
 }
 
-void sr_kill(lua_State *L, SrTask *t) {
-  lua_State *co = t->co;
-  SrCoroutine *inner = t->inner;
-  if (t->future.state == SR_PARKED)
-    sr_give_up(t);
-  else if (co != NULL && t->future.outcome == SR_WOKEN && t->waiter.kind->undo != NULL) {
+/* Takes the handle: it is never collected. */
+static int l_keep(lua_State *L) {
+  lua_rawsetp(L, LUA_REGISTRYINDEX, lua_touserdata(L, 1));
+  return 0;
+}
+
+/*
+** The waiter of a lost task may stand in a ring that lives longer than the task, and cannot leave it, so its memory must
+** not go. That happens only where somebody closes coroutines that are not his. False: no memory. [-0, +0, -]
+*/
+static bool keep(lua_State *L, SrTask *t) {
+  t->waiter.kind = &sr_lost_kind;
+  sr_push_task(L, t);
+  return sr_protected(L, l_keep, 1, 0);
+}
+
+/* Stops the wait of a task that is to be closed by force. */
+static void stop_wait(lua_State *L, SrTask *t, bool is_closed) {
+  if (t->future.state == SR_PARKED) {
+    if (sr_is_lost(t))
+      keep(L, t);
+    else
+      sr_give_up(t);
+  } else if (!is_closed && t->future.outcome == SR_WOKEN && t->waiter.kind->undo != NULL) {
     lua_pushlightuserdata(L, t);
     sr_protected(L, l_undo, 1, 0);
   }
+}
+
+void sr_kill(lua_State *L, SrTask *t) {
+  lua_State *co = t->co;
+  SrCoroutine *inner = t->inner;
+  bool is_closed = sr_is_closed(t), has_begun = co != NULL;
+  stop_wait(L, t, is_closed);
   if (is_ready(t)) sr_unready(t->rt, t);
-  if (sr_block_close_all(L, t)) lua_pop(L, 1);
   t->future.state = SR_RUNNING;
+  if (sr_block_close_all(L, t)) lua_pop(L, 1);
   t->co = NULL;
   t->inner = NULL;
   for (; inner != NULL; inner = inner->outer) co = close_inner(L, inner);
   if (co != NULL) sr_close_thread(co, L);
   lua_pushnil(L);
-  sr_finish_task(L, t, l_end_killed);
+  sr_finish_task(L, t, has_begun && is_closed ? l_end_closed : l_end_killed);
+}
+
+void sr_end_lost(lua_State *L, SrRuntime *rt) {
+  SrTask *t;
+  while ((t = rt->ready.lost) != NULL && keep(L, t)) {
+    rt->ready.lost = (SrTask *)t->object;
+    sr_kill(L, t);
+  }
 }

@@ -21,5 +21,7 @@ int sr_resume_nested(lua_State *co, lua_State *L, int nargs, int *nresults);
 int sr_close_thread(lua_State *co, lua_State *from);
 /* Closes a task by force: `__close` runs, but cannot wait. [-0, +0, -] */
 void sr_kill(lua_State *L, SrTask *t);
+/* Ends all tasks that are lost. Those for which there is no memory stay so until the next time. [-0, +0, -] */
+void sr_end_lost(lua_State *L, SrRuntime *rt);
 
 #endif

@@ -139,8 +139,11 @@ static void on_join_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
   sr_wake(sr_task_of(waiter));
 }
 
-static const SrKind close_kind = {
-    .name = "the end of the cancelled task", .abort = abort_join, .ended = on_join_ended, .links = &sr_await_links};
+static const SrKind close_kind = {.name = "the end of the cancelled task",
+                                  .abort = abort_join,
+                                  .ended = on_join_ended,
+                                  .lasts = true,
+                                  .links = &sr_await_links};
 
 /* task:close(), __close: cancels and joins; the outcome is dropped. Waits, out of reach of cancellation. */
 static int l_close(lua_State *L) {

@@ -16,7 +16,7 @@ static bool abort_settle(SrTask *t) {
   return true;
 }
 
-static const SrKind settle_kind = {.name = "all other tasks to wait", .abort = abort_settle};
+static const SrKind settle_kind = {.name = "all other tasks to wait", .abort = abort_settle, .lasts = true};
 
 /* testing.settle(): waits until every other task waits; the clock stands still. */
 int sr_l_settle(lua_State *L) {

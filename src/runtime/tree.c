@@ -18,6 +18,7 @@ static const char *state_name(const SrTask *t) {
   case SR_READY: return "ready";
   case SR_RUNNING: return "running";
   case SR_PARKED: return "waiting";
+  case SR_LOST: return "closed";
   default: return "ended";
   }
 }

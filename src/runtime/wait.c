@@ -98,7 +98,7 @@ static bool abort_sleep(SrTask *t) {
   return true;
 }
 
-static const SrKind sleep_kind = {.name = "sleep", .abort = abort_sleep};
+static const SrKind sleep_kind = {.name = "sleep", .abort = abort_sleep, .lasts = true};
 
 /* A sleep without end has no deadline, so nothing but cancellation ends it. */
 static bool abort_forever(SrTask *t) {
@@ -106,7 +106,7 @@ static bool abort_forever(SrTask *t) {
   return true;
 }
 
-static const SrKind forever_kind = {.name = "sleep without end", .abort = abort_forever};
+static const SrKind forever_kind = {.name = "sleep without end", .abort = abort_forever, .lasts = true};
 
 void sr_on_slept(SrTimer *timer) {
   sr_wake(SR_CONTAINER(timer, SrTask, waiter.timer));

@@ -30,11 +30,10 @@ static int l_barrier(lua_State *L) {
 
 /* All are there: each gets its number. */
 static void let_pass(Barrier *barrier) {
-  SrWaiter *waiter;
+  SrTask *t;
   lua_Integer number = 0;
   barrier->waiting = 0;
-  while ((waiter = sr_ring_take(&barrier->waiters)) != NULL) {
-    SrTask *t = sr_task_of(waiter);
+  while ((t = sr_take_waiting(&barrier->waiters)) != NULL) {
     lua_pushinteger(t->co, ++number);
     sr_wake(t);
   }

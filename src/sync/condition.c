@@ -77,10 +77,10 @@ static const SrKind cancelled_kind = {.name = "lock of a condition", .abort = ab
 
 /* The oldest waiter, if there is one, gets in line for the lock, which somebody holds. */
 static bool notify_one(Condition *condition) {
-  SrWaiter *waiter = sr_ring_take(&condition->waiters);
-  if (waiter == NULL) return false;
-  waiter->kind = &notified_kind;
-  sr_ring_append(&condition->lock->waiters, waiter);
+  SrTask *t = sr_take_waiting(&condition->waiters);
+  if (t == NULL) return false;
+  t->waiter.kind = &notified_kind;
+  sr_ring_append(&condition->lock->waiters, &t->waiter);
   return true;
 }
 

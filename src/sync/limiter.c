@@ -53,6 +53,18 @@ static int l_limiter(lua_State *L) {
   return 1;
 }
 
+/*
+** The timer must not stay armed. Somebody may wait if his coroutine was closed from outside. Whoever has brought the
+** limiter back, in a finalizer, cannot use it any more.
+*/
+static int l_collect(lua_State *L) {
+  Limiter *limiter = (Limiter *)sr_test(L, 1, &limiter_class);
+  if (limiter == NULL) return 0;
+  sr_clock_stop(&limiter->rt->clock, (SrTimer *)&limiter->timer);
+  limiter->head.cls = NULL;
+  return 0;
+}
+
 /* --- the ring of times ------------------------------------------------------ */
 
 /* Makes room for one more grant of the limiter at index 1. [-0, +0, m] */
@@ -103,9 +115,10 @@ static void on_over(saros_timer *timer) {
   Limiter *limiter = SR_CONTAINER(timer, Limiter, timer);
   int64_t now = sr_clock_now(&limiter->rt->clock);
   forget(limiter, now);
-  while (limiter->waiters != NULL && limiter->count < limiter->limit) {
+  SrTask *t;
+  while (limiter->count < limiter->limit && (t = sr_take_waiting(&limiter->waiters)) != NULL) {
     note(limiter, now);
-    sr_wake(sr_task_of(sr_ring_take(&limiter->waiters)));
+    sr_wake(t);
   }
   if (limiter->waiters != NULL) arm(limiter, now);
 }
@@ -158,7 +171,7 @@ static int l_tostring(lua_State *L) {
 void sr_open_limiter(lua_State *L) {
   static const luaL_Reg functions[] = {{"rate_limiter", l_limiter}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"acquire", l_acquire}, {"waiting", l_waiting}, {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", l_collect}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &limiter_class, methods, meta);
   lua_pop(L, 1);

@@ -59,16 +59,6 @@ static void check_item(lua_State *L, const char *function) {
 
 /* --- items ------------------------------------------------------------------ */
 
-/* Takes the oldest whose stack can be used: a coroutine that was closed by hand has none. NULL if there is no other. */
-static SrTask *take_waiter(SrWaiter **ring) {
-  SrTask *t;
-  while ((t = sr_take_waiting(ring)) != NULL) {
-    if (lua_status(t->co) == LUA_YIELD) return t;
-    sr_wake(t);
-  }
-  return NULL;
-}
-
 /*
 ** Comparing items runs the user's `less`, and finalizers. If they have used the queue, all that was known of it has to
 ** be looked at again; a `less` that does so each time ends with an error.
@@ -117,7 +107,7 @@ static bool store_item_of(lua_State *L, SrTask *putter, SrQueue *queue) {
 void sr_queue_admit_putter(lua_State *L, SrQueue *queue) {
   SrTask *putter;
   bool is_stored = false;
-  while (!is_stored && (putter = take_waiter(&queue->putters)) != NULL) {
+  while (!is_stored && (putter = sr_take_waiting(&queue->putters)) != NULL) {
     sr_wake(putter);
     is_stored = store_item_of(L, putter, queue);
   }
@@ -126,7 +116,7 @@ void sr_queue_admit_putter(lua_State *L, SrQueue *queue) {
 
 /* Gives the item at index 2 to the oldest getter, or to the store. False: look again. [-0, +(0|1), e] */
 static inline bool accept_item(lua_State *L, SrQueue *queue) {
-  SrTask *getter = take_waiter(&queue->getters);
+  SrTask *getter = sr_take_waiting(&queue->getters);
   if (getter == NULL) {
     if (!store_item(L, queue, SR_QUEUE_ITEM)) return false;
   } else {
@@ -187,8 +177,8 @@ int sr_l_queue_try_put(lua_State *L) {
 /* The item on top of its stack goes to the next getter, or back to where it came from. */
 static void undo_get(lua_State *L, SrTask *t) {
   SrQueue *queue = (SrQueue *)t->object;
-  if (lua_status(t->co) != LUA_YIELD || lua_isnil(t->co, -1)) return; /* closed by hand; the queue was closed */
-  SrTask *getter = take_waiter(&queue->getters);
+  if (lua_isnil(t->co, -1)) return; /* the queue was closed */
+  SrTask *getter = sr_take_waiting(&queue->getters);
   if (getter != NULL) {
     lua_xmove(t->co, getter->co, 1);
     sr_wake(getter);

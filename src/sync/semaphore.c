@@ -42,20 +42,24 @@ static lua_Integer check_count(lua_State *L, const Semaphore *semaphore, const c
 
 static const SrKind several_kind;
 
-/* How many permits a waiter wants. One that waits for several has its permit, which knows, on top of its stack. */
+/*
+** How many permits a waiter wants. One that waits for several has its permit, which knows, on top of its stack; if that
+** was closed it wants none.
+*/
 static lua_Integer wanted_by(SrWaiter *waiter) {
   if (waiter->kind != &several_kind) return 1;
-  lua_State *co = sr_task_of(waiter)->co;
-  if (lua_status(co) != LUA_YIELD) return 1; /* closed by hand: all the same to whoever has none left */
-  return ((const SrPermit *)lua_touserdata(co, -1))->count;
+  const SrTask *t = sr_task_of(waiter);
+  return sr_is_closed(t) ? 0 : ((const SrPermit *)lua_touserdata(t->co, -1))->count;
 }
 
 /* So many have come back: the oldest waiters get theirs. */
 static void hand_over(Semaphore *semaphore, lua_Integer count) {
   semaphore->available += count;
   while (semaphore->waiters != NULL && (count = wanted_by(semaphore->waiters)) <= semaphore->available) {
+    SrTask *t = sr_take_oldest(&semaphore->waiters);
+    if (t == NULL) continue;
     semaphore->available -= count;
-    sr_wake(sr_take_waiting(&semaphore->waiters));
+    sr_wake(t);
   }
 }
 
