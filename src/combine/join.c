@@ -178,7 +178,7 @@ static void push_item(lua_State *L, const SrJoin *join, uint32_t index) {
   lua_Integer number = (lua_Integer)index + 1;
   if (join->asks)
     push_from_host(join, L, SR_JOIN_ITEM);
-  else if (!lua_istable(join->host, SR_JOIN_ITEMS))
+  else if (join->counts)
     lua_pushinteger(L, number);
   else {
     lua_rawgeti(join->host, SR_JOIN_ITEMS, number);
@@ -411,17 +411,21 @@ static const SrBlockOps join_ops = {.name = "combinator",
                                     .child_done = on_child_done,
                                     .dispose = dispose};
 
-void sr_join_copy_items(lua_State *L, const char *function, lua_Integer total) {
+bool sr_join_copy_items(lua_State *L, const char *function, lua_Integer total) {
   lua_Integer count = 0;
+  bool only_functions = true;
   lua_createtable(L, total < INT32_MAX ? (int)total : 0, 0);
   for (lua_Integer i = 1; i <= total; i++) {
-    count += lua_rawgeti(L, SR_JOIN_ITEMS, i) != LUA_TNIL;
+    int type = lua_rawgeti(L, SR_JOIN_ITEMS, i);
+    count += type != LUA_TNIL;
+    only_functions = only_functions && type == LUA_TFUNCTION;
     lua_rawseti(L, -2, i);
   }
   lua_pushliteral(L, "n");
   if (count < total && lua_rawget(L, SR_JOIN_ITEMS) == LUA_TNIL) sr_list_error(L, function, 1);
   lua_pop(L, 1);
   lua_replace(L, SR_JOIN_ITEMS);
+  return only_functions;
 }
 
 SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total) {
@@ -431,6 +435,7 @@ SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_In
   join->host = L;
   join->total = (uint32_t)total;
   join->limit = UINT32_MAX;
+  join->counts = lua_type(L, SR_JOIN_ITEMS) == LUA_TNUMBER;
   join->maps = !lua_isnil(L, SR_JOIN_FUNCTION);
   join->tracks = !lua_isnil(L, SR_JOIN_TRACKER);
   join->takes_places = lua_rawequal(L, SR_JOIN_ITEMS, SR_JOIN_RESULTS);

@@ -82,6 +82,7 @@ struct SrJoin {
   bool spares;        /* cancels nothing: it only watches */
   bool watches_none;  /* every item is a function */
   bool takes_places;  /* results take the places of their items, which are there */
+  bool counts;        /* of map: the items are the numbers up to `total` */
   bool maps;          /* the frame has a function that is called for each item, */
   bool tracks;        /* by way of a tracker */
   bool was_cancelled; /* before it began */
@@ -95,9 +96,11 @@ struct SrJoin {
 ** it waits for the caller. Returns whether all of them are functions. [-0, +0, v]
 */
 bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, lua_Integer total, bool takes_functions);
-/* Replaces the list at index 1 by a copy: the caller's may change while its items run. Raises if
-   it has holes and no `n`. [-0, +0, v] */
-void sr_join_copy_items(lua_State *L, const char *function, lua_Integer total);
+/*
+** Replaces the list at index 1 by a copy: the caller's may change while its items run. Raises if it has holes and no
+** `n`. Returns whether all items are functions, so that there is nothing to check. [-0, +0, v]
+*/
+bool sr_join_copy_items(lua_State *L, const char *function, lua_Integer total);
 /* Opens the join of task `t`, whose frame is arranged, over `total` items. [-0, +0, m] */
 SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total);
 /* Starts what may start and waits for the end; `k` gets the join as its context. To be returned. [-0, +n, v] */
