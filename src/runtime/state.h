@@ -354,7 +354,7 @@ typedef struct SrBlocks {
   uint64_t freed_serial; /* of the last block whose memory is gone */
 } SrBlocks;
 
-/* The coroutines that wait for a task; they are in a table under sr_idle_key. */
+/* The coroutines that wait for a task; they are in a table under SR_IDLE_INDEX. */
 typedef struct SrPool {
   unsigned count, capacity;
   unsigned least;  /* that there have been since it was trimmed: so many were never needed */
@@ -459,15 +459,20 @@ struct SrRuntime {
   SrTesting testing;
 };
 
-extern const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_live_key,
-    sr_scheduler_key, sr_module_key, sr_protected_key, sr_coroutines_key;
+extern const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_live_key,
+    sr_scheduler_key, sr_module_key, sr_coroutines_key;
 
 /* The runtime, from inside one of saros' own C functions. */
 static inline SrRuntime *sr_rt(lua_State *L) {
   return (SrRuntime *)lua_touserdata(L, lua_upvalueindex(SR_UP_RUNTIME));
 }
-/* Where the registry has it: "saros". An integer is found faster than an address; luaL_ref gives small ones. */
+/*
+** Where the registry has it, "saros", and what else is looked up all the time. An integer is found faster than an
+** address, of which it has many; luaL_ref gives small ones.
+*/
 #define SR_RUNTIME_INDEX 0x7361726f73
+#define SR_IDLE_INDEX (SR_RUNTIME_INDEX + 1)
+#define SR_PROTECTED_INDEX (SR_RUNTIME_INDEX + 2)
 /* The runtime, from anywhere. */
 SrRuntime *sr_find_runtime(lua_State *L);
 
@@ -531,7 +536,7 @@ SrCoroutine *sr_find_coroutine(lua_State *L, lua_State *co);
 ** else `nresults` values. [-nargs, +(nresults|0), -]
 */
 bool sr_protected(lua_State *L, lua_CFunction function, int nargs, int nresults);
-/* What that calls by way of: the runtime keeps it under sr_protected_key, with the usual upvalues. */
+/* What that calls by way of: the runtime keeps it under SR_PROTECTED_INDEX, with the usual upvalues. */
 int sr_l_protected(lua_State *L);
 /* Pushes Lua's own memory error, which is there before memory runs out. [-0, +1, -] */
 static inline void sr_push_memory_error(lua_State *L) {
