@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "combine/join.h"
+#include "combine/ending.h"
+#include "combine/items.h"
 #include "runtime/error.h"
 
 /* --- the winner ------------------------------------------------------------- */
@@ -104,7 +105,7 @@ static const SrJoinPolicy any_policy = {
 /* Replaces the list at index 1 by a copy and arranges the rest of the frame. Returns whether all items are functions. */
 static bool arrange(lua_State *L, const char *function, lua_Integer total) {
   lua_settop(L, 1);
-  bool only_functions = sr_join_copy_items(L, function, total);
+  bool only_functions = sr_copy_items(L, function, total);
   lua_settop(L, SR_JOIN_RESULTS);
   lua_newtable(L);
   lua_pushnil(L);
@@ -115,7 +116,7 @@ static int wait_for_first(lua_State *L, const char *function, const SrJoinPolicy
   lua_Integer total = sr_check_list(L, function, 1, 1, NULL);
   if (total == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
   SrTask *t = sr_check_wait(L, function);
-  bool only_functions = arrange(L, function, total) || sr_join_check(L, t, function, 1, total, true);
+  bool only_functions = arrange(L, function, total) || sr_check_items(L, t, function, 1, total, true);
   SrJoin *join = sr_join_open(L, t, policy, total);
   join->watches_none = only_functions;
   return sr_join_run(L, join, k);
@@ -196,7 +197,7 @@ static int wait_for_some(lua_State *L, const SrJoinPolicy *policy) {
   When when = check_when(L);
   SrTask *t = sr_check_wait(L, policy->kind.name);
   arrange(L, policy->kind.name, total);
-  sr_join_check(L, t, policy->kind.name, 1, total, false);
+  sr_check_items(L, t, policy->kind.name, 1, total, false);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   SrJoin *join = sr_join_open(L, t, policy, total);
   join->when = (uint8_t)when;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* gather: all results, or the first error. See gather.h. */
 #include "combine/gather.h"
+
+#include "combine/ending.h"
+#include "combine/items.h"
 #include "runtime/error.h"
 
 /* --- policy ----------------------------------------------------------------- */
@@ -133,7 +136,7 @@ static int gather_list(lua_State *L) {
   bool keeps_errors = sr_gather_flag(L, 2, "return_errors");
   SrTask *t = sr_check_wait(L, "gather");
   lua_settop(L, 1);
-  bool only_functions = sr_join_copy_items(L, "gather", total) || sr_join_check(L, t, "gather", 1, total, true);
+  bool only_functions = sr_copy_items(L, "gather", total) || sr_check_items(L, t, "gather", 1, total, true);
   lua_settop(L, SR_JOIN_RESULTS - 1);
   sr_gather_arrange(L, total, only_functions, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &gather_policy, total);
@@ -152,7 +155,7 @@ static int l_gather(lua_State *L) {
   lua_insert(L, 1);
   for (int i = total; i >= 1; i--) lua_rawseti(L, 1, i);
   SrTask *t = sr_check_wait(L, "gather");
-  bool only_functions = sr_join_check(L, t, "gather", 1, total, true);
+  bool only_functions = sr_check_items(L, t, "gather", 1, total, true);
   lua_settop(L, SR_JOIN_RESULTS - 1);
   sr_gather_arrange(L, total, only_functions, false);
   SrJoin *join = sr_join_open(L, t, &gather_policy, total);
