@@ -102,7 +102,7 @@ static const SrJoinPolicy race_policy = {
 static const SrJoinPolicy any_policy = {
     .kind = SR_RACE_KIND("any"), .ended = on_any_ended, .done = on_function_done, .in_list_order = true};
 
-/* Replaces the list at index 1 by a copy and arranges the rest of the frame. Returns whether all items are functions. */
+/* Replaces the list at index 1 by a copy, arranges the rest of the frame. Returns whether all items are functions. */
 static bool arrange(lua_State *L, const char *function, lua_Integer total) {
   lua_settop(L, 1);
   bool only_functions = sr_copy_items(L, function, total);

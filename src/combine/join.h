@@ -110,7 +110,10 @@ void sr_join_add(SrJoin *join);
 bool sr_join_is_over(const SrJoin *join);
 /* Waits until it is over, or has room, and goes on in `k` as sr_join_run does. To be returned. [-0, +n, v] */
 int sr_join_wait(lua_State *L, SrJoin *join, lua_KFunction k);
-/* In `k`: the join is over. Raises if the wait was aborted, or memory ran out. Returns a copy, as the join itself is dead. [-0, +0, v] */
+/*
+** In `k`: the join is over. Raises if the wait was aborted, or memory ran out. Returns a copy, as the join itself is
+** dead. [-0, +0, v]
+*/
 SrJoin sr_join_finish(lua_State *L, SrJoin *join);
 /* Decides it from outside: a deadline has passed. */
 void sr_join_decide(SrJoin *join);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** What the runtime is about, as structs: classes and objects, timers, scopes and blocks, waiters and what they wait for,
-** futures, tasks. They know of each other, so they stand together; what a runtime has beside them is in state.h.
+** What the runtime is about, as structs: classes and objects, timers, scopes and blocks, waiters and what they wait
+** for, futures, tasks. They know of each other, so they stand together; what a runtime has beside them is in state.h.
 */
 #ifndef SR_MODEL_H
 #define SR_MODEL_H
