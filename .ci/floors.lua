@@ -7,6 +7,7 @@ local floors = [[
   include
   base
   wire
+  runtime/model
   runtime/state
   runtime/source runtime/pool runtime/clock runtime/selectable
   runtime/place

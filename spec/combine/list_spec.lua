@@ -181,6 +181,41 @@ describe("a list of results", function()
     assert.equal(7, results.n)
   end))
 
+  it("does not make the stack of a task grow where ipairs comes to its end", function()
+    -- Bytes for each of 100 tasks that have gone through what they gathered, and wait; in a run of its own, so that all
+    -- of them have new coroutines.
+    local function bytes(body)
+      local used
+      async.run(function()
+        local waiting = {}
+        for i = 1, 100 do waiting[i] = false end
+        collectgarbage()
+        collectgarbage "stop"
+        local before = collectgarbage "count"
+        for i = 1, 100 do waiting[i] = async.spawn(body) end
+        tasks.turns(4)
+        used = (collectgarbage "count" - before) * 1024 / 100
+        collectgarbage "restart"
+        for _, task in ipairs(waiting) do task:cancel() end
+      end)
+      return used
+    end
+    local function by_number()
+      local a, b, c, d = 0, 0, 0, 0
+      local results = async.gather{one, one}
+      for i = 1, #results do a = a + results[i] + b + c + d end
+      hang()
+    end
+    local function by_ipairs()
+      local a, b, c, d = 0, 0, 0, 0
+      local results = async.gather{one, one}
+      for _, value in ipairs(results) do a = a + value + b + c + d end
+      hang()
+    end
+    local less, more = bytes(by_number), bytes(by_ipairs)
+    assert(more - less < 400, more - less)
+  end)
+
   it("has a field n where a result is nil, wherever that is", inside(function()
     for hole = 1, 3 do
       local results = async.map({1, 2, 3}, function(i) return i ~= hole and i or nil end)

@@ -11,18 +11,11 @@
 
 #include "runtime/runtime.h"
 
-/* Whether the value at `index` is a function, a task or a future. */
-bool sr_is_awaitable(lua_State *L, int index);
-/* Raises unless it is. [-0, +0, v] */
-void sr_check_awaitable(lua_State *L, const char *function, int index, int arg);
 /*
 ** Pushes a function, and perhaps an argument, that awaits the value at `index` in the present task;
 ** returns the number of arguments. `owns`: a task is cancelled and joined with the wait. [-0, +(1|2), m]
 */
 int sr_push_call(lua_State *L, int index, bool owns);
-
-/* The option `limit` of the table, or nil, at `index`: a positive integer. UINT32_MAX: none. [-0, +0, v] */
-uint32_t sr_check_limit(lua_State *L, const char *function, int index, int arg);
 
 /* wait_in_generator(tasks, options): wait, under the name that the user of a generator knows. */
 int sr_l_wait_in_generator(lua_State *L);

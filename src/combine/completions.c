@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Completions: which of a list of tasks and futures ends next. as_completed is made of it. */
-#include "combine/join.h"
+#include "combine/items.h"
 #include "runtime/error.h"
 
 typedef struct Completions Completions;
@@ -129,7 +129,7 @@ static int l_next(lua_State *L) {
 static int l_check_awaitables(lua_State *L) {
   const char *function = luaL_checkstring(L, 1);
   lua_Integer total = sr_check_list(L, function, 2, 1, NULL);
-  sr_join_check(L, sr_check_wait(L, function), function, 2, total, true);
+  sr_check_items(L, sr_check_wait(L, function), function, 2, total, true);
   return 0;
 }
 

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "combine/join.h"
+#include "combine/ending.h"
+#include "combine/items.h"
 #include "runtime/error.h"
 
 /* --- the winner ------------------------------------------------------------- */
@@ -101,21 +102,21 @@ static const SrJoinPolicy race_policy = {
 static const SrJoinPolicy any_policy = {
     .kind = SR_RACE_KIND("any"), .ended = on_any_ended, .done = on_function_done, .in_list_order = true};
 
-/* Replaces the list at index 1 by a copy and arranges the rest of the frame. */
-static void arrange(lua_State *L, const char *function, lua_Integer total) {
+/* Replaces the list at index 1 by a copy, arranges the rest of the frame. Returns whether all items are functions. */
+static bool arrange(lua_State *L, const char *function, lua_Integer total) {
   lua_settop(L, 1);
-  sr_join_copy_items(L, function, total);
+  bool only_functions = sr_copy_items(L, function, total);
   lua_settop(L, SR_JOIN_RESULTS);
   lua_newtable(L);
   lua_pushnil(L);
+  return only_functions;
 }
 
 static int wait_for_first(lua_State *L, const char *function, const SrJoinPolicy *policy, lua_KFunction k) {
   lua_Integer total = sr_check_list(L, function, 1, 1, NULL);
   if (total == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
   SrTask *t = sr_check_wait(L, function);
-  arrange(L, function, total);
-  bool only_functions = sr_join_check(L, t, function, 1, total, true);
+  bool only_functions = arrange(L, function, total) || sr_check_items(L, t, function, 1, total, true);
   SrJoin *join = sr_join_open(L, t, policy, total);
   join->watches_none = only_functions;
   return sr_join_run(L, join, k);
@@ -196,7 +197,7 @@ static int wait_for_some(lua_State *L, const SrJoinPolicy *policy) {
   When when = check_when(L);
   SrTask *t = sr_check_wait(L, policy->kind.name);
   arrange(L, policy->kind.name, total);
-  sr_join_check(L, t, policy->kind.name, 1, total, false);
+  sr_check_items(L, t, policy->kind.name, 1, total, false);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   SrJoin *join = sr_join_open(L, t, policy, total);
   join->when = (uint8_t)when;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* gather: all results, or the first error. See gather.h. */
-#include <string.h>
-
 #include "combine/gather.h"
+
+#include "combine/ending.h"
+#include "combine/items.h"
 #include "runtime/error.h"
 
 /* --- policy ----------------------------------------------------------------- */
@@ -57,13 +58,12 @@ void sr_gather_arrange(lua_State *L, lua_Integer total, bool takes_places, bool 
   lua_pushnil(L);
 }
 
-/* list.n, of a list that has none of its own: its length */
-static int l_length(lua_State *L) {
-  lua_settop(L, 2);
-  if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "n") != 0) return 0;
-  lua_pushinteger(L, (lua_Integer)lua_rawlen(L, 1));
-  return 1;
-}
+/*
+** list.n, of a list that has none of its own: its length. `ipairs` asks for what is behind the last item, so this is
+** called for most lists. In Lua it needs a few slots of the stack where a C function is given LUA_MINSTACK: for tasks
+** that do little else, that would be the one thing for which their stacks have to grow.
+*/
+static const char LENGTH[] = "local list, key = ... if key == 'n' then return #list end";
 
 /*
 ** Pushes the list at `index` of the frame, of `total` values of which `kept` are not nil. It is a plain list, that
@@ -136,8 +136,7 @@ static int gather_list(lua_State *L) {
   bool keeps_errors = sr_gather_flag(L, 2, "return_errors");
   SrTask *t = sr_check_wait(L, "gather");
   lua_settop(L, 1);
-  sr_join_copy_items(L, "gather", total);
-  bool only_functions = sr_join_check(L, t, "gather", 1, total, true);
+  bool only_functions = sr_copy_items(L, "gather", total) || sr_check_items(L, t, "gather", 1, total, true);
   lua_settop(L, SR_JOIN_RESULTS - 1);
   sr_gather_arrange(L, total, only_functions, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &gather_policy, total);
@@ -156,7 +155,7 @@ static int l_gather(lua_State *L) {
   lua_insert(L, 1);
   for (int i = total; i >= 1; i--) lua_rawseti(L, 1, i);
   SrTask *t = sr_check_wait(L, "gather");
-  bool only_functions = sr_join_check(L, t, "gather", 1, total, true);
+  bool only_functions = sr_check_items(L, t, "gather", 1, total, true);
   lua_settop(L, SR_JOIN_RESULTS - 1);
   sr_gather_arrange(L, total, only_functions, false);
   SrJoin *join = sr_join_open(L, t, &gather_policy, total);
@@ -168,7 +167,7 @@ void sr_open_gather(lua_State *L) {
   static const luaL_Reg functions[] = {{"gather", l_gather}, {NULL, NULL}};
   sr_set_functions(L, functions);
   lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, l_length);
+  if (luaL_loadbuffer(L, LENGTH, sizeof LENGTH - 1, "=saros") != LUA_OK) lua_error(L);
   lua_setfield(L, -2, "__index");
   lua_pushliteral(L, "array"); /* also where it is empty: what dkjson and others ask, as our own does */
   lua_setfield(L, -2, "__jsontype");

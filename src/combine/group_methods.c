@@ -2,6 +2,7 @@
 /* Task groups as Lua sees them: task_group and the methods of a group. */
 #include "combine/group.h"
 #include "combine/group_start.h"
+#include "combine/items.h"
 
 /* group:cancel([reason]): cancels all of it, the block included; whether that was news */
 static int l_cancel(lua_State *L) {

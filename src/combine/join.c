@@ -6,113 +6,9 @@
 #include <stdlib.h>
 
 #include "runtime/debug.h"
-#include "runtime/error.h"
 #include "runtime/starter.h"
-#include "runtime/trace.h"
 
 _Static_assert(sizeof(SrJoin) <= SR_BLOCK_SIZE, "a join must fit in a block");
-
-/* --- awaitables ------------------------------------------------------------- */
-
-bool sr_is_awaitable(lua_State *L, int index) {
-  return lua_isfunction(L, index) || sr_test_future(L, index) != NULL;
-}
-
-void sr_check_awaitable(lua_State *L, const char *function, int index, int arg) {
-  if (!sr_is_awaitable(L, index)) sr_type_error(L, function, index, arg, "function, task or future");
-}
-
-uint32_t sr_check_limit(lua_State *L, const char *function, int index, int arg) {
-  int isnum;
-  if (lua_isnoneornil(L, index)) return UINT32_MAX;
-  bool is_given = lua_getfield(L, index, "limit") != LUA_TNIL;
-  lua_Integer limit = lua_tointegerx(L, -1, &isnum);
-  if (is_given && (!isnum || lua_type(L, -1) != LUA_TNUMBER || limit < 1))
-    sr_arg_error(L, function, arg, "option 'limit': a positive integer expected, got %s", luaL_tolstring(L, -1, NULL));
-  lua_pop(L, 1);
-  return is_given && limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
-}
-
-static void check_item(lua_State *L, const char *function, lua_Integer number, bool takes_functions) {
-  if (takes_functions ? sr_is_awaitable(L, -1) : sr_test_future(L, -1) != NULL) return;
-  sr_arg_error(L, function, 1, "item %I: %s expected, got %s", (LUAI_UACINT)number,
-               takes_functions ? "function, task or future" : "task or future", luaL_typename(L, -1));
-}
-
-bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, lua_Integer total, bool takes_functions) {
-  bool only_functions = true;
-  for (lua_Integer i = 1; i <= total; i++) {
-    int type = lua_rawgeti(L, index, i);
-    if (!takes_functions || type != LUA_TFUNCTION) {
-      check_item(L, function, i, takes_functions);
-      only_functions = false;
-    }
-    lua_pop(L, 1);
-  }
-  if (only_functions) return true;
-  SrTask *cycle = sr_find_waiting(L, index, t);
-  if (cycle != NULL) sr_raise_cycle(L, t, cycle);
-  return false;
-}
-
-/* --- what has ended --------------------------------------------------------- */
-
-/*
-** The host is suspended, so nothing may fail on its stack: values are built on the stack of the
-** coroutine that runs, and only moved over.
-*/
-static void push_from_host(const SrJoin *join, lua_State *L, int index) {
-  lua_pushvalue(join->host, index);
-  if (L != join->host) lua_xmove(join->host, L, 1);
-}
-
-static void keep(SrJoin *join, lua_State *L, int table, uint32_t index) {
-  push_from_host(join, L, table);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, (lua_Integer)index + 1);
-  lua_pop(L, 1);
-}
-
-void sr_join_keep_value(SrJoin *join, lua_State *L, uint32_t index) {
-  join->kept[0] += !lua_isnil(L, -1);
-  if (!join->takes_places || L == join->host) {
-    keep(join, L, SR_JOIN_RESULTS, index);
-    return;
-  }
-  lua_xmove(L, join->host, 1);
-  lua_rawseti(join->host, SR_JOIN_RESULTS, (lua_Integer)index + 1); /* its place is there: takes no memory */
-}
-
-void sr_join_keep_result(SrJoin *join, const SrEnding *ending) {
-  sr_push_first(ending->L, ending->handle);
-  sr_join_keep_value(join, ending->L, ending->index);
-}
-
-void sr_join_drop_item(SrJoin *join, const SrEnding *ending) {
-  if (!join->takes_places) return;
-  lua_pushnil(ending->L);
-  keep(join, ending->L, SR_JOIN_RESULTS, ending->index);
-}
-
-void sr_join_look_at(const SrEnding *ending) {
-  sr_push_failure(ending->L, ending->handle);
-  lua_pop(ending->L, 1);
-}
-
-void sr_join_push_error(SrJoin *join, const SrEnding *ending) {
-  sr_push_failure(ending->L, ending->handle);
-  if (sr_test_task(ending->L, ending->handle) != NULL) sr_note_origin(ending->L, join->block.task, ending->handle);
-}
-
-void sr_join_keep_error(SrJoin *join, const SrEnding *ending) {
-  join->kept[1] += !lua_isnil(ending->L, -1);
-  keep(join, ending->L, SR_JOIN_ERRORS, ending->index);
-}
-
-void sr_join_set_value(SrJoin *join, const SrEnding *ending) {
-  if (ending->L != join->host) lua_xmove(ending->L, join->host, 1);
-  lua_replace(join->host, SR_JOIN_VALUE);
-}
 
 /* --- deciding --------------------------------------------------------------- */
 
@@ -212,8 +108,8 @@ static void lose(SrJoin *join) {
 static void push_item(lua_State *L, const SrJoin *join, uint32_t index) {
   lua_Integer number = (lua_Integer)index + 1;
   if (join->asks)
-    push_from_host(join, L, SR_JOIN_ITEM);
-  else if (!lua_istable(join->host, SR_JOIN_ITEMS))
+    sr_join_push_frame(join, L, SR_JOIN_ITEM);
+  else if (join->counts)
     lua_pushinteger(L, number);
   else {
     lua_rawgeti(join->host, SR_JOIN_ITEMS, number);
@@ -225,13 +121,13 @@ static void push_item(lua_State *L, const SrJoin *join, uint32_t index) {
 static int push_function(lua_State *L, SrJoin *join, uint32_t index) {
   int before = 0;
   if (join->tracks) {
-    push_from_host(join, L, SR_JOIN_TRACKER);
+    sr_join_push_frame(join, L, SR_JOIN_TRACKER);
     lua_pushlightuserdata(L, join);
     lua_pushinteger(L, (lua_Integer)join->block.serial);
-    push_from_host(join, L, SR_JOIN_PROGRESS);
+    sr_join_push_frame(join, L, SR_JOIN_PROGRESS);
     before = 4;
   }
-  if (join->maps) push_from_host(join, L, SR_JOIN_FUNCTION);
+  if (join->maps) sr_join_push_frame(join, L, SR_JOIN_FUNCTION);
   push_item(L, join, index);
   if (!join->maps) return before;
   lua_pushinteger(L, (lua_Integer)index + 1);
@@ -445,19 +341,6 @@ static const SrBlockOps join_ops = {.name = "combinator",
                                     .child_done = on_child_done,
                                     .dispose = dispose};
 
-void sr_join_copy_items(lua_State *L, const char *function, lua_Integer total) {
-  lua_Integer count = 0;
-  lua_createtable(L, total < INT32_MAX ? (int)total : 0, 0);
-  for (lua_Integer i = 1; i <= total; i++) {
-    count += lua_rawgeti(L, SR_JOIN_ITEMS, i) != LUA_TNIL;
-    lua_rawseti(L, -2, i);
-  }
-  lua_pushliteral(L, "n");
-  if (count < total && lua_rawget(L, SR_JOIN_ITEMS) == LUA_TNIL) sr_list_error(L, function, 1);
-  lua_pop(L, 1);
-  lua_replace(L, SR_JOIN_ITEMS);
-}
-
 SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total) {
   if (total > INT32_MAX) luaL_error(L, "%s: too many items", policy->kind.name);
   SrJoin *join = (SrJoin *)(void *)sr_block_open(L, t, SR_SCOPE_JOIN, &join_ops, sizeof(SrJoin));
@@ -465,6 +348,7 @@ SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_In
   join->host = L;
   join->total = (uint32_t)total;
   join->limit = UINT32_MAX;
+  join->counts = lua_type(L, SR_JOIN_ITEMS) == LUA_TNUMBER;
   join->maps = !lua_isnil(L, SR_JOIN_FUNCTION);
   join->tracks = !lua_isnil(L, SR_JOIN_TRACKER);
   join->takes_places = lua_rawequal(L, SR_JOIN_ITEMS, SR_JOIN_RESULTS);

@@ -86,6 +86,7 @@ struct SrJoin {
   bool spares;        /* cancels nothing: it only watches */
   bool watches_none;  /* every item is a function */
   bool takes_places;  /* results take the places of their items, which are there */
+  bool counts;        /* of map: the items are the numbers up to `total` */
   bool maps;          /* the frame has a function that is called for each item, */
   bool tracks;        /* by way of a tracker */
   bool was_cancelled; /* before it began */
@@ -95,13 +96,14 @@ struct SrJoin {
 };
 
 /*
-** Checks the list of `total` items at `index`, which nobody can change any more, for awaitables, and that no task in
-** it waits for the caller. Returns whether all of them are functions. [-0, +0, v]
+** Pushes what stands at `index` of the frame. The host is suspended, so nothing may fail on its stack: values are built
+** on the stack of the coroutine that runs, and only moved over. [-0, +1, -]
 */
-bool sr_join_check(lua_State *L, SrTask *t, const char *function, int index, lua_Integer total, bool takes_functions);
-/* Replaces the list at index 1 by a copy: the caller's may change while its items run. Raises if
-   it has holes and no `n`. [-0, +0, v] */
-void sr_join_copy_items(lua_State *L, const char *function, lua_Integer total);
+static inline void sr_join_push_frame(const SrJoin *join, lua_State *L, int index) {
+  lua_pushvalue(join->host, index);
+  if (L != join->host) lua_xmove(join->host, L, 1);
+}
+
 /* Opens the join of task `t`, whose frame is arranged, over `total` items. [-0, +0, m] */
 SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total);
 /* Starts what may start and waits for the end; `k` gets the join as its context. To be returned. [-0, +n, v] */
@@ -112,27 +114,12 @@ void sr_join_add(SrJoin *join);
 bool sr_join_is_over(const SrJoin *join);
 /* Waits until it is over, or has room, and goes on in `k` as sr_join_run does. To be returned. [-0, +n, v] */
 int sr_join_wait(lua_State *L, SrJoin *join, lua_KFunction k);
-/* In `k`: the join is over. Raises if the wait was aborted, or memory ran out. Returns a copy, as the join itself is dead. [-0, +0, v] */
+/*
+** In `k`: the join is over. Raises if the wait was aborted, or memory ran out. Returns a copy, as the join itself is
+** dead. [-0, +0, v]
+*/
 SrJoin sr_join_finish(lua_State *L, SrJoin *join);
 /* Decides it from outside: a deadline has passed. */
 void sr_join_decide(SrJoin *join);
-
-/* For policies. Moves the first result of what has ended to the host's results. [-0, +0, m] */
-void sr_join_keep_result(SrJoin *join, const SrEnding *ending);
-/*
-** Pushes the error onto ending->L; somebody has looked at it now. Finalizers run: another item may have ended, and
-** the join may have been decided. [-0, +1, m]
-*/
-void sr_join_push_error(SrJoin *join, const SrEnding *ending);
-/* Somebody has looked at its error now, and nobody wants it. [-0, +0, -] */
-void sr_join_look_at(const SrEnding *ending);
-/* The same for the value on top of L, as the result of that item. [-1, +0, m] */
-void sr_join_keep_value(SrJoin *join, lua_State *L, uint32_t index);
-/* The item has no result; where results take the places of their items it stands there yet. [-0, +0, -] */
-void sr_join_drop_item(SrJoin *join, const SrEnding *ending);
-/* Moves the error, which is on top of ending->L, to the host's errors. [-1, +0, m] */
-void sr_join_keep_error(SrJoin *join, const SrEnding *ending);
-/* Makes the value on top of ending->L what decided: SR_JOIN_VALUE. [-1, +0, -] */
-void sr_join_set_value(SrJoin *join, const SrEnding *ending);
 
 #endif

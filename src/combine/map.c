@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* map: a function for each item of a list, for each number up to a count, or for whatever an iterator gives. */
 #include "combine/gather.h"
+#include "combine/items.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/forgotten.h"
@@ -250,7 +251,7 @@ static int l_map(lua_State *L) {
   SrTask *t = sr_check_wait(L, "map");
   if (total < 0) return map_asked(L, t, limit, keeps_errors);
   bool is_list = lua_istable(L, 1);
-  if (is_list) sr_join_copy_items(L, "map", total);
+  if (is_list) sr_copy_items(L, "map", total);
   sr_gather_arrange(L, total < MOST_PLACES ? total : MOST_PLACES, is_list, keeps_errors);
   return sr_join_run(L, open_map(L, t, total, limit, keeps_errors), sr_k_gathered);
 }

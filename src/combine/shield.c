@@ -2,7 +2,7 @@
 /* shield: a scope that outer cancellation does not reach, or only after a while. */
 #include <math.h>
 
-#include "combine/combine.h"
+#include "combine/items.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/forgotten.h"

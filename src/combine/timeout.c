@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "combine/combine.h"
+#include "combine/items.h"
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/forgotten.h"

@@ -8,6 +8,11 @@ enum { FIRST_SIZE = 64, KEPT_SIZE = 1024, LAST_SIZE = 16384 };
 /* So many nanoseconds after that was looked at last. */
 static const int64_t TRIM_INTERVAL = 1000000000;
 
+void sr_pool_renew(lua_State *L) {
+  lua_newtable(L);
+  lua_rawseti(L, LUA_REGISTRYINDEX, SR_IDLE_INDEX);
+}
+
 static int l_new_coroutine(lua_State *L) {
   lua_newthread(L);
   return 1;
@@ -22,7 +27,7 @@ static bool push_new(lua_State *L) {
 
 bool sr_coroutine_take(lua_State *L, SrRuntime *rt) {
   if (rt->pool.count == 0) return push_new(L);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, SR_IDLE_INDEX);
   lua_rawgeti(L, -1, (lua_Integer)rt->pool.count);
   lua_pushnil(L);
   lua_rawseti(L, -3, (lua_Integer)rt->pool.count--);
@@ -61,13 +66,13 @@ static int l_grow(lua_State *L) {
   SrRuntime *rt = sr_rt(L);
   unsigned capacity = rt->pool.capacity == 0 ? FIRST_SIZE : rt->pool.capacity * 2;
   lua_createtable(L, (int)capacity, 0);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, SR_IDLE_INDEX);
   for (lua_Integer i = 1; i <= (lua_Integer)rt->pool.count; i++) {
     lua_rawgeti(L, -1, i);
     lua_rawseti(L, -3, i);
   }
   lua_pop(L, 1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
+  lua_rawseti(L, LUA_REGISTRYINDEX, SR_IDLE_INDEX);
   rt->pool.capacity = capacity;
   return 0;
 }
@@ -79,7 +84,7 @@ static bool has_room(lua_State *L, SrRuntime *rt) {
 
 void sr_coroutine_give(lua_State *L, SrRuntime *rt) {
   if (has_room(L, rt)) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, SR_IDLE_INDEX);
     lua_insert(L, -2);
     lua_rawseti(L, -2, (lua_Integer)++rt->pool.count);
   }
@@ -93,7 +98,7 @@ void sr_coroutine_trim(lua_State *L, SrRuntime *rt) {
   if (now - pool->trimmed < TRIM_INTERVAL) return;
   pool->trimmed = now;
   unsigned surplus = pool->least > KEPT_SIZE ? (pool->least - KEPT_SIZE + 1) / 2 : 0;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_idle_key);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, SR_IDLE_INDEX);
   for (; surplus > 0; surplus--) {
     lua_pushnil(L);
     lua_rawseti(L, -2, (lua_Integer)pool->count--);

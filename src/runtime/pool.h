@@ -10,6 +10,8 @@
 
 #include "runtime/state.h"
 
+/* Makes a new table for them, an empty one. [-0, +0, m] */
+void sr_pool_renew(lua_State *L);
 /* Pushes a coroutine with an empty stack; false, and nothing is pushed, if there is no memory. [-0, +(0|1), -] */
 bool sr_coroutine_take(lua_State *L, SrRuntime *rt);
 /*

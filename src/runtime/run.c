@@ -7,6 +7,7 @@
 #include "runtime/clock.h"
 #include "runtime/failure.h"
 #include "runtime/loop.h"
+#include "runtime/pool.h"
 #include "runtime/scope.h"
 #include "runtime/starter.h"
 
@@ -52,7 +53,7 @@ static void shrink_live(lua_State *L) {
 /* Lets go of what is kept in tables. If that fails the next run has them as they are: nothing in them counts. */
 static int l_renew_tables(lua_State *L) {
   sr_drop_spares(L, sr_rt(L));
-  sr_run_new_table(L, &sr_idle_key, NULL);
+  sr_pool_renew(L);
   sr_run_new_table(L, &sr_anchor_key, NULL);
   shrink_live(L);
   return 0;

@@ -16,6 +16,7 @@
 #include "runtime/handle.h"
 #include "runtime/loop.h"
 #include "runtime/object.h"
+#include "runtime/pool.h"
 #include "runtime/run.h"
 #include "runtime/scope.h"
 #include "runtime/source.h"
@@ -207,12 +208,12 @@ int sr_open_runtime(lua_State *L, lua_CFunction init) {
   sr_run_new_table(L, &sr_names_key, "k");
   sr_run_new_table(L, &sr_places_key, "k");
   sr_run_new_table(L, &sr_coroutines_key, "k");
-  sr_run_new_table(L, &sr_idle_key, NULL);
+  sr_pool_renew(L);
   sr_open_debug(rt);
   push_upvalues(L, rt);
   for (int i = 1; i <= SR_UP_COUNT; i++) lua_pushvalue(L, -SR_UP_COUNT);
   lua_pushcclosure(L, sr_l_protected, SR_UP_COUNT);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_protected_key);
+  lua_rawseti(L, LUA_REGISTRYINDEX, SR_PROTECTED_INDEX);
   lua_pushcclosure(L, init, SR_UP_COUNT);
   lua_call(L, 0, 1);
   lua_pushvalue(L, -1);

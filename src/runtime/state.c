@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_idle_key, sr_live_key,
-    sr_scheduler_key, sr_module_key, sr_protected_key, sr_coroutines_key;
+const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_live_key, sr_scheduler_key,
+    sr_module_key, sr_coroutines_key;
 
 SR_THREAD_LOCAL SrRuntime *sr_stepping;
 
@@ -89,7 +89,7 @@ int sr_l_protected(lua_State *L) {
 }
 
 bool sr_protected(lua_State *L, lua_CFunction function, int nargs, int nresults) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_protected_key);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, SR_PROTECTED_INDEX);
   lua_insert(L, -nargs - 1);
   lua_pushcfunction(L, function);
   if (lua_pcall(L, nargs + 1, nresults, 0) == LUA_OK) return true;

@@ -85,9 +85,12 @@ static bool vacate(lua_State *L, SrTask *t, bool was_anchored) {
   return true;
 }
 
-/* The results of the task, or its error, stand from BODY_RESULTS on. [-0, +0, m] */
+/*
+** The results of the task, or its error, stand from BODY_RESULTS on. Few of them leave room enough of the LUA_MINSTACK
+** slots that the body has from the start. [-0, +0, m]
+*/
 static void end_body(lua_State *L, SrTask *t, bool ok) {
-  if (!lua_checkstack(L, LUA_MINSTACK)) {
+  if (lua_gettop(L) > BODY_RESULTS && !lua_checkstack(L, LUA_MINSTACK)) {
     lua_settop(L, BODY_RESULTS - 1);
     sr_push_memory_error(L);
     ok = false;

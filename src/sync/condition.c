@@ -41,10 +41,10 @@ static int l_condition(lua_State *L) {
 
 /* condition:acquire(): a permit of the lock. Waits in order of arrival. */
 static int l_acquire(lua_State *L) {
-  check_condition(L, "condition:acquire");
+  SrLock *lock = check_condition(L, "condition:acquire")->lock;
   lua_getiuservalue(L, 1, LOCK);
   lua_replace(L, 1);
-  return sr_lock_acquire(L, "condition:acquire");
+  return sr_lock_acquire(L, lock, "condition:acquire");
 }
 
 /* condition:release(): of the lock, only by its owner */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Future: the bridge from callback code to tasks. See SrFuture in runtime/state.h. */
+/* Future: the bridge from callback code to tasks. See SrFuture in runtime/model.h. */
 #include "sync/sync.h"
 
 #include "runtime/error.h"

@@ -17,7 +17,9 @@ static SrLock *check_lock(lua_State *L, const char *function) {
 }
 
 SrLock *sr_push_lock(lua_State *L) {
-  return (SrLock *)sr_new_giver(L, &sr_lock_class, sizeof(SrLock));
+  SrLock *lock = (SrLock *)sr_new_giver(L, &sr_lock_class, sizeof(SrLock));
+  lock->rt = sr_rt(L);
+  return lock;
 }
 
 /* lock() */
@@ -82,14 +84,14 @@ static void on_owner_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
 /* --- acquire and release ---------------------------------------------------- */
 
 /* Whether the code that runs is of the owner. One without a coroutine is being closed by force. */
-static bool is_held_by(const SrLock *lock, const SrTask *current) {
-  return lock->owner == current || lock->owner->co == NULL;
+static bool is_held_here(const SrLock *lock) {
+  return lock->owner == lock->rt->current || lock->owner->co == NULL;
 }
 
-static void release_permit(lua_State *L, void *object, const SrPermit *permit) {
-  SrLock *lock = (SrLock *)object;
+static void release_permit(lua_State *L, const SrPermit *permit) {
+  SrLock *lock = (SrLock *)permit->object;
   if (lock->owner == NULL || lock->serial != permit->serial) return; /* it has been passed on */
-  if (!is_held_by(lock, sr_rt(L)->current)) luaL_error(L, "permit:release: the lock is held by another task");
+  if (!is_held_here(lock)) luaL_error(L, "permit:release: the lock is held by another task");
   sr_lock_let_go(lock);
 }
 
@@ -147,10 +149,9 @@ static int raise_held(lua_State *L, SrTask *t, const char *function) {
   return lua_error(L);
 }
 
-int sr_lock_acquire(lua_State *L, const char *function) {
-  SrLock *lock = (SrLock *)lua_touserdata(L, 1);
-  SrTask *t = sr_check_wait(L, function);
-  SrPermit *permit = sr_push_permit(L, &permit_ops);
+int sr_lock_acquire(lua_State *L, SrLock *lock, const char *function) {
+  SrTask *t = sr_check_wait_in(L, lock->rt, function);
+  SrPermit *permit = sr_push_permit(L, &permit_ops, lock);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (lock->owner == t) return raise_held(L, t, function);
   if (lock->owner == NULL) {
@@ -174,7 +175,7 @@ static SrTask *awaited(const void *object) {
 }
 
 static void prepare(lua_State *L) {
-  sr_push_permit(L, &permit_ops);
+  sr_push_permit(L, &permit_ops, lua_touserdata(L, 1));
 }
 
 static SrTaking take(lua_State *L, SrTask *t, void *object) {
@@ -197,12 +198,11 @@ static const SrSelectable selectable = {
 
 /* lock:acquire(): a permit. Waits in order of arrival. */
 static int l_acquire(lua_State *L) {
-  check_lock(L, "lock:acquire");
-  return sr_lock_acquire(L, "lock:acquire");
+  return sr_lock_acquire(L, check_lock(L, "lock:acquire"), "lock:acquire");
 }
 
-static SrTask *check_current(lua_State *L, const char *function) {
-  SrTask *t = sr_current_task(sr_rt(L));
+static SrTask *check_current(lua_State *L, const SrLock *lock, const char *function) {
+  SrTask *t = sr_current_task(lock->rt);
   if (t == NULL) luaL_error(L, "%s: only a task can hold a lock (call it inside async.run)", function);
   return t;
 }
@@ -210,8 +210,8 @@ static SrTask *check_current(lua_State *L, const char *function) {
 /* lock:try_acquire(): a permit, or nil if somebody holds it */
 static int l_try_acquire(lua_State *L) {
   SrLock *lock = check_lock(L, "lock:try_acquire");
-  SrTask *t = check_current(L, "lock:try_acquire");
-  SrPermit *permit = lock->owner == NULL ? sr_push_permit(L, &permit_ops) : NULL;
+  SrTask *t = check_current(L, lock, "lock:try_acquire");
+  SrPermit *permit = lock->owner == NULL ? sr_push_permit(L, &permit_ops, lock) : NULL;
   if (lock->owner != NULL) return lua_pushnil(L), 1; /* perhaps by now: a finalizer may have acquired it */
   sr_lock_take(lock, t);
   return hold(permit, lock);
@@ -219,7 +219,7 @@ static int l_try_acquire(lua_State *L) {
 
 void sr_lock_check_held(lua_State *L, const SrLock *lock, const char *function) {
   if (lock->owner == NULL) luaL_error(L, "%s: nobody holds the lock", function);
-  if (!is_held_by(lock, sr_rt(L)->current)) luaL_error(L, "%s: the lock is held by another task", function);
+  if (!is_held_here(lock)) luaL_error(L, "%s: the lock is held by another task", function);
 }
 
 /* lock:release(): only by its owner */

@@ -12,6 +12,7 @@
 
 typedef struct SrLock {
   SrObject head;
+  SrRuntime *rt;
   SrTask *owner;     /* NULL when free */
   SrWaiter watch;    /* among the owner's watchers */
   SrWaiter *waiters; /* who wants it, oldest first */
@@ -23,8 +24,11 @@ extern const SrClass sr_lock_class;
 
 /* Pushes a new lock. [-0, +1, m] */
 SrLock *sr_push_lock(lua_State *L);
-/* Acquires the lock at index 1, pushes a permit. `function` is its name in messages. To be returned. [-0, +1, v] */
-int sr_lock_acquire(lua_State *L, const char *function);
+/*
+** Acquires the lock, which is at index 1, pushes a permit. `function` is its name in messages. To be returned.
+** [-0, +1, v]
+*/
+int sr_lock_acquire(lua_State *L, SrLock *lock, const char *function);
 /* Raises unless the running task holds it. [-0, +0, v] */
 void sr_lock_check_held(lua_State *L, const SrLock *lock, const char *function);
 /* Makes `t` the owner of a lock that is free. */

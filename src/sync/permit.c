@@ -11,10 +11,11 @@ void *sr_new_giver(lua_State *L, const SrClass *cls, size_t size) {
   return object;
 }
 
-SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops) {
+SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops, void *object) {
   SrPermit *permit = (SrPermit *)lua_newuserdatauv(L, sizeof(SrPermit), 1);
   permit->head.cls = &permit_class;
   permit->ops = ops;
+  permit->object = object;
   permit->count = 1;
   permit->serial = 0;
   permit->is_held = false;
@@ -29,8 +30,7 @@ SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops) {
 static int l_release(lua_State *L) {
   SrPermit *permit = (SrPermit *)sr_check_self(L, &permit_class, "permit:release");
   if (!permit->is_held) return 0;
-  lua_getiuservalue(L, 1, 1);
-  permit->ops->release(L, lua_touserdata(L, -1), permit);
+  permit->ops->release(L, permit);
   permit->is_held = false;
   return 0;
 }

@@ -69,8 +69,8 @@ static void give_back(lua_State *L, Semaphore *semaphore, lua_Integer count) {
   hand_over(semaphore, count);
 }
 
-static void release_permit(lua_State *L, void *object, const SrPermit *permit) {
-  give_back(L, (Semaphore *)object, permit->count);
+static void release_permit(lua_State *L, const SrPermit *permit) {
+  give_back(L, (Semaphore *)permit->object, permit->count);
 }
 
 static const SrPermitOps permit_ops = {.release = release_permit};
@@ -107,8 +107,8 @@ static bool has(const Semaphore *semaphore, lua_Integer count) {
 }
 
 /* Pushes a permit for so many, which is not held yet. Finalizers run. [-0, +1, m] */
-static SrPermit *push_permit(lua_State *L, lua_Integer count) {
-  SrPermit *permit = sr_push_permit(L, &permit_ops);
+static SrPermit *push_permit(lua_State *L, Semaphore *semaphore, lua_Integer count) {
+  SrPermit *permit = sr_push_permit(L, &permit_ops, semaphore);
   permit->count = count;
   return permit;
 }
@@ -118,7 +118,7 @@ static int l_acquire(lua_State *L) {
   Semaphore *semaphore = check_semaphore(L, "semaphore:acquire");
   lua_Integer count = check_count(L, semaphore, "semaphore:acquire");
   SrTask *t = sr_check_wait_in(L, semaphore->rt, "semaphore:acquire");
-  SrPermit *permit = push_permit(L, count);
+  SrPermit *permit = push_permit(L, semaphore, count);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   if (has(semaphore, count)) {
     semaphore->available -= count;
@@ -138,7 +138,7 @@ static SrTaking take(lua_State *L, SrTask *t, void *object) {
 }
 
 static void prepare(lua_State *L) {
-  sr_push_permit(L, &permit_ops);
+  sr_push_permit(L, &permit_ops, lua_touserdata(L, 1));
 }
 
 static int give(lua_State *L, SrTask *t, void *object) {
@@ -153,7 +153,7 @@ static const SrSelectable selectable = {.kind = &acquire_kind, .prepare = prepar
 static int l_try_acquire(lua_State *L) {
   Semaphore *semaphore = check_semaphore(L, "semaphore:try_acquire");
   lua_Integer count = check_count(L, semaphore, "semaphore:try_acquire");
-  SrPermit *permit = has(semaphore, count) ? push_permit(L, count) : NULL;
+  SrPermit *permit = has(semaphore, count) ? push_permit(L, semaphore, count) : NULL;
   if (permit == NULL || !has(semaphore, count))
     return lua_pushnil(L), 1; /* perhaps by now: a finalizer may have acquired it */
   semaphore->available -= count;

@@ -30,13 +30,14 @@ typedef struct SrPermit SrPermit;
 
 /* How a permit is given back; one static struct for each class that gives permits. */
 typedef struct SrPermitOps {
-  /* Gives the permit back to the object at the top of the stack. */
-  void (*release)(lua_State *L, void *object, const SrPermit *permit);
+  /* Gives the permit back to its object. */
+  void (*release)(lua_State *L, const SrPermit *permit);
 } SrPermitOps;
 
 struct SrPermit {
   SrObject head;
   const SrPermitOps *ops;
+  void *object;      /* whose permit it is; user value 1 keeps that */
   lua_Integer count; /* of a semaphore: how many it stands for */
   uint32_t serial;   /* of a lock: tells its holder from the next one */
   bool is_held;
@@ -48,10 +49,10 @@ struct SrPermit {
 */
 void *sr_new_giver(lua_State *L, const SrClass *cls, size_t size);
 /*
-** Pushes a permit, for one, of the object at index 1 that is not held yet. Finalizers run in it, so it is made before anything
-** is looked at. [-0, +1, m]
+** Pushes a permit, for one, of the object, which is at index 1. It is not held yet. Finalizers run in it, so it is made
+** before anything is looked at. [-0, +1, m]
 */
-SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops);
+SrPermit *sr_push_permit(lua_State *L, const SrPermitOps *ops, void *object);
 void sr_open_permit(lua_State *L);
 
 #endif
