@@ -3,7 +3,7 @@
 -- refers to what the task waits for.
 local assert = require "luassert"
 local async = require "saros"
-local tasks = require "spec.support.tasks"
+local script = require "spec.support.script"
 
 local closing = {}
 
@@ -59,23 +59,27 @@ local function check(make, is_held, collects, is_cancelled)
   return kept
 end
 
--- What waits for the thing called `name` in `waits` ends with that error; each of those makes the thing and returns a
--- function that waits for it.
-function closing.check(waits, name)
+-- What waits for the thing called `name` ends with that error, whoever holds the thing and whenever things are
+-- collected. `module` gives functions by name: each makes the thing and returns a function that waits for it.
+function closing.check_here(module, name)
   async.on_error(function() end) -- others may wait for the same
-  local restore <close> = tasks.finally(function() async.on_error(nil) end)
   for _, is_held in ipairs{true, false} do
     for _, collects in ipairs{true, false} do
-      for _, is_cancelled in ipairs{true, false} do check(waits[name], is_held, collects, is_cancelled) end
+      for _, is_cancelled in ipairs{true, false} do check(require(module)[name], is_held, collects, is_cancelled) end
     end
   end
-  return restore
+end
+
+-- The same in an interpreter of its own, where there is little to collect.
+function closing.check(module, name)
+  local done = script(("require('spec.support.closing').check_here(%q, %q)\n"):format(module, name))
+  assert.equal(0, done.code, done.err)
 end
 
 -- The names in order.
-function closing.names(waits)
+function closing.names(module)
   local names = {}
-  for name in pairs(waits) do names[#names + 1] = name end
+  for name in pairs(require(module)) do names[#names + 1] = name end
   table.sort(names)
   return names
 end
