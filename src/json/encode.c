@@ -124,12 +124,17 @@ static void put_float(Writer *writer, double value) {
   if (!isfinite(value)) fail(writer->L, "cannot encode a number that is not finite", NULL);
   int length = snprintf(digits, sizeof digits, "%.14g", value);
   if (strtod(digits, NULL) != value) length = snprintf(digits, sizeof digits, "%.17g", value);
+  size_t size = 0;
   for (int i = 0; i < length; i++) {
     bool is_digit = (digits[i] >= '0' && digits[i] <= '9') || digits[i] == '-' || digits[i] == '+';
-    if (!is_digit && digits[i] != 'e') digits[i] = '.'; /* which locales write otherwise */
+    bool is_point = !is_digit && digits[i] != 'e'; /* which locales write otherwise, some with several bytes */
     is_float |= !is_digit;
+    if (!is_point)
+      digits[size++] = digits[i];
+    else if (digits[size - 1] != '.')
+      digits[size++] = '.';
   }
-  put(writer, digits, (size_t)length);
+  put(writer, digits, size);
   if (!is_float) put(writer, ".0", 2);
 }
 
