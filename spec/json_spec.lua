@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local json = require "saros.json"
+local locales = require "spec.support.locales"
 
 local function fails(f, ...)
   local ok, err = pcall(f, ...)
@@ -334,4 +335,18 @@ describe("json.encode", function()
       fails(json.encode, value)
     end
   end)
+end)
+
+describe("JSON in a program with a locale of its own", function()
+  for _, point in ipairs { ",", "<U066B>" } do
+    it("has points in its numbers, however long they are: " .. point, function()
+      local result = locales.script(point, [[
+        local json = require "saros.json"
+        local long = "0." .. ("5"):rep(300)
+        assert(not tostring(1.5):find(".", 1, true))
+        print(json.encode(json.decode('{"a":[1.5,1e3,' .. long .. ',2],"b":-' .. long .. '}')))
+      ]])
+      assert.equal('{"a":[1.5,1000.0,0.55555555555555558,2],"b":-0.55555555555555558}\n', result.out, result.err)
+    end)
+  end
 end)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local fake_redis = require "spec.support.fake_redis"
+local locales = require "spec.support.locales"
 local redis = require "saros.redis"
 local redis_server = require "spec.support.redis_server"
 local tasks = require "spec.support.tasks"
@@ -63,6 +64,13 @@ describe("a command", function()
     r:set(7, 3.0)
     assert.equal("3", r:get "7")
   end))
+
+  it("writes floats with a point, whatever the locale", function()
+    local result = locales.script(",", [[
+      print(1.5, (require("saros.redis.core").encode("ECHO", 1.5):gsub("\r\n", " ")))
+    ]])
+    assert.equal("1,5\t*2 $4 ECHO $3 1.5 \n", result.out, result.err)
+  end)
 
   it("refuses other arguments by name, before anything is sent", with_client(function(r)
     local before = r:stats().commands

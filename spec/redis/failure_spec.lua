@@ -230,6 +230,19 @@ describe("a server that", function()
     assert.same({ "FetchError", "ECONNRESET", "INCR" }, { err.name, err.code, err.command })
   end))
 
+  it("has closed leaves ECONNRESET to who writes, as to who reads", against(function(peer)
+    peer:expect "WATCH k"
+    peer:send "+OK\r\n"
+    peer.stream:close()
+    peer.other:set()
+  end, function(r, _, other)
+    local err = error_of(r.transaction, r, { "k" }, function(t)
+      other:await()
+      t:get "k"
+    end)
+    assert.same({ "FetchError", "ECONNRESET", "GET" }, { err.name, err.code, err.command })
+  end))
+
   it("breaks before EXEC fails the transaction", against(function(peer, n)
     if n > 1 then return peer:answer(pong) end
     peer:expect "WATCH k"

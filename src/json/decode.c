@@ -7,8 +7,9 @@
 */
 #include "json/decode.h"
 
+#include <locale.h>
 #include <stdbool.h>
-#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "json/api.h"
@@ -23,7 +24,7 @@ typedef struct Reader {
 
 enum {
   EXACT = 18,      /* digits that an integer holds whatever they are */
-  NUMBER_SIZE = 64 /* a longer one is made a string before it is read */
+  NUMBER_SIZE = 64 /* a longer one needs memory of Lua */
 };
 
 static void read_value(Reader *reader);
@@ -172,17 +173,20 @@ static const char *end_of_number(const char *at, bool *is_float) {
   return at;
 }
 
+/* What Lua does not read: in a locale with another decimal point long ones, and all where that has several bytes. */
+static void push_local(lua_State *L, const char *text) {
+  const char *local = luaL_gsub(L, text, ".", localeconv()->decimal_point);
+  lua_pushnumber(L, (lua_Number)strtod(local, NULL));
+  lua_remove(L, -2);
+}
+
 /* As Lua reads it: one without fraction and exponent that an integer cannot hold is a float. */
 static void push_number(lua_State *L, const char *text, size_t length) {
-  char room[NUMBER_SIZE];
-  if (length < sizeof room) {
-    memcpy(room, text, length);
-    room[length] = '\0';
-    lua_stringtonumber(L, room);
-  } else {
-    lua_stringtonumber(L, lua_pushlstring(L, text, length));
-    lua_remove(L, -2);
-  }
+  char room[NUMBER_SIZE], *copy = length < sizeof room ? room : (char *)lua_newuserdatauv(L, length + 1, 0);
+  memcpy(copy, text, length);
+  copy[length] = '\0';
+  if (lua_stringtonumber(L, copy) == 0) push_local(L, copy);
+  if (copy != room) lua_remove(L, -2);
 }
 
 static void read_number(Reader *reader) {

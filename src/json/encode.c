@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "json/api.h"
 #include "json/text.h"
 
@@ -120,17 +121,11 @@ static void put_integer(Writer *writer, lua_Integer value) {
 /* With as many digits as tell it from all others, and always recognized as a float. */
 static void put_float(Writer *writer, double value) {
   char digits[NUMBER_SIZE];
-  bool is_float = false;
   if (!isfinite(value)) fail(writer->L, "cannot encode a number that is not finite", NULL);
-  int length = snprintf(digits, sizeof digits, "%.14g", value);
-  if (strtod(digits, NULL) != value) length = snprintf(digits, sizeof digits, "%.17g", value);
-  for (int i = 0; i < length; i++) {
-    bool is_digit = (digits[i] >= '0' && digits[i] <= '9') || digits[i] == '-' || digits[i] == '+';
-    if (!is_digit && digits[i] != 'e') digits[i] = '.'; /* which locales write otherwise */
-    is_float |= !is_digit;
-  }
-  put(writer, digits, (size_t)length);
-  if (!is_float) put(writer, ".0", 2);
+  snprintf(digits, sizeof digits, "%.14g", value);
+  if (strtod(digits, NULL) != value) snprintf(digits, sizeof digits, "%.17g", value);
+  put(writer, digits, sr_decimal_plain(digits));
+  if (strpbrk(digits, ".e") == NULL) put(writer, ".0", 2);
 }
 
 /* --- arrays ---------------------------------------------------------------------------------- */

@@ -9,6 +9,8 @@
 
 #include <lauxlib.h>
 
+#include "base/decimal.h"
+
 enum {
   DEEPEST = 16,     /* aggregates within each other */
   SHORTEST = 3,     /* bytes of a reply: its kind and the end of the line */
@@ -190,6 +192,12 @@ static size_t put_integer(char *text, lua_Integer value) {
   return (size_t)(put_digits(at, value < 0 ? 0 - (lua_Unsigned)value : (lua_Unsigned)value) - text);
 }
 
+/* With so many digits that it can be read back. */
+static size_t put_float(char *text, double value) {
+  snprintf(text, NUMBER_SIZE, "%.17g", value);
+  return sr_decimal_plain(text);
+}
+
 /* An argument as the server gets it; numbers are written into `text`. NULL: it is neither string nor number. */
 static const char *argument(lua_State *L, int index, char *text, size_t *length) {
   if (lua_type(L, index) == LUA_TSTRING) return lua_tolstring(L, index, length);
@@ -197,7 +205,7 @@ static const char *argument(lua_State *L, int index, char *text, size_t *length)
   if (lua_isinteger(L, index))
     *length = put_integer(text, lua_tointeger(L, index));
   else
-    *length = (size_t)snprintf(text, NUMBER_SIZE, "%.17g", (double)lua_tonumber(L, index));
+    *length = put_float(text, (double)lua_tonumber(L, index));
   return text;
 }
 

@@ -37,7 +37,10 @@ end
 ---@return saros.redis.Failure?
 function failure.of_stream(err)
   if not async.is_error(err) then return nil end
-  if err.name == "SystemError" then return { kind = "broken", code = err.code, message = err.message, cause = err } end
+  if err.name == "SystemError" then
+    local code = err.code == "EPIPE" and "ECONNRESET" or err.code -- the same, seen by who writes
+    return { kind = "broken", code = code, message = err.message, cause = err }
+  end
   if err.name == "TLSError" then
     return { kind = "broken", code = "ETLS", message = err.message, cause = err, is_final = true }
   end
