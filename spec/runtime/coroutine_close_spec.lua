@@ -405,6 +405,32 @@ describe("the coroutine of a task that was closed by coroutine.close", function(
     collect()
   end))
 
+  it("may be closed by a plain coroutine inside one that its task has gone into", inside(function()
+    for turns = 0, 1 do
+      local sum = 0
+      local task = async.spawn(function()
+        local root = coroutine.running()
+        if turns > 0 then async.sleep(0) end
+        co.wrap(function()
+          local parts = {{1}, {2}, {3}}
+          if turns > 0 then async.sleep(0) end
+          coroutine.wrap(function()
+            coroutine.close(root)
+            root = nil
+            collect()
+            for _ = 1, 100 do coroutine.create(collect) end
+          end)()
+          for _, part in ipairs(parts) do sum = sum + part[1] end
+          async.sleep(0)
+          sum = sum * 2
+        end)()
+      end)
+      async.wait{task}
+      assert.matches(CLOSED, task:error())
+      assert.equal(12, sum)
+    end
+  end))
+
   it("goes back into no pool", inside(function()
     for _ = 1, 50 do
       local task, held = waiting(async.sleep, 0.001)
