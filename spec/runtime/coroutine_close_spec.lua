@@ -344,6 +344,30 @@ describe("the coroutine of a task that was closed by coroutine.close", function(
     assert.equal(1, queue:size())
   end))
 
+  it("gives back in its __close handlers what it holds", tasks.virtually(function()
+    local lock, condition, semaphore, thread = async.lock(), async.condition(), async.semaphore(1), nil
+    local function hold()
+      thread = coroutine.running()
+      local _ <close> = lock:acquire()
+      local _ <close> = condition:acquire()
+      local _ <close> = semaphore:acquire()
+      async.sleep(1000)
+    end
+    for _, fn in ipairs{hold, function() co.wrap(hold)() end} do
+      local task = start(fn)
+      local others = {}
+      for i, giver in ipairs{lock, condition, semaphore} do
+        others[i] = start(function() giver:acquire():release() end)
+      end
+      assert.is_true(coroutine.close(thread))
+      local before = async.now()
+      async.gather(others)
+      assert.equal(before, async.now())
+      async.wait{task}
+      assert.equal("failed", task:status())
+    end
+  end))
+
   it("may hold a future that is settled when the run is long over", function()
     local future, task = async.future(), nil
     async.run(function()
