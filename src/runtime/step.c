@@ -440,9 +440,23 @@ static bool keep(lua_State *L, SrTask *t) {
   return sr_protected(L, l_keep, 2, 0);
 }
 
+/* Takes a lost task out of the list of those. */
+static void unlist(SrTask *t) {
+  SrTask *at = t->rt->ready.lost;
+  if (at == t) {
+    t->rt->ready.lost = (SrTask *)t->object;
+    return;
+  }
+  while (at->object != t) at = (SrTask *)at->object;
+  at->object = t->object;
+}
+
 /* Stops the wait of a task that is to be closed by force. */
 static void stop_wait(lua_State *L, SrTask *t, bool is_closed) {
-  if (t->future.state == SR_PARKED) {
+  if (t->future.state == SR_LOST) {
+    unlist(t);
+    keep(L, t);
+  } else if (t->future.state == SR_PARKED) {
     if (sr_is_lost(t))
       keep(L, t);
     else
@@ -471,8 +485,5 @@ void sr_kill(lua_State *L, SrTask *t) {
 
 void sr_end_lost(lua_State *L, SrRuntime *rt) {
   SrTask *t;
-  while ((t = rt->ready.lost) != NULL && keep(L, t)) {
-    rt->ready.lost = (SrTask *)t->object;
-    sr_kill(L, t);
-  }
+  while ((t = rt->ready.lost) != NULL && keep(L, t)) sr_kill(L, t);
 }
