@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- How connections begin and end: with runs, with the client, with the server.
 local async = require "saros"
+local closing = require "spec.support.closing"
 local fake_redis = require "spec.support.fake_redis"
 local proc = require "spec.support.proc"
 local redis = require "saros.redis"
@@ -76,6 +77,27 @@ describe("a client", function()
     assert(serving)
   end))
 
+  it("takes replies for tasks that are gone, as their coroutines were closed by coroutine.close", inside(function()
+    local ask = async.event()
+    local fake <close> = fake_redis.start(function(peer)
+      peer:greet()
+      ask:wait()
+      peer:answer(function(words) return ("+%s\r\n"):format(words[2]) end)
+    end)
+    local r <close> = redis.connect(fake.url)
+    local gone = {}
+    for i = 1, 3 do
+      gone[i] = closing.closed(function() return i < 3 and r:get(i) or r:pipeline(function(p) p:get(3):get(4) end) end)
+      gone[i]:cancel()
+    end
+    async.wait(gone)
+    closing.collect()
+    for _ = 1, 100 do coroutine.create(closing.collect) end
+    ask:set()
+    assert.equal("mine", r:get "mine")
+    for _, task in ipairs(gone) do assert.matches(closing.MESSAGE, task:error()) end
+  end))
+
   it("that is closed while a command is given to it, as a finalizer may do, fails that command", inside(function()
     local spawn = async.spawn
     local function ping(p) p:ping() end
@@ -112,7 +134,7 @@ describe("a client", function()
       end)
       async.sleep(0)
       coroutine.close(thread)
-      assert.matches("cannot resume dead coroutine", caught(asking.await, asking))
+      assert.matches(closing.MESSAGE, caught(asking.await, asking))
     end
     assert.equal("PONG", r:ping())
   end))

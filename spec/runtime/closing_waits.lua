@@ -151,6 +151,13 @@ return {
       async.gather(hang, hang)
     end
   end,
+  ["gather in a timeout, which its handler closes after others that collect garbage"] = function()
+    return function()
+      local _ <close> = async.timeout(1000)
+      local _ <close> = tasks.finally(require("spec.support.closing").collect)
+      async.gather(async.future(), async.future())
+    end
+  end,
   race = function()
     local list = {async.future(), async.future()}
     return function() async.race(list) end

@@ -53,6 +53,24 @@ describe("the coroutine of a task that was closed by coroutine.close", function(
     assert.matches(CLOSED, err.errors[1])
   end))
 
+  it("may be that of one that is cancelled while all that wait for ever are closed by force", inside(function()
+    local task, held, err
+    err = tasks.error_of(async.task_group, function(group)
+      group:spawn(function()
+        local _ <close> = tasks.finally(function()
+          coroutine.close(held[1])
+          task:cancel()
+        end)
+        async.shield(hang)
+      end)
+      task, held = waiting(function() async.queue():get() end)
+    end)
+    assert.equal("GroupError", err.name)
+    assert.matches("was closed by force", err.errors[1])
+    assert.matches(CLOSED, task:error())
+    collect()
+  end))
+
   it("may be that of main", function()
     local err = caught(async.run, function()
       local main = coroutine.running()
@@ -152,6 +170,30 @@ describe("the coroutine of a task that was closed by coroutine.close", function(
     assert.equal(1, queue:size())
   end))
 
+  it("gives back in its __close handlers what it holds", tasks.virtually(function()
+    local lock, condition, semaphore, thread = async.lock(), async.condition(), async.semaphore(1), nil
+    local function hold()
+      thread = coroutine.running()
+      local _ <close> = lock:acquire()
+      local _ <close> = condition:acquire()
+      local _ <close> = semaphore:acquire()
+      async.sleep(1000)
+    end
+    for _, fn in ipairs{hold, function() co.wrap(hold)() end} do
+      local task = start(fn)
+      local others = {}
+      for i, giver in ipairs{lock, condition, semaphore} do
+        others[i] = start(function() giver:acquire():release() end)
+      end
+      assert.is_true(coroutine.close(thread))
+      local before = async.now()
+      async.gather(others)
+      assert.equal(before, async.now())
+      async.wait{task}
+      assert.equal("failed", task:status())
+    end
+  end))
+
   it("may hold a future that is settled when the run is long over", function()
     local future, task = async.future(), nil
     async.run(function()
@@ -211,6 +253,32 @@ describe("the coroutine of a task that was closed by coroutine.close", function(
     async.wait{task}
     assert.matches(CLOSED, task:error())
     collect()
+  end))
+
+  it("may be closed by a plain coroutine inside one that its task has gone into", inside(function()
+    for turns = 0, 1 do
+      local sum = 0
+      local task = async.spawn(function()
+        local root = coroutine.running()
+        if turns > 0 then async.sleep(0) end
+        co.wrap(function()
+          local parts = {{1}, {2}, {3}}
+          if turns > 0 then async.sleep(0) end
+          coroutine.wrap(function()
+            coroutine.close(root)
+            root = nil
+            collect()
+            for _ = 1, 100 do coroutine.create(collect) end
+          end)()
+          for _, part in ipairs(parts) do sum = sum + part[1] end
+          async.sleep(0)
+          sum = sum * 2
+        end)()
+      end)
+      async.wait{task}
+      assert.matches(CLOSED, task:error())
+      assert.equal(12, sum)
+    end
   end))
 
   it("goes back into no pool", inside(function()

@@ -12,9 +12,13 @@ _Static_assert(sizeof(SrJoin) <= SR_BLOCK_SIZE, "a join must fit in a block");
 
 /* --- deciding --------------------------------------------------------------- */
 
-/* Whether the host's coroutine was closed from outside: nothing can be kept in it any more. */
+/*
+** Whether the host's coroutine was closed from outside, or is being closed: nothing can be kept in it any more, and what
+** its frame had may be gone. Its stack is not empty while __close handlers run.
+*/
 static bool is_gone(const SrJoin *join) {
-  return lua_gettop(join->host) == 0;
+  bool is_running = join->block.task->future.state == SR_RUNNING && lua_gettop(join->host) > 0;
+  return !is_running && lua_status(join->host) != LUA_YIELD;
 }
 
 /* The same of what is watched: nobody else need know of a future, while tasks live until they have ended. */

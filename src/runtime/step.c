@@ -315,17 +315,32 @@ static inline void end_step(lua_State *L, SrTask *t, lua_State *co, int status, 
     crash(L, t, co);
 }
 
-/* The task has left the coroutine `co`, with `count` values, but not to wait: it goes on in another one, if any. */
+/* Puts the coroutine at `index`, unless it is there. [-0, +0, -] */
+static void hold(lua_State *L, lua_State *co, int index) {
+  if (lua_tothread(L, index) == co) return;
+  lua_pushthread(co);
+  lua_xmove(co, L, 1);
+  lua_replace(L, index);
+}
+
+/*
+** The task has left the coroutine `co`, with `count` values, but not to wait: it goes on in another one, if any. If that
+** is one of async.coroutine, L holds it: its resumer may be closed while a coroutine of the plain library runs in it.
+*/
 static RARE void go_on(lua_State *L, SrTask *t, lua_State *co, int count, int handle) {
   SrRuntime *rt = t->rt, *outer = sr_stepping;
   int status = LUA_YIELD;
   sr_stepping = rt;
+  lua_pushnil(L);
+  int held = lua_gettop(L);
   while (status == LUA_YIELD && t->future.state == SR_RUNNING && t->co != co) {
     move_hooks(L, rt, co, t->co, handle != 0);
     co = t->co;
+    if (t->inner != NULL) hold(L, co, held);
     status = lua_resume(co, L, count_arguments(co), &count);
     t = rt->current; /* it may have ended, and be another one */
   }
+  lua_remove(L, held); /* the task may have put its own above it */
   sr_stepping = outer;
   if (status == LUA_YIELD && t->future.state == SR_RUNNING) refuse_yield(t, count);
   end_step(L, t, co, status, handle);
@@ -406,25 +421,42 @@ static lua_State *close_inner(lua_State *L, SrCoroutine *c) {
   return c->resumer;
 }
 
-/* Takes the handle: it is never collected. */
+/* Takes the coroutine and the handle: they are never collected. */
 static int l_keep(lua_State *L) {
-  lua_rawsetp(L, LUA_REGISTRYINDEX, lua_touserdata(L, 1));
+  lua_rawset(L, LUA_REGISTRYINDEX);
   return 0;
 }
 
 /*
 ** The waiter of a lost task may stand in a ring that lives longer than the task, and cannot leave it, so its memory must
-** not go. That happens only where somebody closes coroutines that are not his. False: no memory. [-0, +0, -]
+** not go, nor that of its coroutine, which what it waited for may know. That happens only where somebody closes coroutines
+** that are not his. False: no memory. [-0, +0, -]
 */
 static bool keep(lua_State *L, SrTask *t) {
   t->waiter.kind = &sr_lost_kind;
+  lua_pushthread(t->co);
+  lua_xmove(t->co, L, 1);
   sr_push_task(L, t);
-  return sr_protected(L, l_keep, 1, 0);
+  return sr_protected(L, l_keep, 2, 0);
+}
+
+/* Takes a lost task out of the list of those. */
+static void unlist(SrTask *t) {
+  SrTask *at = t->rt->ready.lost;
+  if (at == t) {
+    t->rt->ready.lost = (SrTask *)t->object;
+    return;
+  }
+  while (at->object != t) at = (SrTask *)at->object;
+  at->object = t->object;
 }
 
 /* Stops the wait of a task that is to be closed by force. */
 static void stop_wait(lua_State *L, SrTask *t, bool is_closed) {
-  if (t->future.state == SR_PARKED) {
+  if (t->future.state == SR_LOST) {
+    unlist(t);
+    keep(L, t);
+  } else if (t->future.state == SR_PARKED) {
     if (sr_is_lost(t))
       keep(L, t);
     else
@@ -453,8 +485,5 @@ void sr_kill(lua_State *L, SrTask *t) {
 
 void sr_end_lost(lua_State *L, SrRuntime *rt) {
   SrTask *t;
-  while ((t = rt->ready.lost) != NULL && keep(L, t)) {
-    rt->ready.lost = (SrTask *)t->object;
-    sr_kill(L, t);
-  }
+  while ((t = rt->ready.lost) != NULL && keep(L, t)) sr_kill(L, t);
 }

@@ -83,15 +83,18 @@ static void on_owner_ended(lua_State *L, SrWaiter *waiter, SrFuture *target) {
 
 /* --- acquire and release ---------------------------------------------------- */
 
-/* Whether the code that runs is of the owner. One without a coroutine is being closed by force. */
-static bool is_held_here(const SrLock *lock) {
-  return lock->owner == lock->rt->current || lock->owner->co == NULL;
+/*
+** Whether the code that runs is of the owner. One without a coroutine is being closed by force; the coroutine of one may be
+** closed by another task, too, by coroutine.close.
+*/
+static bool is_held_here(const lua_State *L, const SrLock *lock) {
+  return lock->owner == lock->rt->current || lock->owner->co == NULL || lock->owner->co == L;
 }
 
 static void release_permit(lua_State *L, const SrPermit *permit) {
   SrLock *lock = (SrLock *)permit->object;
   if (lock->owner == NULL || lock->serial != permit->serial) return; /* it has been passed on */
-  if (!is_held_here(lock)) luaL_error(L, "permit:release: the lock is held by another task");
+  if (!is_held_here(L, lock)) luaL_error(L, "permit:release: the lock is held by another task");
   sr_lock_let_go(lock);
 }
 
@@ -219,7 +222,7 @@ static int l_try_acquire(lua_State *L) {
 
 void sr_lock_check_held(lua_State *L, const SrLock *lock, const char *function) {
   if (lock->owner == NULL) luaL_error(L, "%s: nobody holds the lock", function);
-  if (!is_held_here(lock)) luaL_error(L, "%s: the lock is held by another task", function);
+  if (!is_held_here(L, lock)) luaL_error(L, "%s: the lock is held by another task", function);
 }
 
 /* lock:release(): only by its owner */
