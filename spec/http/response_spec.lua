@@ -315,6 +315,27 @@ describe("a response", function()
     assert.equal(0, session:stats().active)
     assert.equal("GET", first:json().method)
   end))
+
+  it("is closed for a finalizer that comes after its own, not at its end", inside(function()
+    local results = {}
+    local function drop(get, ...)
+      local older = setmetatable({}, { __gc = function(self)
+        results[#results + 1] = error_of(self.response.text, self.response).name
+        self.response:close()
+      end })
+      older.response = get(...)
+      return older.response.status
+    end
+    for _, status in ipairs {
+      drop(http.get, server.url .. "/big?bytes=10000000"),
+      drop(raw, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\ncut"),
+    } do
+      assert.equal(200, status)
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.same({ "ClosedError", "ClosedError" }, results)
+  end))
 end)
 
 describe("a response that a test leaves unread", function()

@@ -43,30 +43,33 @@ describe("connections over TLS, more than keep buffers,", function()
     close(all)
   end))
 
-  it("lose no part of a record while others are used", inside(function()
-    local go_on = async.event()
-    local is_halved = false
-    local near, far, wire = tls.wire(function(data, send)
-      if is_halved then
-        send(data:sub(1, 10))
-        go_on:wait()
-        data = data:sub(11)
-      end
-      send(data)
-    end)
-    local _held <close> = wire
-    local client, server = tls.shake(near, far)
-    talk(client, server)
-    is_halved = true
-    local reader = async.spawn(function() return server:read_exactly(1000) end)
-    client:write(("x"):rep(1000))
-    local all = pairs_of(MANY)
-    go_on:set()
-    assert.equal(("x"):rep(1000), reader:await())
-    client:close()
-    server:close()
-    close(all)
-  end))
+  -- So many bytes of it come before others are used: its head, and a part of the rest.
+  for _, count in ipairs { 5, 10 } do
+    it(("lose no part of a record of which %d bytes have come while others are used"):format(count), inside(function()
+      local go_on = async.event()
+      local is_halved = false
+      local near, far, wire = tls.wire(function(data, send)
+        if is_halved then
+          send(data:sub(1, count))
+          go_on:wait()
+          data = data:sub(count + 1)
+        end
+        send(data)
+      end)
+      local _held <close> = wire
+      local client, server = tls.shake(near, far)
+      talk(client, server)
+      is_halved = true
+      local reader = async.spawn(function() return server:read_exactly(1000) end)
+      client:write(("x"):rep(1000))
+      local all = pairs_of(MANY)
+      go_on:set()
+      assert.equal(("x"):rep(1000), reader:await())
+      client:close()
+      server:close()
+      close(all)
+    end))
+  end
 
   it("need no more memory than without buffers while they idle", function()
     local result = script [[

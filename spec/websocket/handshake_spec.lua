@@ -163,7 +163,8 @@ describe("the handshake of a client", function()
       assert.is_nil(again:read())
       local closed = error_of(async.websocket, url).response
       closed:close()
-      assert.equal("ClosedError", error_of(closed.text, closed).name)
+      local err = error_of(closed.text, closed)
+      assert.same({ "ClosedError", url, "127.0.0.1", port }, { err.name, err.url, err.host, err.port })
     end)
   end))
 

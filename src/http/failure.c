@@ -25,13 +25,24 @@ static void set_text(lua_State *L, const char *name, const char *text) {
   lua_setfield(L, -2, name);
 }
 
+void sr_http_failure_close(SrHttpFailure *failure) {
+  sr_http_failure_free(failure);
+  *failure = (SrHttpFailure){.name = "ClosedError", .code = "ECLOSED", .fixed = "the response is closed"};
+}
+
+/* What it says of itself, if anything. */
+static const char *text_of(const SrHttpFailure *failure) {
+  if (failure->fixed != NULL) return failure->fixed;
+  return failure->message != NULL ? failure->message : failure->code;
+}
+
 int sr_http_failure_push(lua_State *L, const SrHttpFailure *failure) {
   luaL_checkstack(L, 3, NULL);
   lua_pushnil(L);
   lua_createtable(L, 0, 5);
   set_text(L, "name", failure->name);
   set_text(L, "code", failure->code);
-  set_text(L, "message", failure->message != NULL ? failure->message : failure->code);
+  set_text(L, "message", text_of(failure));
   if (failure->phase != NULL) {
     set_text(L, "phase", failure->phase);
     lua_pushnumber(L, failure->seconds);

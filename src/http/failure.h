@@ -16,6 +16,7 @@ typedef struct SrHttpFailure {
   bool stale;        /* a kept-alive connection turned out dead, and there was no response */
   int status;        /* EPROXY: what the proxy answered, 0 if nothing */
   char *message;     /* ours to free; NULL if there was no memory for it */
+  const char *fixed; /* a message that is nobody's to free, or NULL */
 } SrHttpFailure;
 
 /* Records a failure, unless there is one already: the first one is the cause. */
@@ -26,6 +27,9 @@ void sr_http_failure_timeout(SrHttpFailure *failure, const char *phase, double s
 
 /* nil and a table with the fields above, but for those that say nothing [-0, +2, m] */
 int sr_http_failure_push(lua_State *L, const SrHttpFailure *failure);
+
+/* In place of whatever it was: the response is closed. Takes no memory, which nobody would free behind a finalizer. */
+void sr_http_failure_close(SrHttpFailure *failure);
 
 void sr_http_failure_free(SrHttpFailure *failure);
 

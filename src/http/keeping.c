@@ -16,9 +16,6 @@
 /* In seconds: how long a connection is kept unless something else is said, as libcurl does. */
 static const double USUAL_IDLE = 118;
 
-/* For so many seconds no timer is set: `keepalive` may be without end. */
-static const double AGE_BOUND = 1e9;
-
 /* So many are kept by a pool without a limit. */
 enum { MOST_IDLE = 1000 };
 
@@ -105,7 +102,7 @@ static void watch_age(SrHttpPool *pool, double now) {
   uv_timer_t *timer = own->oldest != NULL ? age_of(pool) : NULL;
   if (timer == NULL || uv_is_active((uv_handle_t *)timer)) return;
   double rest = own->oldest->idle_since + longest_idle(pool) - now;
-  if (rest < AGE_BOUND) uv_timer_start(timer, on_age, (uint64_t)(rest * 1000) + 1, 0);
+  uv_timer_start(timer, on_age, (uint64_t)(rest * 1000) + 1, 0);
 }
 
 static void on_age(uv_timer_t *timer) {

@@ -58,17 +58,34 @@ void sr_http_response_begin(lua_State *L, int index, SrHttpTransfer *transfer) {
   sr_http_saros->resource_open(L, &transfer->resource);
 }
 
-/* The collector ends what nobody has closed. */
+/* Nothing more can be read of it. */
+static void shut(SrHttpTransfer *transfer) {
+  sr_http_failure_close(&transfer->failure);
+  sr_buffer_free(&transfer->body);
+  transfer->handed++;
+  transfer->decode_failed = true;
+}
+
+/* Whether reading would go on, or raise. */
+static bool has_rest(const SrHttpTransfer *transfer) {
+  if (sr_http_is_open(transfer) || transfer->failure.name != NULL) return true;
+  if (sr_buffer_length(&transfer->body) > 0) return true;
+  return transfer->decoder != NULL && !transfer->decode_failed && !sr_wire_decoder_ended(transfer->decoder);
+}
+
+/* The collector ends what nobody has closed. Finalizers of what is older come later, and may still read and close it. */
 static int l_gc(lua_State *L) {
   SrHttpTransfer *transfer = sr_http_check(L, SELF, &sr_http_transfer_type);
   if (sr_http_is_open(transfer) && transfer->resource.name != NULL)
     sr_http_saros->collected(L, &transfer->resource, "http response");
+  bool is_cut = has_rest(transfer);
   sr_http_transfer_end(transfer);
+  if (is_cut) shut(transfer);
   if (transfer->decoder != NULL) sr_wire_decoder_free(transfer->decoder);
   sr_buffer_free(&transfer->lines);
   sr_buffer_free(&transfer->body);
-  if (transfer->failure.name != NULL) sr_http_failure_free(&transfer->failure);
   transfer->decoder = NULL;
+  transfer->decode_failed = true; /* no other decoder */
   return 0;
 }
 
@@ -223,11 +240,7 @@ static int l_consume(lua_State *L) {
 static int l_close(lua_State *L) {
   SrHttpTransfer *transfer = check(L);
   sr_http_transfer_fail(transfer, "ClosedError", "ECLOSED", "the response is closed");
-  sr_http_failure_free(&transfer->failure);
-  sr_http_failure_set(&transfer->failure, "ClosedError", "ECLOSED", "the response is closed");
-  sr_buffer_free(&transfer->body);
-  transfer->handed++;
-  transfer->decode_failed = true;
+  shut(transfer);
   if (transfer->reading == SR_HTTP_WHOLE) return 0;
   lua_pushnil(L);
   lua_setiuservalue(L, SELF, SR_HTTP_OF_BODY);

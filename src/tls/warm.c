@@ -2,6 +2,8 @@
 /* Buffers of OpenSSL, see warm.h. */
 #include "tls/warm.h"
 
+#include <string.h>
+
 /* So many connections of a context keep their buffers. */
 enum { WARM = 64 };
 
@@ -32,6 +34,14 @@ static void enter(SrTlsWarm *warm, SrTlsEngine *engine) {
   warm->newest = engine;
 }
 
+/*
+** Whether nothing of a record is in its buffers. Before 3.0.14 OpenSSL frees them under one of which only the head has
+** come, or only a part been read (CVE-2024-4741).
+*/
+static bool is_between_records(const SSL *ssl) {
+  return !SSL_has_pending(ssl) && strcmp(SSL_rstate_string(ssl), "RH") == 0; /* it waits for the head of a record */
+}
+
 void sr_tls_warm_up(SrTlsEngine *engine) {
   SrTlsWarm *warm = &engine->context->warm;
   if (warm->newest == engine) return;
@@ -40,5 +50,5 @@ void sr_tls_warm_up(SrTlsEngine *engine) {
   if (warm->count <= WARM) return;
   SrTlsEngine *cold = warm->oldest;
   sr_tls_warm_leave(cold);
-  SSL_free_buffers(cold->ssl); /* a part of a record stays until the rest has come */
+  if (is_between_records(cold->ssl)) SSL_free_buffers(cold->ssl);
 }

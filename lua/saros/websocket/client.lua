@@ -148,7 +148,7 @@ end
 local function refusal(stream, place, status, head, started)
   local found, elapsed = headers.parse(head), async.now() - started
   local came, ok, body = async.move_on_after(BODY_TIME, async.pcall, read_body, stream, status, found)
-  local asked = { method = "GET", url = { text = place.text, host = place.host, port = place.port } }
+  local asked = { method = "GET", url = { text = place.text, address = place.address, port = place.port } }
   local responses = require "saros.http.response" -- loads the client of HTTP, which is needed for nothing else
   return responses.received(asked, status, head, elapsed, came and ok and body or "")
 end
