@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** A library to be loaded before the system's: the n-th call of those below fails, once. It is a module for Lua, too:
-** arm(n) counts from now on, disarm() tells how many calls there were. Those of epoll are left out, where libuv ends the
-** process, and getsockopt, whose failure it does not notice.
+** arm(n) counts from now on, arm(n, name) those of that name, disarm() tells how many calls there were. Those of epoll
+** are left out, where libuv ends the process, and getsockopt, whose failure it does not notice.
 */
 #define _GNU_SOURCE
 #pragma GCC diagnostic ignored "-Wpedantic" /* dlsym gives functions as objects; sockaddr is a union in glibc */
@@ -11,16 +11,19 @@
 #include <lauxlib.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 static atomic_long count, at;
 static atomic_bool is_armed;
-static const char *struck;
+static const char *struck, *_Atomic chosen;
 
 static bool strikes(const char *name, int number) {
-  if (!is_armed || ++count != at) return false;
+  const char *only = chosen;
+  if (!is_armed || (only != NULL && strcmp(name, only) != 0) || ++count != at) return false;
   struck = name;
   errno = number;
   return true;
@@ -36,6 +39,7 @@ int arm(lua_State *L) {
   count = 0;
   struck = NULL;
   at = (long)luaL_checkinteger(L, 1);
+  chosen = luaL_optstring(L, 2, NULL);
   is_armed = true;
   return 0;
 }
@@ -54,6 +58,10 @@ ssize_t write(int fd, const void *bytes, size_t size) {
 
 ssize_t writev(int fd, const struct iovec *list, int length) {
   return strikes("writev", ECONNRESET) ? -1 : REAL(writev)(fd, list, length);
+}
+
+ssize_t sendfile(int to, int from, off_t *offset, size_t size) {
+  return strikes("sendfile", EINVAL) ? -1 : REAL(sendfile)(to, from, offset, size);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {

@@ -96,6 +96,29 @@ end
 print "survived"
 ]]
 
+-- The file goes as it always could, from where the system has come to.
+local FILE = [[
+local arm, disarm = package.loadlib(%q, "arm"), package.loadlib(%q, "disarm")
+
+local function fetch(fails)
+  local server <close> = async.http.listen("127.0.0.1", 0)
+  local host, port = server:address()
+  local serving <close> = async.spawn(server.serve, server, function() return { file = %q } end)
+  local client <close> = async.net.connect(host, port)
+  arm(fails, "sendfile")
+  client:write "GET / HTTP/1.0\r\n\r\n"
+  local response = client:read_all()
+  local count = disarm()
+  return response:match "\r\n\r\n(.*)", count
+end
+
+async.run(function()
+  local whole, count = fetch(0)
+  print(#whole, count > 1)
+  print(fetch(1) == whole, fetch(2) == whole)
+end)
+]]
+
 describe("a call to the system that fails", function()
   local workshop
 
@@ -110,5 +133,15 @@ describe("a call to the system that fails", function()
     local result = script(program, { env = { LD_PRELOAD = preload } })
     assert.equal("survived\n", result.out, result.err)
     assert.equal(0, result.code, result.err)
+  end)
+
+  it("has a file sent in another way", function()
+    local shim = workshop:compile("spec/faults/syscalls.c", "syscalls.so")
+    local preload = (os.getenv "LD_PRELOAD" or "") .. " " .. shim
+    local lines = {}
+    for i = 1, 300000 do lines[i] = ("%07d\n"):format(i) end
+    local large = workshop:write("large", table.concat(lines))
+    local result = script(FILE:format(shim, shim, large), { env = { LD_PRELOAD = preload } })
+    assert.equal("2400000\ttrue\ntrue\ttrue\n", result.out, result.err)
   end)
 end)

@@ -218,7 +218,10 @@ static void on_readable(SrServerConn *conn) {
   }
 }
 
+/* Something has left: what waits now has all its time. */
 static void on_writable(SrServerConn *conn) {
+  conn->writing.due = HUGE_VAL;
+  sr_server_conn_watch_writing(conn);
   if (sr_server_streams->write_status(conn->stream) != 0 && conn->phase != SR_SERVER_LINGERS)
     sr_server_conn_lose(conn);
   else if (conn->phase == SR_SERVER_READS_HEAD)

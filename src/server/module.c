@@ -9,6 +9,7 @@
 #include "server/api.h"
 #include "server/conn.h"
 #include "server/core.h"
+#include "server/direct.h"
 #include "server/encode.h"
 #include "server/handle.h"
 #include "server/input.h"
@@ -38,11 +39,19 @@ SAROS_EXPORT int luaopen_saros_http_server_core(lua_State *L);
 /* [-0, +1, v] */
 int luaopen_saros_http_server_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"half", l_half}, {"date", l_date}, {"route", sr_server_l_route}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"_read", sr_server_l_read},     {"_write", sr_server_l_write},           {"_end", sr_server_l_end},
-      {"_send", sr_server_l_send},     {"_check", sr_server_l_check},           {"_begin", sr_server_l_begin},
-      {"_inform", sr_server_l_inform}, {"_switch", sr_server_l_switch},         {"_state", sr_server_l_state},
-      {"_fail", sr_server_l_fail},     {"_compresses", sr_server_l_compresses}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"_read", sr_server_l_read},
+                                     {"_write", sr_server_l_write},
+                                     {"_end", sr_server_l_end},
+                                     {"_send", sr_server_l_send},
+                                     {"_check", sr_server_l_check},
+                                     {"_begin", sr_server_l_begin},
+                                     {"_inform", sr_server_l_inform},
+                                     {"_switch", sr_server_l_switch},
+                                     {"_state", sr_server_l_state},
+                                     {"_fail", sr_server_l_fail},
+                                     {"_compresses", sr_server_l_compresses},
+                                     {"_send_file", sr_server_l_send_file},
+                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__close", sr_server_l_leave}, {NULL, NULL}};
   sr_stay_loaded();
   sr_io_saros = saros_open(L);
@@ -50,6 +59,7 @@ int luaopen_saros_http_server_core(lua_State *L) {
   luaL_newlib(L, functions);
   sr_server_open_conn(L);
   sr_server_open_core(L);
+  sr_server_open_direct(L);
   sr_server_open_encode(L);
   sr_server_open_request(L, methods, meta);
   return 1;

@@ -31,16 +31,20 @@ static void send_bufs(SrServerConn *conn, const uv_buf_t *bufs, unsigned count) 
     sr_server_conn_lose(conn);
 }
 
+void sr_server_output_count(SrServerRequest *request, int64_t count) {
+  request->sent += count;
+  if (request->framing == SR_SERVER_SIZED) request->left -= count;
+}
+
 static void send_slice(SrServerRequest *request, const char *bytes, size_t count) {
   char line[SR_WIRE_NUMBER + 2], end[] = "\r\n";
   uv_buf_t bufs[3] = {uv_buf_init(line, 0), uv_buf_init((char *)bytes, (unsigned)count), uv_buf_init(end, 2)};
-  request->sent += (int64_t)count;
+  sr_server_output_count(request, (int64_t)count);
   if (request->framing == SR_SERVER_NO_BODY) return;
   if (request->framing == SR_SERVER_CHUNKED) {
     bufs[0].len = sr_wire_put_chunk(line, count);
     send_bufs(request->conn, bufs, 3);
   } else {
-    request->left -= (int64_t)count;
     send_bufs(request->conn, bufs + 1, 1);
   }
 }
@@ -109,6 +113,24 @@ int sr_server_output_send(lua_State *L, SrServerRequest *request, lua_KFunction 
   return go_on(L, request, k);
 }
 
+static int k_flushed(lua_State *L, int status, lua_KContext ctx) {
+  SrServerRequest *request = (SrServerRequest *)ctx;
+  (void)status;
+  if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
+  sr_server_request_check_open(L, request);
+  if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
+  return sr_server_output_flush(L, request, request->k);
+}
+
+int sr_server_output_flush(lua_State *L, SrServerRequest *request, lua_KFunction k) {
+  SrServerConn *conn = request->conn;
+  if (!conn->is_gone) sr_server_conn_watch_writing(conn);
+  if (conn->is_gone || conn->phase == SR_SERVER_CLOSED || conn->pending == 0)
+    return k(L, LUA_OK, (lua_KContext)request);
+  request->k = k;
+  return sr_io_saros->park(L, &conn->writer, &write_kind, k_flushed, (lua_KContext)request);
+}
+
 void sr_server_output_end(lua_State *L, SrServerRequest *request) {
   char last[] = "0\r\n\r\n";
   uv_buf_t buf = uv_buf_init(last, 5);
@@ -123,10 +145,14 @@ void sr_server_output_end(lua_State *L, SrServerRequest *request) {
 
 /* --- methods -------------------------------------------------------------------------------- */
 
-static void check_writer(lua_State *L, const SrServerRequest *request) {
+void sr_server_output_check(lua_State *L, const SrServerRequest *request) {
   sr_server_request_check_open(L, request);
-  if (!request->has_ended) return;
-  sr_io_saros->push_error(L, "ClosedError", "ECLOSED", "the response has ended");
+  if (request->has_ended) {
+    sr_io_saros->push_error(L, "ClosedError", "ECLOSED", "the response has ended");
+    lua_error(L);
+  }
+  if (request->conn->writer.task == NULL) return;
+  sr_io_saros->push_error(L, "BusyError", "EBUSY", "another task writes this response");
   lua_error(L);
 }
 
@@ -139,11 +165,7 @@ int sr_server_l_write(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "writer:write");
   luaL_checktype(L, 2, LUA_TSTRING);
   sr_io_saros->check(L, "writer:write");
-  check_writer(L, request);
-  if (request->conn->writer.task != NULL) {
-    sr_io_saros->push_error(L, "BusyError", "EBUSY", "another task writes this response");
-    return lua_error(L);
-  }
+  sr_server_output_check(L, request);
   if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   request->at = 0;
   return sr_server_output_send(L, request, k_done);

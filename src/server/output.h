@@ -10,6 +10,12 @@
 ** is at index 1. [-0, +0, v]
 */
 int sr_server_output_send(lua_State *L, SrServerRequest *request, lua_KFunction k);
+/* Goes on with k when nothing waits to be sent any more, or the client is gone. [-0, +0, v] */
+int sr_server_output_flush(lua_State *L, SrServerRequest *request, lua_KFunction k);
+/* So many bytes of the body are on their way. */
+void sr_server_output_count(SrServerRequest *request, int64_t count);
+/* Raises that the response has ended, or that another task writes it. [-0, +0, v] */
+void sr_server_output_check(lua_State *L, const SrServerRequest *request);
 /* The body is complete. Raises if less was sent than its head has promised. [-0, +0, v] */
 void sr_server_output_end(lua_State *L, SrServerRequest *request);
 /* Raises what has become of a client that is gone. [-0, +0, v] */

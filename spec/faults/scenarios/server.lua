@@ -69,4 +69,16 @@ scenarios.routed = exchange(
     return { text = request.params.a }
   end), GET, "a$")
 
+-- One that the system sends by itself.
+local large = os.tmpname()
+local exchange_large = exchange(function() return { file = large } end, GET, ("x"):rep(100) .. "$")
+
+function scenarios.file(has_fault)
+  local _removing <close> = setmetatable({}, { __close = function() os.remove(large) end })
+  local file <close> = assert(io.open(large, "wb"))
+  file:write(("x"):rep(100000))
+  file:close()
+  return exchange_large(has_fault)
+end
+
 return scenarios

@@ -3,6 +3,7 @@
 -- is cut short that seems whole.
 local async = require "saros"
 local explorer = require "spec.support.explorer"
+local folder = require "spec.support.folder"
 local serving = require "spec.support.serving"
 
 -- Real sockets keep no order that could be repeated step by step: orders are not what is looked for here.
@@ -81,6 +82,19 @@ describe("cancelling", function()
       if is_cut_off(response) then return end
       local body = serving.unchunk(response.body)
       assert(body == nil or body == "123", "a part that seems whole")
+    end)
+  end)
+
+  it("a file that the system sends", function()
+    local data, path = ("0123456789"):rep(10000), os.tmpname()
+    local _removing <close> = setmetatable({}, { __close = function() os.remove(path) end })
+    folder.write(path, data)
+    explore(function()
+      return { file = path }
+    end, { "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" }, function(response)
+      if is_cut_off(response) then return end
+      assert(response.headers["content-length"] == "100000", "another length")
+      assert(response.body == data:sub(1, #response.body), "other bytes")
     end)
   end)
 end)

@@ -11,6 +11,7 @@ local find = require("saros.fs.core").find
 local misuse = require "saros.misuse"
 local phrases = require "saros.http.status"
 local ranges = require "saros.http.server.ranges"
+local respond = require "saros.http.server.respond"
 local types = require "saros.http.server.types"
 
 local fs = async.fs
@@ -31,32 +32,33 @@ end
 
 -- ---- Sending -------------------------------------------------------------------------------------
 
--- For <close>, and an iterator: the bytes from `first` to `last` of a file, in pieces.
-local Body = {}
-Body.__index = Body
+-- For <close>, and an iterator: the bytes from `first` to `last` of a file, in pieces. Where there is a request to send
+-- them to, the system sends what the client takes at once, and a piece is what has to wait.
+local Body = respond.Direct
+
+-- The next bytes of a part; "": it has ended.
+local function read_part(self, part)
+  local file, at, last = self.file, part.at or part[1], part[2]
+  if self.request and at <= last then
+    local count, goes_on = self.request:_send_file(file:fileno(), at, last - at + 1)
+    at = at + count
+    if not goes_on then self.request = nil end
+  end
+  local bytes = ""
+  if at <= last then
+    if at ~= part.at then file:seek("set", at) end
+    bytes = file:read(math.min(last - at + 1, PIECE))
+  end
+  part.at = at + #(bytes or "")
+  return bytes
+end
 
 function Body:__call()
-  while true do
-    local part = self.parts[self.index]
-    if not part then return nil end
-    if part.text then
-      self.index = self.index + 1
-      return part.text
-    end
-    if not part.at then
-      part.at = part[1]
-      self.file:seek("set", part.at)
-    end
-    local left = part[2] - part.at + 1
-    if left == 0 then
-      self.index = self.index + 1
-    else
-      local bytes = self.file:read(math.min(left, PIECE))
-      if not bytes then return nil end -- it has become shorter: the response is, too, and is reset
-      part.at = part.at + #bytes
-      return bytes
-    end
-  end
+  local part = self.parts[self.index]
+  if not part then return nil end
+  local bytes = part.text or read_part(self, part)
+  if part.text or bytes == "" then self.index = self.index + 1 end
+  return bytes -- nil: it has become shorter; the response is, too, and is reset
 end
 
 function Body:__close()

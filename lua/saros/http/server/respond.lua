@@ -211,10 +211,18 @@ local function send_pieces(request, read, piece)
   end
 end
 
+-- The metatable of bodies that are told the request once its head has left: what they then send by themselves they do
+-- not give to who reads them.
+local Direct = {}
+
 local function send_stream(request, body, status, headers)
   local read = reader_of(body)
   if request.method == "HEAD" or status == 204 or status == 304 then
     respond.begin(request, status, headers)
+  elseif getmetatable(body) == Direct then
+    respond.begin(request, status, headers)
+    if not request._encoder then body.request = request end
+    send_pieces(request, read, read())
   else
     send_pieces(request, read, first_piece(request, read, status, headers))
   end
@@ -326,6 +334,7 @@ function respond.check_head(caller, given)
   return status, plain_headers(headers)
 end
 
+respond.Direct = Direct
 respond.with_header = with_header
 respond.plain_headers = plain_headers
 
