@@ -69,6 +69,26 @@ describe("a program's first request", function()
     assert.matches("http%.answer", loaded_by(fetch .. "assert(response.headers['content-type'])"))
     assert.matches("http%.answer", loaded_by(fetch .. "assert(tostring(response):find 'Response: 200')"))
   end)
+
+  it("loads that at the next use where it could not be loaded", function()
+    assert.matches("http%.answer", loaded_by(([[
+      local response, path = async.fetch(%q), package.path
+      package.path = ""
+      assert(not pcall(function() return response.headers end))
+      assert(response.ok)
+      package.path = path
+      assert(response.headers["content-type"])
+    ]]):format(server.url .. "/echo")))
+  end)
+
+  it("needs no more to fail or to be closed", function()
+    local needed = loaded_by(('async.fetch(%q)'):format(server.url .. "/echo"))
+    assert.equal(needed, loaded_by(([[
+      local response <close> = async.fetch(%q)
+      local ok, err = pcall(async.fetch, %q)
+      assert(not ok and err.code == "ECONNREFUSED", err)
+    ]]):format(server.url .. "/echo", "http://127.0.0.1:1/")))
+  end)
 end)
 
 describe("libcurl", function()

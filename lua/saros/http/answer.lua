@@ -290,7 +290,10 @@ function Response:discard()
   self:close()
 end
 
+-- It is to become a function of C.
+local text = Response.text
 misuse.guard(Response)
+Response.text = text
 
 ---What `tostring` says.
 ---@param self saros.Response

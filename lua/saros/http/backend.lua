@@ -5,7 +5,6 @@
 local core = require "saros.http.core"
 local lazily = require "saros.lazily"
 local message = require "saros.http.message"
----@module "saros.http.carriers"
 local carriers = lazily "saros.http.carriers" -- for all but plain HTTP
 
 local backend = {}

@@ -6,13 +6,14 @@ local headers = require "saros.http.headers"
 local misuse = require "saros.misuse"
 local options = require "saros.http.options"
 local payload = require "saros.http.payload"
+local request = require "saros.http.request"
 local retry = require "saros.http.retry"
 local upload = require "saros.http.upload"
 local url = require "saros.http.url"
 
 local details = {}
 
-local with_body = { POST = true, PUT = true, PATCH = true }
+local with_body = request.with_body
 local upper = { get = true, head = true, post = true, put = true, delete = true, options = true, patch = true }
 
 local function check_url(caller, text, base)

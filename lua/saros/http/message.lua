@@ -2,7 +2,6 @@
 -- The head of a request as saros' own connections send it, and where they are to connect to.
 
 local lazily = require "saros.lazily"
----@module "saros.http.proxies"
 local proxies = lazily "saros.http.proxies"
 
 local message = {}

@@ -3,12 +3,11 @@
 
 local headers = require "saros.http.headers"
 local misuse = require "saros.misuse"
+local request = require "saros.http.request"
 local upload = require "saros.http.upload"
 local url = require "saros.http.url"
 
 local payload = {}
-
-local with_body = { POST = true, PUT = true, PATCH = true }
 
 local body_options = { "body", "json", "form", "multipart" }
 
@@ -53,7 +52,7 @@ end
 local function options_of_body(caller, verb, given, defaults)
   if given and chosen_body(caller, given) then return given end
   local method = verb or given and given.method
-  return (not method or with_body[method:upper()]) and defaults or {}
+  return (not method or request.with_body[method:upper()]) and defaults or {}
 end
 
 ---Sets what the options of a request, or else those of its session, say of its body.

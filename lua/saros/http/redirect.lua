@@ -1,5 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Redirects: from a response to the request that follows from it, until there is none.
+--
+-- Invariant: credentials belong to an origin (scheme, host, port). They are part of a request only
+-- while it goes to the origin they were given for, and once dropped they do not come back.
 
 local async = require "saros"
 local auth = require "saros.http.auth"

@@ -1,23 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Requests: from a URL and options to the prepared request that saros.http.core sends, and from one to
--- the next when a redirect is followed.
---
--- Invariant: credentials belong to an origin (scheme, host, port). They are part of a request only
--- while it goes to the origin they were given for, and once dropped they do not come back.
+-- Requests: from a URL and options to the prepared request that saros.http.core sends.
 
 local backend = require "saros.http.backend"
 local core = require "saros.http.core"
 local lazily = require "saros.lazily"
 local url = require "saros.http.url"
----@module "saros.http.connection"
 local connection = lazily "saros.http.connection"
----@module "saros.http.cookies"
 local cookies = lazily "saros.http.cookies"
----@module "saros.http.details"
 local details = lazily "saros.http.details"
----@module "saros.http.headers"
 local headers = lazily "saros.http.headers"
----@module "saros.misuse"
 local misuse = lazily "saros.misuse"
 
 local request = {}
@@ -56,8 +47,10 @@ local request = {}
 -- Methods of requests that may be sent twice.
 request.idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
 
-local idempotent = request.idempotent
-local with_body = { POST = true, PUT = true, PATCH = true }
+-- Methods of requests that have a body, if only an empty one.
+request.with_body = { POST = true, PUT = true, PATCH = true }
+
+local idempotent, with_body = request.idempotent, request.with_body
 
 -- libcurl asks for a go-ahead before bodies of this size, unless told otherwise.
 local EXPECT_THRESHOLD = 1000000

@@ -8,11 +8,8 @@ local async = require "saros"
 local core = require "saros.http.core"
 local guard = require "saros.guard"
 local lazily = require "saros.lazily"
----@module "saros.http.answer"
 local answer = lazily "saros.http.answer"
----@module "saros.http.connection"
 local connection = lazily "saros.http.connection"
----@module "saros.misuse"
 local misuse = lazily "saros.misuse"
 
 local response = {}
@@ -81,22 +78,22 @@ end
 
 guard(Response)
 
--- What is not in C: a method, or a field that is made when it is asked for.
+-- The first method that is not here, or field that is made when it is asked for: the class gets all of them.
 local function find(self, name)
-  local method = answer.methods[name]
-  if not method then return answer.make_field(self, name) end
-  Response[name] = method
-  return method
+  for key, method in pairs(answer.methods) do Response[key] = method end
+  core.class(Response, answer.make_field)
+  return answer.methods[name] or answer.make_field(self, name)
 end
 
--- Where the body has not arrived as a whole.
-function Response.text(self)
+-- Until then.
+local function read_text(self)
   return answer.methods.text(self)
 end
 
+Response.text = read_text
+
 metatable = core.class(Response, find)
 metatable.__name = "Response"
-
 metatable.__close = Response.close
 
 function metatable.__tostring(self)

@@ -8,7 +8,7 @@ local secure = {}
 ---Gives a request a context of TLS for saros' own connections. nil and the error that OpenSSL or the system has with
 ---the files.
 ---@param prepared saros.http.Request
----@param tls table  saros.net.tls
+---@param tls table  the module
 ---@return boolean?
 ---@return any err
 function secure.prepare(prepared, tls)

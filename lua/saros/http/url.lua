@@ -3,7 +3,6 @@
 -- before any I/O. A parsed URL is never changed, so that parsing can be remembered.
 
 local lazily = require "saros.lazily"
----@module "saros.http.domains.core"
 local domains = lazily "saros.http.domains.core"
 
 ---@class saros.http.url: saros.http.url_writing
@@ -24,7 +23,9 @@ local url = setmetatable({}, { __index = lazily "saros.http.url_writing" })
 
 local default_ports = { http = 80, https = 443 }
 
-local function escape_byte(char)
+---@param char string
+---@return string
+function url.escape_byte(char)
   return ("%%%02X"):format(char:byte())
 end
 
@@ -65,7 +66,7 @@ local function parse(text)
   port = host and (port == "" and default_ports[scheme] or math.tointeger(tonumber(port)))
   if not port or port < 1 or port > 65535 then return nil, "a URL without a valid host and port" end
 
-  rest = rest:gsub("[^\33-\126]", escape_byte):gsub('["<>\\^`{|}]', escape_byte)
+  rest = rest:gsub("[^\33-\126]", url.escape_byte):gsub('["<>\\^`{|}]', url.escape_byte)
   local path, query, fragment = rest:match("^([^?#]*)(%??[^#]*)(#?.*)$")
   path = path == "" and "/" or path
   if path:find("/.", 1, true) then path = url.normalise(path) end

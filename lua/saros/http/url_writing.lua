@@ -7,15 +7,11 @@ local url = require "saros.http.url"
 ---@class saros.http.url_writing
 local writing = {}
 
-local function escape_byte(char)
-  return ("%%%02X"):format(char:byte())
-end
-
 ---Escapes everything but unreserved characters.
 ---@param text string
 ---@return string
 function writing.escape(text)
-  return (text:gsub("[^%w%-%._~]", escape_byte))
+  return (text:gsub("[^%w%-%._~]", url.escape_byte))
 end
 
 ---@param text string
