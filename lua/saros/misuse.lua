@@ -5,6 +5,8 @@ local internal = require("saros.core")[2] -- some that need this are loaded whil
 
 local misuse = {}
 
+misuse.guard = require "saros.guard"
+
 ---Raises Lua's ordinary argument error.
 ---@param caller string   the function as its user knows it
 ---@param position integer
@@ -131,19 +133,6 @@ function misuse.kind(value)
   if type(value) ~= "table" then return type(value) end
   if not misuse.is_list(value) then return "a table that is no list" end
   return "a list of other things"
-end
-
----Makes functions, or methods, what their user calls: one that calls them in a tail call is named all the same.
----@param functions table<string, function>
----@param ... string  the names of those; all of them unless some are given
-function misuse.guard(functions, ...)
-  local names = { ... }
-  if #names == 0 then
-    for name in pairs(functions) do names[#names + 1] = name end
-  end
-  for _, name in ipairs(names) do
-    functions[name] = internal.entry(functions[name])
-  end
 end
 
 ---Raises a mistake that is not in an argument.

@@ -33,6 +33,64 @@ describe("a program that has nothing but HTTP", function()
   end)
 end)
 
+describe("a program's first request", function()
+  -- The modules of saros that a program has loaded, sorted, without those that it has had at its beginning.
+  local LOADED = [[
+    local names = {}
+    for name in pairs(package.loaded) do
+      if name:find "^saros" and not before[name] then names[#names + 1] = name:gsub("^saros%.", "") end
+    end
+    table.sort(names)
+    print(table.concat(names, " "))
+  ]]
+
+  local function loaded_by(action)
+    local result = script([[
+      local before = {}
+      for name in pairs(package.loaded) do before[name] = true end
+      async.run(function() ]] .. action .. " end) " .. LOADED, { env = {
+      SAROS_HTTP_BACKEND = "", http_proxy = "", https_proxy = "", all_proxy = "", no_proxy = "", HTTPS_PROXY = "",
+      ALL_PROXY = "", NO_PROXY = "",
+    } })
+    assert.equal(0, result.code, result.err)
+    return result.out
+  end
+
+  it("loads what it needs, and nothing else", function()
+    local needed = "guard http http.backend http.core http.defaults http.message http.request http.response " ..
+      "http.session http.url lazily\n"
+    assert.equal(needed, loaded_by(('async.fetch(%q)'):format(server.url .. "/echo")))
+    assert.equal(needed, loaded_by(('assert(async.get(%q).ok)'):format(server.url .. "/echo")))
+  end)
+
+  it("loads what is written in Lua of its response when that is asked for", function()
+    local fetch = ('local response = async.fetch(%q) '):format(server.url .. "/echo")
+    assert.not_matches("http%.answer", loaded_by(fetch .. "response:close()"))
+    assert.matches("http%.answer", loaded_by(fetch .. "assert(response.headers['content-type'])"))
+    assert.matches("http%.answer", loaded_by(fetch .. "assert(tostring(response):find 'Response: 200')"))
+  end)
+
+  it("loads that at the next use where it could not be loaded", function()
+    assert.matches("http%.answer", loaded_by(([[
+      local response, path = async.fetch(%q), package.path
+      package.path = ""
+      assert(not pcall(function() return response.headers end))
+      assert(response.ok)
+      package.path = path
+      assert(response.headers["content-type"])
+    ]]):format(server.url .. "/echo")))
+  end)
+
+  it("needs no more to fail or to be closed", function()
+    local needed = loaded_by(('async.fetch(%q)'):format(server.url .. "/echo"))
+    assert.equal(needed, loaded_by(([[
+      local response <close> = async.fetch(%q)
+      local ok, err = pcall(async.fetch, %q)
+      assert(not ok and err.code == "ECONNREFUSED", err)
+    ]]):format(server.url .. "/echo", "http://127.0.0.1:1/")))
+  end)
+end)
+
 describe("libcurl", function()
   it("is not loaded for plain HTTP", function()
     assert.equal("GET\tnil\nGET\tnil\n", run(([[

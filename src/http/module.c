@@ -11,14 +11,12 @@
 #include "http/api.h"
 #include "http/body.h"
 #include "http/exchange.h"
-#include "http/idn.h"
 #include "http/place.h"
 #include "http/pool_methods.h"
 #include "http/request.h"
 #include "http/secure.h"
 #include "http/response.h"
 #include "http/send.h"
-#include "http/suffix.h"
 #include "http/upload_methods.h"
 #include "http/verb.h"
 #include "io/object.h"
@@ -49,8 +47,6 @@ int luaopen_saros_http_core(lua_State *L) {
   sr_http_open_secure(L);
   sr_http_open_body(L);
   sr_http_open_place(L);
-  sr_http_open_suffix(L);
-  sr_http_open_idn(L);
   lua_pushlightuserdata(L, (void *)&sr_http_own);
   lua_setfield(L, -2, "own");
   lua_pushstring(L, sr_wire_codec_names());

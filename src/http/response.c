@@ -306,4 +306,6 @@ void sr_http_open_response(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {"__newindex", l_newindex}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   sr_http_class(L, &sr_http_transfer_type, NULL, meta);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_http_transfer_type);
+  lua_setfield(L, -2, "responses");
 }

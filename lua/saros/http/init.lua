@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- saros.http: fetch, its verbs and sessions. Loaded by saros at their first use.
 
-local misuse = require "saros.misuse"
+local guard = require "saros.guard"
 local session = require "saros.http.session"
 
 ---@class saros
@@ -57,7 +57,7 @@ function http.session(given)
   return session.new(given, true)
 end
 
-misuse.guard(http)
+guard(http)
 for _, verb in ipairs { "fetch", table.unpack(session.verbs) } do
   http[verb] = session.verb(http[verb], verb, of_default)
 end

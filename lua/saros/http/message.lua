@@ -1,28 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- The head of a request as saros' own connections send it, and where they are to connect to.
 
-local url = require "saros.http.url"
+local lazily = require "saros.lazily"
+local proxies = lazily "saros.http.proxies"
 
 local message = {}
-
-local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
----@param text string
----@return string
-function message.base64(text)
-  local parts = {}
-  for i = 1, #text, 3 do
-    local a, b, c = text:byte(i, i + 2)
-    local bits = a << 16 | (b or 0) << 8 | (c or 0)
-    for shift = 18, 0, -6 do
-      local index = (bits >> shift & 63) + 1
-      parts[#parts + 1] = digits:sub(index, index)
-    end
-    if not c then parts[#parts] = "=" end
-    if not b then parts[#parts - 1] = "=" end
-  end
-  return table.concat(parts)
-end
 
 -- Adds the lines of `prepared.headers`, which are written as libcurl wants them: "Name:" stands for none, "Name;" for
 -- one that is empty.
@@ -43,26 +25,8 @@ local function framing(prepared)
   return prepared.body_length and "Content-Length: " .. prepared.body_length or "Transfer-Encoding: chunked"
 end
 
--- A proxy as its URL says it: host, port and what goes into Proxy-Authorization.
-local function parts_of(proxy)
-  local authority = proxy:match "^%a+://([^/?#]*)"
-  local userinfo, place = authority:match "^(.*)@([^@]*)$"
-  local host, port = (place or authority):match "^(.-):?(%d*)$"
-  local user, password = (userinfo or ""):match "^([^:]*):?(.*)$"
-  local secret = userinfo and message.base64(url.unescape(user) .. ":" .. url.unescape(password))
-  return host, math.tointeger(tonumber(port)) or 80, secret and "Proxy-Authorization: Basic " .. secret
-end
-
 local function default_host(target)
   return target.wire:match "^%a+://([^/?#]*)"
-end
-
--- What is said to a proxy that is to make a tunnel.
-local function tunnel_to(target, authorization)
-  local place = target.host .. ":" .. target.port
-  local lines = { ("CONNECT %s HTTP/1.1"):format(place), "Host: " .. place, authorization }
-  lines[#lines + 1] = "User-Agent: " .. message.user_agent
-  return table.concat(lines, "\r\n") .. "\r\n\r\n"
 end
 
 -- Where to connect to, and what is said there first.
@@ -70,8 +34,8 @@ local function set_place(prepared, proxy)
   local target, authorization = prepared.url, nil
   prepared.host, prepared.port, prepared.tunnel = target.host, target.port, nil
   if proxy then
-    prepared.host, prepared.port, authorization = parts_of(proxy)
-    if prepared.https then prepared.tunnel, authorization = tunnel_to(target, authorization), nil end
+    prepared.host, prepared.port, authorization = proxies.parts_of(proxy)
+    if prepared.https then prepared.tunnel, authorization = proxies.tunnel_to(target, authorization), nil end
   end
   local extras = prepared.extras or {}
   local resolved = extras.addresses and extras.addresses[prepared.host .. ":" .. prepared.port]

@@ -294,7 +294,6 @@ end
 
 -- Every option, by name:
 --   check       raises unless a value may be one
---   default     what holds where neither the session nor the request says anything
 --   merge       makes one value of the session's and the request's; unless said otherwise the request's holds
 --   apart       it is not merged here: whether the session's holds, too, depends on other things of the request
 --   connects    it sets up a connection, see saros.http.connection
@@ -309,9 +308,9 @@ local declared = {
   json = { check = function() end, apart = true },
   form = { check = check_fields, apart = true },
   multipart = { check = check_multipart, apart = true },
-  timeout = { check = check_timeout, merge = merge_timeout, default = { total = 30 } },
-  redirect = { check = one_of("follow", "manual", "error"), default = "follow" },
-  max_redirects = { check = count_from(0), default = 20 },
+  timeout = { check = check_timeout, merge = merge_timeout },
+  redirect = { check = one_of("follow", "manual", "error") },
+  max_redirects = { check = count_from(0) },
   retries = { check = check_retries },
   max_body_size = { check = count_from(0) },
   on_progress = { check = of_type "function" },
@@ -327,7 +326,7 @@ local declared = {
   local_address = { check = text, connects = true },
   unix_socket = { check = text, connects = true },
   base_url = { check = of_type "string", of_session = true },
-  limit = { check = count_from(1), default = 100, of_session = true },
+  limit = { check = count_from(1), of_session = true },
   limit_per_host = { check = count_from(1), of_session = true },
   keepalive = { check = function(caller, name, value)
     if value ~= true then check_seconds(caller, name, value) end
@@ -354,6 +353,15 @@ function options.check_fetch(caller, given)
   end
 end
 
+local function check_base(caller, base)
+  if base == nil then return end
+  local parsed, reason = url.parse(base)
+  if not parsed then misuse.option(caller, "option 'base_url': %s: %s", reason, url.quote(base)) end
+  if parsed.query ~= "" or parsed.fragment ~= "" then
+    misuse.option(caller, "option 'base_url': a URL without query and fragment expected")
+  end
+end
+
 ---Checks the options of `session`, or of another function that makes one.
 ---@param caller string
 ---@param given table
@@ -363,6 +371,7 @@ function options.check_session(caller, given)
     if not option then refuse(caller, "unknown option '%s'%s", tostring(name), suggest().option(name, declared)) end
     option.check(caller, name, value)
   end
+  check_base(caller, given.base_url)
 end
 
 ---Whether the option sets up a connection.
@@ -398,18 +407,6 @@ function options.merge(inherited, given)
     end
   end
   return merged
-end
-
-local defaults = {}
-for name, option in pairs(declared) do
-  defaults[name] = option.default
-end
-
----The options of a session, checked, for its requests to be merged with, and the defaults.
----@param given table
----@return table
-function options.of_session(given)
-  return options.merge(defaults, given)
 end
 
 return options

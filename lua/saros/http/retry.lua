@@ -5,6 +5,7 @@
 local async = require "saros"
 local backoff = require "saros.backoff"
 local date = require "saros.http.date"
+local request = require "saros.http.request"
 
 local retry = {}
 
@@ -16,9 +17,6 @@ local retry = {}
 ---@field factor number               how each delay grows from the one before
 ---@field max_delay number
 ---@field jitter number               the fraction by which a delay may be shorter
-
----Methods of requests that may be sent twice.
-retry.idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
 
 -- Failures of the connection, before there was a response.
 local transient = {
@@ -42,7 +40,7 @@ function retry.policy(given)
   local fields = type(given) == "table" and given or { attempts = given + 1, statuses = {} }
   local policy = {
     statuses = set_of(fields.statuses or { 429, 502, 503, 504 }),
-    methods = fields.methods and set_of(fields.methods) or retry.idempotent, delay = fields.delay or 0.1,
+    methods = fields.methods and set_of(fields.methods) or request.idempotent, delay = fields.delay or 0.1,
   }
   for name, value in pairs(backoff.defaults) do
     policy[name] = policy[name] or fields[name] or value

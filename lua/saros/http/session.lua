@@ -1,19 +1,24 @@
 -- SPDX-License-Identifier: MIT
 -- Session: defaults for many requests and the pool of connections they share. Follows redirects.
 
-local async = require "saros" -- first: core asks for the runtime's functions
+require "saros" -- first: core asks for the runtime's functions
 local core = require "saros.http.core"
 local backend = require "saros.http.backend"
-local connection = require "saros.http.connection"
-local cookies = require "saros.http.cookies"
-local headers = require "saros.http.headers"
-local misuse = require "saros.misuse"
-local options = require "saros.http.options"
+local standard = require "saros.http.defaults"
+local guard = require "saros.guard"
+local lazily = require "saros.lazily"
 local request = require "saros.http.request"
 local responses = require "saros.http.response"
-local retry = require "saros.http.retry"
-local upload = require "saros.http.upload"
 local url = require "saros.http.url"
+local connection = lazily "saros.http.connection"
+local cookies = lazily "saros.http.cookies"
+local headers = lazily "saros.http.headers"
+local misuse = lazily "saros.misuse"
+local options = lazily "saros.http.options"
+local redirect = lazily "saros.http.redirect"
+local retry = lazily "saros.http.retry"
+local secure = lazily "saros.http.secure"
+local upload = lazily "saros.http.upload"
 
 local session = {}
 
@@ -52,30 +57,10 @@ local Session = {}
 
 local metatable = { __name = "Session", __index = Session }
 
-local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
-
-local function refuse_redirect(prepared, response, message)
-  response:close()
-  responses.fail(prepared, response, { name = "FetchError", code = "EREDIRECT", message = message })
-end
-
--- The request that follows from a redirect; raises where none may follow.
-local function next_hop(prepared, response, location)
-  if prepared.redirect == "error" then
-    refuse_redirect(prepared, response, ("redirected to %q"):format(url.show(location)))
-  elseif #response.history >= prepared.max_redirects then
-    refuse_redirect(prepared, response, ("more than %d redirects"):format(prepared.max_redirects))
-  end
-  local following, reason = request.redirect(prepared, response.status, location)
-  if not following then refuse_redirect(prepared, response, reason) end
-  response:discard()
-  return following
-end
-
 -- Raises a failure as core reported it, or completes the response.
 local function outcome(self, prepared, history, feeder, response, failure)
   if not response then responses.fail(prepared, nil, failure) end
-  if not prepared.backend then backend.learn(prepared, core.head(response)) end
+  if not prepared.backend and prepared.https then secure.learn(prepared, core.head(response)) end
   responses.note(response, history, feeder)
   if self.cookies and core.sets_cookies(response) then
     cookies.take(self.cookies, prepared.url, response.headers:get_all "set-cookie")
@@ -104,32 +89,10 @@ local function send(self, prepared, history, started)
   return send_once(self, prepared, history, started)
 end
 
--- Where a redirect leads. If the server names several places the first one counts. An empty place is none, because it
--- would lead to the same URL again and again.
-local function location_of(response)
-  for _, location in ipairs(redirects[response.status] and response.headers:get_all "location" or {}) do
-    if location ~= "" then return location end
-  end
-  return nil
-end
-
--- Follows redirects from a first response to the last one.
-local function follow(self, prepared, response)
-  local started = async.now() - response.elapsed
-  local location = location_of(response)
-  while location do
-    prepared = next_hop(prepared, response, location)
-    local history = table.move(response.history, 1, #response.history, 1, {})
-    history[#history + 1] = response
-    response = send(self, prepared, history, started)
-    location = location_of(response)
-  end
-  return response
-end
-
 local function follow_redirects(self, prepared, response)
-  if redirects[response.status] and prepared.redirect ~= "manual" then return follow(self, prepared, response) end
-  return response
+  local status = response.status
+  if status < 301 or status > 308 or prepared.redirect == "manual" then return response end
+  return redirect.follow(send, self, prepared, response)
 end
 
 -- What follows when a request has been sent, once: also one that core has found prepared.
@@ -199,7 +162,7 @@ function session.verb(general, caller, default)
 end
 
 metatable.__close = Session.close
-misuse.guard(Session)
+guard(Session)
 for _, verb in ipairs { "fetch", table.unpack(session.verbs) } do
   Session[verb] = session.verb(Session[verb], "session:" .. verb)
 end
@@ -226,20 +189,11 @@ end
 -- HTTP_PROXY in capitals is ignored: a CGI server sets it from a request header.
 local function read_environment()
   local other = first_set("all_proxy", "ALL_PROXY")
-  local plain, secure = first_set "http_proxy" or other, first_set("https_proxy", "HTTPS_PROXY") or other
+  local plain, over_tls = first_set "http_proxy" or other, first_set("https_proxy", "HTTPS_PROXY") or other
   return {
-    http = plain and url.proxy(plain), https = secure and url.proxy(secure),
+    http = plain and url.proxy(plain), https = over_tls and url.proxy(over_tls),
     none = ascii_hosts(first_set("no_proxy", "NO_PROXY")),
   }
-end
-
-local function check_base(caller, base)
-  if base == nil then return end
-  local parsed, reason = url.parse(base)
-  if not parsed then misuse.option(caller, "option 'base_url': %s: %s", reason, url.quote(base)) end
-  if parsed.query ~= "" or parsed.fragment ~= "" then
-    misuse.option(caller, "option 'base_url': a URL without query and fragment expected")
-  end
 end
 
 local function copy(map)
@@ -257,16 +211,18 @@ end
 ---@return saros.Session
 function session.new(given, explicit, caller)
   caller = caller or "session"
-  if given ~= nil then misuse.check_type(caller, 1, given, "options", "table") end
+  if given ~= nil and type(given) ~= "table" then misuse.check_type(caller, 1, given, "options", "table") end
   local defaults = copy(given)
-  options.check_session(caller, defaults)
-  local merged = options.of_session(defaults)
-  check_base(caller, defaults.base_url)
-  headers.merge(caller, {}, defaults.headers or {})
+  local merged, extras = standard, nil
+  if next(defaults) ~= nil then
+    options.check_session(caller, defaults)
+    merged, extras = options.merge(standard, defaults), connection.extras(defaults)
+    if defaults.headers then headers.merge(caller, {}, defaults.headers) end
+  end
   local jar = explicit and defaults.cookies ~= false and cookies.new(defaults.base_url, defaults.cookies)
   return setmetatable({
     { [false] = 0 }, cookies = jar, headers = copy(defaults.headers), defaults = defaults,
-    merged = merged, extras = connection.extras(defaults), environment = read_environment(),
+    merged = merged, extras = extras, environment = read_environment(),
     pool = core.pool {
       limit = merged.limit, limit_per_host = defaults.limit_per_host,
       keepalive = defaults.keepalive == false and 0 or defaults.keepalive, session = explicit,

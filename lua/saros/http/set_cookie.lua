@@ -4,6 +4,7 @@
 
 local core = require "saros.http.core"
 local date = require "saros.http.date"
+local domains = require "saros.http.domains.core"
 local url = require "saros.http.url"
 
 local set_cookie = {}
@@ -56,8 +57,8 @@ end
 -- Whether the host may set a cookie for this domain, and whether that is then for itself only.
 local function judge_domain(host, domain)
   local is_address = core.is_address(host)
-  if domain == "" or domain == host and (is_address or core.is_public_suffix(host)) then return host, true end
-  if not set_cookie.domain_matches(host, domain) or is_address or core.is_public_suffix(domain) then return nil end
+  if domain == "" or domain == host and (is_address or domains.is_public_suffix(host)) then return host, true end
+  if not set_cookie.domain_matches(host, domain) or is_address or domains.is_public_suffix(domain) then return nil end
   return domain, false
 end
 

@@ -34,7 +34,7 @@ end
 -- The host in ASCII; a name that is none is refused.
 local function check_host(host)
   if not host:find "[\128-\255]" and not host:find "[<>\"{}|^`%%\\]" then return host:lower() end
-  local ascii, reason = require("saros.http.url").ascii_host(host) -- loads the client of HTTP
+  local ascii, reason = require("saros.http.url").ascii_host(host) -- most are ASCII
   if not ascii or ascii:find "[<>\"{}|^`%%\\]" then refuse(1, "%s", reason or ("invalid host name %q"):format(host)) end
   return ascii
 end

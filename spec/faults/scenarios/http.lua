@@ -5,7 +5,13 @@ local async = require "saros"
 local http = require "saros.http"
 local testing = require "saros.testing"
 local check = require "spec.faults.check"
-require "saros.http.multipart"
+
+-- What is loaded when it is needed: scenarios are of requests, not of loading.
+for _, name in ipairs {
+  "answer", "carriers", "connection", "cookies", "details", "multipart", "proxies", "redirect", "secure", "url_writing",
+} do
+  require("saros.http." .. name)
+end
 
 local MEMORY = "not enough memory"
 
