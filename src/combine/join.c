@@ -14,9 +14,10 @@ _Static_assert(sizeof(SrJoin) <= SR_BLOCK_SIZE, "a join must fit in a block");
 
 /*
 ** Whether the host's coroutine was closed from outside, or is being closed: nothing can be kept in it any more, and what
-** its frame had may be gone. Its stack is not empty while __close handlers run.
+** its frame had may be gone. Its stack is not empty while __close handlers run. One that asks has a copy of the frame.
 */
 static bool is_gone(const SrJoin *join) {
+  if (join->asks) return false;
   bool is_running = join->block.task->future.state == SR_RUNNING && lua_gettop(join->host) > 0;
   return !is_running && lua_status(join->host) != LUA_YIELD;
 }

@@ -315,11 +315,14 @@ static inline void end_step(lua_State *L, SrTask *t, lua_State *co, int status, 
     crash(L, t, co);
 }
 
-/* Puts the coroutine at `index`, unless it is there. [-0, +0, -] */
-static void hold(lua_State *L, lua_State *co, int index) {
-  if (lua_tothread(L, index) == co) return;
-  lua_pushthread(co);
-  lua_xmove(co, L, 1);
+/* Puts the coroutine in which the task is at `index`, nil for its own. [-0, +0, -] */
+static void hold(lua_State *L, const SrTask *t, int index) {
+  if (t->inner == NULL)
+    lua_pushnil(L);
+  else {
+    lua_pushthread(t->co);
+    lua_xmove(t->co, L, 1);
+  }
   lua_replace(L, index);
 }
 
@@ -336,7 +339,7 @@ static RARE void go_on(lua_State *L, SrTask *t, lua_State *co, int count, int ha
   while (status == LUA_YIELD && t->future.state == SR_RUNNING && t->co != co) {
     move_hooks(L, rt, co, t->co, handle != 0);
     co = t->co;
-    if (t->inner != NULL) hold(L, co, held);
+    hold(L, t, held);
     status = lua_resume(co, L, count_arguments(co), &count);
     t = rt->current; /* it may have ended, and be another one */
   }
