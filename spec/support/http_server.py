@@ -20,6 +20,7 @@ import zlib
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import lifeline
+from places import has_six, take
 
 LIFETIME = 3600
 counts = {"connections": 0, "active": 0, "peak": 0}
@@ -374,8 +375,9 @@ async def main():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     path = os.path.join(folder, "socket")
+    plain, *_refusing = take("127.0.0.1", "127.0.0.2", *(["::1"] if has_six() else []))
     servers = [
-        await asyncio.start_server(serve, "127.0.0.1", 0, backlog=2048),
+        await asyncio.start_server(serve, sock=plain, backlog=2048),
         await asyncio.start_server(serve, "127.0.0.1", 0),
         await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context),
     ]

@@ -85,7 +85,7 @@ end
 return function()
   if rogue then return rogue end
   local folder = debug.getinfo(1, "S").source:match("^@(.*)rogue_server%.lua$")
-  local pipe = assert(io.popen("exec env -u LD_PRELOAD python3 '" .. folder .. "rogue_server.py'", "r"))
+  local pipe = assert(io.popen("exec env -u LD_PRELOAD python3 -B '" .. folder .. "rogue_server.py'", "r"))
   local line = assert(pipe:read("l"), "the rogue server of the specs did not start")
   rogue = setmetatable({ ports = cjson.decode(line), pipe = pipe }, metatable)
   return rogue

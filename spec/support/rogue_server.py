@@ -34,6 +34,8 @@ import tempfile
 import threading
 from urllib.parse import parse_qs, urlsplit
 
+from places import has_six, take
+
 LIFETIME = 3600
 ADDRESS = "127.0.0.1"
 events, counts, asked, streams, before_tunnel = {}, {}, [], [], []
@@ -397,15 +399,14 @@ def serve_alerts(listener, context):
         sock.close()
 
 
-def full_listener():
-    listener = socket.socket()
-    listener.bind((ADDRESS, 0))
+def fill(listener):
+    """Lets it listen with a queue that is full from then on; gives what fills that."""
     listener.listen(0)
     clients = [socket.socket() for _ in range(4)]
     for client in clients:
         client.setblocking(False)
         client.connect_ex(listener.getsockname())
-    return listener, clients
+    return clients
 
 
 def leave_with_reader(folder):
@@ -432,7 +433,9 @@ async def main():
     alerts.load_verify_locations(certificates.path("ca.pem"))
     alerting = socket.create_server((ADDRESS, 0))
     threading.Thread(target=serve_alerts, args=(alerting, alerts), daemon=True).start()
-    listener, _clients = full_listener()
+    addresses = ["127.0.0.2", "::1"] if has_six() else ["127.0.0.2"]
+    listener, *beside = take(ADDRESS, *addresses)
+    _clients = fill(listener)
     places = {name: certificates.path(file) for name, file in {
         "ca": "ca.pem", "client": "client.pem", "client_key": "client.key", "stranger": "stranger.pem",
         "stranger_key": "stranger.key"}.items()}
@@ -445,13 +448,13 @@ async def main():
             ("h2", serve_h2, two)):
         server = await asyncio.start_server(handler, ADDRESS, 0, ssl=context)
         places[name] = server.sockets[0].getsockname()[1]
-    await asyncio.start_server(serve_script, "127.0.0.2", places["full"])
-    try:
-        server = await asyncio.start_server(serve_script, "::1", 0)
-        places["six"] = server.sockets[0].getsockname()[1]
-        await asyncio.start_server(serve_script, "::1", places["full"])
-    except OSError:
-        places["six"] = None
+    for sock in beside:
+        await asyncio.start_server(serve_script, sock=sock)
+    places["six"] = None
+    if has_six():
+        six, _refusing = take("::1", ADDRESS)
+        await asyncio.start_server(serve_script, sock=six)
+        places["six"] = six.getsockname()[1]
     print(json.dumps(places), flush=True)
     await asyncio.sleep(LIFETIME)
 
