@@ -5,16 +5,20 @@
 #include "json/decode.h"
 #include "json/encode.h"
 
+enum { UPVALUES = 4 };
+
 /* functions(array, empty, plain): encode and decode, with what SR_JSON_ARRAY and its like say. [-0, +2, m] */
 static int l_functions(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TFUNCTION);
   lua_settop(L, 3);
-  for (int i = 1; i <= 3; i++) lua_pushvalue(L, i);
-  lua_pushcclosure(L, sr_json_l_encode, 3);
+  lua_pushlightuserdata(L, sr_json_saros->runtime(L));
   lua_insert(L, 1);
-  lua_pushcclosure(L, sr_json_l_decode, 3);
+  for (int i = 1; i <= UPVALUES; i++) lua_pushvalue(L, i);
+  lua_pushcclosure(L, sr_json_l_encode, UPVALUES);
+  lua_insert(L, 1);
+  lua_pushcclosure(L, sr_json_l_decode, UPVALUES);
   return 2;
 }
 
