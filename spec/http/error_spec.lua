@@ -62,8 +62,11 @@ describe("a failed request", function()
       async.run(function()
         local http = require "saros.http"
         http.get("%s/echo"):text()
-        local files = {}
-        repeat files[#files + 1] = io.open "/dev/null" until not io.open "/dev/null"
+        local files, file = {}, nil
+        repeat
+          file = io.open "/dev/null"
+          files[#files + 1] = file
+        until not file
         local ok, err = pcall(http.get, "%s/echo")
         print(ok, err.name, err.code)
         for _, file in ipairs(files) do file:close() end

@@ -277,8 +277,11 @@ describe("async.http.files", function()
         function request:_compresses() return false end
         function request:_is_conditional() return false end
         assert(serve(request).body)
-        local files = {}
-        repeat files[#files + 1] = io.open "/dev/null" until not io.open "/dev/null"
+        local files, file = {}, nil
+        repeat
+          file = io.open "/dev/null"
+          files[#files + 1] = file
+        until not file
         local ok, err = pcall(serve, request)
         print(ok, err.name, err.code)
       end)
