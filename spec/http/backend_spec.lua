@@ -133,7 +133,49 @@ describe("libcurl", function()
       local session <close> = http.session { ca_file = %q, keepalive = false }
       for _ = 1, 3 do
         session:get(url):text()
-        print(session:stats().connections, session.by_curl == nil)
+        print(session:stats().connections, session.by_curl == false)
+      end
+    ]]):format(server.tls, server.ca)))
+  end)
+
+  it("keeps a connection whose response has come before it would have waited for it, and is not read", function()
+    assert.equal("16777216\n", run(([[
+      local base = %q
+      local session <close> = http.session { ca_file = %q }
+      session:get(base .. "/echo"):text()
+      local unread = session:get(base .. "/big?bytes=16777216")
+      async.map(20, function() async.sleep(0) end)
+      session:get(base .. "/echo"):text()
+      print(#unread:text())
+    ]]):format(server.tls, server.ca)))
+  end)
+
+  it("is left by a session that finds none of its connections free, and then closes them", function()
+    assert.equal("1\t1\n2\t1\n16777216\n2\t1\n2\t1\n", run(([[
+      local base = %q
+      local session <close> = http.session { ca_file = %q }
+      local function say() print(session:stats().connections, session:stats().idle) end
+      session:get(base .. "/echo"):text()
+      say()
+      local unread = session:get(base .. "/big?bytes=16777216")
+      session:get(base .. "/echo"):text()
+      say()
+      print(#unread:text())
+      while session:stats().idle > 1 do async.sleep(0) end
+      say()
+      session:get(base .. "/echo"):text()
+      say()
+    ]]):format(server.tls, server.ca)))
+  end)
+
+  it("is left by a session that has had fifty responses from it", function()
+    assert.equal("50\t1\t1\n51\t2\t1\n52\t2\t1\n", run(([[
+      local url = %q .. "/echo"
+      local session <close> = http.session { ca_file = %q }
+      for i = 1, 52 do
+        session:get(url):text()
+        while session:stats().idle > 1 do async.sleep(0) end
+        if i >= 50 then print(i, session:stats().connections, session:stats().idle) end
       end
     ]]):format(server.tls, server.ca)))
   end)

@@ -22,11 +22,12 @@ struct SrCurlMulti {
   unsigned handles; /* of timer and check that have still to close; then this struct is freed */
   SrCurlSockets sockets;
   const SrCurlReports *reports;
-  void *owner;     /* theirs */
-  unsigned active; /* easy handles in it */
-  bool kick;       /* libcurl asked to be run at once */
-  bool settles;    /* settle is running */
-  bool failed;     /* there was no memory for a socket that libcurl waits for, or in libcurl itself */
+  void *owner;                                        /* theirs */
+  void (*on_unused)(void *owner, SrCurlMulti *multi); /* NULL: it was not left */
+  unsigned active;                                    /* easy handles in it */
+  bool kick;                                          /* libcurl asked to be run at once */
+  bool settles;                                       /* settle is running */
+  bool failed; /* there was no memory for a socket that libcurl waits for, or in libcurl itself */
 };
 
 static void settle(SrCurlMulti *multi);
@@ -72,9 +73,16 @@ static int on_socket(CURL *handle, curl_socket_t fd, int what, void *ctx, void *
   return 0;
 }
 
+static void report_unused(SrCurlMulti *multi) {
+  void (*on_unused)(void *owner, SrCurlMulti *multi) = multi->on_unused;
+  multi->on_unused = NULL;
+  if (!sr_curl_sockets_multiplex(&multi->sockets)) on_unused(multi->owner, multi);
+}
+
 static void on_polled(uv_check_t *check) {
   SrCurlMulti *multi = check->data;
   sr_curl_sockets_polled(&multi->sockets);
+  if (multi->on_unused != NULL && multi->active == 0) report_unused(multi);
 }
 
 static void on_timer(uv_timer_t *timer) {
@@ -195,6 +203,15 @@ void sr_curl_multi_nudge(SrCurlMulti *multi, CURL *handle) {
 
 long sr_curl_multi_idle(const SrCurlMulti *multi) {
   return sr_curl_sockets_idle(&multi->sockets);
+}
+
+long sr_curl_multi_spare(const SrCurlMulti *multi) {
+  long spare = sr_curl_sockets_single(&multi->sockets) - (long)multi->active;
+  return spare > 0 ? spare : 0;
+}
+
+void sr_curl_multi_leave(SrCurlMulti *multi, void (*on_unused)(void *owner, SrCurlMulti *multi)) {
+  multi->on_unused = on_unused;
 }
 
 /* --- new, close ------------------------------------------------------------ */

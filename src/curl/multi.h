@@ -71,4 +71,13 @@ void sr_curl_multi_nudge(SrCurlMulti *multi, CURL *handle);
 /* Connections open and used by no request. */
 long sr_curl_multi_idle(const SrCurlMulti *multi);
 
+/* Connections open that carry one request at a time, less the requests that use one or will. Not below 0. */
+long sr_curl_multi_spare(const SrCurlMulti *multi);
+
+/*
+** Its connections are not needed any more: `on_unused`, which may close it, is called as soon as no request is under way,
+** unless it has connections of HTTP/2 then.
+*/
+void sr_curl_multi_leave(SrCurlMulti *multi, void (*on_unused)(void *owner, SrCurlMulti *multi));
+
 #endif

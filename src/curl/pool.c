@@ -118,6 +118,25 @@ static long idle(const SrHttpPool *pool) {
   return count;
 }
 
+static long spare(const SrHttpPool *pool) {
+  const SrCurlPool *state = pool->states[SR_HTTP_CURL];
+  return state != NULL && state->multi != NULL ? sr_curl_multi_spare(state->multi) : 0;
+}
+
+static void on_unused(void *owner, SrCurlMulti *multi) {
+  SrCurlPool *state = ((SrHttpPool *)owner)->states[SR_HTTP_CURL];
+  if (state->multi == multi) state->multi = NULL;
+  if (state->unshared == multi) state->unshared = NULL;
+  sr_curl_multi_close(multi);
+}
+
+static void leave(SrHttpPool *pool) {
+  const SrCurlPool *state = pool->states[SR_HTTP_CURL];
+  if (state == NULL) return;
+  if (state->multi != NULL) sr_curl_multi_leave(state->multi, on_unused);
+  if (state->unshared != NULL) sr_curl_multi_leave(state->unshared, on_unused);
+}
+
 const SrHttpBackend sr_curl_backend = {
     .kind = SR_HTTP_CURL,
     .prepare = sr_curl_request_prepare,
@@ -129,4 +148,6 @@ const SrHttpBackend sr_curl_backend = {
     .detach = detach,
     .close = close_state,
     .idle = idle,
+    .spare = spare,
+    .leave = leave,
 };

@@ -48,6 +48,7 @@ struct SrCurlSocket {
   bool live;                          /* a connection: CLOSESOCKET will tell of its end */
   unsigned char wants;                /* the events libcurl waits for, 0 while nobody reads or writes */
   unsigned char polls;                /* the events the poll is started with, 0 when stopped */
+  int port;                           /* on this side, once that was asked for; 0: not yet, -1: it has none */
   bool single;                        /* it has carried a response of HTTP/1.x: while idle nothing may come */
   bool multiplexed;                   /* one of HTTP/2: while idle the end may not come */
   bool idle;                          /* one of these two, and no request uses it but for some that may pause */
@@ -146,11 +147,31 @@ static int port_of(const SrCurlSocket *sock) {
   return address.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)&address)->sin6_port) : -1;
 }
 
+static bool has_port(SrCurlSocket *sock, int port) {
+  if (sock->port == 0) sock->port = port_of(sock);
+  return sock->port == port;
+}
+
+/*
+** A request has an idle connection of HTTP/1.1 now. libcurl may never wait for it: it pauses when the response has come
+** before it would have waited, and then what comes is that response's, and none of which nobody knows.
+*/
+static void take_idle(const SrCurlSockets *sockets, SrCurlOutlet *sender, int port) {
+  SrCurlSocket *sock = sockets->newest;
+  while (sock != NULL && !(sock->single && has_port(sock, port))) sock = sock->older;
+  if (sock == NULL) return;
+  leave_idle(sock);
+  set_user(sock, sender);
+}
+
 /* Of several sockets that try to connect only one does: it has that port. */
 void sr_curl_sockets_send(SrCurlSockets *sockets, SrCurlOutlet *sender, int port) {
   SrCurlSocket *sock = sender->socket;
   sockets->sender = sender;
-  if (sock != NULL && sock->ours && !sock->live) sock->live = port_of(sock) == port;
+  if (sock == NULL)
+    take_idle(sockets, sender, port);
+  else if (sock->ours && !sock->live)
+    sock->live = has_port(sock, port);
 }
 
 /* What closes while libcurl is called is the connection over which it has just sent, or one that nobody uses. */
@@ -291,12 +312,40 @@ void sr_curl_sockets_look(SrCurlSockets *sockets) {
   }
 }
 
-long sr_curl_sockets_idle(const SrCurlSockets *sockets) {
+static bool is_open(const SrCurlSocket *sock) {
+  return sock->live && !sock->retired;
+}
+
+static bool is_unused(const SrCurlSocket *sock) {
+  return is_open(sock) && sock->wants == 0 && sock->user == NULL;
+}
+
+static bool is_multiplexed(const SrCurlSocket *sock) {
+  return is_open(sock) && sock->multiplexed;
+}
+
+static bool is_single(const SrCurlSocket *sock) {
+  return is_open(sock) && !sock->multiplexed;
+}
+
+static long count_sockets(const SrCurlSockets *sockets, bool (*counts)(const SrCurlSocket *sock)) {
   long count = 0;
   for (size_t i = 0; i <= sockets->mask; i++)
     for (const SrCurlSocket *sock = sockets->lists[i]; sock != NULL; sock = sock->next)
-      if (sock->live && sock->wants == 0 && sock->user == NULL && !sock->retired) count++;
+      if (counts(sock)) count++;
   return count;
+}
+
+long sr_curl_sockets_idle(const SrCurlSockets *sockets) {
+  return count_sockets(sockets, is_unused);
+}
+
+long sr_curl_sockets_single(const SrCurlSockets *sockets) {
+  return count_sockets(sockets, is_single);
+}
+
+bool sr_curl_sockets_multiplex(const SrCurlSockets *sockets) {
+  return count_sockets(sockets, is_multiplexed) > 0;
 }
 
 void sr_curl_sockets_close(SrCurlSockets *sockets) {

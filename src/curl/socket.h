@@ -48,6 +48,12 @@ void sr_curl_sockets_look(SrCurlSockets *sockets);
 /* Connections open and used by no request. */
 long sr_curl_sockets_idle(const SrCurlSockets *sockets);
 
+/* Connections open that carry one request at a time, as far as that is known. */
+long sr_curl_sockets_single(const SrCurlSockets *sockets);
+
+/* Whether one of them is of HTTP/2. */
+bool sr_curl_sockets_multiplex(const SrCurlSockets *sockets);
+
 /* Closes all of them. */
 void sr_curl_sockets_close(SrCurlSockets *sockets);
 

@@ -43,6 +43,13 @@ typedef struct SrHttpBackend {
   void (*close)(struct SrHttpPool *pool);
   /* Connections open and used by no request. */
   long (*idle)(const struct SrHttpPool *pool);
+  /*
+  ** The same less those that requests will take which have begun and have no connection yet. Not below 0. NULL: never
+  ** asked, as nobody has a choice.
+  */
+  long (*spare)(const struct SrHttpPool *pool);
+  /* What it keeps open is not needed any more, though it may be asked to carry again: closes it when it can. May be NULL. */
+  void (*leave)(struct SrHttpPool *pool);
 } SrHttpBackend;
 
 #endif

@@ -125,9 +125,28 @@ static int l_stats(lua_State *L) {
   return 1;
 }
 
+/* pool:spare(): connections that a backend has to spare which one may do without [-1, +1, -] */
+static int l_spare(lua_State *L) {
+  const SrHttpPool *pool = check_pool(L);
+  long count = 0;
+  for (int i = 0; i < SR_HTTP_BACKENDS; i++)
+    if (pool->backends[i] != NULL && pool->backends[i]->spare != NULL) count += pool->backends[i]->spare(pool);
+  lua_pushinteger(L, (lua_Integer)count);
+  return 1;
+}
+
+/* pool:leave(): such a backend need not keep any [-1, +0, -] */
+static int l_leave(lua_State *L) {
+  SrHttpPool *pool = check_pool(L);
+  for (int i = 0; i < SR_HTTP_BACKENDS; i++)
+    if (pool->backends[i] != NULL && pool->backends[i]->leave != NULL) pool->backends[i]->leave(pool);
+  return 0;
+}
+
 void sr_http_open_pool(lua_State *L) {
   static const luaL_Reg functions[] = {{"pool", l_pool}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"close", l_close}, {"stats", l_stats}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"close", l_close}, {"leave", l_leave}, {"spare", l_spare}, {"stats", l_stats}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {"__close", l_close}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   sr_http_class(L, &sr_http_pool_type, methods, meta);

@@ -30,22 +30,22 @@ end
 local speaks_old, count = {}, 0
 local REMEMBERED_MAX = 1024
 
--- The places that a session reaches by libcurl, which keeps connections to them.
-local function keep(session, place)
-  if not session.by_curl or session.by_curl.count == REMEMBERED_MAX then session.by_curl = { count = 0 } end
-  local kept = session.by_curl
-  if not kept[place] then
-    kept[place], kept.count = true, kept.count + 1
-  end
+-- A session goes on with the connections that libcurl has made to find out: one of our own takes another handshake. It
+-- leaves them for good when none is free, as it would have to make one anyhow, and after so many responses of HTTP/1.1,
+-- which cost by libcurl about as much more as a handshake does.
+local RESPONSES_MAX = 50
+
+local function leave(session)
+  session.by_curl = false
+  session.pool:leave()
 end
 
--- Whether libcurl may have a connection that can be used again. A session leaves it when it has none at all, so that
--- finding out costs nobody a second handshake.
-local function is_kept(session, place)
-  if not session.by_curl or not session.by_curl[place] then return false end
-  local stats = session.pool:stats()
-  if stats.idle + stats.active > 0 then return true end
-  session.by_curl = nil
+-- Whether it does so with its next request.
+local function stays(session)
+  local responses = session.by_curl
+  if not responses then return false end
+  if responses < RESPONSES_MAX and session.pool:spare() > 0 then return true end
+  leave(session)
   return false
 end
 
@@ -53,21 +53,24 @@ end
 ---@param prepared saros.http.Request
 ---@param head string
 function secure.learn(prepared, head)
-  local place = prepared.place
+  local place, session = prepared.place, prepared.session
   if not place then return end
-  keep(prepared.session, place)
-  if speaks_old[place] ~= nil then return end
-  if count == REMEMBERED_MAX then
-    speaks_old, count = {}, 0
+  if speaks_old[place] == nil then
+    if count == REMEMBERED_MAX then
+      speaks_old, count = {}, 0
+    end
+    speaks_old[place], count = head:find "^HTTP/1%." ~= nil, count + 1
   end
-  speaks_old[place], count = head:find "^HTTP/1%." ~= nil, count + 1
+  if not speaks_old[place] then return end
+  if session.by_curl == false then leave(session) else session.by_curl = (session.by_curl or 0) + 1 end
 end
 
----Whether libcurl has found that HTTP/1.1 is spoken where the request goes, and has no connection to go on with.
+---Whether the request is for our own connections: libcurl has found that HTTP/1.1 is spoken where it goes, and the
+---session does not stay with what libcurl has connected.
 ---@param prepared saros.http.Request
 ---@return boolean?
 function secure.speaks_old(prepared)
-  return speaks_old[prepared.place] and not is_kept(prepared.session, prepared.place)
+  return speaks_old[prepared.place] and not stays(prepared.session)
 end
 
 return secure

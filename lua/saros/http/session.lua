@@ -49,7 +49,7 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---@field package [1] table               prepared requests without options, by URL
 ---@field package environment table    the proxies it names
 ---@field package pool userdata
----@field package by_curl? table          places that it reaches by libcurl
+---@field package by_curl? integer|false  how many of HTTP/1.1 libcurl brought over TLS; false: has left it
 ---@field package closing? saros.Future set by close, for requests that pause between two attempts
 local Session = {}
 

@@ -2,6 +2,7 @@
 -- The client against nginx: what only HTTP/2 has.
 
 local async = require "saros"
+local backend = require "spec.support.backend"
 local http = require "saros.http"
 local server = require("spec.support.real_servers").nginx()
 local tasks = require "spec.support.tasks"
@@ -74,6 +75,21 @@ describe("HTTP/2 with nginx", function()
     held[3]:close()
     assert.equal(200, waiter:await().status)
   end))
+
+  backend.own_only("all of them stay with libcurl", function()
+    it("keeps its connection when its session leaves libcurl for another server, of HTTP/1.1", inside(function()
+      local session <close> = session_of()
+      local connection = session:get(url .. "/facts"):json().connection
+      session:get(server.tls .. "/facts"):text()
+      local unread = session:get(server.tls .. "/big.bin")
+      assert.is_truthy(session.by_curl)
+      session:get(server.tls .. "/facts"):text()
+      assert.is_false(session.by_curl)
+      unread:close()
+      tasks.turns()
+      assert.equal(connection, session:get(url .. "/facts"):json().connection)
+    end))
+  end)
 
   it("has more requests than a connection takes wait their turn, or go over another", inside(function()
     local session <close> = session_of { limit = 300 }
