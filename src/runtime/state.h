@@ -42,7 +42,14 @@ typedef struct SrClock {
 
 /* --- places ----------------------------------------------------------------- */
 
-enum { SR_LASTING_SOURCES = 1024 };
+enum {
+  SR_LASTING_SOURCES = 1024,
+  /*
+  ** Of a place that has not been asked for yet. That of a block is where its task stands: in the C function that has
+  ** opened it and is to close it, and calls no Lua in between. That of a child is its block's: it asks before it leaves.
+  */
+  SR_ASKED_LATER = INT32_MAX
+};
 
 typedef struct SrSource {
   char *name; /* NULL: the number is free */

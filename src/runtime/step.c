@@ -153,7 +153,7 @@ static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
   t->co = L;
   t->future.state = SR_RUNNING;
   rt->current = t;
-  lua_settop(L, BODY_HANDLER);
+  if (lua_gettop(L) != BODY_HANDLER) lua_settop(L, BODY_HANDLER);
   if (t == before) return t; /* as another child: the handle is there */
   lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
   lua_replace(L, BODY_TASK);
