@@ -43,9 +43,6 @@ static const SrJoinPolicy gather_policy = {
 
 /* --- the frame -------------------------------------------------------------- */
 
-/* The metatable of the lists that are returned. */
-static const char list_key;
-
 void sr_gather_arrange(lua_State *L, lua_Integer total, bool takes_places, bool keeps_errors) {
   if (takes_places)
     lua_pushvalue(L, SR_JOIN_ITEMS);
@@ -57,6 +54,8 @@ void sr_gather_arrange(lua_State *L, lua_Integer total, bool takes_places, bool 
     lua_pushnil(L);
   lua_pushnil(L);
 }
+
+/* The registry has the metatable of the lists that are returned under SR_LIST_INDEX. */
 
 /*
 ** list.n, of a list that has none of its own: its length. `ipairs` asks for what is behind the last item, so this is
@@ -76,7 +75,7 @@ static void push_list(lua_State *L, int index, uint32_t total, uint32_t kept) {
     lua_setfield(L, -2, "n");
     return;
   }
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &list_key);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, SR_LIST_INDEX);
   lua_setmetatable(L, -2);
 }
 
@@ -137,7 +136,7 @@ static int gather_list(lua_State *L) {
   bool keeps_errors = sr_gather_flag(L, 2, "return_errors");
   SrTask *t = sr_check_wait(L, "gather");
   if (!only_functions) only_functions = sr_check_items(L, t, "gather", 1, total, true);
-  lua_settop(L, 1);
+  if (lua_gettop(L) != 1) lua_settop(L, 1);
   lua_settop(L, SR_JOIN_RESULTS - 1);
   sr_gather_arrange(L, total, only_functions, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &gather_policy, total);
@@ -173,5 +172,5 @@ void sr_open_gather(lua_State *L) {
   lua_setfield(L, -2, "__index");
   lua_pushliteral(L, "array"); /* also where it is empty: what dkjson and others ask, as our own does */
   lua_setfield(L, -2, "__jsontype");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &list_key);
+  lua_rawseti(L, LUA_REGISTRYINDEX, SR_LIST_INDEX);
 }

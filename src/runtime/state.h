@@ -232,6 +232,7 @@ static inline SrRuntime *sr_rt(lua_State *L) {
 #define SR_RUNTIME_INDEX 0x7361726f73
 #define SR_IDLE_INDEX (SR_RUNTIME_INDEX + 1)
 #define SR_PROTECTED_INDEX (SR_RUNTIME_INDEX + 2)
+#define SR_LIST_INDEX (SR_RUNTIME_INDEX + 3)
 /* The runtime, from anywhere. */
 SrRuntime *sr_find_runtime(lua_State *L);
 
