@@ -132,6 +132,27 @@ describe("functions that begin later, explored:", function()
     end
   end, LATE))
 
+  it("know where they were started, whoever has ended before", explored(function(probe)
+    local kept, seen = {}, {}
+    local function meet(seconds)
+      return function()
+        kept[#kept + 1] = async.current_task()
+        if seconds then async.sleep(seconds) end
+        seen[#seen + 1] = kept[1]:traceback()
+      end
+    end
+    local start = load("local async = ...\nreturn async[select(2, ...)](select(3, ...))", "=start")
+    return function()
+      probe:together {
+        function() start(async, "gather", meet(0), meet(), meet(1)) end,
+        function() start(async, "race", {meet(1), meet(0)}) end,
+      }
+    end, function()
+      for _, task in ipairs(kept) do seen[#seen + 1] = task:traceback() end
+      for _, text in ipairs(seen) do assert.matches("spawned at start:2]", text, 1, true) end
+    end
+  end, LATE))
+
   it("become tasks when somebody asks for them", explored(function(probe)
     local workers = oracle.workers(probe)
     local least = math.huge

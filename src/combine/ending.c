@@ -11,14 +11,8 @@ static void keep(SrJoin *join, lua_State *L, int table, uint32_t index) {
   lua_pop(L, 1);
 }
 
-void sr_join_keep_value(SrJoin *join, lua_State *L, uint32_t index) {
-  join->kept[0] += !lua_isnil(L, -1);
-  if (!join->takes_places || L == join->host) {
-    keep(join, L, SR_JOIN_RESULTS, index);
-    return;
-  }
-  lua_xmove(L, join->host, 1);
-  lua_rawseti(join->host, SR_JOIN_RESULTS, (lua_Integer)index + 1); /* its place is there: takes no memory */
+void sr_join_put_value(SrJoin *join, lua_State *L, uint32_t index) {
+  keep(join, L, SR_JOIN_RESULTS, index);
 }
 
 void sr_join_keep_result(SrJoin *join, const SrEnding *ending) {
@@ -43,7 +37,7 @@ void sr_join_push_error(SrJoin *join, const SrEnding *ending) {
 }
 
 void sr_join_keep_error(SrJoin *join, const SrEnding *ending) {
-  join->kept[1] += !lua_isnil(ending->L, -1);
+  join->tally.kept[1] += !lua_isnil(ending->L, -1);
   keep(join, ending->L, SR_JOIN_ERRORS, ending->index);
 }
 

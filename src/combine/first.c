@@ -11,8 +11,8 @@
 
 /* Within one turn the order of the list counts, not the order of arrival. */
 static bool beats_winner(const SrJoin *join, const SrEnding *ending) {
-  if (!join->decided) return join->winner == 0 || ending->index + 1 < join->winner;
-  return join->winner != 0 && ending->status != SR_CANCELLED && ending->index + 1 < join->winner &&
+  if (!join->decided) return join->tally.winner == 0 || ending->index + 1 < join->tally.winner;
+  return join->tally.winner != 0 && ending->status != SR_CANCELLED && ending->index + 1 < join->tally.winner &&
          join->turn == join->block.task->rt->turn;
 }
 
@@ -39,8 +39,8 @@ static void win_or_lose(SrJoin *join, const SrEnding *ending) {
     lua_pop(ending->L, 1);
     return;
   }
-  join->winner = ending->index + 1;
-  join->status = (uint8_t)ending->status;
+  join->tally.winner = ending->index + 1;
+  join->tally.status = (uint8_t)ending->status;
   sr_join_set_value(join, ending);
 }
 
@@ -51,8 +51,8 @@ static bool on_function_done(SrJoin *join, lua_State *L, int first, uint32_t ind
   return join->decided && !beats_winner(join, &ending);
 }
 
-static int return_winner(lua_State *L, const SrJoin *join) {
-  if (join->status != SR_DONE) {
+static int return_winner(lua_State *L, SrTally tally) {
+  if (tally.status != SR_DONE) {
     lua_pushvalue(L, SR_JOIN_VALUE);
     return lua_error(L);
   }
@@ -68,8 +68,7 @@ static bool on_race_ended(SrJoin *join, const SrEnding *ending) {
 
 static int k_race(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  SrJoin join = sr_join_finish(L, (SrJoin *)ctx);
-  return return_winner(L, &join);
+  return return_winner(L, sr_join_finish(L, (SrJoin *)ctx));
 }
 
 static bool on_any_ended(SrJoin *join, const SrEnding *ending) {
@@ -91,9 +90,9 @@ static bool on_any_ended(SrJoin *join, const SrEnding *ending) {
 
 static int k_any(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  SrJoin join = sr_join_finish(L, (SrJoin *)ctx);
-  if (join.winner != 0) return return_winner(L, &join);
-  sr_push_group_error(L, SR_JOIN_ERRORS, join.total);
+  SrTally tally = sr_join_finish(L, (SrJoin *)ctx);
+  if (tally.winner != 0) return return_winner(L, tally);
+  sr_push_group_error(L, SR_JOIN_ERRORS, tally.total);
   return lua_error(L);
 }
 
@@ -102,21 +101,21 @@ static const SrJoinPolicy race_policy = {
 static const SrJoinPolicy any_policy = {
     .kind = SR_RACE_KIND("any"), .ended = on_any_ended, .done = on_function_done, .in_list_order = true};
 
-/* Replaces the list at index 1 by a copy, arranges the rest of the frame. Returns whether all items are functions. */
-static bool arrange(lua_State *L, const char *function, lua_Integer total) {
+/* Arranges the frame above the list of items. */
+static void arrange(lua_State *L) {
   lua_settop(L, 1);
-  bool only_functions = sr_copy_items(L, function, total);
   lua_settop(L, SR_JOIN_RESULTS);
   lua_newtable(L);
   lua_pushnil(L);
-  return only_functions;
 }
 
 static int wait_for_first(lua_State *L, const char *function, const SrJoinPolicy *policy, lua_KFunction k) {
-  lua_Integer total = sr_check_list(L, function, 1, 1, NULL);
+  bool only_functions;
+  lua_Integer total = sr_take_list(L, function, NULL, &only_functions);
   if (total == 0) return sr_arg_error(L, function, 1, "the list is empty: nothing can be first");
   SrTask *t = sr_check_wait(L, function);
-  bool only_functions = arrange(L, function, total) || sr_check_items(L, t, function, 1, total, true);
+  arrange(L);
+  if (!only_functions) only_functions = sr_check_items(L, t, function, 1, total, true);
   SrJoin *join = sr_join_open(L, t, policy, total);
   join->watches_none = only_functions;
   return sr_join_run(L, join, k);
@@ -191,12 +190,13 @@ static double check_timeout(lua_State *L) {
 
 static int wait_for_some(lua_State *L, const SrJoinPolicy *policy) {
   static const char *const known[] = {"timeout", "return_when", NULL};
-  lua_Integer total = sr_check_list(L, "wait", 1, 1, known);
+  bool only_functions;
+  lua_Integer total = sr_take_list(L, "wait", known, &only_functions);
   sr_check_options(L, "wait", 2, 2, known);
   double seconds = check_timeout(L);
   When when = check_when(L);
   SrTask *t = sr_check_wait(L, policy->kind.name);
-  arrange(L, policy->kind.name, total);
+  arrange(L);
   sr_check_items(L, t, policy->kind.name, 1, total, false);
   if (sr_is_cancelled(t)) return sr_raise(L, t);
   SrJoin *join = sr_join_open(L, t, policy, total);

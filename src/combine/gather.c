@@ -22,18 +22,18 @@ bool sr_gather_ended(SrJoin *join, const SrEnding *ending) {
     lua_pop(ending->L, 1);
     return false;
   }
-  if (join->keeps_errors) {
+  if (join->tally.keeps_errors) {
     sr_join_drop_item(join, ending);
     sr_join_keep_error(join, ending);
     return false;
   }
   sr_join_set_value(join, ending);
-  join->winner = ending->index + 1;
+  join->tally.winner = ending->index + 1;
   return true;
 }
 
 bool sr_gather_done(SrJoin *join, lua_State *L, int first, uint32_t index) {
-  lua_settop(L, first); /* nil if there is no result */
+  if (lua_gettop(L) != first) lua_settop(L, first); /* nil if there is no result */
   sr_join_keep_value(join, L, index);
   return true;
 }
@@ -42,9 +42,6 @@ static const SrJoinPolicy gather_policy = {
     .kind = SR_JOIN_KIND("gather"), .ended = sr_gather_ended, .done = sr_gather_done};
 
 /* --- the frame -------------------------------------------------------------- */
-
-/* The metatable of the lists that are returned. */
-static const char list_key;
 
 void sr_gather_arrange(lua_State *L, lua_Integer total, bool takes_places, bool keeps_errors) {
   if (takes_places)
@@ -58,12 +55,14 @@ void sr_gather_arrange(lua_State *L, lua_Integer total, bool takes_places, bool 
   lua_pushnil(L);
 }
 
+/* The registry has the metatable of the lists that are returned under SR_LIST_INDEX. */
+
 /*
 ** list.n, of a list that has none of its own: its length. `ipairs` asks for what is behind the last item, so this is
 ** called for most lists. In Lua it needs a few slots of the stack where a C function is given LUA_MINSTACK: for tasks
 ** that do little else, that would be the one thing for which their stacks have to grow.
 */
-static const char LENGTH[] = "local list, key = ... if key == 'n' then return #list end";
+static const char LENGTH[] = "return function(list, key) if key == 'n' then return #list end end";
 
 /*
 ** Pushes the list at `index` of the frame, of `total` values of which `kept` are not nil. It is a plain list, that
@@ -76,7 +75,7 @@ static void push_list(lua_State *L, int index, uint32_t total, uint32_t kept) {
     lua_setfield(L, -2, "n");
     return;
   }
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &list_key);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, SR_LIST_INDEX);
   lua_setmetatable(L, -2);
 }
 
@@ -98,50 +97,51 @@ bool sr_gather_flag(lua_State *L, int index, const char *name) {
 
 /* --- gather ----------------------------------------------------------------- */
 
-static SrJoin finish(lua_State *L, lua_KContext ctx) {
+static SrTally finish(lua_State *L, lua_KContext ctx) {
   SrJoin *open = (SrJoin *)ctx;
   if (open->asks) {
     lua_pushvalue(open->host, SR_JOIN_VALUE);
     lua_xmove(open->host, L, 1);
     lua_replace(L, SR_JOIN_VALUE);
   }
-  SrJoin join = sr_join_finish(L, open);
-  if (join.winner == 0) return join;
+  SrTally tally = sr_join_finish(L, open);
+  if (tally.winner == 0) return tally;
   lua_pushvalue(L, SR_JOIN_VALUE);
   lua_error(L);
-  return join;
+  return tally;
 }
 
 int sr_k_gathered(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  SrJoin join = finish(L, ctx);
-  push_list(L, SR_JOIN_RESULTS, join.total, join.kept[0]);
-  if (!join.keeps_errors) return 1;
-  push_list(L, SR_JOIN_ERRORS, join.total, join.kept[1]);
+  SrTally tally = finish(L, ctx);
+  push_list(L, SR_JOIN_RESULTS, tally.total, tally.kept[0]);
+  if (!tally.keeps_errors) return 1;
+  push_list(L, SR_JOIN_ERRORS, tally.total, tally.kept[1]);
   return 2;
 }
 
 static int k_values(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  SrJoin join = finish(L, ctx);
-  luaL_checkstack(L, (int)join.total, "too many results");
-  for (uint32_t i = 1; i <= join.total; i++) lua_rawgeti(L, SR_JOIN_RESULTS, (lua_Integer)i);
-  return (int)join.total;
+  SrTally tally = finish(L, ctx);
+  luaL_checkstack(L, (int)tally.total, "too many results");
+  for (uint32_t i = 1; i <= tally.total; i++) lua_rawgeti(L, SR_JOIN_RESULTS, (lua_Integer)i);
+  return (int)tally.total;
 }
 
 static int gather_list(lua_State *L) {
   static const char *const known[] = {"return_errors", NULL};
-  lua_Integer total = sr_check_list(L, "gather", 1, 1, known);
+  bool only_functions;
+  lua_Integer total = sr_take_list(L, "gather", known, &only_functions);
   sr_check_options(L, "gather", 2, 2, known);
   bool keeps_errors = sr_gather_flag(L, 2, "return_errors");
   SrTask *t = sr_check_wait(L, "gather");
-  lua_settop(L, 1);
-  bool only_functions = sr_copy_items(L, "gather", total) || sr_check_items(L, t, "gather", 1, total, true);
+  if (!only_functions) only_functions = sr_check_items(L, t, "gather", 1, total, true);
+  if (lua_gettop(L) != 1) lua_settop(L, 1);
   lua_settop(L, SR_JOIN_RESULTS - 1);
   sr_gather_arrange(L, total, only_functions, keeps_errors);
   SrJoin *join = sr_join_open(L, t, &gather_policy, total);
-  join->keeps_errors = keeps_errors;
-  join->watches_none = only_functions;
+  join->tally.keeps_errors = keeps_errors;
+  join->watches_none = join->takes_places = only_functions;
   return sr_join_run(L, join, sr_k_gathered);
 }
 
@@ -159,7 +159,7 @@ static int l_gather(lua_State *L) {
   lua_settop(L, SR_JOIN_RESULTS - 1);
   sr_gather_arrange(L, total, only_functions, false);
   SrJoin *join = sr_join_open(L, t, &gather_policy, total);
-  join->watches_none = only_functions;
+  join->watches_none = join->takes_places = only_functions;
   return sr_join_run(L, join, k_values);
 }
 
@@ -168,8 +168,9 @@ void sr_open_gather(lua_State *L) {
   sr_set_functions(L, functions);
   lua_createtable(L, 0, 2);
   if (luaL_loadbuffer(L, LENGTH, sizeof LENGTH - 1, "=saros") != LUA_OK) lua_error(L);
+  lua_call(L, 0, 1);
   lua_setfield(L, -2, "__index");
   lua_pushliteral(L, "array"); /* also where it is empty: what dkjson and others ask, as our own does */
   lua_setfield(L, -2, "__jsontype");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &list_key);
+  lua_rawseti(L, LUA_REGISTRYINDEX, SR_LIST_INDEX);
 }

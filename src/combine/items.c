@@ -43,10 +43,35 @@ bool sr_check_items(lua_State *L, SrTask *t, const char *function, int index, lu
   return false;
 }
 
-bool sr_copy_items(lua_State *L, const char *function, lua_Integer total) {
+/* --- copies ----------------------------------------------------------------- */
+
+/* Lists up to this length are looked at key by key. */
+enum { SHORT_LIST = 8 };
+
+/*
+** Puts the list at index 1, of `total` items, into the table on top, key by key. False: its keys are not 1, 2, ... in
+** this order and no others, so it has to be looked at more closely. [-0, +0, -]
+*/
+static bool copy_in_order(lua_State *L, lua_Integer total, bool *only_functions) {
+  int copy = lua_gettop(L);
+  lua_Integer count = 0;
+  *only_functions = true;
+  lua_pushnil(L);
+  while (lua_next(L, 1) != 0) {
+    if (count == total || lua_tointeger(L, copy + 1) != count + 1 || !lua_isinteger(L, copy + 1)) {
+      lua_settop(L, copy);
+      return false;
+    }
+    if (!lua_isfunction(L, copy + 2)) *only_functions = false;
+    lua_rawseti(L, copy, ++count);
+  }
+  return count == total;
+}
+
+/* The same for a list that was checked; raises if it has holes and no `n`. [-0, +0, v] */
+static bool copy_checked(lua_State *L, const char *function, lua_Integer total) {
   lua_Integer count = 0;
   bool only_functions = true;
-  lua_createtable(L, total < INT32_MAX ? (int)total : 0, 0);
   for (lua_Integer i = 1; i <= total; i++) {
     int type = lua_rawgeti(L, 1, i);
     count += type != LUA_TNIL;
@@ -56,6 +81,34 @@ bool sr_copy_items(lua_State *L, const char *function, lua_Integer total) {
   lua_pushliteral(L, "n");
   if (count < total && lua_rawget(L, 1) == LUA_TNIL) sr_list_error(L, function, 1);
   lua_pop(L, 1);
-  lua_replace(L, 1);
   return only_functions;
+}
+
+static void push_copy(lua_State *L, lua_Integer total) {
+  lua_createtable(L, total < INT32_MAX ? (int)total : 0, 0);
+}
+
+/* Takes a short list without a metatable, which may mean that it is none. False: nothing has happened. [-0, +0, m] */
+static bool take_short_list(lua_State *L, lua_Integer *total, bool *only_functions) {
+  if (!lua_istable(L, 1)) return false;
+  *total = (lua_Integer)lua_rawlen(L, 1);
+  if (*total == 0 || *total > SHORT_LIST) return false;
+  if (lua_getmetatable(L, 1)) return lua_pop(L, 1), false;
+  push_copy(L, *total);
+  bool is_taken = copy_in_order(L, *total, only_functions);
+  if (is_taken)
+    lua_replace(L, 1);
+  else
+    lua_pop(L, 1);
+  return is_taken;
+}
+
+lua_Integer sr_take_list(lua_State *L, const char *function, const char *const *known, bool *only_functions) {
+  lua_Integer total;
+  if (take_short_list(L, &total, only_functions)) return total;
+  total = sr_check_list(L, function, 1, 1, known);
+  push_copy(L, total);
+  *only_functions = copy_checked(L, function, total);
+  lua_replace(L, 1);
+  return total;
 }

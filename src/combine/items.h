@@ -18,9 +18,9 @@ uint32_t sr_check_limit(lua_State *L, const char *function, int index, int arg);
 */
 bool sr_check_items(lua_State *L, SrTask *t, const char *function, int index, lua_Integer total, bool takes_functions);
 /*
-** Replaces the list at index 1 by a copy: the caller's may change while its items run. Raises if it has holes and no
-** `n`. Returns whether all items are functions, so that there is nothing to check. [-0, +0, v]
+** Replaces the list at index 1 by a copy: the caller's may change while its items run. Says whether all items are
+** functions, so that there is nothing to check. Returns how many there are. As sr_check_list. [-0, +0, v]
 */
-bool sr_copy_items(lua_State *L, const char *function, lua_Integer total);
+lua_Integer sr_take_list(lua_State *L, const char *function, const char *const *known, bool *only_functions);
 
 #endif

@@ -17,9 +17,8 @@ _Static_assert(sizeof(SrJoin) <= SR_BLOCK_SIZE, "a join must fit in a block");
 ** its frame had may be gone. Its stack is not empty while __close handlers run. One that asks has a copy of the frame.
 */
 static bool is_gone(const SrJoin *join) {
-  if (join->asks) return false;
-  bool is_running = join->block.task->future.state == SR_RUNNING && lua_gettop(join->host) > 0;
-  return !is_running && lua_status(join->host) != LUA_YIELD;
+  if (join->asks || lua_status(join->host) == LUA_YIELD) return false;
+  return join->block.task->future.state != SR_RUNNING || lua_gettop(join->host) == 0;
 }
 
 /* The same of what is watched: nobody else need know of a future, while tasks live until they have ended. */
@@ -48,14 +47,14 @@ static _Atomic(SrWatch *) left_behind;
 
 static void leave_behind(SrJoin *join) {
   SrWatch *first = &join->watches[0];
-  for (uint32_t i = 0; i < join->total; i++) join->watches[i].waiter.kind = &sr_lost_kind;
+  for (uint32_t i = 0; i < join->tally.total; i++) join->watches[i].waiter.kind = &sr_lost_kind;
   first->next = atomic_load(&left_behind);
   while (!atomic_compare_exchange_weak(&left_behind, &first->next, first)) continue;
 }
 
 static void drop_watches(SrJoin *join) {
   bool is_left = false;
-  for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) {
+  for (uint32_t i = 0; join->watches != NULL && i < join->tally.total; i++) {
     SrWatch *watch = &join->watches[i];
     if (watch->target != NULL && may_be_gone(watch))
       is_left = true;
@@ -74,7 +73,7 @@ void sr_join_decide(SrJoin *join) {
   join->decided = true;
   join->turn = join->block.task->rt->turn;
   if (!join->spares) sr_scope_cancel(&join->block.scope);
-  for (uint32_t i = 0; join->watches != NULL && i < join->total; i++) {
+  for (uint32_t i = 0; join->watches != NULL && i < join->tally.total; i++) {
     SrWatch *watch = &join->watches[i];
     if (watch->target == NULL) continue;
     if (!join->spares && watch->is_task)
@@ -87,11 +86,11 @@ void sr_join_decide(SrJoin *join) {
 }
 
 bool sr_join_is_over(const SrJoin *join) {
-  return join->block.running == 0 && (join->decided || join->next == join->total);
+  return join->block.running == 0 && (join->decided || join->next == join->tally.total);
 }
 
 /* The host goes on, unless it has not come to wait yet. */
-static void wake_if_over(SrJoin *join) {
+static inline void wake_if_over(SrJoin *join) {
   SrTask *t = join->block.task;
   bool may_go_on = sr_join_is_over(join) || (join->wants_room && !join->decided);
   if (may_go_on && t->future.state == SR_PARKED && t->object == join) sr_wake(t);
@@ -110,7 +109,7 @@ static void lose(SrJoin *join) {
 /* --- starting --------------------------------------------------------------- */
 
 /* Pushes an item. */
-static void push_item(lua_State *L, const SrJoin *join, uint32_t index) {
+static inline void push_item(lua_State *L, const SrJoin *join, uint32_t index) {
   lua_Integer number = (lua_Integer)index + 1;
   if (join->asks)
     sr_join_push_frame(join, L, SR_JOIN_ITEM);
@@ -122,19 +121,25 @@ static void push_item(lua_State *L, const SrJoin *join, uint32_t index) {
   }
 }
 
+/* Pushes the tracker with its own arguments; returns how many come before those of the function. */
+static int push_tracker(lua_State *L, SrJoin *join) {
+  if (!join->tracks) return 0;
+  sr_join_push_frame(join, L, SR_JOIN_TRACKER);
+  lua_pushlightuserdata(L, join);
+  lua_pushinteger(L, (lua_Integer)join->block.serial);
+  sr_join_push_frame(join, L, SR_JOIN_PROGRESS);
+  return 4;
+}
+
 /* Pushes the function of an item, with its arguments; returns their number. */
-static int push_function(lua_State *L, SrJoin *join, uint32_t index) {
-  int before = 0;
-  if (join->tracks) {
-    sr_join_push_frame(join, L, SR_JOIN_TRACKER);
-    lua_pushlightuserdata(L, join);
-    lua_pushinteger(L, (lua_Integer)join->block.serial);
-    sr_join_push_frame(join, L, SR_JOIN_PROGRESS);
-    before = 4;
+static inline int push_function(lua_State *L, SrJoin *join, uint32_t index) {
+  if (!join->maps) {
+    push_item(L, join, index);
+    return 0;
   }
-  if (join->maps) sr_join_push_frame(join, L, SR_JOIN_FUNCTION);
+  int before = push_tracker(L, join);
+  sr_join_push_frame(join, L, SR_JOIN_FUNCTION);
   push_item(L, join, index);
-  if (!join->maps) return before;
   lua_pushinteger(L, (lua_Integer)index + 1);
   return before + 2;
 }
@@ -163,7 +168,7 @@ static bool begins_late(const SrJoin *join) {
 
 /* The same for those that begin later. False: first those that were started before have to begin. Needs no memory. */
 static bool start_later(SrJoin *join) {
-  uint32_t count = join->total - join->next, room = join->limit - join->block.running;
+  uint32_t count = join->tally.total - join->next, room = join->limit - join->block.running;
   if (room < count) count = room;
   if (join->decided || count == 0) return true;
   if (!sr_start_later(join->block.task->rt, &join->starter, &join->block, join->next, count)) return false;
@@ -179,7 +184,7 @@ static void start_more(lua_State *L, SrJoin *join) {
     start_later(join);
     return;
   }
-  while (!join->decided && join->next < join->total && join->block.running < join->limit) {
+  while (!join->decided && join->next < join->tally.total && join->block.running < join->limit) {
     if (is_watched(join, join->next))
       join->next++;
     else
@@ -228,7 +233,8 @@ static bool on_child_done(SrBlock *block, lua_State *L, SrTask *child, int first
   SrJoin *join = (SrJoin *)(void *)block;
   if (is_gone(join) || !join->policy->done(join, L, first, child->future.index)) return false;
   sr_vacate(child);
-  if (!start_later(join)) {
+  bool has_more = join->next < join->tally.total;
+  if (has_more && !start_later(join)) {
     lua_pushlightuserdata(L, join);
     if (!sr_protected(L, l_start_more, 1, 0)) lose(join);
   }
@@ -277,7 +283,7 @@ static const SrKind watch_kind = {
     .name = "the end of a task or future", .ended = on_watched_ended, .links = &watch_links};
 
 static void watch(lua_State *L, SrJoin *join, uint32_t index, SrFuture *target) {
-  if (join->watches == NULL) join->watches = (SrWatch *)calloc(join->total, sizeof(SrWatch));
+  if (join->watches == NULL) join->watches = (SrWatch *)calloc(join->tally.total, sizeof(SrWatch));
   if (join->watches == NULL) luaL_error(L, "not enough memory");
   SrWatch *entry = &join->watches[index];
   entry->join = join;
@@ -299,13 +305,13 @@ static void take_ended(lua_State *L, SrJoin *join, uint32_t index) {
 
 /* Watches all tasks and futures first: whatever has ended before may decide the join at once. */
 static void watch_all(lua_State *L, SrJoin *join) {
-  for (uint32_t i = 0; i < join->total; i++) {
+  for (uint32_t i = 0; i < join->tally.total; i++) {
     push_item(L, join, i);
     SrFuture *target = sr_test_future(L, -1);
     lua_pop(L, 1);
     if (target != NULL) watch(L, join, i, target);
   }
-  for (uint32_t i = 0; join->watches != NULL && i < join->total; i++)
+  for (uint32_t i = 0; join->watches != NULL && i < join->tally.total; i++)
     if (is_watched(join, i) && join->watches[i].target == NULL) take_ended(L, join, i);
 }
 
@@ -320,10 +326,10 @@ bool sr_join_abort(SrTask *t) {
 /* From the host to the tasks that it watches; those that it owns are found by scope. */
 static bool link_watched(const SrTask *t, SrLink *link) {
   const SrJoin *join = (const SrJoin *)t->object;
-  if (join->watches == NULL || link->index == join->total) return false;
+  if (join->watches == NULL || link->index == join->tally.total) return false;
   const SrWatch *watch = &join->watches[link->index++];
   if (watch->target != NULL && watch->is_task) link->task = (SrTask *)watch->target;
-  return link->index < join->total;
+  return link->index < join->tally.total;
 }
 
 const SrLinks sr_join_links = {link_watched, NULL, false};
@@ -348,15 +354,12 @@ static const SrBlockOps join_ops = {.name = "combinator",
 
 SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total) {
   if (total > INT32_MAX) luaL_error(L, "%s: too many items", policy->kind.name);
+  sr_need_spare(L, t->rt); /* for its first child: at its turn that would take a protected call */
   SrJoin *join = (SrJoin *)(void *)sr_block_open(L, t, SR_SCOPE_JOIN, &join_ops, sizeof(SrJoin));
   join->policy = policy;
   join->host = L;
-  join->total = (uint32_t)total;
+  join->tally.total = (uint32_t)total;
   join->limit = UINT32_MAX;
-  join->counts = lua_type(L, SR_JOIN_ITEMS) == LUA_TNUMBER;
-  join->maps = !lua_isnil(L, SR_JOIN_FUNCTION);
-  join->tracks = !lua_isnil(L, SR_JOIN_TRACKER);
-  join->takes_places = lua_rawequal(L, SR_JOIN_ITEMS, SR_JOIN_RESULTS);
   return join;
 }
 
@@ -395,7 +398,7 @@ int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k) {
 }
 
 void sr_join_add(SrJoin *join) {
-  join->total++;
+  join->tally.total++;
   start_all(join->block.task->rt->base, join);
 }
 
@@ -403,8 +406,9 @@ int sr_join_wait(lua_State *L, SrJoin *join, lua_KFunction k) {
   return sr_park_in(L, join->block.task, &join->policy->kind, join, k, (lua_KContext)join);
 }
 
-SrJoin sr_join_finish(lua_State *L, SrJoin *join) {
-  SrJoin copy = *join;
+SrTally sr_join_finish(lua_State *L, SrJoin *join) {
+  SrTally tally = join->tally;
+  bool was_cancelled = join->was_cancelled, lost = join->lost;
   SrTask *t = join->block.task;
   if (t->future.state != SR_RUNNING) { /* resumed by hand: what ends from now on must not look for this frame */
     sr_end_stray_wait(t);
@@ -414,7 +418,7 @@ SrJoin sr_join_finish(lua_State *L, SrJoin *join) {
   bool was_woken = t->future.outcome == SR_WOKEN;
   sr_block_close(L, &join->block);
   if (!was_woken) sr_throw(L, t);
-  if (copy.was_cancelled) sr_throw_pending(L, t);
-  if (copy.lost) sr_push_memory_error(L), lua_error(L);
-  return copy;
+  if (was_cancelled) sr_throw_pending(L, t);
+  if (lost) sr_push_memory_error(L), lua_error(L);
+  return tally;
 }

@@ -66,23 +66,28 @@ enum {
   SR_JOIN_ITEM /* of map over an iterator, which has its frame elsewhere: what that gave last */
 };
 
+/* What it has come to. */
+typedef struct SrTally {
+  uint32_t total;    /* items */
+  uint32_t winner;   /* what decided, from 1; 0: nothing yet */
+  uint32_t kept[2];  /* results and errors that are not nil */
+  uint8_t status;    /* how the winner ended: SrStatus */
+  bool keeps_errors; /* an error decides nothing */
+} SrTally;
+
 struct SrJoin {
   SrBlock block;
   const SrJoinPolicy *policy;
-  lua_State *host;    /* the coroutine with the frame: of the host, or if `asks` one that is kept for that alone */
-  SrWatch *watches;   /* by index, NULL if every item is a function */
-  SrStarter starter;  /* functions that were started and have not begun */
-  uint32_t total;     /* items */
+  lua_State *host;   /* the coroutine with the frame: of the host, or if `asks` one that is kept for that alone */
+  SrWatch *watches;  /* by index, NULL if every item is a function */
+  SrStarter starter; /* functions that were started and have not begun */
+  SrTally tally;
   uint32_t next;      /* the first item that has not been looked at, from 0 */
   uint32_t limit;     /* tasks that may run at once */
-  uint32_t winner;    /* what decided, from 1; 0: nothing yet */
   uint32_t finished;  /* of map: items whose function has returned */
-  uint32_t kept[2];   /* results and errors that are not nil */
   unsigned turn;      /* in which it was decided */
-  uint8_t status;     /* how the winner ended: SrStatus */
   uint8_t when;       /* of wait: what it returns on */
   bool decided;       /* the rest is cancelled, or no longer watched */
-  bool keeps_errors;  /* an error decides nothing */
   bool spares;        /* cancels nothing: it only watches */
   bool watches_none;  /* every item is a function */
   bool takes_places;  /* results take the places of their items, which are there */
@@ -104,7 +109,7 @@ static inline void sr_join_push_frame(const SrJoin *join, lua_State *L, int inde
   if (L != join->host) lua_xmove(join->host, L, 1);
 }
 
-/* Opens the join of task `t`, whose frame is arranged, over `total` items. [-0, +0, m] */
+/* Opens the join of task `t`, whose frame is arranged, over `total` items. What it does is set after that. [-0, +0, m] */
 SrJoin *sr_join_open(lua_State *L, SrTask *t, const SrJoinPolicy *policy, lua_Integer total);
 /* Starts what may start and waits for the end; `k` gets the join as its context. To be returned. [-0, +n, v] */
 int sr_join_run(lua_State *L, SrJoin *join, lua_KFunction k);
@@ -115,10 +120,10 @@ bool sr_join_is_over(const SrJoin *join);
 /* Waits until it is over, or has room, and goes on in `k` as sr_join_run does. To be returned. [-0, +n, v] */
 int sr_join_wait(lua_State *L, SrJoin *join, lua_KFunction k);
 /*
-** In `k`: the join is over. Raises if the wait was aborted, or memory ran out. Returns a copy, as the join itself is
-** dead. [-0, +0, v]
+** In `k`: the join is over. Raises if the wait was aborted, or memory ran out. Returns what it has come to, as the join
+** itself is dead. [-0, +0, v]
 */
-SrJoin sr_join_finish(lua_State *L, SrJoin *join);
+SrTally sr_join_finish(lua_State *L, SrJoin *join);
 /* Decides it from outside: a deadline has passed. */
 void sr_join_decide(SrJoin *join);
 

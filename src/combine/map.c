@@ -5,6 +5,7 @@
 #include "runtime/debug.h"
 #include "runtime/error.h"
 #include "runtime/forgotten.h"
+#include "runtime/place.h"
 
 static const SrJoinPolicy map_policy = {.kind = SR_JOIN_KIND("map"), .ended = sr_gather_ended, .done = sr_gather_done};
 
@@ -41,7 +42,7 @@ static int k_called(lua_State *L, int status, lua_KContext ctx) {
   if (join->asks)
     lua_pushnil(L);
   else
-    lua_pushinteger(L, (lua_Integer)join->total);
+    lua_pushinteger(L, (lua_Integer)join->tally.total);
   lua_callk(L, 2, 0, failed, k_told);
   return k_told(L, LUA_OK, failed);
 }
@@ -106,7 +107,7 @@ static void take_failure(lua_State *L, SrJoin *join) {
   if (join->decided) return;
   lua_xmove(L, join->host, 1);
   lua_replace(join->host, SR_JOIN_VALUE);
-  join->winner = join->total + 1;
+  join->tally.winner = join->tally.total + 1;
   sr_join_decide(join);
 }
 
@@ -134,7 +135,7 @@ static int k_joined(lua_State *L, int status, lua_KContext ctx) {
 /* Starts what the iterator has given. False: that was the end, or it came too late. */
 static bool take_item(lua_State *L, SrJoin *join) {
   if (join->decided || lua_isnil(L, ASK_ITEM)) return false;
-  if (join->total == INT32_MAX) luaL_error(L, "map: too many items");
+  if (join->tally.total == INT32_MAX) luaL_error(L, "map: too many items");
   lua_settop(join->host, SR_JOIN_FRAME);
   lua_xmove(L, join->host, 1);
   sr_join_add(join);
@@ -214,9 +215,11 @@ int sr_l_map_source(lua_State *L) {
 
 static SrJoin *open_map(lua_State *L, SrTask *t, lua_Integer total, uint32_t limit, bool keeps_errors) {
   SrJoin *join = sr_join_open(L, t, &map_policy, total);
+  join->maps = true;
+  join->tracks = !lua_isnil(L, SR_JOIN_TRACKER);
   join->limit = limit;
   join->watches_none = true;
-  join->keeps_errors = keeps_errors;
+  join->tally.keeps_errors = keeps_errors;
   return join;
 }
 
@@ -237,23 +240,26 @@ static int map_asked(lua_State *L, SrTask *t, uint32_t limit, bool keeps_errors)
   SrJoin *join = open_map(L, t, 0, limit, keeps_errors);
   join->host = frame;
   join->asks = join->block.framed = true;
+  sr_place(L, t->rt, &join->block.scope); /* the iterator runs inside: it cannot be asked for later */
   return ask(L, join);
 }
 
 /* map(list, count or iterator, fn [, {limit =, return_errors =, on_progress =}]). Waits. */
 static int l_map(lua_State *L) {
-  lua_Integer total = check_source(L, "map", 1);
+  bool is_list = lua_istable(L, 1), only_functions;
+  lua_Integer total = is_list ? sr_take_list(L, "map", map_options, &only_functions) : check_source(L, "map", 1);
   sr_check_function(L, "map", 2, 2);
   sr_check_options(L, "map", 3, 3, map_options);
-  uint32_t limit = sr_check_limit(L, "map", 3, 3); /* this may change the list */
+  uint32_t limit = sr_check_limit(L, "map", 3, 3);
   bool keeps_errors = sr_gather_flag(L, 3, "return_errors");
   arrange_progress(L);
   SrTask *t = sr_check_wait(L, "map");
   if (total < 0) return map_asked(L, t, limit, keeps_errors);
-  bool is_list = lua_istable(L, 1);
-  if (is_list) sr_copy_items(L, "map", total);
   sr_gather_arrange(L, total < MOST_PLACES ? total : MOST_PLACES, is_list, keeps_errors);
-  return sr_join_run(L, open_map(L, t, total, limit, keeps_errors), sr_k_gathered);
+  SrJoin *join = open_map(L, t, total, limit, keeps_errors);
+  join->takes_places = is_list;
+  join->counts = !is_list;
+  return sr_join_run(L, join, sr_k_gathered);
 }
 
 void sr_open_map(lua_State *L) {

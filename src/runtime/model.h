@@ -57,7 +57,7 @@ struct SrScope {
   SrScope *cause;       /* the outermost cancelled scope that reaches here, or NULL */
   uint8_t kind;         /* SrScopeKind */
   bool cancelled;       /* cancelled itself */
-  uint32_t source;      /* where it was made: see sr_place */
+  uint32_t source;      /* where it was made: see place.h */
   int32_t line;
   SrScope *queued; /* in a list of work: what comes after this one */
   union {
@@ -95,11 +95,12 @@ struct SrBlock {
     SrBlock *next_free; /* once it has been left and is not in use again */
   };
   const SrBlockOps *ops; /* NULL once it has been left */
+  lua_State *co;         /* in which it was opened */
   saros_timer timer;     /* the deadline of a timeout, the limit of a shield */
   double seconds;        /* what the timer was last set to; HUGE_VAL for none */
   int64_t deadline;      /* when it is, or was, to fire; INT64_MAX for never */
-  uint32_t running;      /* tasks that it owns, and whatever else it waits for, that have not ended */
   uint64_t serial;       /* unlike that of every other block: marks its CancelledErrors */
+  uint32_t running;      /* tasks that it owns, and whatever else it waits for, that have not ended */
   bool expired;          /* its deadline has cancelled it */
   bool failed;           /* the function that ran in it has raised */
   bool framed;           /* a C function of its task has yet to leave it: nobody else may */

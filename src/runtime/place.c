@@ -34,13 +34,44 @@ int sr_l_home(lua_State *L) {
   return 0;
 }
 
-void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope) {
+/* --- recorded places --------------------------------------------------------- */
+
+typedef struct Place {
+  uint32_t source;
+  int32_t line;
+} Place;
+
+static Place find_place(lua_State *L, SrRuntime *rt) {
   lua_Debug ar;
-  scope->source = 0;
-  scope->line = 0;
-  if (!sr_find_caller(L, rt, 1, &ar)) return;
-  scope->source = (uint32_t)sr_source_number(rt, ar.short_src);
-  scope->line = ar.currentline;
+  if (!sr_find_caller(L, rt, 1, &ar)) return (Place){0, 0};
+  return (Place){(uint32_t)sr_source_number(rt, ar.short_src), ar.currentline};
+}
+
+void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope) {
+  Place place = find_place(L, rt);
+  scope->source = place.source;
+  scope->line = place.line;
+}
+
+/* Whether the task is where it opened the block. */
+static bool stands_at(const SrBlock *block) {
+  const SrTask *t = block->task;
+  return t->co == block->co && (t->future.state == SR_RUNNING || lua_status(block->co) == LUA_YIELD);
+}
+
+static Place place_of(const SrScope *scope) {
+  if (scope->source != SR_ASKED_LATER) return (Place){scope->source, scope->line};
+  if (scope->kind == SR_SCOPE_TASK) return place_of(scope->parent);
+  const SrBlock *block = (const SrBlock *)(const void *)scope;
+  return stands_at(block) ? find_place(block->co, block->task->rt) : (Place){0, 0};
+}
+
+void sr_ask_place(SrScope *scope) {
+  if (scope->source != SR_ASKED_LATER) return;
+  if (scope->kind == SR_SCOPE_TASK) sr_ask_place(scope->parent); /* once for all of its children */
+  Place place = place_of(scope->kind == SR_SCOPE_TASK ? scope->parent : scope);
+  scope->source = place.source;
+  scope->line = place.line;
 }
 
 static void push_source(lua_State *L, const SrRuntime *rt, unsigned source, int line) {
@@ -60,16 +91,14 @@ void sr_push_position(lua_State *L) {
 }
 
 void sr_push_place(lua_State *L, const SrScope *scope) {
-  push_source(L, sr_find_runtime(L), scope->source, scope->line);
+  Place place = place_of(scope);
+  push_source(L, sr_find_runtime(L), place.source, place.line);
 }
 
 void sr_place_resource(lua_State *L, saros_resource *resource) {
-  SrRuntime *rt = sr_find_runtime(L);
-  lua_Debug ar;
-  resource->source = resource->line = 0;
-  if (!sr_find_caller(L, rt, 1, &ar)) return;
-  resource->source = (int)sr_source_number(rt, ar.short_src);
-  resource->line = ar.currentline;
+  Place place = find_place(L, sr_find_runtime(L));
+  resource->source = (int)place.source;
+  resource->line = place.line;
 }
 
 void sr_push_resource_place(lua_State *L, const saros_resource *resource) {

@@ -19,6 +19,8 @@ bool sr_find_caller(lua_State *L, const SrRuntime *rt, int level, lua_Debug *ar)
 void sr_push_position(lua_State *L);
 /* Records the place of the Lua code that called the running C function. [-0, +0, -] */
 void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope);
+/* Records one that is SR_ASKED_LATER. If the coroutine of the task was closed from outside there is none. [-0, +0, -] */
+void sr_ask_place(SrScope *scope);
 /* Pushes "file:line" of a recorded place. [-0, +1, m] */
 void sr_push_place(lua_State *L, const SrScope *scope);
 /* The task at `index` ends, and its place may be forgotten as one of many: keeps its text. [-0, +0, m] */

@@ -83,12 +83,14 @@ static bool has_room(lua_State *L, SrRuntime *rt) {
 }
 
 void sr_coroutine_give(lua_State *L, SrRuntime *rt) {
-  if (has_room(L, rt)) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, SR_IDLE_INDEX);
-    lua_insert(L, -2);
-    lua_rawseti(L, -2, (lua_Integer)++rt->pool.count);
+  if (!has_room(L, rt)) {
+    lua_pop(L, 1);
+    return;
   }
-  lua_pop(L, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, SR_IDLE_INDEX);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)++rt->pool.count);
+  lua_pop(L, 2);
 }
 
 void sr_coroutine_trim(lua_State *L, SrRuntime *rt) {

@@ -208,7 +208,11 @@ SrBlock *sr_block_open(lua_State *L, SrTask *t, SrScopeKind kind, const SrBlockO
   block->deadline = INT64_MAX;
   block->serial = ++rt->blocks.last_serial;
   block->timer.on_fire = on_deadline;
-  sr_place(L, rt, &block->scope);
+  block->co = L;
+  if (kind == SR_SCOPE_JOIN)
+    block->scope.source = SR_ASKED_LATER;
+  else
+    sr_place(L, rt, &block->scope);
   sr_scope_enter(&block->scope, t->current, kind);
   t->current = &block->scope;
   return block;
@@ -240,6 +244,7 @@ SrBlock *sr_block_alive(const SrRuntime *rt, SrBlock *block, uint64_t serial) {
 static void orphan(SrScope *scope, SrScope *root) {
   SrScope *child;
   while ((child = scope->children) != NULL) {
+    sr_ask_place(child);
     sr_scope_exit(child);
     hang_below(child, root);
     child->cancelled = true;
@@ -294,6 +299,7 @@ static bool close_down_to(lua_State *L, SrTask *t, const SrScope *outer, SrBlock
     SrBlock *block = (SrBlock *)(void *)t->current;
     forgotten = block;
     ops = block->ops;
+    sr_ask_place(&block->scope);
     pop_block(L, block);
   }
   if (last != NULL) pop_block(L, last);
@@ -331,6 +337,7 @@ void sr_scope_forget_all(SrRuntime *rt) {
   for (SrScope *at = &rt->root; at != NULL; at = sr_next_scope(&rt->root, at, true)) {
     if (at->kind != SR_SCOPE_TASK) continue;
     SrTask *t = SR_CONTAINER(at, SrTask, scope);
+    sr_ask_place(at);
     t->future.state = SR_ENDED;
     t->future.status = SR_CANCELLED;
   }

@@ -37,7 +37,10 @@ enum { SR_BLOCK_SIZE = 264 };
 bool sr_scope_has_deadline(const SrScope *scope);
 /* The nearest deadline, passed or not, that reaches this scope, in nanoseconds; INT64_MAX without one. */
 int64_t sr_scope_deadline(const SrScope *scope);
-/* Opens a block of `size` bytes (a struct that starts with SrBlock, zeroed) inside a task. [-0, +0, m] */
+/*
+** Opens a block of `size` bytes (a struct that starts with SrBlock, zeroed) inside a task. Its place is that of the
+** calling Lua code; that of a join is asked for later. [-0, +0, m]
+*/
 SrBlock *sr_block_open(lua_State *L, SrTask *t, SrScopeKind kind, const SrBlockOps *ops, size_t size);
 /* Gives it a deadline, counted from now; HUGE_VAL takes it away. False when there is no memory. */
 bool sr_block_deadline(SrBlock *block, double seconds);

@@ -53,7 +53,7 @@ static bool grow(SrSources *sources) {
 /* --- forgetting names --------------------------------------------------------- */
 
 static void keep(SrSources *sources, unsigned number) {
-  if (number != 0) sources->list[number - 1].kept = true;
+  if (number != 0 && number != SR_ASKED_LATER) sources->list[number - 1].kept = true;
 }
 
 /* Marks the names of every scope in the tree and of every open resource. Returns how many scopes there are. */

@@ -104,15 +104,6 @@ int sr_push_child_call(lua_State *L, const SrTask *t) {
 
 /* --- before their turn ------------------------------------------------------- */
 
-/* Pushes the handle of a task for a child that is to become one before its turn. [-0, +1, m] */
-static void push_empty(lua_State *L) {
-  int top = lua_gettop(L);
-  lua_settop(L, top + MOST_ARGS + 1);
-  sr_push_new_task(L, top + 1, MOST_ARGS);
-  lua_replace(L, top + 1);
-  lua_settop(L, top + 1);
-}
-
 /* The first child becomes the task whose handle is on top, and stands in the queue before the others. [-1, +0, m] */
 static void begin_in_place(lua_State *L, SrRuntime *rt, SrStarter *starter) {
   SrTask *t = (SrTask *)lua_touserdata(L, -1);
@@ -129,7 +120,7 @@ static void begin_in_place(lua_State *L, SrRuntime *rt, SrStarter *starter) {
 
 void sr_begin_rest(lua_State *L, SrRuntime *rt, SrStarter *starter) {
   while (starter->count > 0) {
-    push_empty(L); /* runs finalizers: there may be none any more */
+    sr_push_bare_task(L, MOST_ARGS); /* runs finalizers: there may be none any more */
     if (starter->count > 0)
       begin_in_place(L, rt, starter);
     else
@@ -144,7 +135,7 @@ void sr_begin_all(lua_State *L, SrRuntime *rt) {
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_createtable(L, (int)room, 0);
   for (lua_Integer i = 1; i <= room; i++) {
-    push_empty(L);
+    sr_push_bare_task(L, MOST_ARGS);
     lua_rawseti(L, -2, i);
   }
   for (SrWaiter *waiter = rt->ready.first, *next; waiter != NULL && used < room; waiter = next) {
@@ -167,15 +158,23 @@ static void add_spare(SrRuntime *rt, SrTask *t) {
   rt->ready.spare_count++;
 }
 
-/* A spare stands among the live tasks, but has ended. */
-static int l_make_spare(lua_State *L) {
-  SrRuntime *rt = sr_rt(L);
-  lua_pushnil(L);
-  SrTask *t = sr_push_new_task(L, lua_gettop(L), 0);
+/* Makes a spare, which stands among the live tasks, but has ended. [-0, +1, m] */
+static void push_spare(lua_State *L, SrRuntime *rt) {
+  SrTask *t = sr_push_bare_task(L, 0);
   sr_make_live(L, rt, t);
   t->future.state = SR_ENDED;
   add_spare(rt, t);
+}
+
+static int l_make_spare(lua_State *L) {
+  push_spare(L, sr_rt(L));
   return 0;
+}
+
+void sr_need_spare(lua_State *L, SrRuntime *rt) {
+  if (rt->ready.spares != NULL) return;
+  push_spare(L, rt);
+  lua_pop(L, 1);
 }
 
 bool sr_make_spare(lua_State *L, SrRuntime *rt) {

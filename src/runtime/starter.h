@@ -27,7 +27,9 @@ void sr_begin_all(lua_State *L, SrRuntime *rt);
 /* They never begin. */
 void sr_unstart(SrRuntime *rt, SrStarter *starter);
 
-/* Makes a spare task, if there is none. False: no memory. Finalizers run. [-0, +0, -] */
+/* Makes a spare task, if there is none. Finalizers run. [-0, +0, m] */
+void sr_need_spare(lua_State *L, SrRuntime *rt);
+/* The same; false: no memory. [-0, +0, -] */
 bool sr_make_spare(lua_State *L, SrRuntime *rt);
 /* The first child of a starter begins, as a spare task, and is to have its step. */
 SrTask *sr_begin_child(SrRuntime *rt, SrStarter *starter);

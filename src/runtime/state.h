@@ -42,7 +42,14 @@ typedef struct SrClock {
 
 /* --- places ----------------------------------------------------------------- */
 
-enum { SR_LASTING_SOURCES = 1024 };
+enum {
+  SR_LASTING_SOURCES = 1024,
+  /*
+  ** Of a place that has not been asked for yet. That of a block is where its task stands: in the C function that has
+  ** opened it and is to close it, and calls no Lua in between. That of a child is its block's: it asks before it leaves.
+  */
+  SR_ASKED_LATER = INT32_MAX
+};
 
 typedef struct SrSource {
   char *name; /* NULL: the number is free */
@@ -214,10 +221,6 @@ struct SrRuntime {
 extern const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_failures_key, sr_live_key,
     sr_scheduler_key, sr_module_key, sr_coroutines_key;
 
-/* The runtime, from inside one of saros' own C functions. */
-static inline SrRuntime *sr_rt(lua_State *L) {
-  return (SrRuntime *)lua_touserdata(L, lua_upvalueindex(SR_UP_RUNTIME));
-}
 /*
 ** Where the registry has it, "saros", and what else is looked up all the time. An integer is found faster than an
 ** address, of which it has many; luaL_ref gives small ones.
@@ -225,6 +228,7 @@ static inline SrRuntime *sr_rt(lua_State *L) {
 #define SR_RUNTIME_INDEX 0x7361726f73
 #define SR_IDLE_INDEX (SR_RUNTIME_INDEX + 1)
 #define SR_PROTECTED_INDEX (SR_RUNTIME_INDEX + 2)
+#define SR_LIST_INDEX (SR_RUNTIME_INDEX + 3)
 /* The runtime, from anywhere. */
 SrRuntime *sr_find_runtime(lua_State *L);
 
@@ -238,10 +242,22 @@ SrRuntime *sr_find_runtime(lua_State *L);
 /* The runtime that runs a step in this thread, or NULL. */
 extern SR_THREAD_LOCAL SrRuntime *sr_stepping;
 
+/* The runtime if this is the coroutine in which its task runs, else NULL. */
+static inline SrRuntime *sr_rt_of_task(const lua_State *L) {
+  SrRuntime *rt = sr_stepping;
+  return rt != NULL && rt->current != NULL && rt->current->co == L ? rt : NULL;
+}
+
+/* The runtime, from inside one of saros' own C functions. */
+static inline SrRuntime *sr_rt(lua_State *L) {
+  SrRuntime *rt = sr_rt_of_task(L);
+  return rt != NULL ? rt : (SrRuntime *)lua_touserdata(L, lua_upvalueindex(SR_UP_RUNTIME));
+}
+
 /* The same as sr_find_runtime, without a look-up for the task that runs. */
 static inline SrRuntime *sr_runtime_here(lua_State *L) {
-  SrRuntime *rt = sr_stepping;
-  return rt != NULL && rt->current != NULL && rt->current->co == L ? rt : sr_find_runtime(L);
+  SrRuntime *rt = sr_rt_of_task(L);
+  return rt != NULL ? rt : sr_find_runtime(L);
 }
 
 /*

@@ -32,9 +32,9 @@ enum { BODY_TASK = 1, BODY_HANDLER, BODY_FUNCTION, BODY_RESULTS = BODY_FUNCTION 
 */
 static inline void anchor(lua_State *base, SrTask *t) {
   lua_rawgeti(base, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
-  lua_insert(base, -2);
+  lua_pushvalue(base, -2);
   lua_setiuservalue(base, -2, 1);
-  lua_pop(base, 1);
+  lua_pop(base, 2);
   t->mooring = SR_MOORED;
 }
 
@@ -111,11 +111,8 @@ static void end_body(lua_State *L, SrTask *t, bool ok) {
   sr_end_task(L, t, BODY_RESULTS, ok);
 }
 
-/* Pushes the function of a new task and its arguments; returns how many those are. [-0, +n, m] */
-static int push_call(lua_State *L, SrTask *t) {
-  int nargs = t->nargs;
-  t->budget = SR_BUDGET;
-  if (nargs == SR_BY_BLOCK) return sr_push_child_call(L, t);
+/* Pushes the function that the handle of a new task holds, and its arguments. [-0, +n, m] */
+static void push_held_call(lua_State *L, int nargs) {
   if (nargs > LUA_MINSTACK / 2 && !lua_checkstack(L, nargs + LUA_MINSTACK)) {
     sr_push_memory_error(L);
     lua_error(L);
@@ -126,6 +123,14 @@ static int push_call(lua_State *L, SrTask *t) {
     lua_pushnil(L);
     lua_setiuservalue(L, BODY_TASK, i);
   }
+}
+
+/* Pushes the function of a new task and its arguments; returns how many those are. [-0, +n, m] */
+static inline int push_call(lua_State *L, SrTask *t) {
+  int nargs = t->nargs;
+  t->budget = SR_BUDGET;
+  if (nargs == SR_BY_BLOCK) return sr_push_child_call(L, t);
+  push_held_call(L, nargs);
   return nargs;
 }
 
@@ -153,7 +158,7 @@ static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
   t->co = L;
   t->future.state = SR_RUNNING;
   rt->current = t;
-  lua_settop(L, BODY_HANDLER);
+  if (lua_gettop(L) != BODY_HANDLER) lua_settop(L, BODY_HANDLER);
   if (t == before) return t; /* as another child: the handle is there */
   lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
   lua_replace(L, BODY_TASK);

@@ -16,12 +16,17 @@
 
 /* --- spawn ------------------------------------------------------------------ */
 
-SrTask *sr_push_new_task(lua_State *L, int first, int nargs) {
+SrTask *sr_push_bare_task(lua_State *L, int nargs) {
   SrTask *t = (SrTask *)lua_newuserdatauv(L, sizeof(SrTask), nargs + 1);
   memset(t, 0, sizeof *t);
   t->future.head.cls = &sr_task_class;
   lua_pushvalue(L, lua_upvalueindex(SR_UP_TASK_META));
   lua_setmetatable(L, -2);
+  return t;
+}
+
+SrTask *sr_push_new_task(lua_State *L, int first, int nargs) {
+  SrTask *t = sr_push_bare_task(L, nargs);
   for (int i = 0; i <= nargs; i++) {
     lua_pushvalue(L, first + i);
     lua_setiuservalue(L, -2, i + 1);
@@ -172,6 +177,7 @@ void sr_end_task(lua_State *L, SrTask *t, int first, bool ok) {
   uint32_t index = t->future.index;
   SrStatus status = ok ? SR_DONE : failure_status(L, t, first);
   sr_debug_end(L, t, status);
+  sr_ask_place(&t->scope);
   if (t->scope.source > SR_LASTING_SOURCES) sr_keep_place(L, 1);
   sr_keep_outcome(L, &t->future, 1, sr_push_outcome(L, 1, first, status));
   settle_task(L, t, lua_upvalueindex(SR_UP_LIVE), status);
@@ -188,6 +194,7 @@ int sr_l_end_task(lua_State *L) {
 
 /* There is no memory even for its error. The handle is on top. [-0, +0, -] */
 static void end_bare(lua_State *L, SrTask *t) {
+  sr_ask_place(&t->scope);
   sr_push_memory_error(L);
   lua_setiuservalue(L, -2, 1);
   t->future.count = 0;

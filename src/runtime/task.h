@@ -26,6 +26,8 @@ SrTask *sr_spawn(lua_State *L, SrRuntime *rt, SrScope *parent, int first, int na
 ** look at `parent` does that between them. [-0, +1, m]
 */
 SrTask *sr_push_new_task(lua_State *L, int first, int nargs);
+/* The first one without a function and its arguments. [-0, +1, m] */
+SrTask *sr_push_bare_task(lua_State *L, int nargs);
 /* Its handle is on top. [-0, +0, m] */
 void sr_start_task(lua_State *L, SrRuntime *rt, SrTask *t, SrScope *parent);
 /* Makes a new task, whose handle is on top, one of the live ones: nothing can fail after that. [-0, +0, m] */
