@@ -23,6 +23,28 @@ describe("the coroutine of a task that was closed by coroutine.close", function(
     assert.matches(CLOSED, task:error())
   end))
 
+  it("does not blame the scopes around the wait", inside(function()
+    local waits = {
+      function() async.gather(async.future(), async.future()) end,
+      function() async.gather(function() hang() end, function() hang() end) end,
+      function() async.race {async.future(), async.future()} end,
+      function() async.wait_for(hang, 1000) end,
+      function() async.shield(hang) end,
+      function() async.task_group(function() hang() end) end,
+    }
+    for i, wait in ipairs(waits) do
+      local thread
+      local task = start(function()
+        thread = coroutine.running()
+        local _ <close> = async.timeout(1000)
+        wait()
+      end)
+      async.sleep(0)
+      assert.same({true, nil}, {coroutine.close(thread)}, i)
+      assert.matches(CLOSED, caught(task.await, task))
+    end
+  end))
+
   it("leaves nobody waiting for the task for ever", inside(function()
     local task = closed(function() async.queue():get() end)
     assert.matches(CLOSED, caught(task.await, task))

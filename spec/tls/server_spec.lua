@@ -217,6 +217,7 @@ describe("a server over TLS", function()
     local err = caught(async.net.listen, "127.0.0.1", 0, { tls = { cert = "/nowhere" } })
     assert.equal("ENOENT", err.code)
     assert.equal("/nowhere", err.path)
+    assert.equal(caught(async.fs.open, "/nowhere").message, err.message)
   end)
 end)
 

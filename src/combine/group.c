@@ -182,7 +182,10 @@ static int raise_group_error(lua_State *L, SrTask *t, const SrGroup *group, SrOu
     sr_push_memory_error(L);
     lua_rawseti(L, -2, (lua_Integer)++count);
   }
-  sr_push_group_error(L, lua_gettop(L), count);
+  if (count == 1 && group->is_block)
+    sr_push_block_error(L, lua_gettop(L));
+  else
+    sr_push_group_error(L, lua_gettop(L), count);
   return lua_error(L);
 }
 
@@ -288,7 +291,9 @@ int sr_group_leave(lua_State *L, SrGroup *group) {
     lua_pushlightuserdata(L, group);
     lua_pushvalue(L, SR_GROUP_ERROR);
     sr_push_source(L, t);
+    bool is_first = group->failed == 0;
     if (!sr_protected(L, l_add_error, 3, 0)) on_child_lost(&group->block);
+    group->is_block = is_first && group->failed > 0;
   }
   t->future.outcome = SR_WOKEN;
   group->was_cancelled = group->block.scope.parent->cause != NULL || sr_is_interrupted(t);

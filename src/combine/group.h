@@ -18,6 +18,7 @@ typedef struct SrGroup {
   bool collects;      /* failures of tasks do not bring it down */
   bool lost;          /* an error could not be kept, for want of memory */
   bool has_error;     /* the block is left with an error: nil is as good as any */
+  bool is_block;      /* the first of its errors is that of the block */
   bool is_left;       /* its errors are being raised */
   bool was_cancelled; /* from outside, when it was left */
   uint8_t outcome;    /* how the wait for its tasks ended: SrOutcome */

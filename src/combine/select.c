@@ -38,6 +38,8 @@ enum {
 
 enum { MAX_ATTEMPTS = 16 };
 
+static const SrClass select_class = {.name = "select"};
+
 /* --- arms ------------------------------------------------------------------- */
 
 static SrWaiter **ring_of(const Arm *arm) {
@@ -72,13 +74,10 @@ static const SrKind arm_kind = {.name = "select", .ended = on_ended, .claim = cl
 
 /* The coroutine of its task was closed from outside while it waited: nobody else keeps the arms. */
 static int l_collect(lua_State *L) {
-  Select *select = (Select *)lua_touserdata(L, 1);
-  if (select->task == NULL) return 0;
-  withdraw(select, NULL);
+  Select *select = (Select *)sr_test(L, 1, &select_class);
+  if (select != NULL && select->task != NULL) withdraw(select, NULL);
   return 0;
 }
-
-static const SrClass select_class = {.name = "select"};
 
 /* Tasks and futures stand so far down that they cannot know of it themselves. */
 static const SrSelectable *selectable_of(const SrObject *object) {

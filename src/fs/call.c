@@ -260,7 +260,8 @@ static int l_call(lua_State *L) {
 
 /* The loop may be gone: then the results go at once. */
 static int l_gc(lua_State *L) {
-  let_go((Share *)lua_touserdata(L, 1));
+  Share *share = (Share *)sr_io_test(L, 1, &share_class);
+  if (share != NULL) let_go(share);
   return 0;
 }
 

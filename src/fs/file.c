@@ -342,7 +342,8 @@ int sr_fs_l_keep(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  SrFsFile *file = (SrFsFile *)lua_touserdata(L, 1);
+  SrFsFile *file = (SrFsFile *)sr_io_test(L, 1, &sr_fs_file_class);
+  if (file == NULL) return 0;
   if (file->fd >= 0) sr_io_saros->collected(L, &file->resource, "file");
   sr_fs_file_drop(file);
   if (file->turn != NULL) file->turn->file = NULL; /* one that closes it */

@@ -288,7 +288,8 @@ static int l_close(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  Scan *scan = (Scan *)lua_touserdata(L, 1);
+  Scan *scan = (Scan *)sr_io_test(L, 1, &scan_class);
+  if (scan == NULL) return 0;
   if (scan->reading != NULL) sr_io_saros->collected(L, &scan->resource, "folder");
   close_scan(scan);
   return 0;

@@ -169,7 +169,8 @@ static int l_close(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  Watch *watch = (Watch *)lua_touserdata(L, 1);
+  Watch *watch = (Watch *)sr_io_test(L, 1, &watch_class);
+  if (watch == NULL) return 0;
   if (watch->handle != NULL) sr_io_saros->collected(L, &watch->resource, "watch");
   close_watch(watch);
   free(watch->path);

@@ -111,7 +111,8 @@ int sr_net_connect(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  end((Connecting *)lua_touserdata(L, 1));
+  Connecting *connecting = (Connecting *)sr_io_test(L, 1, &connecting_class);
+  if (connecting != NULL) end(connecting);
   return 0;
 }
 

@@ -56,21 +56,24 @@ static int begin_try(SrNetRace *race, SrNetTry *try) {
   return uv_tcp_connect(&plain->request.connect, &plain->own.tcp, &try->address.any, on_connected);
 }
 
+/* Whether the next address has its time; where there is no memory for that it is tried at once. */
+static bool waits_for_next(SrNetRace *race) {
+  return sr_io_saros->timer_start(race->context->runtime, &race->stagger, STAGGER) != 0;
+}
+
 /* Begins with the next address that can be tried. */
 static void begin_next(SrNetRace *race) {
   while (race->started < race->count) {
     SrNetTry *try = &race->tries[race->started++];
     int status = begin_try(race, try);
-    if (status == 0) {
-      race->open++;
-      break;
+    if (status != 0) {
+      note_failure(race, try, status);
+      continue;
     }
-    note_failure(race, try, status);
+    race->open++;
+    if (race->started < race->count && waits_for_next(race)) return;
   }
-  if (race->started < race->count)
-    sr_io_saros->timer_start(race->context->runtime, &race->stagger, STAGGER);
-  else
-    sr_io_saros->timer_stop(race->context->runtime, &race->stagger);
+  sr_io_saros->timer_stop(race->context->runtime, &race->stagger);
 }
 
 static void on_stagger(saros_timer *timer) {

@@ -128,7 +128,8 @@ int sr_net_reverse(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  let_go((Question *)lua_touserdata(L, 1));
+  Question *question = (Question *)sr_io_test(L, 1, &question_class);
+  if (question != NULL) let_go(question);
   return 0;
 }
 

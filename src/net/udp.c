@@ -343,7 +343,8 @@ static int l_gc(lua_State *L) {
 }
 
 static int l_sender_gc(lua_State *L) {
-  leave_behind((Sender *)lua_touserdata(L, 1));
+  Sender *sender = (Sender *)sr_io_test(L, 1, &sender_class);
+  if (sender != NULL) leave_behind(sender);
   return 0;
 }
 

@@ -229,7 +229,7 @@ static int l_close(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  SrRedisLine *line = (SrRedisLine *)lua_touserdata(L, 1);
+  SrRedisLine *line = check_line(L);
   while (line->made != NULL) {
     SrRedisCall *call = line->made;
     line->made = call->made;

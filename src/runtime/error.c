@@ -87,24 +87,37 @@ static void shorten(lua_State *L) {
   lua_replace(L, -2);
 }
 
-void sr_push_group_message(lua_State *L, int errors, uint32_t count) {
+/* `one`: what has failed if the list has one error. [-0, +1, m] */
+static void push_message(lua_State *L, int errors, uint32_t count, const char *one) {
   count_errors(L, errors, count);
   lua_rawgeti(L, errors, 1);
   sr_push_text(L, -1);
   shorten(L);
   const char *first = lua_tostring(L, -1);
   if (count == 1)
-    lua_pushfstring(L, "a task of the group failed: %s", first);
+    lua_pushfstring(L, "%s of the group failed: %s", one, first);
   else
     lua_pushfstring(L, "%I tasks of the group failed, the first: %s", (LUAI_UACINT)count, first);
   lua_replace(L, -3);
   lua_pop(L, 1);
 }
 
-void sr_push_group_error(lua_State *L, int errors, uint32_t count) {
-  sr_push_group_message(L, errors, count);
+static void push_group_error(lua_State *L, int errors, uint32_t count, const char *one) {
+  push_message(L, errors, count, one);
   sr_push_error(L, "GroupError", "EGROUP", "%s", lua_tostring(L, -1));
   lua_pushvalue(L, errors);
   lua_setfield(L, -2, "errors");
   lua_replace(L, -2);
+}
+
+void sr_push_group_message(lua_State *L, int errors, uint32_t count) {
+  push_message(L, errors, count, "a task");
+}
+
+void sr_push_group_error(lua_State *L, int errors, uint32_t count) {
+  push_group_error(L, errors, count, "a task");
+}
+
+void sr_push_block_error(lua_State *L, int errors) {
+  push_group_error(L, errors, 1, "the block");
 }

@@ -18,6 +18,8 @@ bool sr_is_error(lua_State *L, int index);
 void sr_push_text(lua_State *L, int index);
 /* Pushes a GroupError over the list of `count` errors at `errors` (absolute). [-0, +1, m] */
 void sr_push_group_error(lua_State *L, int errors, uint32_t count);
+/* The same over one error, with which the block of a group was left. [-0, +1, m] */
+void sr_push_block_error(lua_State *L, int errors);
 /* Pushes the message of that, and gives the list `n` if one of the errors is nil. [-0, +1, m] */
 void sr_push_group_message(lua_State *L, int errors, uint32_t count);
 

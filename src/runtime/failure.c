@@ -100,7 +100,7 @@ static void report_box(lua_State *L, int index) {
 }
 
 static int l_collect(lua_State *L) {
-  report_box(L, 1);
+  if (sr_test(L, 1, &box_class) != NULL) report_box(L, 1);
   return 0;
 }
 

@@ -72,7 +72,13 @@ int sr_list_error(lua_State *L, const char *function, int arg);
 void sr_push_function(lua_State *L, lua_CFunction function);
 /* Sets these functions in the table on top, each a closure over the caller's upvalues. [-0, +0, m] */
 void sr_set_functions(lua_State *L, const luaL_Reg *functions);
-/* Makes the table on top the metatable of a class: __name, methods under __index, metamethods. [-0, +0, m] */
+/*
+** Makes the table on top the metatable of a class: __name, methods under __index, metamethods.
+**
+** A finalizer looks at its argument as methods do: Lua 5.4.4 lets a coroutine that is closed keep the place of the message
+** handler of an xpcall in it, and an error in a __close calls what stands there then, such as a finalizer that ran before.
+** [-0, +0, m]
+*/
 void sr_fill_class(lua_State *L, const SrClass *cls, const luaL_Reg *methods, const luaL_Reg *meta);
 /* Pushes a new metatable, filled. [-0, +1, m] */
 void sr_push_class(lua_State *L, const SrClass *cls, const luaL_Reg *methods, const luaL_Reg *meta);

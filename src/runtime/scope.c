@@ -291,14 +291,24 @@ static void push_forgotten(lua_State *L, const SrBlock *block, const SrBlockOps 
   if (!sr_protected(L, l_describe_forgotten, 2, 1)) sr_push_memory_error(L);
 }
 
+/*
+** Whether it was for the user to close the block. Those of combinators and of functions close themselves, unless the
+** coroutine was closed from outside while they waited.
+*/
+static bool is_users(const SrBlock *block) {
+  return block->scope.kind != SR_SCOPE_JOIN && !block->framed;
+}
+
 /* Closes the blocks inside `outer`, and then `last` (may be NULL). All of them are closed before anything can fail. */
 static bool close_down_to(lua_State *L, SrTask *t, const SrScope *outer, SrBlock *last) {
   const SrBlock *forgotten = NULL;
   const SrBlockOps *ops = NULL;
   while (t->current != outer) {
     SrBlock *block = (SrBlock *)(void *)t->current;
-    forgotten = block;
-    ops = block->ops;
+    if (is_users(block)) {
+      forgotten = block;
+      ops = block->ops;
+    }
     sr_ask_place(&block->scope);
     pop_block(L, block);
   }
@@ -308,6 +318,7 @@ static bool close_down_to(lua_State *L, SrTask *t, const SrScope *outer, SrBlock
 }
 
 void sr_block_check_leave(lua_State *L, const SrBlock *block, const char *function) {
+  if (block->task != block->task->rt->current) return; /* its coroutine is being closed: nothing runs there any more */
   for (const SrScope *at = block->task->current;; at = at->parent) {
     const SrBlock *inner = (const SrBlock *)(const void *)at;
     if (inner->framed)

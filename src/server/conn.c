@@ -315,7 +315,8 @@ void sr_server_conn_attach(lua_State *L, SrServerCore *core, int index) {
 }
 
 static int l_gc(lua_State *L) {
-  SrServerConn *conn = (SrServerConn *)lua_touserdata(L, 1);
+  SrServerConn *conn = (SrServerConn *)sr_io_test(L, 1, &sr_server_conn_class);
+  if (conn == NULL) return 0;
   sr_server_timer_stop(conn->core, &conn->reading);
   sr_server_timer_stop(conn->core, &conn->writing);
   if (conn->stream == NULL || sr_server_streams->is_closed(conn->stream)) return 0;

@@ -314,7 +314,8 @@ static int l_stats(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  sr_buffer_free(&((SrServerCore *)lua_touserdata(L, 1))->out);
+  SrServerCore *core = (SrServerCore *)sr_io_test(L, 1, &core_class);
+  if (core != NULL) sr_buffer_free(&core->out);
   return 0;
 }
 

@@ -95,7 +95,8 @@ static void let_go(Share *share) {
 }
 
 static int l_gc(lua_State *L) {
-  let_go((Share *)lua_touserdata(L, 1));
+  Share *share = (Share *)sr_io_test(L, 1, &share_class);
+  if (share != NULL) let_go(share);
   return 0;
 }
 

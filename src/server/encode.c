@@ -35,7 +35,8 @@ static int l_run(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  Encoder *self = (Encoder *)lua_touserdata(L, 1);
+  Encoder *self = (Encoder *)sr_io_test(L, 1, &encoder_class);
+  if (self == NULL) return 0;
   sr_wire_encoder_free(self->encoder);
   self->encoder = NULL;
   sr_buffer_free(&self->out);

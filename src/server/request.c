@@ -308,7 +308,8 @@ static int l_tostring(lua_State *L) {
 }
 
 static int l_gc(lua_State *L) {
-  SrServerRequest *request = (SrServerRequest *)lua_touserdata(L, 1);
+  SrServerRequest *request = (SrServerRequest *)sr_io_test(L, 1, &sr_server_request_class);
+  if (request == NULL) return 0;
   sr_wire_decoder_free(request->decoder);
   request->decoder = NULL;
   sr_buffer_free(&request->coded);

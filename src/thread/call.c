@@ -241,12 +241,14 @@ int sr_thread_l_each(lua_State *L) {
 /* --- opening ---------------------------------------------------------------------------- */
 
 static int l_box_gc(lua_State *L) {
-  let_go((Box *)lua_touserdata(L, 1));
+  Box *box = (Box *)sr_thread_test(L, 1, box_class);
+  if (box != NULL) let_go(box);
   return 0;
 }
 
 static int l_packed_gc(lua_State *L) {
-  Packed *packed = (Packed *)lua_touserdata(L, 1);
+  Packed *packed = (Packed *)sr_thread_test(L, 1, packed_class);
+  if (packed == NULL) return 0;
   if (packed->shared != NULL) sr_thread_shared_release(packed->shared);
   packed->shared = NULL;
   return 0;

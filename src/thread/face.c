@@ -48,12 +48,17 @@ void sr_thread_class(lua_State *L, const char *cls, const luaL_Reg *methods, con
   lua_rawsetp(L, LUA_REGISTRYINDEX, cls);
 }
 
+void *sr_thread_test(lua_State *L, int index, const char *cls) {
+  const char **object = lua_rawlen(L, index) < sizeof *object ? NULL : (const char **)lua_touserdata(L, index);
+  return object != NULL && *object == cls ? (void *)object : NULL;
+}
+
 SrThreadFace *sr_thread_check_face(lua_State *L, const char *function) {
-  const char **object = lua_rawlen(L, 1) < sizeof *object ? NULL : (const char **)lua_touserdata(L, 1);
-  if (object == NULL || *object != sr_thread_face_class)
+  void *object = sr_thread_test(L, 1, sr_thread_face_class);
+  if (object == NULL)
     luaL_error(L, "calling '%s' on bad self (thread pool expected, got %s; call it with a colon)", function,
                luaL_typename(L, 1));
-  return (SrThreadFace *)(void *)object;
+  return (SrThreadFace *)object;
 }
 
 SrThreadFace *sr_thread_push_face(lua_State *L, int size) {
@@ -255,7 +260,8 @@ int sr_thread_l_gc(lua_State *L) {
 }
 
 static int l_closer_gc(lua_State *L) {
-  leave((SrThreadCloser *)lua_touserdata(L, 1));
+  SrThreadCloser *closer = (SrThreadCloser *)sr_thread_test(L, 1, closer_class);
+  if (closer != NULL) leave(closer);
   return 0;
 }
 

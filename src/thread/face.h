@@ -35,6 +35,9 @@ void sr_thread_forget(SrThreadFace *face);
 /* Pushes the SystemError of a status. [-0, +1, m] */
 void sr_thread_push_system(lua_State *L, int status, const char *syscall);
 
+/* The userdata at `index` if it is one of that class, else NULL. [-0, +0, -] */
+void *sr_thread_test(lua_State *L, int index, const char *cls);
+
 /* Pushes a zeroed userdata of a metatable that stands in the registry under that key. [-0, +1, m] */
 void *sr_thread_new(lua_State *L, const char *cls, size_t size, int values);
 /* Registers such a metatable. [-0, +0, m] */

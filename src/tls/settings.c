@@ -10,7 +10,6 @@
 #include <string.h>
 #include <uv.h>
 
-#include "base/platform.h"
 #include "tls/engine.h"
 #include "tls/state.h"
 
@@ -60,8 +59,8 @@ static SrTlsOptions read_options(lua_State *L) {
 /* [-0, +0, v] */
 static int raise_problem(lua_State *L, const SrTlsProblem *problem) {
   if (problem->status != 0) {
-    sr_tls_saros->push_error(L, "SystemError", uv_err_name(problem->status), "%s: %s", problem->path,
-                             sr_status_text(problem->status));
+    sr_tls_saros->push_error(L, "SystemError", uv_err_name(problem->status), "open %s: %s", problem->path,
+                             uv_strerror(problem->status));
     lua_pushliteral(L, "open");
     lua_setfield(L, -2, "syscall");
     lua_pushstring(L, problem->path);
