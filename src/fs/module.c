@@ -39,6 +39,7 @@ int luaopen_saros_fs_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"lines", sr_fs_l_lines},
                                        {"check_formats", sr_fs_l_check_formats},
                                        {"keep", sr_fs_l_keep},
+                                       {"drop", sr_fs_l_drop},
                                        {"scandir", sr_fs_l_scandir},
                                        {"watch", sr_fs_l_watch},
                                        {"temporary_folder", l_temporary_folder},
