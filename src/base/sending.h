@@ -3,7 +3,6 @@
 #ifndef SR_BASE_SENDING_H
 #define SR_BASE_SENDING_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -18,11 +17,6 @@ int sr_sending_open(SrSending *sending, uv_os_fd_t socket, uv_file file);
 void sr_sending_close(SrSending *sending);
 /* The same with the descriptors themselves, for as long as nobody can close them: there is nothing to close, and no failure. */
 void sr_sending_borrow(SrSending *sending, uv_os_fd_t socket, uv_file file);
-/*
-** Whether so many bytes from a position on can be had without waiting for the disk, as far as the system tells: it is
-** asked for one of each run that it reads at once. False also where nobody can know.
-*/
-bool sr_sending_is_ready(uv_file file, int64_t position, size_t count);
 /*
 ** Sends from a position on, without moving that of the file. It waits for the disk, not for the socket, which has to be
 ** one that does not wait. How many bytes, at most so many; 0: the file has no more. Or a status, UV_EAGAIN: the socket

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/cached.h"
 #include "fs/opening.h"
 
 /* The numbers of the act. */
@@ -117,6 +118,7 @@ static void look_into(SrFsCall *call, const char *path) {
   int flags = UV_FS_O_RDONLY | (call->second != NULL ? UV_FS_O_NOFOLLOW : 0);
   if (!found(call, "open", sr_fs_open_plainly(&call->handle, path, flags, 0)) || call->handle.fd < 0) return;
   call->handle.is_seekable = true;
+  call->is_cached = sr_cached_is_known(call->handle.fd);
   if (!sr_fs_went(call, "fstat", sr_fs_fstat(call->handle.fd, &call->stat)) || !is_wanted(call)) {
     close_found(call);
   } else if (is_small(call)) {
@@ -138,24 +140,25 @@ static void run_find(SrFsCall *call) {
 }
 
 /*
-** "file" or "directory", its size, when it was changed, its way without links; all of it if it was read, or nil, the
-** open file and its descriptor. nil: neither.
+** "file" or "directory", its size, when it was changed, its way without links, whether it may be had cached; all of it
+** if it was read, or nil, the open file and its descriptor. nil: neither.
 */
 static int push_found(lua_State *L, SrFsCall *call) {
   if (!is_kind(call, S_IFREG) && !is_kind(call, S_IFDIR)) return lua_pushnil(L), 1;
   lua_pushstring(L, sr_fs_type(&call->stat));
   lua_pushinteger(L, (lua_Integer)call->stat.st_size);
-  lua_pushnumber(L, (lua_Number)call->stat.st_mtim.tv_sec + (lua_Number)call->stat.st_mtim.tv_nsec / 1e9);
+  lua_pushnumber(L, (lua_Number)sr_fs_mtime(&call->stat));
   lua_pushstring(L, path_of(call));
+  lua_pushboolean(L, call->is_cached);
   if (call->text != NULL) {
     lua_pushlstring(L, call->text, call->length);
-    return 5;
+    return 6;
   }
-  if (call->handle.fd < 0) return 4;
+  if (call->handle.fd < 0) return 5;
   lua_pushnil(L);
   const SrFsFile *file = sr_fs_opening_push(L, path_of(call), &call->handle);
   lua_pushinteger(L, file->fd);
-  return 7;
+  return 8;
 }
 
 int sr_fs_l_drop(lua_State *L) {

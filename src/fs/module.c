@@ -5,6 +5,7 @@
 */
 #include "base/platform.h"
 #include "base/resident.h"
+#include "fs/cached.h"
 #include "fs/file.h"
 #include "io/failure.h"
 
@@ -57,6 +58,7 @@ int luaopen_saros_fs_core(lua_State *L) {
   sr_fs_add_acts(L, sr_fs_open_acts);
   sr_fs_add_acts(L, sr_fs_folder_acts);
   sr_fs_add_acts(L, sr_fs_find_acts);
+  sr_fs_cached_add(L);
   push_flags(L);
   lua_setfield(L, -2, "flags");
   sr_io_push_meta(L, &sr_fs_file_class);

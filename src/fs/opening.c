@@ -41,11 +41,16 @@ static void undo_draft(SrFsCall *call) {
   if (call->text != NULL) sr_fs_unlink(call->text);
 }
 
-SrFsFile *sr_fs_opening_push(lua_State *L, const char *path, SrFsHandle *handle) {
+SrFsFile *sr_fs_opening_new(lua_State *L, const char *path) {
   SrFsFile *file = (SrFsFile *)sr_io_new(L, &sr_fs_file_class, sizeof *file, 0);
   file->fd = -1;
   file->path = strdup(path);
   if (file->path == NULL) luaL_error(L, "open: not enough memory");
+  return file;
+}
+
+SrFsFile *sr_fs_opening_push(lua_State *L, const char *path, SrFsHandle *handle) {
+  SrFsFile *file = sr_fs_opening_new(L, path);
   sr_fs_file_open(L, file, handle);
   handle->fd = -1;
   return file;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cached.h"
 #include "base/sending.h"
 #include "server/conn.h"
 #include "server/head.h"
@@ -181,7 +182,7 @@ static int send_piece(lua_State *L, Share *share) {
   uv_os_fd_t fd;
   if (!find_open_socket(share->request->conn, &fd)) return finish(L, share, true);
   size_t count = direct->left < PIECE ? (size_t)direct->left : PIECE;
-  if (!sr_sending_is_ready(file, direct->position, count)) return send_turn(L, share);
+  if (!sr_cached_has(file, direct->position, count)) return send_turn(L, share);
   sr_sending_borrow(&direct->sending, fd, file);
   send_some(direct, PIECE);
   count_turn(share);

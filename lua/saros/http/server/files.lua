@@ -14,7 +14,7 @@ local ranges = require "saros.http.server.ranges"
 local respond = require "saros.http.server.respond"
 local types = require "saros.http.server.types"
 
-local find, drop = fs_core.find, fs_core.drop
+local find, drop, open_cached, read_cached = fs_core.find, fs_core.drop, fs_core.open_cached, fs_core.read_cached
 
 local files = {}
 
@@ -201,7 +201,7 @@ local function send_open(request, found, options)
 end
 
 -- Answers with a file that was found, if it is one; nil: it is none, or could not be opened.
-local function send(request, options, kind, size, mtime, path, content, file, descriptor)
+local function send(request, options, kind, size, mtime, path, _, content, file, descriptor)
   if kind ~= "file" then return nil end
   local found = { size = size, mtime = mtime, path = path, content = content, file = file, descriptor = descriptor }
   if file then return send_open(request, found, options) end
@@ -261,11 +261,42 @@ local function listing(path, shown)
     escape(shown), escape(shown), table.concat(lines, "\n")) }
 end
 
+-- What find has found is noted, if the next time that may be asked for without a thread: it is no link.
+local function note(self, path, kind, size, mtime, real, is_cached, ...)
+  if is_cached and not self.known[path] and real:sub(-#path) == path then
+    self.count = self.count + 1
+    if self.count > MOST_KNOWN then self.known, self.count = {}, 1 end
+    self.known[path] = real
+  end
+  return kind, size, mtime, real, is_cached, ...
+end
+
+-- What was not found so is looked for by a thread.
+local function look_further(request, self, path, kind, ...)
+  if kind then return kind, ... end
+  return note(self, path, find(self.directory, path, nil, most_for(request, path)))
+end
+
+-- What was noted, as long as the system has it in memory.
+local function look_cached(self, path)
+  local real = self.known[path]
+  local said = real and described[real]
+  if not said then return nil end
+  if said.size > SMALL then
+    local size, mtime, file, descriptor = open_cached(self.directory, path)
+    if size then return "file", size, mtime, real, true, nil, file, descriptor end
+  else
+    local size, mtime, content = read_cached(self.directory, path)
+    if size then return "file", size, mtime, real, true, content end
+  end
+end
+
 -- What is at a path inside the folder, nil if nothing is: no dot files, and no links that lead out of it.
 local function look(request, self, path)
   local is_wrong = path:byte() ~= 47 or path:find("/.", 1, true) or path:find("\0", 1, true) or path:find("\\", 1, true)
   if is_wrong then return nil end
-  return find(self.directory, path, nil, most_for(request, path))
+  if request.method ~= "GET" then return find(self.directory, path, nil, most_for(request, path)) end
+  return look_further(request, self, path, look_cached(self, path))
 end
 
 -- Where a folder without its slash is. A target that begins with two slashes would be another host, and browsers take
@@ -321,7 +352,7 @@ function files.new(directory, given)
   if type(directory) ~= "string" then misuse.type("files", 1, "string", directory) end
   if directory == "" or directory:find "%z" then misuse.argument("files", 1, "the path of a folder expected") end
   if given ~= nil and type(given) ~= "table" then misuse.type("files", 2, "table", given) end
-  local options = { directory = directory, index = "index.html" }
+  local options = { directory = directory, index = "index.html", known = {}, count = 0 }
   for name, value in pairs(given or {}) do
     if not checks[name] then misuse.unknown_option("files", 2, name, checks) end
     local ok, expected = checks[name](value)
