@@ -2,15 +2,14 @@
 /* The way of Linux, see cached.h. */
 #include "base/cached.h"
 
-#ifdef __linux__
+#if defined __linux__ && __has_include(<linux/openat2.h>)
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#include <errno.h>
 
 #endif
 

@@ -59,7 +59,8 @@ static int l_read_cached(lua_State *L) {
 static int l_open_cached(lua_State *L) {
   uv_stat_t stat;
   if (begin(L, "open_cached")) return sr_io_saros->raise(L);
-  SrFsFile *file = sr_fs_opening_new(L, lua_tostring(L, PATH));
+  lua_pushfstring(L, "%s%s", lua_tostring(L, FOLDER), lua_tostring(L, PATH));
+  SrFsFile *file = sr_fs_opening_new(L, lua_tostring(L, -1));
   SrFsHandle handle = {.fd = open_file(L, &stat), .is_seekable = true};
   if (handle.fd < 0) return 0;
   sr_fs_file_open(L, file, &handle);

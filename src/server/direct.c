@@ -2,9 +2,10 @@
 /*
 ** Files that the system sends by itself, see direct.h.
 **
-** A first piece that need not be waited for is sent at once. All else a thread of libuv's sends, as it may wait for the
-** disk. Neither ever waits for the client: where that takes no more the operation has ended. Nothing else is written meanwhile, and whoever is cancelled hears of it when the thread has
-** ended: so what was sent is known, and nothing comes behind it unasked.
+** A first piece that the system has in memory is sent at once. All else a thread of libuv's sends, as it may wait for
+** the disk. Neither ever waits for the client: where that takes no more the operation has ended. Nothing else is written
+** meanwhile, and whoever is cancelled hears of it when the thread has ended: so what was sent is known, and nothing
+** comes behind it unasked.
 **
 ** The task has a share of the operation, a userdata on its stack, and so has libuv while it runs; the last to let go
 ** frees it.
@@ -137,7 +138,7 @@ static bool find_socket(const SrServerConn *conn, uv_os_fd_t *fd) {
          uv_fileno(transport->cls->handle(transport), fd) == 0;
 }
 
-/* The same, for what has to be sent yet. */
+/* The same of a connection that may be at its end. */
 static bool find_open_socket(const SrServerConn *conn, uv_os_fd_t *fd) {
   return !conn->is_gone && conn->phase != SR_SERVER_CLOSED && find_socket(conn, fd);
 }
@@ -175,7 +176,7 @@ static int k_turn(lua_State *L, int status, lua_KContext ctx) {
   return send_turn(L, share);
 }
 
-/* Sends one piece at once, if the disk has no part in that: so others get their turn. */
+/* Sends one piece at once, if the disk has no part in that. It is no more than one, as others wait meanwhile. */
 static int send_piece(lua_State *L, Share *share) {
   Direct *direct = share->direct;
   uv_file file = (uv_file)lua_tointeger(L, DESCRIPTOR);
