@@ -28,6 +28,10 @@ void sr_sending_close(SrSending *sending) {
   sending->to = sending->from = -1;
 }
 
+void sr_sending_borrow(SrSending *sending, uv_os_fd_t socket, uv_file file) {
+  *sending = (SrSending){.to = socket, .from = file};
+}
+
 ptrdiff_t sr_sending_send(const SrSending *sending, int64_t position, size_t most) {
   off_t offset = (off_t)position;
   ssize_t count;
@@ -46,6 +50,11 @@ int sr_sending_open(SrSending *sending, uv_os_fd_t socket, uv_file file) {
 
 void sr_sending_close(SrSending *sending) {
   (void)sending;
+}
+
+void sr_sending_borrow(SrSending *sending, uv_os_fd_t socket, uv_file file) {
+  (void)socket, (void)file;
+  *sending = (SrSending){-1, -1};
 }
 
 ptrdiff_t sr_sending_send(const SrSending *sending, int64_t position, size_t most) {

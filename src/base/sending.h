@@ -15,6 +15,8 @@ typedef struct SrSending {
 /* 0, or a status, if there is no such way: then nothing is open. */
 int sr_sending_open(SrSending *sending, uv_os_fd_t socket, uv_file file);
 void sr_sending_close(SrSending *sending);
+/* The same with the descriptors themselves, for as long as nobody can close them: there is nothing to close, and no failure. */
+void sr_sending_borrow(SrSending *sending, uv_os_fd_t socket, uv_file file);
 /*
 ** Sends from a position on, without moving that of the file. It waits for the disk, not for the socket, which has to be
 ** one that does not wait. How many bytes, at most so many; 0: the file has no more. Or a status, UV_EAGAIN: the socket

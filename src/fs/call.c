@@ -140,8 +140,16 @@ static void set_integer(lua_State *L, const char *field, uint64_t value) {
   lua_setfield(L, -2, field);
 }
 
+static double seconds_of(const uv_timespec_t *time) {
+  return (double)time->tv_sec + (double)time->tv_nsec / 1e9;
+}
+
+double sr_fs_mtime(const uv_stat_t *stat) {
+  return seconds_of(&stat->st_mtim);
+}
+
 static void set_time(lua_State *L, const char *field, const uv_timespec_t *time) {
-  lua_pushnumber(L, (lua_Number)time->tv_sec + (lua_Number)time->tv_nsec / 1e9);
+  lua_pushnumber(L, (lua_Number)seconds_of(time));
   lua_setfield(L, -2, field);
 }
 

@@ -44,6 +44,7 @@ struct SrFsCall {
   size_t length;       /* of it */
   char *second;        /* another one */
   uv_stat_t stat;
+  bool is_cached; /* the system can tell what it has of it in memory */
   char bytes[];
 };
 
@@ -58,6 +59,8 @@ bool sr_fs_went(SrFsCall *call, const char *syscall, ptrdiff_t result);
 int sr_fs_push_true(lua_State *L, SrFsCall *call);
 /* Pushes the text. [-0, +1, m] */
 int sr_fs_push_text(lua_State *L, SrFsCall *call);
+/* When it was changed, in seconds. */
+double sr_fs_mtime(const uv_stat_t *stat);
 /* Pushes the table of a stat. [-0, +1, m] */
 void sr_fs_push_stat(lua_State *L, const uv_stat_t *stat);
 /* Pushes a SystemError. [-0, +1, m] */

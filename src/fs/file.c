@@ -252,7 +252,10 @@ void sr_fs_file_drop(SrFsFile *file) {
   bool is_used = file->turn != NULL;
   leave(file);
   if (is_used) return;
-  sr_fs_close_later(file->loop, fd, file->doomed);
+  if (file->closes_at_once)
+    sr_fs_close(fd);
+  else
+    sr_fs_close_later(file->loop, fd, file->doomed);
   file->doomed = NULL;
 }
 

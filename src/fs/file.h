@@ -49,14 +49,15 @@ struct SrFsFile {
   uv_file fd;       /* negative: closed */
   bool is_seekable; /* it has positions */
   bool appends;
-  bool closes_at_end; /* of an iterator */
-  bool is_busy;       /* a task is parked, or about to go on */
-  bool is_closing;    /* that task closes it */
-  SrBuffer in;        /* what was read ahead; empty while a job has it */
-  size_t ahead;       /* so much the last read wanted; 0: it begins anew */
-  int64_t position;   /* of the first byte in there */
-  bool is_lent;       /* others have its descriptor: the system stands where the file does, and they may move both */
-  SrFsTurn *turn;     /* under way, or NULL */
+  bool closes_at_end;  /* of an iterator */
+  bool closes_at_once; /* the system waits for nobody when it closes it, which has no other name that goes with it */
+  bool is_busy;        /* a task is parked, or about to go on */
+  bool is_closing;     /* that task closes it */
+  SrBuffer in;         /* what was read ahead; empty while a job has it */
+  size_t ahead;        /* so much the last read wanted; 0: it begins anew */
+  int64_t position;    /* of the first byte in there */
+  bool is_lent;        /* others have its descriptor: the system stands where the file does, and they may move both */
+  SrFsTurn *turn;      /* under way, or NULL */
   char *path;
   char *doomed, *target; /* of a draft, see SrFsTurn; or NULL */
 

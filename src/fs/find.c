@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* A file for somebody who asks for it by name: where it is, what it is, and all of it if it is small, in one hop. */
+/*
+** A file for somebody who asks for it by name: where it is, what it is, and all of it if it is small, or else the open
+** file, in one hop. What is said of a file that was opened is said of that one, whatever has its name by then.
+*/
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fs/fs.h"
+#include "base/cached.h"
+#include "fs/opening.h"
+
+/* The numbers of the act. */
+enum { MOST, OPENS };
 
 /* What says that there is no such thing for us. */
 static bool is_absence(ptrdiff_t status) {
@@ -64,6 +71,10 @@ static char *locate(SrFsCall *call) {
   return NULL;
 }
 
+static const char *path_of(const SrFsCall *call) {
+  return call->second != NULL ? call->second : call->path;
+}
+
 static bool is_kind(const SrFsCall *call, unsigned kind) {
   return (call->stat.st_mode & S_IFMT) == kind;
 }
@@ -87,14 +98,33 @@ static void read_whole(SrFsCall *call) {
   call->stat.st_size = length;
 }
 
-/* What is no file is not opened: that of a pipe would wait for somebody. */
-static void look_into(SrFsCall *call, const char *path) {
-  if (!found(call, "open", sr_fs_open_plainly(&call->handle, path, UV_FS_O_RDONLY, 0)) || call->handle.fd < 0) return;
-  call->handle.is_seekable = true;
-  if (sr_fs_went(call, "fstat", sr_fs_fstat(call->handle.fd, &call->stat)) && is_kind(call, S_IFREG)) read_whole(call);
+static bool is_small(const SrFsCall *call) {
+  return (double)call->stat.st_size <= (sr_fs_is_given(call, MOST) ? call->number[MOST] : -1);
+}
+
+/* Whether it is read, or left open. */
+static bool is_wanted(const SrFsCall *call) {
+  return is_kind(call, S_IFREG) && (is_small(call) || sr_fs_integer(call, OPENS, 0) != 0);
+}
+
+static void close_found(SrFsCall *call) {
   uv_file fd = call->handle.fd;
   call->handle.fd = -1;
   sr_fs_went(call, "close", sr_fs_close(fd));
+}
+
+/* What is no file is not opened: that of a pipe would wait for somebody. On a way that was followed there is no link. */
+static void look_into(SrFsCall *call, const char *path) {
+  int flags = UV_FS_O_RDONLY | (call->second != NULL ? UV_FS_O_NOFOLLOW : 0);
+  if (!found(call, "open", sr_fs_open_plainly(&call->handle, path, flags, 0)) || call->handle.fd < 0) return;
+  call->handle.is_seekable = true;
+  call->is_cached = sr_cached_is_known(call->handle.fd);
+  if (!sr_fs_went(call, "fstat", sr_fs_fstat(call->handle.fd, &call->stat)) || !is_wanted(call)) {
+    close_found(call);
+  } else if (is_small(call)) {
+    read_whole(call);
+    close_found(call);
+  }
 }
 
 static void run_find(SrFsCall *call) {
@@ -106,23 +136,40 @@ static void run_find(SrFsCall *call) {
     memset(&call->stat, 0, sizeof call->stat);
     return;
   }
-  bool is_small = (double)call->stat.st_size <= (sr_fs_is_given(call, 0) ? call->number[0] : -1);
-  if (is_kind(call, S_IFREG) && is_small) look_into(call, path);
+  if (is_wanted(call)) look_into(call, path);
 }
 
-/* "file" or "directory", its size, when it was changed, its way without links, all of it if it was read; nil: neither. */
+/*
+** "file" or "directory", its size, when it was changed, its way without links, whether it may be had cached; all of it
+** if it was read, or nil, the open file and its descriptor. nil: neither.
+*/
 static int push_found(lua_State *L, SrFsCall *call) {
   if (!is_kind(call, S_IFREG) && !is_kind(call, S_IFDIR)) return lua_pushnil(L), 1;
   lua_pushstring(L, sr_fs_type(&call->stat));
   lua_pushinteger(L, (lua_Integer)call->stat.st_size);
-  lua_pushnumber(L, (lua_Number)call->stat.st_mtim.tv_sec + (lua_Number)call->stat.st_mtim.tv_nsec / 1e9);
-  lua_pushstring(L, call->second != NULL ? call->second : call->path);
-  if (call->text == NULL) return 4;
-  lua_pushlstring(L, call->text, call->length);
-  return 5;
+  lua_pushnumber(L, (lua_Number)sr_fs_mtime(&call->stat));
+  lua_pushstring(L, path_of(call));
+  lua_pushboolean(L, call->is_cached);
+  if (call->text != NULL) {
+    lua_pushlstring(L, call->text, call->length);
+    return 6;
+  }
+  if (call->handle.fd < 0) return 5;
+  lua_pushnil(L);
+  const SrFsFile *file = sr_fs_opening_push(L, path_of(call), &call->handle);
+  lua_pushinteger(L, file->fd);
+  return 8;
 }
 
-/* find(folder, path below it, nil, most bytes that are read): without the second the first is the path of a file. */
+int sr_fs_l_drop(lua_State *L) {
+  sr_fs_file_drop(sr_fs_file_self(L, "drop"));
+  return 0;
+}
+
+/*
+** find(folder, path below it, nil, most bytes that are read, 1 if a larger file is opened): without the second the first
+** is the path of a file.
+*/
 const SrFsAct sr_fs_find_acts[] = {
     {"find", run_find, push_found, NULL, false},
     {.function = NULL},

@@ -12,6 +12,8 @@ extern const luaL_Reg sr_fs_read_methods[], sr_fs_write_methods[], sr_fs_close_m
 
 /* keep(file, whether it is to be on the disk): closes a draft, which then is in its place, or gone. */
 int sr_fs_l_keep(lua_State *L);
+/* drop(file): closes it without waiting for that. */
+int sr_fs_l_drop(lua_State *L);
 /* lines(file, format...): an iterator that closes the file at its end. */
 int sr_fs_l_lines(lua_State *L);
 /* check_formats(path, format...) raises what is wrong with the formats of lines. */

@@ -5,6 +5,7 @@
 */
 #include "base/platform.h"
 #include "base/resident.h"
+#include "fs/cached.h"
 #include "fs/file.h"
 #include "io/failure.h"
 
@@ -39,6 +40,7 @@ int luaopen_saros_fs_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"lines", sr_fs_l_lines},
                                        {"check_formats", sr_fs_l_check_formats},
                                        {"keep", sr_fs_l_keep},
+                                       {"drop", sr_fs_l_drop},
                                        {"scandir", sr_fs_l_scandir},
                                        {"watch", sr_fs_l_watch},
                                        {"temporary_folder", l_temporary_folder},
@@ -56,6 +58,7 @@ int luaopen_saros_fs_core(lua_State *L) {
   sr_fs_add_acts(L, sr_fs_open_acts);
   sr_fs_add_acts(L, sr_fs_folder_acts);
   sr_fs_add_acts(L, sr_fs_find_acts);
+  sr_fs_cached_add(L);
   push_flags(L);
   lua_setfield(L, -2, "flags");
   sr_io_push_meta(L, &sr_fs_file_class);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* How files are opened. The numbers of these acts are flags and a mode. */
+/* How files are opened, see opening.h. The numbers of these acts are flags and a mode. */
+#include "fs/opening.h"
+
 #include <string.h>
 
 #include "fs/draft.h"
-#include "fs/file.h"
 
 static void run_open(SrFsCall *call) {
   int flags = sr_fs_integer(call, 0, 0), mode = sr_fs_integer(call, 1, 0666);
@@ -40,18 +41,28 @@ static void undo_draft(SrFsCall *call) {
   if (call->text != NULL) sr_fs_unlink(call->text);
 }
 
-/* The file gets all that the call has found. */
-static int push_file(lua_State *L, SrFsCall *call) {
+SrFsFile *sr_fs_opening_new(lua_State *L, const char *path) {
   SrFsFile *file = (SrFsFile *)sr_io_new(L, &sr_fs_file_class, sizeof *file, 0);
   file->fd = -1;
-  file->path = strdup(call->path);
-  if (file->path == NULL) return luaL_error(L, "open: not enough memory");
+  file->path = strdup(path);
+  if (file->path == NULL) luaL_error(L, "open: not enough memory");
+  return file;
+}
+
+SrFsFile *sr_fs_opening_push(lua_State *L, const char *path, SrFsHandle *handle) {
+  SrFsFile *file = sr_fs_opening_new(L, path);
+  sr_fs_file_open(L, file, handle);
+  handle->fd = -1;
+  return file;
+}
+
+/* The file gets all that the call has found. */
+static int push_file(lua_State *L, SrFsCall *call) {
+  SrFsFile *file = sr_fs_opening_push(L, call->path, &call->handle);
   file->appends = (sr_fs_integer(call, 0, 0) & UV_FS_O_APPEND) != 0;
   file->position = (int64_t)call->length;
   file->doomed = call->text;
   file->target = call->second;
-  sr_fs_file_open(L, file, &call->handle);
-  call->handle.fd = -1;
   call->text = call->second = NULL;
   return 1;
 }

@@ -2,9 +2,10 @@
 /*
 ** Files that the system sends by itself, see direct.h.
 **
-** A thread of libuv's does it, as it may wait for the disk. It never waits for the client: where that takes no more the
-** operation has ended. Nothing else is written meanwhile, and whoever is cancelled hears of it when the thread has
-** ended: so what was sent is known, and nothing comes behind it unasked.
+** A first piece that the system has in memory is sent at once. All else a thread of libuv's sends, as it may wait for
+** the disk. Neither ever waits for the client: where that takes no more the operation has ended. Nothing else is written
+** meanwhile, and whoever is cancelled hears of it when the thread has ended: so what was sent is known, and nothing
+** comes behind it unasked.
 **
 ** The task has a share of the operation, a userdata on its stack, and so has libuv while it runs; the last to let go
 ** frees it.
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cached.h"
 #include "base/sending.h"
 #include "server/conn.h"
 #include "server/head.h"
@@ -50,12 +52,13 @@ typedef struct Share {
 
 static const SrIoClass share_class = {"file that is sent"};
 
-/* --- in a thread ------------------------------------------------------------------------ */
+/* --- sending ----------------------------------------------------------------------------- */
 
-static void run(uv_work_t *work) {
-  Direct *direct = (Direct *)work->data;
+/* Sends until that is enough, or the client takes no more. */
+static void send_some(Direct *direct, int64_t enough) {
   ptrdiff_t count = 1;
-  while (count > 0 && direct->left > 0 && direct->sent < TURN && !atomic_load(&direct->is_abandoned)) {
+  direct->sent = 0;
+  while (count > 0 && direct->left > 0 && direct->sent < enough && !atomic_load(&direct->is_abandoned)) {
     count = sr_sending_send(&direct->sending, direct->position, direct->left < PIECE ? (size_t)direct->left : PIECE);
     if (count <= 0) break;
     direct->sent += count;
@@ -64,6 +67,11 @@ static void run(uv_work_t *work) {
   }
   direct->goes_on = count > 0 && direct->left > 0;
   direct->is_refused = count < 0 && count != UV_EAGAIN;
+}
+
+static void run(uv_work_t *work) {
+  Direct *direct = (Direct *)work->data;
+  send_some(direct, TURN);
   sr_sending_close(&direct->sending);
 }
 
@@ -131,6 +139,11 @@ static bool find_socket(const SrServerConn *conn, uv_os_fd_t *fd) {
          uv_fileno(transport->cls->handle(transport), fd) == 0;
 }
 
+/* The same of a connection that may be at its end. */
+static bool find_open_socket(const SrServerConn *conn, uv_os_fd_t *fd) {
+  return !conn->is_gone && conn->phase != SR_SERVER_CLOSED && find_socket(conn, fd);
+}
+
 static int k_turn(lua_State *L, int status, lua_KContext ctx);
 
 /* Has a thread send; what cannot be is not. */
@@ -138,9 +151,8 @@ static int send_turn(lua_State *L, Share *share) {
   SrServerConn *conn = share->request->conn;
   Direct *direct = share->direct;
   uv_os_fd_t fd;
-  if (conn->is_gone || conn->phase == SR_SERVER_CLOSED || !find_socket(conn, &fd)) return finish(L, share, true);
+  if (!find_open_socket(conn, &fd)) return finish(L, share, true);
   if (sr_sending_open(&direct->sending, fd, (uv_file)lua_tointeger(L, DESCRIPTOR)) != 0) return finish(L, share, true);
-  direct->sent = 0;
   direct->work.data = direct;
   direct->is_running = uv_queue_work(sr_io_saros->loop(conn->core->runtime), &direct->work, run, on_done) == 0;
   if (direct->is_running) return sr_io_saros->park(L, &direct->wait, &direct_kind, k_turn, (lua_KContext)share);
@@ -148,17 +160,35 @@ static int send_turn(lua_State *L, Share *share) {
   return finish(L, share, true);
 }
 
+static void count_turn(Share *share) {
+  sr_server_output_count(share->request, share->direct->sent);
+  share->sent += share->direct->sent;
+}
+
 static int k_turn(lua_State *L, int status, lua_KContext ctx) {
   Share *share = (Share *)ctx;
   Direct *direct = share->direct;
   (void)status;
-  sr_server_output_count(share->request, direct->sent);
-  share->sent += direct->sent;
+  count_turn(share);
   if (sr_io_saros->aborted(L)) return sr_io_saros->raise(L);
   if (!direct->goes_on) return finish(L, share, direct->is_refused);
   sr_server_request_check_open(L, share->request);
   if (sr_io_saros->cancelled(L)) return sr_io_saros->raise(L);
   return send_turn(L, share);
+}
+
+/* Sends one piece at once, if the disk has no part in that. It is no more than one, as others wait meanwhile. */
+static int send_piece(lua_State *L, Share *share) {
+  Direct *direct = share->direct;
+  uv_file file = (uv_file)lua_tointeger(L, DESCRIPTOR);
+  uv_os_fd_t fd;
+  if (!find_open_socket(share->request->conn, &fd)) return finish(L, share, true);
+  size_t count = direct->left < PIECE ? (size_t)direct->left : PIECE;
+  if (!sr_cached_has(file, direct->position, count)) return send_turn(L, share);
+  sr_sending_borrow(&direct->sending, fd, file);
+  send_some(direct, PIECE);
+  count_turn(share);
+  return direct->goes_on ? send_turn(L, share) : finish(L, share, direct->is_refused);
 }
 
 /* --- the method ----------------------------------------------------------------------------- */
@@ -173,7 +203,7 @@ static int k_begin(lua_State *L, int status, lua_KContext ctx) {
   direct->is_owned = true;
   direct->position = lua_tointeger(L, POSITION);
   direct->left = lua_tointeger(L, COUNT);
-  return send_turn(L, share);
+  return send_piece(L, share);
 }
 
 int sr_server_l_send_file(lua_State *L) {

@@ -73,12 +73,25 @@ scenarios.routed = exchange(
 local large = os.tmpname()
 local exchange_large = exchange(function() return { file = large } end, GET, ("x"):rep(100) .. "$")
 
-function scenarios.file(has_fault)
+local function with_large(has_fault, fn)
   local _removing <close> = setmetatable({}, { __close = function() os.remove(large) end })
   local file <close> = assert(io.open(large, "wb"))
   file:write(("x"):rep(100000))
   file:close()
-  return exchange_large(has_fault)
+  return fn(has_fault)
+end
+
+function scenarios.file(has_fault)
+  return with_large(has_fault, exchange_large)
+end
+
+-- The second time it is known.
+local directory, name = large:match "^(.*)(/[^/]*)$"
+local exchange_twice = exchange(http.files(directory), ("GET %s HTTP/1.1\r\nHost: x\r\n\r\n"):format(name)
+  .. GET:gsub("^GET [^ ]*", "GET " .. name), ("x"):rep(100) .. "HTTP/1.1 200 .*" .. ("x"):rep(100) .. "$")
+
+function scenarios.folder(has_fault)
+  return with_large(has_fault, exchange_twice)
 end
 
 return scenarios

@@ -97,4 +97,23 @@ describe("cancelling", function()
       assert(response.body == data:sub(1, #response.body), "other bytes")
     end)
   end)
+
+  it("a file that is known by then, and in memory", function()
+    for _, size in ipairs { 100, 100000 } do
+      local data, path = ("x"):rep(size), os.tmpname()
+      local _removing <close> = setmetatable({}, { __close = function() os.remove(path) end })
+      folder.write(path, data)
+      local directory, name = path:match "^(.*)(/[^/]*)$"
+      local serve = async.http.files(directory)
+      async.run(function()
+        local client <close> = require("saros.testing").client(serve)
+        assert.equal(data, client:get(name):text())
+      end)
+      explore(serve, { ("GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):format(name) }, function(response)
+        if is_cut_off(response) then return end
+        assert(response.headers["content-length"] == tostring(size), "another length")
+        assert(response.body == data:sub(1, #response.body), "other bytes")
+      end)
+    end
+  end)
 end)

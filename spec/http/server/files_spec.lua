@@ -197,15 +197,78 @@ describe("async.http.files", function()
   end))
 
   it("sends nothing that has taken the place of a large file", with_files(nil, function(site, path)
-    folder.write(path .. "/www/large.bin", ("x"):rep(100000))
-    local open <const> = async.fs.open
-    local _restoring <close> = async.defer(function() async.fs.open = open end)
-    async.fs.open = function(name, mode)
-      os.remove(name)
-      os.execute(("mkdir '%s'"):format(name))
-      return open(name, mode)
+    local name, data = path .. "/www/large.bin", ("0123456789abcdef"):rep(1 << 19)
+    folder.write(name, data)
+    local stream <close> = site:connect()
+    stream:write "GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n"
+    stream:read_until "\r\n\r\n"
+    os.remove(name)
+    os.execute(("mkdir '%s'"):format(name))
+    assert.is_true(data == stream:read_exactly(#data))
+    assert.equal(301, site:fetch("GET /large.bin").status)
+  end))
+
+  it("sends what is there by now, however often it has sent it", with_files(nil, function(site, path)
+    local function put(data)
+      folder.write(path .. "/www/new", data)
+      os.rename(path .. "/www/new", path .. "/www/file")
     end
-    assert.equal(404, site:fetch("GET /large.bin").status)
+    local function expect(data)
+      for _ = 1, 3 do
+        local response = site:fetch "GET /file"
+        assert.equal(200, response.status)
+        assert.is_true(response.body == data)
+      end
+    end
+    for _, data in ipairs { "small", ("x"):rep(65536), ("large"):rep(100000), "", "other", ("y"):rep(65537) } do
+      put(data)
+      expect(data)
+      folder.write(path .. "/www/file", data .. "!") -- the same one, with other bytes
+      expect(data .. "!")
+    end
+    os.remove(path .. "/www/file")
+    assert.equal(404, site:fetch("GET /file").status)
+    os.execute(("ln -s ../secret.txt '%s/www/file'"):format(path))
+    assert.equal(404, site:fetch("GET /file").status)
+    os.execute(("ln -sf a.txt '%s/www/file'"):format(path))
+    assert.equal("0123456789", site:fetch("GET /file").body)
+    os.execute(("rm '%s/www/file'; mkdir '%s/www/file'"):format(path, path))
+    assert.equal(301, site:fetch("GET /file").status)
+    os.execute(("rmdir '%s/www/file'; mkfifo '%s/www/file'"):format(path, path))
+    assert.equal(404, site:fetch("GET /file").status)
+  end))
+
+  it("follows its folder, wherever that is by now", folder.with(function(path)
+    os.execute(("mkdir '%s/one' '%s/two'; ln -s one '%s/now'"):format(path, path, path))
+    folder.write(path .. "/one/a.txt", "one")
+    folder.write(path .. "/two/a.txt", "two")
+    serving.run(async.http.files(path .. "/now"), nil, function(site)
+      for _ = 1, 3 do assert.equal("one", site:fetch("GET /a.txt").body) end
+      os.execute(("ln -sfn two '%s/now'"):format(path))
+      for _ = 1, 3 do assert.equal("two", site:fetch("GET /a.txt").body) end
+      os.execute(("mv '%s/two' '%s/three'; ln -s ../three/a.txt '%s/one/a.link'; ln -sfn one '%s/now'"):format(
+        path, path, path, path))
+      for _ = 1, 3 do assert.equal("one", site:fetch("GET /a.txt").body) end
+      for _ = 1, 3 do assert.equal(404, site:fetch("GET /a.link").status) end
+    end)
+  end))
+
+  it("does not follow a folder inside of it that has become a link out of it", with_files(nil, function(site, path)
+    os.execute(("mkdir '%s/www/in'"):format(path))
+    folder.write(path .. "/www/in/secret.txt", "not secret")
+    for _ = 1, 3 do assert.equal("not secret", site:fetch("GET /in/secret.txt").body) end
+    os.execute(("rm -r '%s/www/in'; ln -s ../../www-secret '%s/www/in'"):format(path, path))
+    assert.equal(404, site:fetch("GET /in/secret.txt").status)
+    os.execute(("ln -sfn ../www-secret '%s/www/in'"):format(path))
+    assert.equal(404, site:fetch("GET /in/secret.txt").status)
+  end))
+
+  it("does not send a large file that it may not open", with_files(nil, function(site, path)
+    folder.write(path .. "/www/large.bin", ("x"):rep(100000))
+    os.execute(("chmod 0 '%s/www/large.bin'"):format(path))
+    local readable = io.open(path .. "/www/large.bin") -- root may open anything
+    if readable then readable:close() end
+    assert.equal(readable and 200 or 404, site:fetch("GET /large.bin").status)
   end))
 
   it("knows a file that has changed", with_files(nil, function(site, path)

@@ -4,17 +4,17 @@
 -- A name is looked up as the system has it: where the way to a file leads out of the folder, by links or otherwise,
 -- there is no such file.
 
-local async = require "saros"
+local fs = require("saros").fs
 local compress = require "saros.http.server.compress"
 local core = require "saros.http.server.core"
-local find = require("saros.fs.core").find
+local fs_core = require "saros.fs.core"
 local misuse = require "saros.misuse"
 local phrases = require "saros.http.status"
 local ranges = require "saros.http.server.ranges"
 local respond = require "saros.http.server.respond"
 local types = require "saros.http.server.types"
 
-local fs = async.fs
+local find, drop, open_cached, read_cached = fs_core.find, fs_core.drop, fs_core.open_cached, fs_core.read_cached
 
 local files = {}
 
@@ -40,7 +40,7 @@ local Body = respond.Direct
 local function read_part(self, part)
   local file, at, last = self.file, part.at or part[1], part[2]
   if self.request and at <= last then
-    local count, goes_on = self.request:_send_file(file:fileno(), at, last - at + 1)
+    local count, goes_on = self.request:_send_file(self.descriptor, at, last - at + 1)
     at = at + count
     if not goes_on then self.request = nil end
   end
@@ -61,12 +61,13 @@ function Body:__call()
   return bytes -- nil: it has become shorter; the response is, too, and is reset
 end
 
+-- There is nothing to be learned from its end, so nobody waits for it.
 function Body:__close()
-  self.file:close()
+  drop(self.file)
 end
 
-local function body_of(file, parts)
-  return setmetatable({ file = file, parts = parts, index = 1 }, Body)
+local function body_of(found, parts)
+  return setmetatable({ file = found.file, descriptor = found.descriptor, parts = parts, index = 1 }, Body)
 end
 
 -- The same of a file that has been read.
@@ -149,6 +150,7 @@ end
 ---@field path string      without links
 ---@field content? string  all of it, if that is little
 ---@field file? saros.File open, if it is more
+---@field descriptor? integer  of that
 
 -- The response to a request for a file.
 local function answer(request, found, path, options)
@@ -176,7 +178,7 @@ local function answer(request, found, path, options)
   headers["Content-Length"] = length
   local body
   if found.file then
-    body = body_of(found.file, parts or { { 0, size - 1 } })
+    body = body_of(found, parts or { { 0, size - 1 } })
   elseif found.content then
     body = parts and text_of(found.content, parts) or found.content
   end
@@ -186,41 +188,31 @@ end
 -- For <close>.
 local closing = {
   __close = function(held)
-    if held.file then held.file:close() end
+    if held.file then drop(held.file) end
   end,
 }
 
--- Opens a file that was too large to be read at once; by now it may be another one, or none.
-local function open(found)
-  local ok, file = async.catch("SystemError", fs.open, found.path, "rb")
-  if not ok and (file.code == "ENOENT" or file.code == "EACCES") then return nil end
-  if not ok then error(file, 0) end
-  local held <close> = setmetatable({ file = file }, closing)
-  local stat = file:stat()
-  if stat.type ~= "file" then return nil end
-  found.size, found.mtime, found.file, held.file = stat.size, stat.mtime, file, nil
-  return found
-end
-
--- Answers with a file that is read in pieces; nil: it has gone meanwhile.
-local function send_large(request, found, options)
-  if not open(found) then return nil end
+-- Answers with an open file, which is closed where it does not become the body.
+local function send_open(request, found, options)
   local held <close> = setmetatable({ file = found.file }, closing)
   local result = answer(request, found, found.path, options)
   if result.body then held.file = nil end
   return result
 end
 
--- Answers with a file that was found, if it is one; nil: it is none.
-local function send(request, options, kind, size, mtime, path, content)
+-- Answers with a file that was found, if it is one; nil: it is none, or could not be opened.
+local function send(request, options, kind, size, mtime, path, _, content, file, descriptor)
   if kind ~= "file" then return nil end
-  local found = { size = size, mtime = mtime, path = path, content = content }
-  if not content and request.method ~= "HEAD" then return send_large(request, found, options) end
-  return answer(request, found, path, options)
+  local found = { size = size, mtime = mtime, path = path, content = content, file = file, descriptor = descriptor }
+  if file then return send_open(request, found, options) end
+  return (content or request.method == "HEAD") and answer(request, found, path, options) or nil
 end
 
--- As much of a file as is read when it is found.
-local function most_for(request) return request.method == "HEAD" and -1 or SMALL end
+-- As much of a file as is read when it is found, and whether a larger one is opened. Behind a slash there is none.
+local function most_for(request, path)
+  if request.method == "HEAD" or path:byte(-1) == 47 then return -1 end
+  return SMALL, 1
+end
 
 ---The response for the field `file` of one: 404 if there is no such file.
 ---@async
@@ -231,7 +223,7 @@ local function most_for(request) return request.method == "HEAD" and -1 or SMALL
 ---@return table
 function files.respond(request, path, status, headers)
   if path == "" or path:find "%z" then return plain(404) end
-  local response = send(request, { status = status }, find(path, nil, nil, most_for(request)))
+  local response = send(request, { status = status }, find(path, nil, nil, most_for(request, path)))
   if not response then return plain(404) end
   for name, value in pairs(headers or {}) do
     for known in pairs(response.headers) do
@@ -269,11 +261,42 @@ local function listing(path, shown)
     escape(shown), escape(shown), table.concat(lines, "\n")) }
 end
 
+-- What find has found is noted, if the next time that may be asked for without a thread: it is no link.
+local function note(self, path, kind, size, mtime, real, is_cached, ...)
+  if is_cached and not self.known[path] and real:sub(-#path) == path then
+    self.count = self.count + 1
+    if self.count > MOST_KNOWN then self.known, self.count = {}, 1 end
+    self.known[path] = real
+  end
+  return kind, size, mtime, real, is_cached, ...
+end
+
+-- What was not found so is looked for by a thread.
+local function look_further(request, self, path, kind, ...)
+  if kind then return kind, ... end
+  return note(self, path, find(self.directory, path, nil, most_for(request, path)))
+end
+
+-- What was noted, as long as the system has it in memory.
+local function look_cached(self, path)
+  local real = self.known[path]
+  local said = real and described[real]
+  if not said then return nil end
+  if said.size > SMALL then
+    local size, mtime, file, descriptor = open_cached(self.directory, path)
+    if size then return "file", size, mtime, real, true, nil, file, descriptor end
+  else
+    local size, mtime, content = read_cached(self.directory, path)
+    if size then return "file", size, mtime, real, true, content end
+  end
+end
+
 -- What is at a path inside the folder, nil if nothing is: no dot files, and no links that lead out of it.
 local function look(request, self, path)
   local is_wrong = path:byte() ~= 47 or path:find("/.", 1, true) or path:find("\0", 1, true) or path:find("\\", 1, true)
   if is_wrong then return nil end
-  return find(self.directory, path, nil, most_for(request))
+  if request.method ~= "GET" then return find(self.directory, path, nil, most_for(request, path)) end
+  return look_further(request, self, path, look_cached(self, path))
 end
 
 -- Where a folder without its slash is. A target that begins with two slashes would be another host, and browsers take
@@ -329,7 +352,7 @@ function files.new(directory, given)
   if type(directory) ~= "string" then misuse.type("files", 1, "string", directory) end
   if directory == "" or directory:find "%z" then misuse.argument("files", 1, "the path of a folder expected") end
   if given ~= nil and type(given) ~= "table" then misuse.type("files", 2, "table", given) end
-  local options = { directory = directory, index = "index.html" }
+  local options = { directory = directory, index = "index.html", known = {}, count = 0 }
   for name, value in pairs(given or {}) do
     if not checks[name] then misuse.unknown_option("files", 2, name, checks) end
     local ok, expected = checks[name](value)
