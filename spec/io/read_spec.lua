@@ -422,6 +422,32 @@ describe("reading ahead", function()
     writer:cancel()
     async.wait { writer }
   end))
+
+  -- The bytes with which the bound is reached are the last ones, and the end is told together with them.
+  it("keeps the end for who reads on", paired(function(a, b)
+    a:write(("x"):rep(1001))
+    assert.equal("x", b:read(1))
+    a:write(("x"):rep(130536))
+    a:close()
+    local c, d = async.net.pair()
+    local _held <close> = c
+    local _held_too <close> = d
+    c:write "y"
+    assert.equal("y", d:read()) -- the loop has seen what came for b, too
+    assert.equal(131536, #b:read_all())
+  end))
+
+  it("goes on behind a rest that came while it was stopped", paired(function(a, b)
+    local sending = start(function()
+      for _ = 1, 64 do a:write(("x"):rep(65536)) end
+      a:close()
+    end)
+    assert.equal("x", b:read(1))
+    testing.settle()
+    assert.equal("pending", sending:status())
+    assert.equal((64 << 16) - 1, #b:read_all())
+    sending:await()
+  end))
 end)
 
 describe("a stream that nobody reads", function()

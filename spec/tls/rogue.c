@@ -6,6 +6,7 @@
 **   side:feed(bytes), side:drain()       what the other side sends, and what is to be sent to it
 **   side:shake()                         goes on with the handshake; true when it is done
 **   side:write(bytes), side:read()       plaintext; read gives nil if there is none
+**   side:finish()                        says that nothing follows
 **   side:update_keys()                   asks for new keys of both sides
 **   side:renegotiate()                   begins a handshake in the midst of the connection
 */
@@ -58,6 +59,11 @@ static int l_read(lua_State *L) {
   int count = SSL_read(check(L), bytes, sizeof bytes);
   if (count <= 0) return 0;
   lua_pushlstring(L, bytes, (size_t)count);
+  return 1;
+}
+
+static int l_finish(lua_State *L) {
+  lua_pushboolean(L, SSL_shutdown(check(L)) >= 0);
   return 1;
 }
 
@@ -116,6 +122,7 @@ int luaopen_rogue(lua_State *L) {
                                      {"shake", l_shake},
                                      {"write", l_write},
                                      {"read", l_read},
+                                     {"finish", l_finish},
                                      {"update_keys", l_update_keys},
                                      {"renegotiate", l_renegotiate},
                                      {"__gc", l_gc},

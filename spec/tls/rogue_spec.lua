@@ -38,6 +38,13 @@ local function accept(version)
   return shake_hands(tls.server(), rogue.client(version))
 end
 
+-- Leaves what OpenSSL says of a peer that does not speak TLS in the queue of errors, as somebody else's code may.
+local function leave_errors()
+  local side = rogue.server(files.server, files.server_key)
+  side:feed("nobody speaks TLS here")
+  assert.is_false(side:shake())
+end
+
 describe("a peer", function()
   local workshop
 
@@ -140,5 +147,53 @@ describe("a peer", function()
     side:write("x")
     far:write(side:drain())
     assert.equal("x", client:read())
+  end)
+
+  -- Tickets come first: OpenSSL empties the queue itself when it is told of them.
+  local function hear(client, far, side)
+    side:write("first")
+    far:write(side:drain())
+    assert.equal("first", client:read())
+  end
+
+  it("is not charged with errors that others have left to OpenSSL: parts of a record", function()
+    local client, far, side = connect()
+    local _held <close> = tls.closing(client, far)
+    hear(client, far, side)
+    side:write("whole")
+    local whole = side:drain()
+    side:write("parted")
+    local parted = side:drain()
+    leave_errors()
+    far:write(whole .. parted:sub(1, 9))
+    assert.equal("whole", client:read())
+    leave_errors()
+    far:write(parted:sub(10))
+    assert.equal("parted", client:read())
+    client:write("more")
+    side:feed(far:read())
+    assert.equal("more", side:read())
+  end)
+
+  it("is not charged with errors that others have left to OpenSSL: the end", function()
+    local client, far, side = connect()
+    local _held <close> = tls.closing(client, far)
+    hear(client, far, side)
+    side:finish()
+    local goodbye = side:drain()
+    leave_errors()
+    far:write(goodbye)
+    assert.is_nil(client:read())
+  end)
+
+  it("is not charged with errors that others have left to OpenSSL: a failure", function()
+    local client, far, side = connect()
+    local _held <close> = tls.closing(client, far)
+    hear(client, far, side)
+    side:write("data")
+    local record = side:drain()
+    leave_errors()
+    far:write(record:sub(1, -2) .. string.char(record:byte(-1) ~ 1))
+    assert.equal("a record was changed on its way (bad record MAC)", caught(client.read, client).reason)
   end)
 end)

@@ -106,7 +106,9 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room) {
   (void)suggested;
   SrIoPlain *plain = (SrIoPlain *)handle->data;
   const saros_sink *sink = plain->base.sink;
-  if (plain->can_pull && sink != NULL && sink->on_readable != NULL && sink->on_readable(plain->base.owner))
+  if (!plain->is_reading)
+    *room = (uv_buf_t){0};
+  else if (plain->can_pull && sink != NULL && sink->on_readable != NULL && sink->on_readable(plain->base.owner))
     *room = (uv_buf_t){0};
   else
     find_room(plain, room);
@@ -120,17 +122,33 @@ static int end_status(uv_stream_t *stream, int status) {
   return error == 0 || error == UV_EPIPE ? UV_EOF : error;
 }
 
+static void stop_polling(SrIoPlain *plain) {
+  plain->is_reading = plain->is_polled = false;
+  uv_read_stop(plain->stream);
+}
+
+/*
+** Stopping and starting libuv's polling costs two calls of the system, and most who stop start again before the loop has
+** gone round. So where libuv waits for readiness it is stopped only when something comes that nobody wants. The first
+** time that may be in the midst of libuv's reading, and is passed over. Behind an end libuv has stopped by itself, and
+** has to be told again.
+*/
+static void on_unwanted(SrIoPlain *plain, bool is_end) {
+  if (plain->is_to_stop || is_end) stop_polling(plain);
+  plain->is_to_stop = true;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *room) {
   SrIoPlain *plain = (SrIoPlain *)stream->data;
   const saros_sink *sink = plain->base.sink;
   bool is_left = count == UV_ENOBUFS && room->len == 0;
-  if (count == 0 || is_left || sink == NULL) return;
+  if (!plain->is_reading) on_unwanted(plain, count < 0 && !is_left);
+  if (!plain->is_reading || count == 0 || is_left || sink == NULL) return;
   if (count > 0) {
     sink->on_read(plain->base.owner, room->base, (size_t)count);
     return;
   }
-  plain->is_reading = false;
-  uv_read_stop(stream);
+  stop_polling(plain);
   sink->on_end(plain->base.owner, end_status(stream, (int)count));
 }
 
@@ -146,16 +164,15 @@ static void plain_pull(saros_transport *transport) {
 
 static int plain_start(saros_transport *transport) {
   SrIoPlain *plain = plain_of(transport);
-  if (plain->is_reading) return 0;
-  int status = uv_read_start(plain->stream, on_room, on_read);
-  plain->is_reading = status == 0;
+  int status = plain->is_polled ? 0 : uv_read_start(plain->stream, on_room, on_read);
+  plain->is_reading = plain->is_polled = status == 0;
   return status;
 }
 
 static void plain_stop(saros_transport *transport) {
   SrIoPlain *plain = plain_of(transport);
-  if (plain->is_reading) uv_read_stop(plain->stream);
-  plain->is_reading = false;
+  plain->is_reading = plain->is_to_stop = false;
+  if (!sr_has_readiness && plain->is_polled) stop_polling(plain);
 }
 
 /* --- writing ---------------------------------------------------------------- */

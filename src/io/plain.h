@@ -30,7 +30,9 @@ typedef struct SrIoPlain {
     uv_shutdown_t shutdown;
     uv_connect_t connect; /* of who connects `own`: here it lives until the handle is closed */
   } request;
-  bool is_reading;
+  bool is_reading;      /* the sink wants bytes */
+  bool is_polled;       /* libuv has been told to read; it may be on when nothing is wanted */
+  bool is_to_stop;      /* something has come already that was not wanted */
   bool can_pull;        /* a sink may read in its own turn */
   bool is_brief;        /* closing drops what is pending: its owner sees to it that nothing outlives the run */
   bool is_lingering;    /* closed, but what is pending has to leave first */

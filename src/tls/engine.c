@@ -28,6 +28,7 @@ static int on_input(BIO *bio, char *into, int room) {
   if (count > engine->input_length) count = engine->input_length;
   BIO_clear_retry_flags(bio);
   if (count == 0) {
+    engine->is_starved = true;
     BIO_set_retry_read(bio);
     return -1;
   }
@@ -75,6 +76,12 @@ static int on_certificate(int right, X509_STORE_CTX *store) {
                                                 engine->name);
   engine->out_of_memory = engine->reason == NULL;
   return right;
+}
+
+/* Alerts come with their level above the lowest byte. */
+static void on_info(const SSL *ssl, int where, int number) {
+  SrTlsEngine *engine = SSL_get_app_data(ssl);
+  if (where == SSL_CB_READ_ALERT && (number & 0xff) == SSL_AD_CLOSE_NOTIFY) engine->has_ended = true;
 }
 
 /* 1: the session is ours now. */
@@ -137,6 +144,7 @@ static bool open_ssl(SrTlsEngine *engine) {
   BIO_set_data(bio, engine);
   SSL_set_bio(engine->ssl, bio, bio);
   SSL_set_app_data(engine->ssl, engine);
+  SSL_set_info_callback(engine->ssl, on_info);
   return true;
 }
 
@@ -174,11 +182,6 @@ bool sr_tls_engine_open(SrTlsEngine *engine, SrTlsContext *context, SrBuffer *ou
 
 /* ---- Going on ---- */
 
-/* Others in this thread may have left some, which would be taken for ours. Looking is much cheaper than clearing. */
-static void forget_errors(void) {
-  if (ERR_peek_error() != 0) ERR_clear_error();
-}
-
 static SrTlsResult fail(SrTlsEngine *engine) {
   engine->failed = true;
   if (engine->reason == NULL && !engine->out_of_memory) engine->reason = sr_tls_reason(engine);
@@ -186,11 +189,11 @@ static SrTlsResult fail(SrTlsEngine *engine) {
   return SR_TLS_FAILED;
 }
 
+/* What a call comes to before which the queue of errors was empty. */
 static SrTlsResult result_of(SrTlsEngine *engine, int status) {
   switch (SSL_get_error(engine->ssl, status)) {
   case SSL_ERROR_NONE: return SR_TLS_DONE;
   case SSL_ERROR_WANT_READ: return SR_TLS_WANT;
-  case SSL_ERROR_ZERO_RETURN: return SR_TLS_ENDED;
   default: return fail(engine);
   }
 }
@@ -215,7 +218,6 @@ SrTlsResult sr_tls_engine_handshake(SrTlsEngine *engine) {
   sr_tls_warm_up(engine);
   ERR_clear_error();
   SrTlsResult result = result_of(engine, SSL_do_handshake(engine->ssl));
-  if (result == SR_TLS_ENDED) return fail(engine);
   if (result == SR_TLS_WANT && is_foreign(engine)) return SR_TLS_FAILED;
   engine->established = result == SR_TLS_DONE;
   return result;
@@ -225,16 +227,21 @@ bool sr_tls_engine_is_empty(const SrTlsEngine *engine) {
   return engine->input_length == 0 && !SSL_has_pending(engine->ssl);
 }
 
+/*
+** How it ended is told without SSL_get_error, which looks into the queue of errors of this thread: others may have left
+** some there, and to ask it before each call costs more than all else that is ours.
+*/
 SrTlsResult sr_tls_engine_read(SrTlsEngine *engine, char *into, size_t room, size_t *count) {
   sr_tls_warm_up(engine);
-  forget_errors();
-  return result_of(engine, SSL_read_ex(engine->ssl, into, room, count));
+  engine->is_starved = false;
+  if (SSL_read_ex(engine->ssl, into, room, count) == 1) return SR_TLS_DONE;
+  if (engine->is_starved) return SR_TLS_WANT;
+  return engine->has_ended ? SR_TLS_ENDED : fail(engine);
 }
 
 SrTlsResult sr_tls_engine_write(SrTlsEngine *engine, const char *bytes, size_t count) {
   size_t taken;
   sr_tls_warm_up(engine);
-  forget_errors();
   for (; count > 0; bytes += taken, count -= taken) {
     int status = SSL_write_ex(engine->ssl, bytes, count < RECORD ? count : RECORD, &taken);
     if (status != 1) return fail(engine); /* writing needs nothing of the peer once the handshake is done */

@@ -175,16 +175,21 @@ char *sr_tls_reason_of_cut(const SrTlsEngine *engine) {
   return foreign != NULL ? foreign : copy("the peer closed the connection during the handshake");
 }
 
-/* Takes all errors off the queue and gives the first, or the one that there was no memory. */
-static unsigned long first_error(void) {
-  unsigned long first = ERR_get_error(), error = first;
-  for (; error != 0; error = ERR_get_error())
-    if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) first = error;
-  return first;
+/*
+** Takes all errors off the queue and gives the one that there was no memory; else the first, or, once the handshake is
+** done, the last: what others have left in the queue lies before ours.
+*/
+static unsigned long take_error(bool is_last) {
+  unsigned long found = ERR_get_error(), error = found;
+  for (; error != 0; error = ERR_get_error()) {
+    if (ERR_GET_REASON(found) == ERR_R_MALLOC_FAILURE) continue;
+    if (is_last || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) found = error;
+  }
+  return found;
 }
 
 char *sr_tls_reason(const SrTlsEngine *engine) {
-  unsigned long error = first_error();
+  unsigned long error = take_error(engine->established);
   int code = ERR_GET_REASON(error);
   if (code == ERR_R_MALLOC_FAILURE) return NULL;
   char *foreign = sr_tls_reason_of_greeting(engine);

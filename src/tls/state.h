@@ -39,6 +39,8 @@ struct SrTlsEngine {
   unsigned char greeting_length;
   bool established; /* the handshake is done */
   bool failed;
+  bool is_starved;    /* the call that is under way has asked for ciphertext in vain */
+  bool has_ended;     /* the peer has said that nothing follows */
   bool out_of_memory; /* there was none for `output`, or for the reason */
   bool is_warm;       /* it may have buffers; see warm.h */
 };

@@ -162,6 +162,7 @@ static void adjust(SrTls *tls) {
   }
   int status = tls->below->cls->start(tls->below);
   if (status == 0) return;
+  tls->started = false;
   if (!tls->engine.established) end_handshake(tls, status);
   tls->end = status;
   tell_end(tls);
@@ -210,7 +211,7 @@ static void t_pull(saros_transport *transport) {
 static int t_start(saros_transport *transport) {
   SrTls *tls = (SrTls *)transport;
   tls->reading = true;
-  if (tls->busy > 0) return 0; /* it is called from within: whoever is under way goes on */
+  if (tls->busy > 0 || tls->started) return 0; /* whoever is under way goes on; or all that has come was read */
   enter(tls);
   use_held(tls);
   if (!tls->dead) tell_end(tls);

@@ -31,13 +31,12 @@ static bool is_value_byte(unsigned char byte) {
   return (byte >= 32 && byte != 127) || byte == '\t';
 }
 
-/* The top bit of a byte is set in the result if one of these eight is below 32 or is 127; of others, it may be. */
+/* A top bit is set in the result if one of these eight is below 32 or is 127, and none if all are from 32 to 126. */
 static uint64_t suspicion(const char *bytes) {
   const uint64_t ones = 0x0101010101010101u;
   uint64_t word;
   memcpy(&word, bytes, sizeof word);
-  uint64_t deleted = word ^ (ones * 127);
-  return ((word - ones * 32) & ~word) | ((deleted - ones) & ~deleted);
+  return (word - ones * 32) | (word + ones);
 }
 
 static bool are_value_bytes(const char *bytes, size_t length) {
