@@ -235,6 +235,13 @@ describe("a connection", function()
     assert.equal(0, session:stats().idle)
   end))
 
+  it("is not used again where bytes that nobody has asked for come with the last chunk", inside(function()
+    local session <close> = http.session()
+    local text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n"
+    assert.equal("x", session:get(rogue:script({ "send", text }, { "hang" })):text())
+    assert.equal(0, session:stats().idle)
+  end))
+
   it("is not used again after a response that says how long a body is that it cannot have", inside(function()
     for _, line in ipairs { "Content-Length: 4", "Transfer-Encoding: chunked" } do
       local session <close> = http.session()
