@@ -236,7 +236,8 @@ static bool owes_body(const SrHttpTransfer *transfer) {
 /* Whether nothing may follow on the connection, which libcurl 7.88 would use again. HTTP/2 knows of none of this. */
 static bool is_used_up(const SrHttpTransfer *transfer) {
   long version = 0;
-  if (!transfer->request->closes && !transfer->head.contradictory && !owes_body(transfer)) return false;
+  bool is_followed = sr_curl_easy_of(transfer)->chunks.followed; /* by what nobody has asked for */
+  if (!transfer->request->closes && !transfer->head.contradictory && !is_followed && !owes_body(transfer)) return false;
   curl_easy_getinfo(sr_curl_easy_of(transfer)->handle, CURLINFO_HTTP_VERSION, &version);
   return version < CURL_HTTP_VERSION_2_0;
 }

@@ -158,8 +158,11 @@ static const char *code_of(const SrCurlEasy *easy, const SrHttpRequest *request,
 /* What to say where libcurl's own text says nothing, or something else. */
 static const char *text_of(const SrCurlEasy *easy, CURLcode result, const char *code, bool has_head) {
   const char *detail = easy->detail;
+  bool refuses_expect = has_head && easy->transfer->head.status == 417; /* libcurl means to ask without it */
   if (strcmp(code, "ENOMEM") == 0) return "not enough memory";
   if (result == CURLE_COULDNT_CONNECT && easy->outlet.refusal != 0) return sr_status_text(easy->outlet.refusal);
+  if (result == CURLE_ABORTED_BY_CALLBACK && refuses_expect)
+    return "the server refuses Expect (417), and libcurl drops the body of that response";
   if (result == CURLE_ABORTED_BY_CALLBACK)
     return has_head ? "the server broke off its response and asks for HTTP/1.1"
                     : "the connection was closed, and the request must not be sent again";

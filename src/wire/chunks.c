@@ -84,8 +84,11 @@ static size_t take_data(SrWireChunks *chunks, SrWirePiece *piece, const char **d
 size_t sr_wire_chunks_take(SrWireChunks *chunks, SrWirePiece *piece, const char **data) {
   while (piece->left > 0) {
     if (chunks->place == SR_WIRE_CHUNK_DATA) return take_data(chunks, piece, data);
-    if (chunks->place >= SR_WIRE_CHUNK_END) piece->left = 0; /* what follows is none of the body */
-    if (piece->left == 0) return 0;
+    if (chunks->place >= SR_WIRE_CHUNK_END) { /* what follows is none of the body */
+      chunks->followed = true;
+      piece->left = 0;
+      return 0;
+    }
     chunks->place = step(chunks, *piece->bytes++);
     piece->left--;
   }

@@ -7,6 +7,7 @@
 #ifndef SR_WIRE_CHUNKS_H
 #define SR_WIRE_CHUNKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ typedef struct SrWireChunks {
   size_t line;     /* bytes of an extension or a trailer */
   size_t trailers; /* bytes behind the last chunk */
   uint64_t left;
+  bool followed; /* bytes have come behind the body */
 } SrWireChunks;
 
 /* Bytes that have come. */

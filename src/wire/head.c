@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** Reading heads, see head.h. The lines come from libcurl, which has seen to a part of their form. What it takes for
-** granted is checked here: lengths, and whatever a later reader could take for something else than libcurl did.
+** Reading heads, see head.h. The lines come from libcurl, which mends what it can. Here they are taken to the letter, as
+** our own connections take them: another reader could take for something else what has to be mended.
 */
 #include "wire/head.h"
 
 #include <string.h>
 #include <strings.h>
+
+#include "wire/token.h"
 
 /* A head larger than this is no head. */
 enum { HEAD_BOUND = 262144 };
@@ -19,7 +21,7 @@ static void start(SrWireHead *head, const char *line, size_t length) {
     head->status = head->status * 10 + (blank[i] - '0');
   head->length = -1;
   head->codings = (SrWireCodings){0};
-  head->ended = head->cookies = head->coded = head->chunked = head->fields = false;
+  head->ended = head->cookies = head->coded = head->named = head->chunked = head->fields = false;
   head->framed = length > 5 && line[5] != '1'; /* HTTP/2 */
 }
 
@@ -47,40 +49,31 @@ static bool add_length(SrWireHead *head, const char *value, size_t size) {
   return true;
 }
 
-/* Whether "chunked" is one of the names in the list. A name that only contains it is another one, for libcurl too. */
-static bool names_chunks(const char *value, size_t size) {
-  static const char word[] = "chunked";
-  for (size_t start = 0, stop; start < size; start = stop + 1) {
-    while (start < size && strchr(" \t", value[start]) != NULL) start++;
-    for (stop = start; stop < size && value[stop] != ',';) stop++;
-    size_t length = stop - start;
-    while (length > 0 && strchr(" \t\r\n", value[start + length - 1]) != NULL) length--;
-    if (length == sizeof word - 1 && strncasecmp(value + start, word, length) == 0) return true;
+/* Nothing may follow "chunked", be it on another line. False: something does, or is no name. */
+static bool add_codings(SrWireHead *head, const char *value, size_t size) {
+  SrWireText list = {value, size - strlen("\r\n")}, coding;
+  while (sr_wire_list_next(&list, &coding)) {
+    size_t name = sr_wire_token_span(coding.bytes, coding.length);
+    if (head->chunked || name == 0) return false;
+    head->chunked = sr_wire_is_word((SrWireText){coding.bytes, name}, "chunked");
+    if (head->chunked && name < coding.length) return false;
+    head->named = true;
   }
-  return false;
+  return true;
 }
 
-/* Whether there is a return that does not end the line. Some readers take it for the end of one. */
-static bool has_bare_return(const char *line, size_t length) {
-  const char *found = memchr(line, '\r', length);
-  return found != NULL && (found + 2 != line + length || found[1] != '\n');
+/* Whether the line is a header, or goes on with one that says nothing of where the message ends. */
+static bool is_field(const SrWireHead *head, const char *line, size_t length) {
+  size_t name = sr_wire_token_span(line, length);
+  if (sr_wire_is_blank(line[0])) return !head->sizing;
+  return name > 0 && name < length && line[name] == ':';
 }
 
-/*
-** Whether the line says where the body ends in a way that libcurl does not see: with blanks before its colon, or as a
-** folded line behind such a header.
-*/
-static bool hides_size(const SrWireHead *head, const char *line, size_t length) {
-  const char *rest = NULL;
-  char first = (char)(line[0] | 32);
-  if (line[0] == ' ' || line[0] == '\t') return head->sizing;
-  if (first == 'c') rest = VALUE_OF("content-length", line, length);
-  if (first == 't') rest = VALUE_OF("transfer-encoding", line, length);
-  return rest != NULL && rest < line + length && (*rest == ' ' || *rest == '\t');
-}
+static const SrWireFault bad_coding = {"EPROTO", "a Transfer-Encoding that does not end with one 'chunked'"};
 
-/* Looks at the few headers that matter here. False: contradictory lengths. */
-static bool look_at(SrWireHead *head, const char *line, size_t length) {
+/* Looks at the few headers that matter here. NULL, or what is wrong. */
+static const SrWireFault *look_at(SrWireHead *head, const char *line, size_t length) {
+  static const SrWireFault bad_length = {"EPROTO", "contradictory Content-Length"};
   const char *value;
   char first = (char)(line[0] | 32);
   head->sizing = false;
@@ -88,14 +81,15 @@ static bool look_at(SrWireHead *head, const char *line, size_t length) {
   if (first == 's' && VALUE_OF("set-cookie:", line, length) != NULL) head->cookies = true;
   if (first == 't' && (value = VALUE_OF("transfer-encoding:", line, length)) != NULL) {
     head->framed = head->sizing = head->coded = true;
-    head->chunked |= names_chunks(value, length - (size_t)(value - line));
+    return add_codings(head, value, length - (size_t)(value - line)) ? NULL : &bad_coding;
   }
-  if (first != 'c') return true;
+  if (first != 'c') return NULL;
+  if (VALUE_OF("connection:", line, length) != NULL) head->sizing = true;
   if ((value = VALUE_OF("content-encoding:", line, length)) != NULL)
     sr_wire_codings_add(&head->codings, value, length - (size_t)(value - line));
-  if ((value = VALUE_OF("content-length:", line, length)) == NULL) return true;
+  if ((value = VALUE_OF("content-length:", line, length)) == NULL) return NULL;
   head->sizing = true;
-  return add_length(head, value, length - (size_t)(value - line));
+  return add_length(head, value, length - (size_t)(value - line)) ? NULL : &bad_length;
 }
 
 static const SrWireFault too_large = {"ETOOLARGE", "the response headers are too large"};
@@ -110,6 +104,7 @@ static const SrWireFault *end(SrWireHead *head) {
   static const SrWireFault status = {"EPROTO", "the response has no valid status line"};
   static const SrWireFault switches = {"EPROTO",
                                        "the server switches to another protocol (101), which is not supported"};
+  if (head->coded && !head->named) return &bad_coding;
   head->ended = true;
   if (head->status == 204)
     head->contradictory = head->coded || head->length > 0;
@@ -121,22 +116,19 @@ static const SrWireFault *end(SrWireHead *head) {
 }
 
 const SrWireFault *sr_wire_head_add(SrWireHead *head, const char *line, size_t length) {
-  static const SrWireFault lengths = {"EPROTO", "contradictory Content-Length"};
-  static const SrWireFault returns = {"EPROTO", "a bare CR in the headers"};
-  static const SrWireFault hidden = {"EPROTO", "a malformed Content-Length or Transfer-Encoding"};
+  static const SrWireFault newline = {"EPROTO", "a bare LF"};
+  static const SrWireFault field = {"EPROTO", "a malformed header"};
   if (length == 0) return NULL;
-  if (has_bare_return(line, length)) return &returns;
+  if (length == 1 || line[length - 2] != '\r') return &newline;
+  if (!sr_wire_is_value(line, length - 2)) return &field;
   head->total += length;
   if (head->total > HEAD_BOUND) return &too_large;
-  if ((head->status == 0 || head->ended) && length >= 5 && memcmp(line, "HTTP/", 5) == 0)
+  if (length == 2) return end(head);
+  if ((head->status == 0 || head->ended) && length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
     start(head, line, length);
-  else if (line[0] == '\r' || line[0] == '\n')
-    return end(head);
-  else if (hides_size(head, line, length))
-    return &hidden;
-  else if (!look_at(head, line, length))
-    return &lengths;
-  return NULL;
+    return NULL;
+  }
+  return is_field(head, line, length) ? look_at(head, line, length) : &field;
 }
 
 bool sr_wire_head_begins(const SrWireHead *head) {

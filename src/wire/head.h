@@ -17,13 +17,14 @@ typedef struct SrWireHead {
   int64_t length;        /* Content-Length, -1 without one */
   SrWireCodings codings; /* Content-Encoding */
   bool coded;            /* there is a Transfer-Encoding */
-  bool chunked;          /* and chunks are among them */
+  bool named;            /* and it names a coding */
+  bool chunked;          /* the last of which is "chunked" */
   bool framed;           /* the end of the body shows itself, not just by that of the connection */
   bool contradictory;    /* it says two things of its body: others may take the end of that to be elsewhere */
   bool fields;           /* there is a header line */
   bool cookies;          /* there is a Set-Cookie */
   bool ended;            /* an empty line has come */
-  bool sizing;           /* the latest line was one that says where the body ends */
+  bool sizing;           /* the latest line says where the body ends, or the connection */
   size_t total;          /* bytes of this head and of those before it */
   size_t trailed;        /* bytes that came behind the body */
 } SrWireHead;
