@@ -162,7 +162,6 @@ local function answer()
     bytes, result.ends = bytes .. pick { "x", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", "\r\n" }, "keep"
   end
   result.pieces = pieces(bytes)
-  result.without_body = head
   return result
 end
 
