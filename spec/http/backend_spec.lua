@@ -127,6 +127,16 @@ describe("libcurl", function()
     ]]):format(server.ca, server.tls)))
   end)
 
+  it("keeps what it has connected for an upload over TLS, for the next upload", function()
+    assert.equal("1\n1\n1\n", run(([[
+      local session <close> = http.session { ca_file = %q }
+      for _ = 1, 3 do
+        session:post(%q .. "/echo", { body = ("x"):rep(300000) }):text()
+        print(session:stats().connections)
+      end
+    ]]):format(server.ca, server.tls)))
+  end)
+
   it("is left by a session for which it keeps no connection any more", function()
     assert.equal("1\tfalse\n2\ttrue\n3\ttrue\n", run(([[
       local url = %q .. "/echo"

@@ -111,16 +111,20 @@ static void close_state(SrHttpPool *pool) {
   pool->states[SR_HTTP_CURL] = NULL;
 }
 
-static long idle(const SrHttpPool *pool) {
+/* Sums what `count` says of each multi handle. */
+static long count_connections(const SrHttpPool *pool, long (*count)(const SrCurlMulti *multi)) {
   const SrCurlPool *state = pool->states[SR_HTTP_CURL];
-  long count = state != NULL && state->multi != NULL ? sr_curl_multi_idle(state->multi) : 0;
-  if (state != NULL && state->unshared != NULL) count += sr_curl_multi_idle(state->unshared);
-  return count;
+  long sum = state != NULL && state->multi != NULL ? count(state->multi) : 0;
+  if (state != NULL && state->unshared != NULL) sum += count(state->unshared);
+  return sum;
+}
+
+static long idle(const SrHttpPool *pool) {
+  return count_connections(pool, sr_curl_multi_idle);
 }
 
 static long spare(const SrHttpPool *pool) {
-  const SrCurlPool *state = pool->states[SR_HTTP_CURL];
-  return state != NULL && state->multi != NULL ? sr_curl_multi_spare(state->multi) : 0;
+  return count_connections(pool, sr_curl_multi_spare);
 }
 
 static void on_unused(void *owner, SrCurlMulti *multi) {
