@@ -158,6 +158,16 @@ for _, scheme in ipairs { "http", "https" } do
       end
     end))
 
+    it("is retired though the program never has to wait, and waits for nothing", inside(function()
+      local go, done = rogue.event(), rogue.event()
+      local session <close> = session_of()
+      ask_for(session, scheme, answers[1], go, doings["its end"], done)
+      rogue:block(go, done)
+      local deadline = os.clock() + 10
+      while session:stats().idle > 0 and os.clock() < deadline do async.sleep(0) end
+      assert.equal(0, session:stats().idle)
+    end))
+
     it("that has idled for long is not, either", inside(function()
       local session <close> = session_of()
       local events = idle_connections(session, scheme, 3, doings["its end"])

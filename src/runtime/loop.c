@@ -20,6 +20,7 @@
 
 enum {
   POLL_STEPS = 64,     /* after so many steps the loop looks at I/O even if tasks are ready */
+  UNHELD_STEPS = 1024, /* the same where nobody waits for any */
   SWALLOW_LIMIT = 1000 /* cancellations that a task may swallow at the end of a run */
 };
 
@@ -223,9 +224,22 @@ void sr_loop_drain(lua_State *L, SrRuntime *rt) {
   rt->ready.in_turn = 0;
 }
 
-/* Tasks are ready: a look at timers and I/O, if it is time for one. */
+/* Whether somebody waits for time or I/O. */
+static bool holds_anything(const SrRuntime *rt) {
+  return rt->clock.count != 0 || rt->loop.vigils != NULL || uv_loop_alive(rt->loop.uv);
+}
+
+/*
+** Tasks are ready: a look at timers and I/O, if it is time for one. Where nobody waits for any, what comes may still have
+** to be seen: that a connection that idles has ended.
+*/
 static void glance(SrRuntime *rt) {
-  if (rt->clock.count == 0 && rt->loop.vigils == NULL && !uv_loop_alive(rt->loop.uv)) return;
+  if (!holds_anything(rt)) {
+    if (rt->loop.steps < UNHELD_STEPS) return;
+    rt->loop.steps = 0;
+    poll_unheld(rt);
+    return;
+  }
   int64_t now = (int64_t)uv_hrtime();
   if (!rt->clock.is_virtual && rt->loop.steps < POLL_STEPS && now - rt->loop.polled < POLL_INTERVAL) return;
   rt->loop.steps = 0;
