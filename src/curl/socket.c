@@ -64,12 +64,16 @@ static SrCurlSocket **list_of(const SrCurlSockets *sockets, curl_socket_t fd) {
   return &sockets->lists[(number ^ (number >> 2)) & sockets->mask];
 }
 
+static void begin_idling(SrCurlSocket *sock);
+
 static void set_user(SrCurlSocket *sock, SrCurlOutlet *user) {
+  SrCurlSocket *former = user != NULL ? user->socket : NULL;
   if (sock->user != NULL) sock->user->socket = NULL;
-  if (user != NULL && user->socket != NULL) user->socket->user = NULL;
+  if (former != NULL) former->user = NULL;
   if (user != NULL) user->socket = sock;
   if (user != NULL && sock->single) user->single = true;
   sock->user = user;
+  if (former != NULL) begin_idling(former); /* take_idle took it for the one that the request has */
 }
 
 SrCurlSocket *sr_curl_socket_find(const SrCurlSockets *sockets, curl_socket_t fd) {
@@ -154,10 +158,12 @@ static bool has_port(SrCurlSocket *sock, int port) {
 
 /*
 ** A request has an idle connection of HTTP/1.1 now. libcurl may never wait for it: it pauses when the response has come
-** before it would have waited, and then what comes is that response's, and none of which nobody knows.
+** before it would have waited, and then what comes is that response's, and none of which nobody knows. Connections to
+** several addresses may have one port here, so it may be another one, until libcurl waits for the right one. Those of
+** Unix sockets have none (0), and are not found.
 */
 static void take_idle(const SrCurlSockets *sockets, SrCurlOutlet *sender, int port) {
-  SrCurlSocket *sock = sockets->newest;
+  SrCurlSocket *sock = port > 0 ? sockets->newest : NULL;
   while (sock != NULL && !(sock->single && has_port(sock, port))) sock = sock->older;
   if (sock == NULL) return;
   leave_idle(sock);
