@@ -21,7 +21,7 @@ local floors = [[
   runtime/wait
   runtime/future runtime/api
   runtime/task
-  runtime/starter
+  runtime/starter runtime/force
   runtime/step runtime/task_methods runtime/coroutine
   runtime/loop runtime/coroutine_library
   runtime/testing runtime/run

@@ -50,7 +50,7 @@ struct SrFsFile {
   bool is_seekable; /* it has positions */
   bool appends;
   bool closes_at_end;  /* of an iterator */
-  bool closes_at_once; /* the system waits for nobody when it closes it, which has no other name that goes with it */
+  bool closes_at_once; /* it was only read, and no other name goes with it: closing waits for nothing */
   bool is_busy;        /* a task is parked, or about to go on */
   bool is_closing;     /* that task closes it */
   SrBuffer in;         /* what was read ahead; empty while a job has it */

@@ -3,6 +3,7 @@
 #include "runtime/coroutine_library.h"
 
 #include "runtime/coroutine.h"
+#include "runtime/force.h"
 #include "runtime/handle.h"
 #include "runtime/object.h"
 #include "runtime/origin.h"

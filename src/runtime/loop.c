@@ -6,6 +6,7 @@
 
 #include "runtime/clock.h"
 #include "runtime/debug.h"
+#include "runtime/force.h"
 #include "runtime/handle.h"
 #include "runtime/inquiry.h"
 #include "runtime/interrupt.h"

@@ -17,11 +17,5 @@ void sr_step(lua_State *L, SrTask *t);
 ** As lua_resume.
 */
 int sr_resume_nested(lua_State *co, lua_State *L, int nargs, int *nresults);
-/* Closes a coroutine that does not run: `__close` cannot wait. Returns a status; the error, if any, is on top of it. */
-int sr_close_thread(lua_State *co, lua_State *from);
-/* Closes a task by force: `__close` runs, but cannot wait. [-0, +0, -] */
-void sr_kill(lua_State *L, SrTask *t);
-/* Ends all tasks that are lost. Those for which there is no memory stay so until the next time. [-0, +0, -] */
-void sr_end_lost(lua_State *L, SrRuntime *rt);
 
 #endif
