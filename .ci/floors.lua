@@ -22,7 +22,7 @@ local floors = [[
   runtime/future runtime/api
   runtime/task
   runtime/starter runtime/force
-  runtime/step runtime/task_methods runtime/coroutine
+  runtime/step runtime/deadlock runtime/task_methods runtime/coroutine
   runtime/loop runtime/coroutine_library
   runtime/testing runtime/run
   runtime/guest

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "runtime/clock.h"
+#include "runtime/deadlock.h"
 #include "runtime/debug.h"
 #include "runtime/force.h"
 #include "runtime/handle.h"
@@ -17,7 +18,6 @@
 #include "runtime/scope.h"
 #include "runtime/starter.h"
 #include "runtime/step.h"
-#include "runtime/tree.h"
 
 enum {
   POLL_STEPS = 64,     /* after so many steps the loop looks at I/O even if tasks are ready */
@@ -292,104 +292,13 @@ static bool wake_settlers(SrRuntime *rt) {
   return true;
 }
 
-/* --- deadlock and Ctrl-C ---------------------------------------------------- */
-
-/* Allocates nothing. Tasks that are spawned while others clean up are closed in another pass. */
-static void kill_all_but(lua_State *L, SrRuntime *rt, const SrTask *spared) {
-  bool again = true;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
-  int live = lua_gettop(L);
-  while (again) {
-    again = false;
-    for (uint32_t slot = 1; slot <= rt->live.top; slot++) {
-      lua_rawgeti(L, live, (lua_Integer)slot);
-      SrTask *t = (SrTask *)lua_touserdata(L, -1);
-      lua_settop(L, live);
-      if (t == NULL || t == spared || t->future.state == SR_ENDED) continue;
-      sr_kill(L, t);
-      again = true;
-    }
-  }
-  lua_pop(L, 1);
-}
-
-/* Leaves the DeadlockError for main; the TimeoutError with an argument. */
-static int l_note_deadlock(lua_State *L) {
-  SrRuntime *rt = sr_rt(L);
-  if (lua_toboolean(L, 1))
-    sr_push_overtime(L, rt);
-  else
-    sr_push_deadlock(L, rt);
-  sr_anchor_set(L, &rt->main_task->object);
-  return 0;
-}
-
-/* Whether nothing can ever happen again. */
-static bool is_stuck(const SrRuntime *rt) {
-  return rt->ready.count == 0 && sr_clock_next(&rt->clock) == INT64_MAX && !uv_loop_alive(rt->loop.uv);
-}
-
-/* Tells main that nothing can ever happen again, unless a finalizer has woken somebody while that was written. */
-static void tell_main(lua_State *L, SrRuntime *rt) {
-  sr_protected(L, l_note_deadlock, 0, 0);
-  if (is_stuck(rt)) {
-    sr_abort(rt->main_task, SR_BY_DEADLOCK);
-    return;
-  }
-  lua_pushnil(L);
-  sr_anchor_set(L, &rt->main_task->object);
-}
-
-/* Ends the tasks whose coroutines were closed from outside. Whether there are any. */
-static bool end_closed(lua_State *L, SrRuntime *rt) {
-  bool any = false;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sr_live_key);
-  int live = lua_gettop(L);
-  for (uint32_t slot = 1; slot <= rt->live.top; slot++) {
-    lua_rawgeti(L, live, (lua_Integer)slot);
-    SrTask *t = (SrTask *)lua_touserdata(L, -1);
-    lua_settop(L, live);
-    if (t == NULL || t->future.state != SR_PARKED || !sr_is_closed(t)) continue;
-    sr_kill(L, t);
-    any = true;
-  }
-  lua_pop(L, 1);
-  return any;
-}
-
-/* Main is told once for each wait. What it joins after that cannot end by itself, and is closed by force. */
-static void on_deadlock(lua_State *L, SrRuntime *rt) {
-  SrTask *main_task = rt->main_task;
-  if (end_closed(L, rt)) return;
-  if (main_task != NULL && main_task->future.outcome == SR_WOKEN) {
-    tell_main(L, rt);
-    return;
-  }
-  kill_all_but(L, rt, main_task);
-  if (rt->ready.count == 0 && rt->main_task != NULL) sr_kill(L, main_task);
-}
-
-/* A test has taken so long that main is to be told at its await, be it only for a turn. */
-static void check_limit(lua_State *L, SrRuntime *rt) {
-  SrTask *t = rt->main_task;
-  int64_t now = (int64_t)uv_hrtime();
-  if (now < rt->testing.overdue || t->future.state == SR_NEW || t->future.outcome != SR_WOKEN) return;
-  rt->testing.overdue = now + rt->testing.limit; /* it may go on and wait again */
-  lua_pushboolean(L, true);
-  sr_protected(L, l_note_deadlock, 1, 0);
-  if (t->future.state == SR_PARKED)
-    sr_abort(t, SR_BY_DEADLOCK);
-  else
-    t->future.outcome = SR_BY_DEADLOCK;
-}
-
 /* No task is ready. */
 static void wait_for_event(lua_State *L, SrRuntime *rt) {
   if (wake_settlers(rt)) return;
   int64_t next = sr_clock_next(&rt->clock);
   bool io = uv_loop_alive(rt->loop.uv);
   if (!io && next == INT64_MAX) {
-    on_deadlock(L, rt);
+    sr_deadlock(L, rt);
     return;
   }
   if (!io && rt->clock.is_virtual) {
@@ -416,7 +325,7 @@ static void poll(lua_State *L, SrRuntime *rt) {
 void sr_loop_turn(lua_State *L, SrRuntime *rt) {
   sr_loop_drain(L, rt);
   if (rt->main_task == NULL) return;
-  if (rt->testing.is_on && rt->testing.limit != 0) check_limit(L, rt);
+  if (rt->testing.is_on && rt->testing.limit != 0) sr_deadlock_check_limit(L, rt);
   poll(L, rt);
 }
 
@@ -459,5 +368,5 @@ void sr_loop_wind_down(lua_State *L, SrRuntime *rt) {
 
 void sr_loop_kill_all(lua_State *L, SrRuntime *rt) {
   rt->is_closing = true;
-  kill_all_but(L, rt, NULL);
+  sr_kill_all_but(L, rt, NULL);
 }
