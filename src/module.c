@@ -98,10 +98,13 @@ static const SrLazy lazy_fields[] = {
     {NULL, NULL, SR_LAZY_FIELD, 0},
 };
 
+/* Room for the fields that the tables have: to grow again and again costs more than to fill them. */
+enum { ROOM = 64 };
+
 /* {public functions, functions for the Lua half of saros} */
 static int l_init(lua_State *L) {
   lua_createtable(L, 2, 0);
-  lua_newtable(L);
+  lua_createtable(L, 0, ROOM);
   sr_set_functions(L, runtime_functions);
   sr_open_coroutine(L);
   sr_open_error(L);
@@ -124,7 +127,7 @@ static int l_init(lua_State *L) {
   sr_open_queue(L);
   sr_open_limiter(L);
   sr_open_signals(L);
-  lua_newtable(L);
+  lua_createtable(L, 0, ROOM);
   sr_set_functions(L, internal_functions);
   lua_pushliteral(L, SAROS_VERSION);
   lua_setfield(L, -2, "version");
