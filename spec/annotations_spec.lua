@@ -4,6 +4,7 @@
 local async = require "saros"
 local busted = require "saros.busted"
 local redis = require "saros.redis"
+local internal = require "saros.internal"
 local annotations = require "spec.support.annotations"
 local server = require "spec.support.http_server"()
 local tls = require "spec.support.tls"
@@ -76,7 +77,7 @@ end
 -- be closed in the end.
 local live = {
   ["saros"] = function()
-    for name in pairs(upvalue(getmetatable(async).__index, "lazy")) do
+    for name in pairs(internal.lazy_names()) do
       assert.is_truthy(async[name], name)
     end
     return async

@@ -50,6 +50,29 @@ print(async.run(function() return async.lock():with(math.max, 1, 2) end))
     assert.matches("^nil\tnil\tnil\nfalse\t[^\n]*:%d+: bad argument #1 to 'lock:with' [^\n]*\n2\n$", loaded)
   end)
 
+  it("has the same traceback when that is called first as later", function()
+    local traces = require "spec.support.script" ([[
+for _ = 1, 2 do
+  print("#" .. select(2, pcall(async.run, function()
+    async.lock():with(function() async.sleep(0) error "mine" end)
+  end)))
+end
+]]).out
+    local first, second = traces:match "^#(.-)#(.*)$"
+    assert.matches("mine\nstack traceback:\n", first)
+    assert.equal(first, second)
+  end)
+
+  it("loads again what it had loaded by itself, when it is loaded again", function()
+    local loaded = require "spec.support.script" ([[
+local ticker = async.ticker
+assert(async.ticker == ticker)
+package.loaded.saros, package.loaded["saros.ticker"] = nil, { ticker = "another one" }
+print(require("saros").ticker)
+]]).out
+    assert.equal("another one\n", loaded)
+  end)
+
   it("does not load the HTTP client before the first request", function()
     local loaded = require "spec.support.script" ([[
 async.run(function() async.sleep(0) end)

@@ -9,6 +9,7 @@
 #include "runtime/failure.h"
 #include "runtime/inquiry.h"
 #include "runtime/interrupt.h"
+#include "runtime/lazy.h"
 #include "runtime/locals.h"
 #include "runtime/place.h"
 #include "runtime/record.h"
@@ -36,7 +37,6 @@ static const luaL_Reg runtime_functions[] = {
 
 /* For the Lua half of saros alone. */
 static const luaL_Reg internal_functions[] = {
-    {"home", sr_l_home},
     {"entry", sr_l_entry_of},
     {"given", sr_l_given},
     {"nearest", sr_l_nearest},
@@ -65,10 +65,46 @@ static const luaL_Reg internal_functions[] = {
     {NULL, NULL},
 };
 
+/* Fields of saros that other modules give. */
+static const SrLazy lazy_fields[] = {
+    {"fetch", "saros.http", SR_LAZY_FIELD, 0},
+    {"get", "saros.http", SR_LAZY_FIELD, 0},
+    {"post", "saros.http", SR_LAZY_FIELD, 0},
+    {"put", "saros.http", SR_LAZY_FIELD, 0},
+    {"patch", "saros.http", SR_LAZY_FIELD, 0},
+    {"delete", "saros.http", SR_LAZY_FIELD, 0},
+    {"head", "saros.http", SR_LAZY_FIELD, 0},
+    {"options", "saros.http", SR_LAZY_FIELD, 0},
+    {"session", "saros.http", SR_LAZY_FIELD, 0},
+    {"fs", "saros.fs", SR_LAZY_MODULE, 0},
+    {"http", "saros.http.server", SR_LAZY_MODULE, 0},
+    {"json", "saros.json", SR_LAZY_MODULE, 0},
+    {"net", "saros.net", SR_LAZY_MODULE, 0},
+    {"process", "saros.process", SR_LAZY_MODULE, 0},
+    {"stdin", "saros.process.core", SR_LAZY_STREAM, 0},
+    {"stdout", "saros.process.core", SR_LAZY_STREAM, 1},
+    {"stderr", "saros.process.core", SR_LAZY_STREAM, 2},
+    {"as_completed", "saros.as_completed", SR_LAZY_FIELD, 0},
+    {"defer", "saros.defer", SR_LAZY_FIELD, 0},
+    {"generator", "saros.generator", SR_LAZY_FIELD, 0},
+    {"move_on_after", "saros.move_on_after", SR_LAZY_FIELD, 0},
+    {"retry", "saros.retry", SR_LAZY_FIELD, 0},
+    {"task_local", "saros.task_local", SR_LAZY_FIELD, 0},
+    {"thread_pool", "saros.thread", SR_LAZY_FIELD, 0},
+    {"ticker", "saros.ticker", SR_LAZY_FIELD, 0},
+    {"to_thread", "saros.thread", SR_LAZY_FIELD, 0},
+    {"tree_svg", "saros.timeline.tree", SR_LAZY_FIELD, 0},
+    {"websocket", "saros.websocket", SR_LAZY_FIELD, 0},
+    {NULL, NULL, SR_LAZY_FIELD, 0},
+};
+
+/* Room for the fields that the tables have: to grow again and again costs more than to fill them. */
+enum { ROOM = 64 };
+
 /* {public functions, functions for the Lua half of saros} */
 static int l_init(lua_State *L) {
   lua_createtable(L, 2, 0);
-  lua_newtable(L);
+  lua_createtable(L, 0, ROOM);
   sr_set_functions(L, runtime_functions);
   sr_open_coroutine(L);
   sr_open_error(L);
@@ -91,12 +127,13 @@ static int l_init(lua_State *L) {
   sr_open_queue(L);
   sr_open_limiter(L);
   sr_open_signals(L);
-  lua_newtable(L);
+  lua_createtable(L, 0, ROOM);
   sr_set_functions(L, internal_functions);
   lua_pushliteral(L, SAROS_VERSION);
   lua_setfield(L, -2, "version");
   sr_open_completions(L);
   sr_open_checkpoint(L);
+  sr_open_lazy(L, lazy_fields);
   lua_rawseti(L, -3, 2);
   lua_rawseti(L, -2, 1);
   return 1;

@@ -5,6 +5,7 @@
 #include "runtime/account.h"
 #include "runtime/cancel.h"
 #include "runtime/error.h"
+#include "runtime/lazy.h"
 #include "runtime/object.h"
 #include "runtime/stack.h"
 
@@ -285,6 +286,8 @@ void sr_open_error(lua_State *L) {
   lua_newtable(L);
   sr_set_functions(L, methods);
   lua_setfield(L, -2, "__index");
+  sr_set_lazy_method(L, "find_all", "saros.group_error", "find_all");
+  sr_set_lazy_method(L, "split", "saros.group_error", "split");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &sr_error_key);
   keep_names(L);
   lua_newtable(L);

@@ -266,10 +266,16 @@ void sr_set_functions(lua_State *L, const luaL_Reg *functions) {
   luaL_setfuncs(L, functions, SR_UP_COUNT);
 }
 
+static int count(const luaL_Reg *functions) {
+  int n = 0;
+  while (functions != NULL && functions[n].name != NULL) n++;
+  return n;
+}
+
 void sr_fill_class(lua_State *L, const SrClass *cls, const luaL_Reg *methods, const luaL_Reg *meta) {
   lua_pushstring(L, cls->name);
   lua_setfield(L, -2, "__name");
-  lua_newtable(L);
+  lua_createtable(L, 0, count(methods));
   sr_set_functions(L, methods);
   lua_setfield(L, -2, "__index");
   if (meta != NULL) sr_set_functions(L, meta);
@@ -278,7 +284,7 @@ void sr_fill_class(lua_State *L, const SrClass *cls, const luaL_Reg *methods, co
 }
 
 void sr_push_class(lua_State *L, const SrClass *cls, const luaL_Reg *methods, const luaL_Reg *meta) {
-  lua_newtable(L);
+  lua_createtable(L, 0, count(meta) + 2);
   sr_fill_class(L, cls, methods, meta);
 }
 

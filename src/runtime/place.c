@@ -22,16 +22,15 @@ bool sr_find_caller(lua_State *L, const SrRuntime *rt, int level, lua_Debug *ar)
   return false;
 }
 
-int sr_l_home(lua_State *L) {
-  SrRuntime *rt = sr_rt(L);
-  size_t length;
-  const char *home = luaL_checklstring(L, 1, &length);
-  free(rt->places.home);
-  rt->places.home_length = length;
-  rt->places.home = (char *)malloc(length + 1);
-  if (rt->places.home == NULL) return luaL_error(L, "not enough memory");
-  memcpy(rt->places.home, home, length + 1);
-  return 0;
+void sr_set_home(lua_State *L, const char *prefix) {
+  SrPlaces *places = &sr_rt(L)->places;
+  size_t length = strlen(prefix);
+  char *copy = (char *)malloc(length + 1);
+  if (copy == NULL) luaL_error(L, "not enough memory");
+  memcpy(copy, prefix, length + 1);
+  free(places->home);
+  places->home = copy;
+  places->home_length = length;
 }
 
 /* --- recorded places --------------------------------------------------------- */

@@ -8,8 +8,8 @@
 
 #include "runtime/state.h"
 
-/* home(prefix): sources that begin with it are saros' own, and no place is in them. */
-int sr_l_home(lua_State *L);
+/* Sources that begin with this are saros' own, and no place is in them. [-0, +0, v] */
+void sr_set_home(lua_State *L, const char *prefix);
 /* Whether this source is one of them. */
 bool sr_is_home(const SrRuntime *rt, const char *source);
 /* Finds the user's Lua code that runs at this level or called what does; false if there is none. [-0, +0, -] */

@@ -6,6 +6,7 @@
 ** of the condition to that of its lock, and is woken by getting that. A notification ends one
 ** wait: if the notified task is cancelled before it has the lock, the next in line gets it.
 */
+#include "runtime/lazy.h"
 #include "sync/lock.h"
 
 typedef struct Condition {
@@ -244,5 +245,6 @@ void sr_open_condition(lua_State *L) {
   static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &condition_class, methods, meta);
+  sr_set_lazy_method(L, "with", "saros.with", "condition");
   lua_pop(L, 1);
 }

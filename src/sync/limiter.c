@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "runtime/lazy.h"
 #include "sync/sync.h"
 
 typedef struct Limiter {
@@ -174,5 +175,6 @@ void sr_open_limiter(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", l_collect}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &limiter_class, methods, meta);
+  sr_set_lazy_method(L, "with", "saros.with", "rate_limiter");
   lua_pop(L, 1);
 }

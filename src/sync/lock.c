@@ -4,6 +4,7 @@
 
 #include "runtime/error.h"
 #include "runtime/failure.h"
+#include "runtime/lazy.h"
 #include "runtime/selectable.h"
 #include "runtime/trace.h"
 
@@ -273,5 +274,6 @@ void sr_open_lock(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", l_collect}, {"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &sr_lock_class, methods, meta);
+  sr_set_lazy_method(L, "with", "saros.with", "lock");
   lua_pop(L, 1);
 }

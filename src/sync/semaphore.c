@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Semaphore. Invariant: while somebody waits, fewer permits are available than the oldest waiter wants. */
+#include "runtime/lazy.h"
 #include "runtime/selectable.h"
 #include "sync/sync.h"
 
@@ -198,5 +199,6 @@ void sr_open_semaphore(lua_State *L) {
   static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
   sr_set_functions(L, functions);
   sr_push_class(L, &semaphore_class, methods, meta);
+  sr_set_lazy_method(L, "with", "saros.with", "semaphore");
   lua_pop(L, 1);
 }

@@ -25,10 +25,7 @@ local function names_of(value)
   local names = {}
   for _ = 1, DEEPEST do
     if type(value) == "table" then add_keys(names, value) end
-    if value == async then
-      add_keys(names, internal.lazy)
-      add_keys(names, { stdin = true, stdout = true, stderr = true })
-    end
+    if value == async then add_keys(names, internal.lazy_names()) end
     local meta = debug.getmetatable(value)
     value = type(meta) == "table" and rawget(meta, "__index")
     if type(value) ~= "table" then break end

@@ -2,7 +2,15 @@
 -- SPDX-License-Identifier: MIT
 -- What editors know of src/runtime: errors, runs, tasks and what shows them. Never loaded at run time.
 
+---Functions marked `async` (in the reference: *waits*) may suspend the calling task. They raise a string that names
+---them where nothing can be suspended: outside `async.run`, in a coroutine of your own, or below a C function such as
+---`table.sort`. They raise a CancelledError when the task, or a scope it is in, has been cancelled. Wrong arguments
+---raise Lua's ordinary argument errors, before anything happens. All times are seconds, all sizes bytes.
 ---@class saros
+---@field json saros.JSON
+---@field stdin saros.Stream   standard input, whatever that is; `async.stdin:read_line()` is what replaces `io.read()`
+---@field stdout saros.Stream  standard output: all that was written is out when `run` returns
+---@field stderr saros.Stream  standard error
 local async = {}
 
 -- Errors ------------------------------------------------------------------------------------------
