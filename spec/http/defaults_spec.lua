@@ -43,8 +43,11 @@ describe("a request of which nothing is said", function()
     local _ <close> = listener
     local session <close> = http.session()
     for _ = 1, 101 do async.spawn(pcall, session.get, session, url) end
-    while session:stats().waiting == 0 do async.sleep(0) end
-    local stats = session:stats()
+    local stats
+    repeat
+      async.sleep(0)
+      stats = session:stats()
+    until stats.active + stats.waiting == 101
     assert.same({ 100, 1 }, { stats.active, stats.waiting })
   end))
 
