@@ -42,6 +42,12 @@ describe("a redirect", function()
     assert.equal(2, #response.history[3].history)
   end))
 
+  it("is followed over the connection that brought it", inside(function()
+    local session <close> = http.session()
+    session:get(server.url .. "/loop/5"):text()
+    assert.equal(1, session:stats().connections)
+  end))
+
   it("is followed at most max_redirects times", inside(function()
     assert.equal(200, http.get(server.url .. "/loop/19").status)
     local err = error_of(server.url .. "/loop/20")

@@ -127,6 +127,7 @@ describe("retries", function()
   it("do not wait longer than max_delay or the total timeout", inside(function()
     local before = async.now()
     assert.equal(429, http.get(moody(1, "&status=429&after=100"), { retries = {} }).status)
+    assert.equal(429, http.get(moody(1, "&status=429&after=3"), { retries = { max_delay = 1 } }).status)
     assert.equal(429, http.get(moody(1, "&status=429&after=25"), { retries = {}, timeout = 20 }).status)
     local patient = { retries = { attempts = 99, delay = 25 }, timeout = 20 }
     assert.equal("ECONNRESET", error_of(http.get, moody(9), patient).code)
