@@ -54,6 +54,7 @@ class Row:
     target: str
     ratios: dict = dataclasses.field(default_factory=dict)  # peer: least ratio of saros to it
     most: float = None  # or an absolute limit
+    pick: object = statistics.median  # which of the figures of all runs
 
 
 # ---- Running programs ----------------------------------------------------------------------------
@@ -223,7 +224,7 @@ def summarize_times(suite, results, names, workloads, size):
         workload = suite.workloads[row.workload]
         items = workload.operations(size(workload))
         yield row, {
-            peer: runs if isinstance(runs, str) else statistics.median(figure_of(run, items) for run in runs)
+            peer: runs if isinstance(runs, str) else row.pick([figure_of(run, items) for run in runs])
             for peer in names for runs in [results[row.workload, peer]]}
 
 

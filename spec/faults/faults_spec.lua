@@ -24,6 +24,12 @@ local TLS_MODES = {
   {"collect", 20}, {"frantic", 1}, {"young", 20},
 }
 
+-- Most of what is asked for is what Lua's compiler needs, in the same few ways.
+local LOADING_MODES = {
+  {"foreign", 1}, {"once", 211}, {"forever", 401}, {"close", 1009}, {"onceL", 601}, {"foreverL", 809},
+  {"closeL", 2003}, {"collect", 500}, {"frantic", 1}, {"young", 500},
+}
+
 -- Rooms whose scenarios stand in a file of their own.
 local ROOMS = {
   -- What streams do is the system's affair, too, and takes its time.
@@ -142,6 +148,16 @@ describe("a fault", function()
       local server = require "spec.support.http_server"()
       local program = ("return dofile %q %q"):format(path_of "http", server.url)
       check(workshop:write("http.lua", program), name, HTTP_MODES)
+    end)
+  end
+
+  for _, name in ipairs(names_of(dofile(path_of "first_use") {})) do
+    it(("in first_use.%s does no harm"):format(name), function()
+      if not workshop then return pending "needs the GNU C library" end
+      local server = require "spec.support.http_server"()
+      local program = ("return dofile(%q) { url = %q, tls = %q, ca = %q }"):format(
+        path_of "first_use", server.url, server.tls, server.ca)
+      check(workshop:write("first_use.lua", program), name, LOADING_MODES)
     end)
   end
 

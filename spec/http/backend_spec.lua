@@ -11,7 +11,7 @@ local tasks = require "spec.support.tasks"
 local inside = tasks.inside
 
 -- What a program prints that has `http`, and `hide` to be built without libcurl.
-local function run(source)
+local function run(source, options)
   local result = script([[
     local http = require "saros.http"
     local CURL = "saros.http.curl.core"
@@ -19,7 +19,7 @@ local function run(source)
       package.preload[CURL] = function() error("module '" .. CURL .. "' not found:", 0) end
     end
     async.run(function()
-  ]] .. source .. " end)", { env = { SAROS_HTTP_BACKEND = "" } })
+  ]] .. source .. " end)", { env = { SAROS_HTTP_BACKEND = "" }, descriptors = options and options.descriptors })
   assert.equal(0, result.code, result.err)
   return result.out
 end
@@ -188,6 +188,35 @@ describe("libcurl", function()
         if i >= 50 then print(i, session:stats().connections, session:stats().idle) end
       end
     ]]):format(server.tls, server.ca)))
+  end)
+
+  it("is loaded at the next use where it could not be loaded", function()
+    assert.equal("false\tbroken\nGET\ttrue\n", run(([[
+      local digest = { auth = { user = "u", password = "p", digest = true } }
+      package.preload[CURL] = function() error("broken", 0) end
+      local ok, err = pcall(http.get, %q .. "/echo", digest)
+      print(ok, tostring(err):match "^broken")
+      package.preload[CURL] = nil
+      print(http.get(%q .. "/echo", digest):json().method, package.loaded[CURL] ~= nil)
+    ]]):format(server.url, server.url)))
+  end)
+
+  it("is not taken for missing where the system has no descriptor left", function()
+    assert.equal("false\tFetchError\tEMFILE\nfalse\tFetchError\tEMFILE\nGET\ttrue\n", run(([[
+      local url, ca_file, digest = %q, %q, { user = "u", password = "p", digest = true }
+      http.get(url .. "/echo", { ca_file = ca_file, http_version = "1.1" }):text()
+      local files, file = {}, nil
+      repeat
+        file = io.open "/dev/null"
+        files[#files + 1] = file
+      until not file
+      for _, options in ipairs { { ca_file = ca_file }, { auth = digest } } do
+        local ok, err = pcall(http.get, url, options)
+        print(ok, err.name, err.code)
+      end
+      for _, file in ipairs(files) do file:close() end
+      print(http.get(url .. "/echo", { ca_file = ca_file }):json().method, package.loaded[CURL] ~= nil)
+    ]]):format(server.tls, server.ca), { descriptors = 64 }))
   end)
 
   it("need not be there, and is named where it is missed", function()

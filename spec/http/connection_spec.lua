@@ -116,64 +116,71 @@ describe("unix_socket", function()
   end))
 end)
 
-describe("a server that asks for a certificate", function()
-  local ports = rogue.ports
+-- Where HTTP/2 may be spoken libcurl makes the connection, else that is one of saros' own.
+for _, version in ipairs { "1.1", "2" } do
+  local by = ", where HTTP/" .. version .. " is wanted"
 
-  local function ask(options)
-    options.ca_file = ports.ca
-    options.timeout = 60
-    local session <close> = http.session()
-    return session:get(rogue:at("mutual", "/head", "https"), options):json()
-  end
+  describe("a server that asks for a certificate" .. by, function()
+    local ports = rogue.ports
 
-  it("answers who has one that it trusts", inside(function()
-    assert.truthy(ask { cert = ports.client, key = ports.client_key }:find("GET /head", 1, true))
-  end))
-
-  it("refuses who has none, or one that it does not trust", inside(function()
-    for _, options in ipairs { {}, { cert = ports.stranger, key = ports.stranger_key } } do
-      local err = error_of(ask, options)
-      assert.same({ "FetchError", "ETLS" }, { err.name, err.code })
+    local function ask(options)
       options.ca_file = ports.ca
-      err = error_of(http.get, rogue:at("alerts", "/", "https"), options)
-      assert.same({ "FetchError", "ETLS" }, { err.name, err.code })
+      options.timeout = 60
+      options.http_version = version
+      local session <close> = http.session()
+      return session:get(rogue:at("mutual", "/head", "https"), options):json()
     end
-  end))
 
-  it("is not asked with a certificate that is not there, or does not fit its key", inside(function()
-    for _, options in ipairs {
-      { cert = "/nonexistent", key = ports.client_key }, { cert = ports.client, key = "/nonexistent" },
-      { cert = ports.client, key = ports.stranger_key },
-    } do
-      local err = error_of(ask, options)
-      assert.same({ "FetchError", "ETLS" }, { err.name, err.code })
-    end
-  end))
+    it("answers who has one that it trusts", inside(function()
+      assert.truthy(ask { cert = ports.client, key = ports.client_key }:find("GET /head", 1, true))
+    end))
 
-  it("is not asked over a connection that was made with another certificate", inside(function()
-    local session <close> = http.session { ca_file = ports.ca }
-    local url = rogue:at("mutual", "/head", "https")
-    assert.equal(200, session:get(url, { cert = ports.client, key = ports.client_key }).status)
-    assert.equal("ETLS", error_of(session.get, session, url).code)
-  end))
+    it("refuses who has none, or one that it does not trust", inside(function()
+      for _, options in ipairs { {}, { cert = ports.stranger, key = ports.stranger_key } } do
+        local err = error_of(ask, options)
+        assert.same({ "FetchError", "ETLS" }, { err.name, err.code })
+        err = error_of(http.get, rogue:at("alerts", "/", "https"), options)
+        assert.same({ "FetchError", "ETLS" }, { err.name, err.code })
+      end
+    end))
 
-  it("is trusted only with its authority", inside(function()
-    local url = rogue:at("tls", "/head", "https")
-    assert.equal("ETLS", error_of(http.get, url).code)
-    assert.equal("ETLS", error_of(http.get, url, { ca_file = ports.stranger }).code)
-    assert.equal(200, http.get(url, { verify = false }).status)
-    assert.equal("ETLS", error_of(http.get, url).code)
-  end))
-end)
+    it("is not asked with a certificate that is not there, or does not fit its key", inside(function()
+      for _, options in ipairs {
+        { cert = "/nonexistent", key = ports.client_key }, { cert = ports.client, key = "/nonexistent" },
+        { cert = ports.client, key = ports.stranger_key },
+      } do
+        local err = error_of(ask, options)
+        assert.same({ "FetchError", "ETLS" }, { err.name, err.code })
+      end
+    end))
 
-describe("tls_min", function()
-  it("refuses a server that is older", inside(function()
-    local url, ca = rogue:at("old", "/head", "https"), rogue.ports.ca
-    assert.equal(200, http.get(url, { ca_file = ca, tls_min = "1.2" }).status)
-    assert.equal("ETLS", error_of(http.get, url, { ca_file = ca, tls_min = "1.3" }).code)
-    assert.equal(200, http.get(rogue:at("tls", "/head", "https"), { ca_file = ca, tls_min = "1.3" }).status)
-  end))
-end)
+    it("is not asked over a connection that was made with another certificate", inside(function()
+      local session <close> = http.session { ca_file = ports.ca, http_version = version }
+      local url = rogue:at("mutual", "/head", "https")
+      assert.equal(200, session:get(url, { cert = ports.client, key = ports.client_key }).status)
+      assert.equal("ETLS", error_of(session.get, session, url).code)
+    end))
+
+    it("is trusted only with its authority", inside(function()
+      local url = rogue:at("tls", "/head", "https")
+      local session <close> = http.session { http_version = version }
+      assert.equal("ETLS", error_of(session.get, session, url).code)
+      assert.equal("ETLS", error_of(session.get, session, url, { ca_file = ports.stranger }).code)
+      assert.equal(200, session:get(url, { verify = false }).status)
+      assert.equal("ETLS", error_of(session.get, session, url).code)
+    end))
+  end)
+
+  describe("tls_min" .. by, function()
+    it("refuses a server that is older", inside(function()
+      local session <close> = http.session { ca_file = rogue.ports.ca, http_version = version }
+      local url = rogue:at("old", "/head", "https")
+      assert.equal(200, session:get(url, { tls_min = "1.2" }).status)
+      assert.equal("ETLS", error_of(session.get, session, url, { tls_min = "1.3" }).code)
+      assert.equal(200, session:get(rogue:at("tls", "/head", "https"), { tls_min = "1.3" }).status)
+    end))
+  end)
+end
 
 describe("http_version", function()
   it("is a wish that a server need not grant", inside(function()

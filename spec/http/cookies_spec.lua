@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+local async = require "saros"
 local http = require "saros.http"
 local server = require "spec.support.http_server"()
 local tasks = require "spec.support.tasks"
@@ -313,7 +314,9 @@ describe("a cookie file", function()
     local session <close> = new_session { base_url = server.url, cookies = { given = "g" } }
     set(session, at "www.example.com", "host=1; Path=/\ndomain=2; Path=/; Domain=example.com; Max-Age=100; HttpOnly")
     set(session, at("example.com", "https"), "s=3; Path=/x; Secure")
+    os.remove(path)
     session.cookies:save(path)
+    assert.equal(384, async.fs.stat(path).mode & 511) -- rw-------: for nobody else
     local other <close> = new_session()
     other.cookies:load(path)
     assert.same(session.cookies:all(), other.cookies:all())

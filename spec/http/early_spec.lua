@@ -129,6 +129,32 @@ describe("a response before the end of the upload", function()
     assert.equal(1, session:stats().idle)
   end))
 
+  it("that is closed closes the body, though that waits", inside(function()
+    local body, state = waiting()
+    local url = rogue:script({ "read_until", "begin" },
+      { "send", HEAD:format(200) .. "Content-Length: 9\r\n\r\nearly" }, { "hang" })
+    http.post(url, { body = body }):close()
+    assert.truthy(others_end())
+    assert.is_true(state.closed)
+  end))
+
+  it("does not hide what the body raises behind it", inside(function()
+    local go_on, first = async.event(), true
+    local url = rogue:script({ "read_until", "begin" },
+      { "send", HEAD:format(200) .. "Content-Length: 9\r\n\r\nearly" }, { "hang" })
+    local response = http.post(url, { body = function()
+      if first then
+        first = false
+        return "begin"
+      end
+      go_on:wait()
+      error({ "oops" })
+    end })
+    assert.equal("early", response:read())
+    go_on:set()
+    assert.same({ "oops" }, tasks.caught(response.read, response))
+  end))
+
   it("which refuses stops the upload, though the response goes on", inside(function()
     local stopped = rogue.event()
     local url = rogue:script({ "read_until", "x" }, { "send", HEAD:format(413) .. "Content-Length: 9\r\n\r\nearly" },

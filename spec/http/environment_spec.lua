@@ -54,6 +54,13 @@ describe("the environment", function()
     end)
   end
 
+  it("names no proxy for a Unix socket", function()
+    local result = script(([[
+      async.run(function() print(async.get("http://h.test/echo", { unix_socket = %q }).status) end)
+    ]]):format(server.unix), { env = { http_proxy = dead, no_proxy = "", NO_PROXY = "" } })
+    assert.equal("200\n", result.out, result.err)
+  end)
+
   it("exempts hosts by name, suffix and address", function()
     local function exempts(list, target)
       return through({ http_proxy = proxy, NO_PROXY = list }, target) == DIRECT

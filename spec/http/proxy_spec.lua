@@ -88,20 +88,32 @@ describe("an HTTP proxy", function()
     return ("http://%s127.0.0.1:%d"):format(user and user .. "@" or "", rogue.ports.tunnel)
   end
 
-  it("tunnels TLS, with its credentials for itself alone", inside(function()
-    rogue:asked()
-    local options = {
-      proxy = proxy "user:secret", ca_file = rogue.ports.ca, headers = { Authorization = "mine" },
-      cookies = { a = "1" },
-    }
-    local head = http.get(rogue:at("tls", "/head", "https"), options):json()
-    local asked = rogue:asked()[1]
-    assert.truthy(asked:find("Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=", 1, true), asked)
-    for _, secret in ipairs { "Authorization: mine", "Cookie", "Accept-Encoding" } do
-      assert.is_nil(asked:gsub("Proxy%-Authorization", ""):find(secret, 1, true), asked)
-    end
-    assert.is_nil(head:find "[Pp]roxy")
-    assert.truthy(head:find("Authorization: mine", 1, true))
+  for _, version in ipairs { "1.1", "2" } do
+    it("tunnels TLS, with its credentials for itself alone, where HTTP/" .. version .. " is wanted", inside(function()
+      rogue:asked()
+      local options = {
+        proxy = proxy "us%65r:se%63ret", ca_file = rogue.ports.ca, headers = { Authorization = "mine" },
+        cookies = { a = "1" }, http_version = version,
+      }
+      local head = http.get(rogue:at("tls", "/head", "https"), options):json()
+      local asked = rogue:asked()[1]
+      assert.truthy(asked:find("Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=", 1, true), asked)
+      for _, secret in ipairs { "Authorization: mine", "Cookie", "Accept-Encoding" } do
+        assert.is_nil(asked:gsub("Proxy%-Authorization", ""):find(secret, 1, true), asked)
+      end
+      assert.is_nil(head:find "[Pp]roxy")
+      assert.truthy(head:find("Authorization: mine", 1, true))
+    end))
+  end
+
+  it("gets user and password, unescaped, with a request that it is to send on", inside(function()
+    local asked = server.url:gsub("//", "//us%%65r:p%%40w@")
+    local response = http.get("http://name.invalid/echo", { proxy = asked })
+    local headers = {}
+    for _, pair in ipairs(response:json().headers) do headers[pair[1]:lower()] = pair[2] end
+    assert.equal("Basic dXNlcjpwQHc=", headers["proxy-authorization"])
+    assert.is_nil(headers.authorization)
+    assert.equal("http://name.invalid/echo", response.url)
   end))
 
   it("refuses a tunnel by any other answer to CONNECT", inside(function()

@@ -32,6 +32,7 @@ describe("a redirect", function()
     assert.equal(302, response.history[1].status)
     assert.equal("/echo", response.history[1].headers.location)
     assert.same({}, response.history[1].history)
+    assert.equal("ECLOSED", tasks.caught(response.history[1].text, response.history[1]).code)
   end))
 
   it("is followed several times", inside(function()
@@ -39,6 +40,12 @@ describe("a redirect", function()
     assert.equal(200, response.status)
     assert.equal(6, #response.history)
     assert.equal(2, #response.history[3].history)
+  end))
+
+  it("is followed over the connection that brought it", inside(function()
+    local session <close> = http.session()
+    session:get(server.url .. "/loop/5"):text()
+    assert.equal(1, session:stats().connections)
   end))
 
   it("is followed at most max_redirects times", inside(function()
@@ -153,6 +160,35 @@ describe("a redirect", function()
       assert.is_nil(header(request, name))
     end
     assert.equal("127.0.0.1:" .. server.other_port, header(request, "Host"))
+    assert.equal("b", header(request, "A"))
+  end))
+
+  -- Speaks TLS too, by handing it on, and redirects whoever does without from http to https.
+  local function two_faced()
+    local listener = async.net.listen("127.0.0.1", 0)
+    local _, port = listener:address()
+    async.spawn(listener.serve, listener, function(stream)
+      local first = stream:read()
+      if first:byte() ~= 22 then -- no handshake
+        stream:write(("HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1:%d/echo\r\n"):format(port)
+          .. "Content-Length: 0\r\nConnection: close\r\n\r\n")
+        return
+      end
+      local beyond <close> = async.net.connect("127.0.0.1", math.tointeger(server.tls:match "%d+$"))
+      beyond:write(first)
+      async.race { function() stream:pipe_to(beyond) end, function() beyond:pipe_to(stream) end }
+    end)
+    return ("http://127.0.0.1:%d/"):format(port), listener
+  end
+
+  it("drops those of a session, too, and where the scheme alone is another", inside(function()
+    local url, listener = two_faced()
+    local _ <close> = listener
+    local headers = { Cookie = "z", A = "b" }
+    local session <close> = http.session { auth = { "u", "p" }, headers = headers, ca_file = server.ca }
+    local request = session:get(url):json()
+    assert.is_nil(header(request, "Authorization"))
+    assert.is_nil(header(request, "Cookie"))
     assert.equal("b", header(request, "A"))
   end))
 

@@ -30,6 +30,7 @@ describe("a response", function()
   it("has the reason of the server, or the standard one", inside(function()
     assert.equal("Phrase", http.get(server.url .. "/status/404").reason)
     assert.equal("Not Found", raw("HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n").reason)
+    assert.equal("Not Found", raw("HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n").reason)
     assert.equal("1.0", raw("HTTP/1.0 200 OK\r\n\r\n").http_version)
   end))
 
@@ -286,7 +287,7 @@ describe("a response", function()
   it("raises for a status of 400 and above, and returns itself otherwise", inside(function()
     local response = http.get(server.url .. "/status/302", { redirect = "manual" })
     assert.equal(response, response:raise_for_status())
-    for _, status in ipairs { 404, 500 } do
+    for _, status in ipairs { 400, 404, 500 } do
       response = http.get(server.url .. "/status/" .. status)
       local err = error_of(response.raise_for_status, response)
       assert.truthy(async.is_error(err, "HTTPError"))

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local http = require "saros.http"
+local rogue = require "spec.support.rogue_server"()
 local server = require "spec.support.http_server"()
 local tasks = require "spec.support.tasks"
 
@@ -26,6 +27,23 @@ describe("retries", function()
     assert.equal(3, http.get(times):json())
     err = error_of(http.get, "http://127.0.0.1:1/", { retries = 1 })
     assert.equal("ECONNREFUSED", err.code)
+  end))
+
+  it("repeat it where no connection comes about, be it for want of an address or of time", inside(function()
+    for url, code in pairs {
+      ["http://name.invalid/"] = "ENOTFOUND", ["http://127.0.0.1:1/"] = "ECONNREFUSED", [rogue:at "full"] = "ETIMEDOUT",
+    } do
+      local session <close> = http.session { timeout = { connect = 0.5 } }
+      local err = error_of(session.get, session, url, { retries = { attempts = 3, delay = 0.001 } })
+      assert.equal(code, err.code)
+      assert.equal(3, session:stats().requests, url)
+    end
+  end))
+
+  it("are not for a response that does not come in time", inside(function()
+    local session <close> = http.session { timeout = { read = 0.05 } }
+    local err = error_of(session.get, session, server.url .. "/hang", { retries = { delay = 0.001 } })
+    assert.same({ "read", 1 }, { err.phase, session:stats().requests })
   end))
 
   it("are none unless asked for", inside(function()
@@ -102,11 +120,14 @@ describe("retries", function()
       assert.equal(2, http.get(url, { retries = { delay = 0.001 } }):json().attempt)
     end
     assert.truthy(async.now() - before < 30)
+    local future = os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 1000):gsub(" ", "%%20") -- beyond max_delay
+    assert.equal(503, http.get(moody(1, "&status=503&after=" .. future), { retries = { delay = 0.001 } }).status)
   end))
 
   it("do not wait longer than max_delay or the total timeout", inside(function()
     local before = async.now()
     assert.equal(429, http.get(moody(1, "&status=429&after=100"), { retries = {} }).status)
+    assert.equal(429, http.get(moody(1, "&status=429&after=3"), { retries = { max_delay = 1 } }).status)
     assert.equal(429, http.get(moody(1, "&status=429&after=25"), { retries = {}, timeout = 20 }).status)
     local patient = { retries = { attempts = 99, delay = 25 }, timeout = 20 }
     assert.equal("ECONNRESET", error_of(http.get, moody(9), patient).code)

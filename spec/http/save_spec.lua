@@ -71,6 +71,19 @@ describe("saving a response", function()
     assert.equal(0, session:stats().active)
   end))
 
+  it("closes it when that is cancelled before there is a file", inside(function()
+    local session <close> = http.session()
+    for _, begins in ipairs { true, false } do
+      local response = session:get(server.url .. "/hang-in-body")
+      local task = async.spawn(response.save, response, folder .. "/file")
+      if begins then async.sleep(0) end
+      task:cancel()
+      assert.equal("CancelledError", error_of(task.await, task).name)
+      assert.equal(0, session:stats().active)
+      assert.equal("", names())
+    end
+  end))
+
   it("names the path of a file that cannot be written", inside(function()
     for path, code in pairs { [folder .. "/none/file"] = "ENOENT", [folder] = "EISDIR" } do
       local err = error_of(function()

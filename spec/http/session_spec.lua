@@ -95,6 +95,8 @@ describe("a session", function()
     end
     assert.same({ "own", nil, "Basic dTpw" }, { values["x-one"], values["x-two"], values.authorization })
     assert.equal("/echo?key=k", request.target)
+    assert.equal("/echo?key=k", session:get(server.url .. "/echo"):json().target)
+    assert.equal("/echo?own=o", session:get(server.url .. "/echo", { query = { own = "o" } }):json().target)
     assert.equal(302, session:get(server.url .. "/redirect/302?to=/echo").status)
     assert.equal(200, session:get(server.url .. "/redirect/302?to=/echo", { redirect = "follow" }).status)
     for _, pair in ipairs(session:get(server.url .. "/echo", { auth = false }):json().headers) do

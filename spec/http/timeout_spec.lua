@@ -106,6 +106,9 @@ describe("a timeout", function()
       local options = { timeout = { total = 60, read = 0.1 } }
       assert.equal("read", timeout_of(session.get, session, server.url .. "/hang", options).phase)
     end, function()
+      local slow <close> = http.session { timeout = { read = 0.1 } } -- a number is the total alone
+      assert.equal("read", timeout_of(slow.get, slow, server.url .. "/hang", { timeout = 60 }).phase)
+    end, function()
       assert.equal("slow", hasty:get(server.url .. "/slow?seconds=0.2", { timeout = false }):text())
     end)
   end))

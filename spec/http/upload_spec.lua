@@ -76,6 +76,14 @@ describe("a streamed upload", function()
     assert.equal(300000, http.post(server.url .. "/count", { body = read }):json().bytes)
   end))
 
+  it("closes what its iterator holds when it fails", inside(function()
+    local session <close> = http.session()
+    local body = session:get(server.url .. "/hang-in-body"):chunks() -- "begin"
+    local err = error_of(http.post, server.url .. "/count", { body = body, headers = { ["Content-Length"] = 3 } })
+    assert.equal("EINVAL", err.code)
+    assert.equal(0, session:stats().active)
+  end))
+
   it("comes from a queue, or from what iterates over one", inside(function()
     for _, form in ipairs { "queue", "items" } do
       local queue = async.queue()

@@ -44,8 +44,11 @@ bool sr_buffer_reserve(SrBuffer *buffer, size_t count) {
 
 bool sr_buffer_append(SrBuffer *buffer, const char *bytes, size_t count) {
   if (count == 0) return true;
-  if (!sr_buffer_reserve(buffer, count)) return false;
-  memcpy(buffer->data + buffer->size, bytes, count);
+  bool is_there = buffer->capacity - buffer->size >= count && bytes == sr_buffer_end(buffer);
+  if (!is_there) {
+    if (!sr_buffer_reserve(buffer, count)) return false;
+    memcpy(sr_buffer_end(buffer), bytes, count);
+  }
   buffer->size += count;
   return true;
 }

@@ -30,7 +30,12 @@ static inline const char *sr_buffer_front(const SrBuffer *buffer) {
 /* Makes room for `count` more bytes, so that appending them allocates nothing. False: no memory. */
 bool sr_buffer_reserve(SrBuffer *buffer, size_t count);
 
-/* Appends `count` bytes. False: no memory, nothing was appended. */
+/* Behind the bytes that wait: whoever puts more there has reserved room for them, and appends them from there. */
+static inline char *sr_buffer_end(const SrBuffer *buffer) {
+  return buffer->data + buffer->size;
+}
+
+/* Appends `count` bytes; those that are at the end already are not copied. False: no memory, nothing was appended. */
 bool sr_buffer_append(SrBuffer *buffer, const char *bytes, size_t count);
 
 /* Takes `count` bytes (no more than wait) from the front. */

@@ -274,6 +274,11 @@ static void open_conn(SrHttpTransfer *transfer) {
 
 /* --- what the transport tells ----------------------------------------------------------- */
 
+static void on_room(void *owner, uv_buf_t *room) {
+  const SrHttpConn *conn = owner;
+  if (!conn->is_dead && conn->stage == SR_HTTP_CARRIES) sr_http_receiving_room(conn, room);
+}
+
 static void on_read(void *owner, const char *bytes, size_t count) {
   SrHttpConn *conn = owner;
   sr_http_conn_enter(conn);
@@ -323,6 +328,7 @@ static void on_closed(void *owner) {
 }
 
 static const saros_sink sink = {
+    .on_room = on_room,
     .on_read = on_read,
     .on_end = on_end,
     .on_drain = on_drain,

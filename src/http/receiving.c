@@ -10,6 +10,9 @@
 
 #include "http/transfer.h"
 
+/* Into less room than this nothing is read: another read of the system would cost more than the copy. */
+enum { ROOM_LEAST = 16384 };
+
 /* What is written as a head is bounded in its bytes, not in its lines. */
 const SrWireLimits sr_http_receiving_limits = {.head = SR_HTTP_HEAD_BOUND, .target = 0, .fields = UINT_MAX};
 
@@ -109,6 +112,20 @@ static bool take_body(SrHttpConn *conn, SrWireText *piece) {
   }
   conn->is_whole = sr_wire_body_has_ended(&conn->body);
   return true;
+}
+
+/* So many bytes at least are to come of the body, with nothing between them. */
+static bool is_body_alone(const SrHttpConn *conn, size_t count) {
+  return conn->has_head && conn->body.kind == SR_WIRE_SIZED && conn->body.left >= count;
+}
+
+void sr_http_receiving_room(const SrHttpConn *conn, uv_buf_t *room) {
+  SrBuffer *body = &conn->transfer->body;
+  size_t length = sr_buffer_length(body);
+  size_t count = length < SR_HTTP_BODY_BOUND ? SR_HTTP_BODY_BOUND - length : 0;
+  if (conn->transfer->unbounded) count = SR_HTTP_BODY_BOUND;
+  if (count < ROOM_LEAST || !is_body_alone(conn, count) || !sr_buffer_reserve(body, count)) return;
+  *room = uv_buf_init(sr_buffer_end(body), (unsigned)count);
 }
 
 /* What was not taken is looked at again when more has come. */

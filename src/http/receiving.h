@@ -13,6 +13,12 @@ enum { SR_HTTP_HEAD_BOUND = 262144 };
 extern const SrWireLimits sr_http_receiving_limits;
 
 /*
+** Where the next bytes may be put so that they need not be copied into the body: only if they belong to it alone, however
+** many come. Else the room stays as it is.
+*/
+void sr_http_receiving_room(const SrHttpConn *conn, uv_buf_t *room);
+
+/*
 ** Takes bytes of the response. `is_whole` is set at its end, and `awaits_go` taken back where the server says so. False:
 ** the transfer has failed, and is to be ended.
 */

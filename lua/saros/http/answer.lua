@@ -254,8 +254,8 @@ function Response:save(path)
   local text = core.whole(self)
   if self._ended and not text then fail_closed(self, "the body has been read") end
   local size = 0
-  internal.checkpoint "response:save"
   local _closing <close> = setmetatable({ response = self }, closing_if_cancelled)
+  internal.checkpoint "response:save"
   local file <close> = draft.open(path)
   if not text then consume(self) end
   local piece = text or read(self, "response:save")

@@ -11,15 +11,28 @@ local carriers = {}
 local forced = os.getenv "SAROS_HTTP_BACKEND"
 if forced == "" then forced = nil end
 
+-- Numbers of the system's errors, the same everywhere.
+local exhaustions = { [23] = "ENFILE", [24] = "EMFILE" }
+
+-- The failure that no file can be opened any more: then modules that are there are not found either. nil: that can be.
+local function exhausted()
+  local file, message, number = io.open "."
+  if file then file:close() end
+  local code = exhaustions[number]
+  return code and { name = "FetchError", code = code, message = "no file can be opened" .. message:gsub("^%.", "") }
+end
+
 local curl -- false: there is none
 
--- libcurl, or why there is none.
+-- libcurl; false if there is none, nil if it cannot be told.
 local function load_curl()
-  if curl == nil then
-    local loaded, module = pcall(require, "saros.http.curl.core")
-    curl = loaded and module or false
-    if not loaded and not module:find "^module 'saros.http.curl.core' not found" then error(module, 0) end
+  if curl ~= nil then return curl end
+  local loaded, module = pcall(require, "saros.http.curl.core")
+  if not loaded then
+    if exhausted() then return nil end
+    if not module:find "^module 'saros.http.curl.core' not found" then error(module, 0) end
   end
+  curl = loaded and module
   return curl
 end
 
@@ -52,7 +65,7 @@ end
 
 -- The failure that nothing here can carry the request.
 local function unsupported(what, option)
-  return { name = "FetchError", code = "ENOTSUP",
+  return exhausted() or { name = "FetchError", code = "ENOTSUP",
     message = ("this build of saros cannot do that: %s (CMake's option %s)"):format(what, option) }
 end
 

@@ -51,7 +51,7 @@ local function give(self, iterator, prepared)
   while piece do
     local following
     given = given + #piece
-    if length and given >= length then following = next_piece(iterator) end
+    if length and given == length then following = next_piece(iterator) end
     if length and (given > length or following) then wrong("the body is longer than its length of %d", length) end
     if not self.pipe:write(piece) then return end
     self.sent = given
