@@ -274,14 +274,15 @@ int sr_server_l_begin(lua_State *L) {
   return 0;
 }
 
-/* request:_switch(headers): 101 (Switching Protocols); the stream, which is the handler's from now on. */
+/*
+** request:_switch(headers): 101 (Switching Protocols); the stream, which is the handler's from now on. The body has been
+** read.
+*/
 int sr_server_l_switch(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "request:upgrade");
   check_unanswered(L, request);
   luaL_checktype(L, 2, LUA_TTABLE);
   if (request->conn->is_gone || request->conn->phase == SR_SERVER_CLOSED) return sr_server_output_lost(L, request);
-  if (!sr_wire_body_has_ended(&request->conn->body))
-    return luaL_error(L, "request:upgrade: the body of the request has not been read");
   sr_server_head_inform(L, request, 101, 2);
   request->has_upgraded = true;
   request->status = 101;
@@ -289,6 +290,15 @@ int sr_server_l_switch(lua_State *L) {
   lua_getiuservalue(L, 1, SR_SERVER_REQUEST_CONN);
   lua_getiuservalue(L, -1, SR_SERVER_CONN_STREAM);
   return 1;
+}
+
+/* request:_stage(): whether it has a response, or the head of one, and whether its body has been read. */
+int sr_server_l_stage(lua_State *L) {
+  SrServerRequest *request = sr_server_request_self(L, "request:_stage");
+  sr_server_request_check_open(L, request);
+  lua_pushboolean(L, request->has_head || request->has_upgraded);
+  lua_pushboolean(L, sr_wire_body_has_ended(&request->conn->body));
+  return 2;
 }
 
 /* request:_inform(status, headers) */
