@@ -262,12 +262,13 @@ int sr_server_l_check(lua_State *L) {
   return 0;
 }
 
-/* request:_begin(nil, status, headers, type) */
+/* request:_begin(nil, status, headers, type, has_file): _send_file follows. */
 int sr_server_l_begin(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "request:_begin");
   check_unanswered(L, request);
-  lua_settop(L, 5);
+  lua_settop(L, 6);
   SrServerHead head = check_head(L);
+  head.has_file = lua_toboolean(L, 6);
   head.length = -1;
   sr_server_head_send(L, request, &head);
   request->is_streamed = true;
