@@ -4,7 +4,8 @@
 A suite has `names` (its peers, saros first), `counted` (those whose instructions are counted unless
 others are asked for), `workloads`, `rows`, `missing` (peer: why it is not there), `environment`
 (peer: variables), `command(peer, workload, size, counting)` (None where a peer has no such workload),
-`notes()` and `close()`. A peer measures itself around its workload and prints seconds=... bytes=...
+`notes()` and `close()`, and perhaps `counts_itself`: with counting the command calls Valgrind by itself. A peer measures
+itself around its workload and prints seconds=... bytes=...
 """
 import dataclasses
 import json
@@ -147,6 +148,8 @@ def count(suite, peer, workload, size):
             return None
         valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no"]
         valgrind.append("--cachegrind-out-file=/dev/null")
+        if getattr(suite, "counts_itself", False):
+            valgrind = []
         done = execute(valgrind + command, suite.environment.get(peer), timeout=600)
         found = re.search(r"I +refs: +([\d,]+)", done.stderr)
         if done.returncode or not found:

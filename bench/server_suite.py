@@ -28,8 +28,11 @@ LOADS = {
     "ws_64k": ("/echo", "65536"),
     "broadcast": ("/broadcast", "64"),
 }
-WORKLOADS = {name: Workload(*((2_000, 640) if name in ("static_1m", "ws_64k") else (100_000, 10_000)), same, None)
-             for name in LOADS}
+# Size, quick, and the size that is counted.
+LARGE, SMALL, MANY = (2_000, 640, 640), (100_000, 10_000, 6_400), (100_000, 10_000, 10_000)
+SIZES = {"static_1m": LARGE, "ws_64k": LARGE, "broadcast": MANY}
+WORKLOADS = {name: Workload(size, quick, same, counted) for name in LOADS
+             for size, quick, counted in [SIZES.get(name, SMALL)]}
 
 EACH = ("us", 1, lambda run, items: run["seconds"] / items * 1e6, False)
 
@@ -85,7 +88,8 @@ class Suite:
     """What is installed, how each is called, and why the others are not there."""
 
     names = tuple(DOES)
-    counted = ()
+    counted = ("saros",)
+    counts_itself = True
     quick_runs = 1
     workloads = WORKLOADS
     rows = ROWS
@@ -133,7 +137,6 @@ class Suite:
 
     def command(self, peer, workload, size, counting=False):
         """The load, with the command of a peer's server; None where it has no such workload."""
-        del counting
         if workload not in DOES[peer]:
             return None
         files = f"{self.out}/files"
@@ -149,6 +152,8 @@ class Suite:
             "ws": ["node", "bench/server/ws.mjs", f"{self.modules}/node_modules/ws/wrapper.mjs"],
         }[peer]
         path, kind = LOADS[workload]
+        if counting:
+            return [PYTHON, "bench/server/load.py", "--count", kind, path, str(size)] + server
         if kind == "http" and size < WORKLOADS[workload].size:
             kind = "quick"
         return [PYTHON, "bench/server/load.py", kind, path, str(size)] + server

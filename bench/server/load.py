@@ -2,9 +2,11 @@
 """Loads a server: load.py KIND PATH COUNT SERVER [ARGUMENTS...]. The server says its port in its first line. Prints
 the seconds of CPU that it takes for so many requests or messages. KIND is http: wrk with 64 connections, or quick: the
 same for a second; or the bytes of a message of a WebSocket: 64 of them have one under way each, with the path
-/broadcast one of 1,000."""
+/broadcast one of 1,000. Behind --count the server runs under Valgrind, which says how many instructions that were, and
+http is so many requests, one under way on each of 64 connections."""
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -12,6 +14,7 @@ import sys
 
 CONNECTIONS = 64
 CLIENTS = 1000
+VALGRIND = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
 
 
 def pinned(core):
@@ -35,6 +38,27 @@ def load_http(port, path, pid, seconds):
     if "Non-2xx" in text:
         sys.exit(text)
     return int(re.search(r"(\d+) requests in", text)[1]), cpu_seconds(pid) - before
+
+
+def take_response(stream):
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += stream.recv(65536)
+    if not head.startswith(b"HTTP/1.1 200 "):
+        sys.exit(head.decode())
+    at = head.index(b"\r\n\r\n") + 4
+    take(stream, int(re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)[1]) - (len(head) - at))
+
+
+def ask(port, path, count):
+    """Requests on connections that stay open."""
+    streams = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    for _ in range(count // CONNECTIONS):
+        for stream in streams:
+            stream.sendall(request)
+        for stream in streams:
+            take_response(stream)
 
 
 def frame_head(size, mask):
@@ -79,8 +103,7 @@ def load_websocket(port, path, pid, size, count):
     return done, cpu_seconds(pid) - before
 
 
-def main():
-    kind, path, count, command = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+def measure(kind, path, count, command):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=pinned(0)) as server:
         try:
             port = int(server.stdout.readline())
@@ -91,6 +114,27 @@ def main():
         finally:
             server.kill()
     print(f"seconds={taken / served * count:.9f} bytes=0")
+
+
+def count_instructions(kind, path, count, command):
+    with subprocess.Popen(VALGRIND + command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            port = int(server.stdout.readline())
+            if kind == "http":
+                ask(port, path, count)
+            else:
+                load_websocket(port, path, server.pid, int(kind), count)
+        finally:
+            server.send_signal(signal.SIGTERM)  # at which Valgrind says what it has counted
+
+
+def main():
+    arguments = sys.argv[1:]
+    does = measure
+    if arguments[0] == "--count":
+        arguments, does = arguments[1:], count_instructions
+    kind, path, count, *command = arguments
+    does(kind, path, int(count), command)
 
 
 main()

@@ -33,7 +33,8 @@ async def serve_websockets():
     import websockets
     clients = set()
 
-    async def talk(ws, path="/echo"):
+    async def talk(ws):
+        path = ws.path if hasattr(ws, "path") else ws.request.path  # of older versions, and of newer ones
         clients.add(ws)
         try:
             async for message in ws:

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int copy_of(int descriptor) {
@@ -40,6 +41,11 @@ ptrdiff_t sr_sending_send(const SrSending *sending, int64_t position, size_t mos
   return count >= 0 ? count : uv_translate_sys_error(errno);
 }
 
+size_t sr_sending_ahead(uv_os_fd_t socket, const char *bytes, size_t count) {
+  ssize_t taken = send(socket, bytes, count, MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL);
+  return taken > 0 ? (size_t)taken : 0;
+}
+
 #else
 
 int sr_sending_open(SrSending *sending, uv_os_fd_t socket, uv_file file) {
@@ -60,6 +66,11 @@ void sr_sending_borrow(SrSending *sending, uv_os_fd_t socket, uv_file file) {
 ptrdiff_t sr_sending_send(const SrSending *sending, int64_t position, size_t most) {
   (void)sending, (void)position, (void)most;
   return UV_ENOSYS;
+}
+
+size_t sr_sending_ahead(uv_os_fd_t socket, const char *bytes, size_t count) {
+  (void)socket, (void)bytes, (void)count;
+  return 0;
 }
 
 #endif

@@ -23,5 +23,10 @@ void sr_sending_borrow(SrSending *sending, uv_os_fd_t socket, uv_file file);
 ** takes none now.
 */
 ptrdiff_t sr_sending_send(const SrSending *sending, int64_t position, size_t most);
+/*
+** Gives a socket that does not wait bytes that others follow soon, so that they leave together: how many it has taken, 0
+** also where the system knows no way for that, or the socket is broken, as whoever sends the rest will see.
+*/
+size_t sr_sending_ahead(uv_os_fd_t socket, const char *bytes, size_t count);
 
 #endif

@@ -40,6 +40,17 @@ static void push_stat(lua_State *L, const uv_stat_t *stat) {
   lua_pushnumber(L, (lua_Number)sr_fs_mtime(stat));
 }
 
+/* stat_cached(folder, path below it): its size, when it was changed, if it may be read; else nil. */
+static int l_stat_cached(lua_State *L) {
+  uv_stat_t stat;
+  if (begin(L, "stat_cached")) return sr_io_saros->raise(L);
+  uv_file fd = open_file(L, &stat);
+  if (fd < 0) return 0;
+  sr_fs_close(fd);
+  push_stat(L, &stat);
+  return sr_io_saros->ready(L, 2);
+}
+
 /* read_cached(folder, path below it): its size, when it was changed, all of it, if that is little; else nil. */
 static int l_read_cached(lua_State *L) {
   char *room = (char *)lua_touserdata(L, lua_upvalueindex(UP_ROOM));
@@ -75,6 +86,8 @@ void sr_fs_cached_add(lua_State *L) {
   lua_newuserdatauv(L, SMALL, 0);
   lua_pushcclosure(L, l_read_cached, 1);
   lua_setfield(L, -2, "read_cached");
+  lua_pushcfunction(L, l_stat_cached);
+  lua_setfield(L, -2, "stat_cached");
   lua_pushcfunction(L, l_open_cached);
   lua_setfield(L, -2, "open_cached");
 }

@@ -5,7 +5,7 @@
 
 #include <lua.h>
 
-/* Adds read_cached(folder, path) and open_cached(folder, path) to the table on top. [-0, +0, m] */
+/* Adds stat_cached(folder, path), read_cached(...) and open_cached(...) to the table on top. [-0, +0, m] */
 void sr_fs_cached_add(lua_State *L);
 
 #endif

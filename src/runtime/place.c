@@ -46,12 +46,6 @@ static Place find_place(lua_State *L, SrRuntime *rt) {
   return (Place){(uint32_t)sr_source_number(rt, ar.short_src), ar.currentline};
 }
 
-void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope) {
-  Place place = find_place(L, rt);
-  scope->source = place.source;
-  scope->line = place.line;
-}
-
 /* Whether the task is where it opened the block. */
 static bool stands_at(const SrBlock *block) {
   const SrTask *t = block->task;
@@ -63,6 +57,22 @@ static Place place_of(const SrScope *scope) {
   if (scope->kind == SR_SCOPE_TASK) return place_of(scope->parent);
   const SrBlock *block = (const SrBlock *)(const void *)scope;
   return stands_at(block) ? find_place(block->co, block->task->rt) : (Place){0, 0};
+}
+
+/*
+** Tasks of our own have no code of the user's on their stacks, and do what they do for whoever has started them: a server
+** spawns its handlers for the one that serves.
+*/
+static Place find_place_here(lua_State *L, SrRuntime *rt) {
+  lua_Debug ar;
+  if (sr_find_caller(L, rt, 1, &ar)) return (Place){(uint32_t)sr_source_number(rt, ar.short_src), ar.currentline};
+  return rt->current != NULL ? place_of(&rt->current->scope) : (Place){0, 0};
+}
+
+void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope) {
+  Place place = find_place_here(L, rt);
+  scope->source = place.source;
+  scope->line = place.line;
 }
 
 void sr_ask_place(SrScope *scope) {
@@ -95,7 +105,7 @@ void sr_push_place(lua_State *L, const SrScope *scope) {
 }
 
 void sr_place_resource(lua_State *L, saros_resource *resource) {
-  Place place = find_place(L, sr_find_runtime(L));
+  Place place = find_place_here(L, sr_find_runtime(L));
   resource->source = (int)place.source;
   resource->line = place.line;
 }

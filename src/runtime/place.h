@@ -17,7 +17,7 @@ bool sr_find_caller(lua_State *L, const SrRuntime *rt, int level, lua_Debug *ar)
 
 /* Pushes "file:line: " of the user's code that called, "" if there is none. [-0, +1, m] */
 void sr_push_position(lua_State *L);
-/* Records the place of the Lua code that called the running C function. [-0, +0, -] */
+/* Records the place of the Lua code that called the running C function; there is none: that of the task. [-0, +0, -] */
 void sr_place(lua_State *L, SrRuntime *rt, SrScope *scope);
 /* Records one that is SR_ASKED_LATER. If the coroutine of the task was closed from outside there is none. [-0, +0, -] */
 void sr_ask_place(SrScope *scope);

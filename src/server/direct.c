@@ -14,7 +14,6 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cached.h"
 #include "base/sending.h"
@@ -22,6 +21,7 @@
 #include "server/head.h"
 #include "server/output.h"
 #include "server/request.h"
+#include "server/socket.h"
 
 /* The frame of the method. */
 enum { REQUEST = 1, DESCRIPTOR, POSITION, COUNT, SHARE };
@@ -124,26 +124,6 @@ static int finish(lua_State *L, Share *share, bool is_refused) {
   return sr_io_saros->ready(L, 2);
 }
 
-/* What sends the bytes as they are, by libuv; else NULL. */
-static saros_transport *find_plain(const SrServerConn *conn) {
-  saros_transport *transport = sr_server_streams->transport(conn->stream);
-  if (transport == NULL || strcmp(transport->cls->name, "plain") != 0) return NULL;
-  uv_handle_type type = transport->cls->handle(transport)->type;
-  return type == UV_TCP || type == UV_NAMED_PIPE ? transport : NULL;
-}
-
-/* The descriptor of a socket that nothing waits to be sent to. False: there is none. */
-static bool find_socket(const SrServerConn *conn, uv_os_fd_t *fd) {
-  saros_transport *transport = find_plain(conn);
-  return transport != NULL && transport->cls->pending(transport) == 0 &&
-         uv_fileno(transport->cls->handle(transport), fd) == 0;
-}
-
-/* The same of a connection that may be at its end. */
-static bool find_open_socket(const SrServerConn *conn, uv_os_fd_t *fd) {
-  return !conn->is_gone && conn->phase != SR_SERVER_CLOSED && find_socket(conn, fd);
-}
-
 static int k_turn(lua_State *L, int status, lua_KContext ctx);
 
 /* Has a thread send; what cannot be is not. */
@@ -151,7 +131,7 @@ static int send_turn(lua_State *L, Share *share) {
   SrServerConn *conn = share->request->conn;
   Direct *direct = share->direct;
   uv_os_fd_t fd;
-  if (!find_open_socket(conn, &fd)) return finish(L, share, true);
+  if (!sr_server_socket_find(conn, &fd)) return finish(L, share, true);
   if (sr_sending_open(&direct->sending, fd, (uv_file)lua_tointeger(L, DESCRIPTOR)) != 0) return finish(L, share, true);
   direct->work.data = direct;
   direct->is_running = uv_queue_work(sr_io_saros->loop(conn->core->runtime), &direct->work, run, on_done) == 0;
@@ -182,7 +162,7 @@ static int send_piece(lua_State *L, Share *share) {
   Direct *direct = share->direct;
   uv_file file = (uv_file)lua_tointeger(L, DESCRIPTOR);
   uv_os_fd_t fd;
-  if (!find_open_socket(share->request->conn, &fd)) return finish(L, share, true);
+  if (!sr_server_socket_find(share->request->conn, &fd)) return finish(L, share, true);
   size_t count = direct->left < PIECE ? (size_t)direct->left : PIECE;
   if (!sr_cached_has(file, direct->position, count)) return send_turn(L, share);
   sr_sending_borrow(&direct->sending, fd, file);
@@ -217,7 +197,7 @@ int sr_server_l_send_file(lua_State *L) {
     return sr_server_head_error(L, "response: the body is longer than its Content-Length");
   Share *share = (Share *)sr_io_new(L, &share_class, sizeof *share, 0);
   share->request = request;
-  if (request->framing != SR_SERVER_SIZED || find_plain(request->conn) == NULL) return finish(L, share, true);
+  if (request->framing != SR_SERVER_SIZED || !sr_server_socket_is_plain(request->conn)) return finish(L, share, true);
   return sr_server_output_flush(L, request, k_begin);
 }
 

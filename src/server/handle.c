@@ -262,26 +262,28 @@ int sr_server_l_check(lua_State *L) {
   return 0;
 }
 
-/* request:_begin(nil, status, headers, type) */
+/* request:_begin(nil, status, headers, type, has_file): _send_file follows. */
 int sr_server_l_begin(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "request:_begin");
   check_unanswered(L, request);
-  lua_settop(L, 5);
+  lua_settop(L, 6);
   SrServerHead head = check_head(L);
+  head.has_file = lua_toboolean(L, 6);
   head.length = -1;
   sr_server_head_send(L, request, &head);
   request->is_streamed = true;
   return 0;
 }
 
-/* request:_switch(headers): 101 (Switching Protocols); the stream, which is the handler's from now on. */
+/*
+** request:_switch(headers): 101 (Switching Protocols); the stream, which is the handler's from now on. The body has been
+** read.
+*/
 int sr_server_l_switch(lua_State *L) {
   SrServerRequest *request = sr_server_request_self(L, "request:upgrade");
   check_unanswered(L, request);
   luaL_checktype(L, 2, LUA_TTABLE);
   if (request->conn->is_gone || request->conn->phase == SR_SERVER_CLOSED) return sr_server_output_lost(L, request);
-  if (!sr_wire_body_has_ended(&request->conn->body))
-    return luaL_error(L, "request:upgrade: the body of the request has not been read");
   sr_server_head_inform(L, request, 101, 2);
   request->has_upgraded = true;
   request->status = 101;
@@ -289,6 +291,15 @@ int sr_server_l_switch(lua_State *L) {
   lua_getiuservalue(L, 1, SR_SERVER_REQUEST_CONN);
   lua_getiuservalue(L, -1, SR_SERVER_CONN_STREAM);
   return 1;
+}
+
+/* request:_stage(): whether it has a response, or the head of one, and whether its body has been read. */
+int sr_server_l_stage(lua_State *L) {
+  SrServerRequest *request = sr_server_request_self(L, "request:_stage");
+  sr_server_request_check_open(L, request);
+  lua_pushboolean(L, request->has_head || request->has_upgraded);
+  lua_pushboolean(L, sr_wire_body_has_ended(&request->conn->body));
+  return 2;
 }
 
 /* request:_inform(status, headers) */

@@ -19,6 +19,7 @@ int sr_server_l_check(lua_State *L);
 int sr_server_l_begin(lua_State *L);
 int sr_server_l_inform(lua_State *L);
 int sr_server_l_switch(lua_State *L);
+int sr_server_l_stage(lua_State *L);
 int sr_server_l_state(lua_State *L);
 int sr_server_l_fail(lua_State *L);
 int sr_server_l_compresses(lua_State *L);

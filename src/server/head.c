@@ -12,7 +12,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/sending.h"
 #include "server/closing.h"
+#include "server/socket.h"
 #include "wire/writer.h"
 
 /* Room for everything in a head but the handler's headers, phrase and type. */
@@ -254,6 +256,13 @@ static void send_head(SrServerConn *conn, const SrBuffer *out, SrWireText body) 
   if (sr_server_streams->write(conn->stream, bufs, body.length > 0 ? 2 : 1) != 0) sr_server_conn_lose(conn);
 }
 
+/* One that a file follows waits for its first bytes, where the socket can be told so: they leave in one packet. */
+static void send_ahead(const SrServerConn *conn, SrBuffer *out) {
+  uv_os_fd_t fd;
+  if (!sr_server_socket_find(conn, &fd)) return;
+  sr_buffer_take(out, sr_sending_ahead(fd, sr_buffer_front(out), sr_buffer_length(out)));
+}
+
 static void check_length(lua_State *L, const SrServerRequest *request, const SrServerHead *head, const Said *said) {
   bool has_body = !request->is_head && !has_no_body(head->status);
   if (has_body && said->length >= 0 && head->length > said->length)
@@ -287,7 +296,8 @@ void sr_server_head_send(lua_State *L, SrServerRequest *request, const SrServerH
   put_fields(L, out, head->headers);
   put_framing(request, out, head->status, length);
   SrWireText body = request->framing == SR_SERVER_NO_BODY ? (SrWireText){NULL, 0} : head->body;
-  send_head(conn, out, body);
+  if (head->has_file && request->framing == SR_SERVER_SIZED) send_ahead(conn, out);
+  if (sr_buffer_length(out) + body.length > 0) send_head(conn, out, body);
   request->has_head = true;
   request->status = head->status;
   request->left -= (int64_t)body.length;

@@ -12,6 +12,7 @@ typedef struct SrServerHead {
   const char *type; /* Content-Type, unless the handler has one; NULL: none */
   SrWireText body;  /* sent with the head */
   int64_t length;   /* of all of the body; -1: that is not known yet */
+  bool has_file;    /* the body is one that the system sends, at once */
 } SrServerHead;
 
 /* Raises what is wrong with a response. It names no line, which would be one of ours. [-0, +0, v] */

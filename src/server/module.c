@@ -47,6 +47,7 @@ int luaopen_saros_http_server_core(lua_State *L) {
                                      {"_begin", sr_server_l_begin},
                                      {"_inform", sr_server_l_inform},
                                      {"_switch", sr_server_l_switch},
+                                     {"_stage", sr_server_l_stage},
                                      {"_state", sr_server_l_state},
                                      {"_fail", sr_server_l_fail},
                                      {"_compresses", sr_server_l_compresses},

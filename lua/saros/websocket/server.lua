@@ -71,6 +71,7 @@ end
 ---@return saros.WebSocket
 function server.accept(request, caller, given)
   local all = options.check(caller, 1, given, false)
+  request:_check_stage(caller, true)
   local key = check_handshake(request)
   check_origin(request, all.origins)
   local agreed, answer

@@ -116,6 +116,21 @@ describe("any other error of a handler", function()
     assert.same({ "GET /a%0Ab", "mine", "PUT /" .. ("x"):rep(199) }, names)
   end))
 
+  it("comes of a task that was spawned where its server is served", inside(function()
+    local server <close> = async.http.listen("127.0.0.1", 0)
+    local function handler()
+      return async.current_task():traceback():match "%[task '[^']*' spawned at .-([%w_]+%.lua:%d+)%]$"
+    end
+    local line
+    local _serving <close> = async.spawn(function()
+      line = debug.getinfo(1, "l").currentline + 1
+      server:serve(handler)
+    end)
+    local response = async.fetch(("http://127.0.0.1:%d/"):format(select(2, server:address())))
+    assert.equal("error_spec.lua:" .. line, response:text())
+    server:close()
+  end))
+
   it("leaves the connection as it is", inside(function()
     tasks.reported(function()
       serving.run(function() error "x" end, nil, function(site)

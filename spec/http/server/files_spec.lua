@@ -2,6 +2,7 @@
 -- Files of a folder as responses.
 local async = require "saros"
 local folder = require "spec.support.folder"
+local proc = require "spec.support.proc"
 local script = require "spec.support.script"
 local serving = require "spec.support.serving"
 local tasks = require "spec.support.tasks"
@@ -142,6 +143,28 @@ describe("async.http.files", function()
     assert.equal(412, status "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT")
     assert.equal("", site:fetch("GET /a.txt", { "If-None-Match: *" }).body)
   end))
+
+  it("reads nothing of a file that the client has already, or whose head alone it wants", with_files(nil,
+    function(site, path)
+      if not proc.bytes_read() then return pending "the system does not tell" end
+      local size = 60000
+      folder.write(path .. "/www/known.txt", ("x"):rep(size))
+      folder.write(path .. "/www/fresh.txt", ("x"):rep(size))
+      assert.equal(size, #site:fetch("GET /known.txt").body)
+      local before = proc.bytes_read()
+      for _, name in ipairs { "known", "known", "fresh", "fresh" } do
+        local head = site:fetch("HEAD /" .. name .. ".txt").headers
+        assert.equal(tostring(size), head["content-length"])
+        assert.equal(304, site:fetch("GET /" .. name .. ".txt", { "If-None-Match: " .. head.etag }).status)
+        local since = "If-Modified-Since: " .. head["last-modified"]
+        assert.equal(304, site:fetch("GET /" .. name .. ".txt", { since }).status)
+      end
+      assert.is_true(proc.bytes_read() - before < size)
+      for _, name in ipairs { "known", "fresh" } do
+        local response = site:fetch("GET /" .. name .. ".txt", { 'If-None-Match: "other"' })
+        assert.same({ 200, size }, { response.status, #response.body })
+      end
+    end))
 
   it("sends a range", with_files(nil, function(site)
     for range, expected in pairs {

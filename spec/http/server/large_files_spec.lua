@@ -80,6 +80,21 @@ end
 
 local DATA = text(3 * MIB)
 
+-- A client that asks for ranges of the file, one after another, and says in how many packets each response has come,
+-- which stands in TCP_INFO: tcpi_data_segs_in.
+local PACKETS = [[
+import socket, struct, sys
+stream, counts = socket.create_connection(("127.0.0.1", int(sys.argv[1]))), [0]
+for asked in sys.argv[2:]:
+    stream.sendall(f"GET /file HTTP/1.1\r\nHost: x\r\nRange: bytes={asked}\r\n\r\n".encode())
+    first, last = map(int, asked.split("-"))
+    data = b""
+    while b"\r\n\r\n" not in data or len(data.split(b"\r\n\r\n", 1)[1]) <= last - first:
+        data += stream.recv(65536)
+    counts.append(struct.unpack_from("<I", stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 152)[0])
+print(*(after - before for before, after in zip(counts, counts[1:])), end="")
+]]
+
 describe("a large file", function()
   it("is sent in order among other responses on its connection", with_file(DATA, function(site, _, records)
     local stream <close> = site:connect()
@@ -98,6 +113,12 @@ describe("a large file", function()
     local counts = {}
     for i, record in ipairs(records) do counts[i] = record.bytes end
     assert.same({ #DATA, 5, 2000000, #DATA, #DATA }, counts)
+  end))
+
+  it("leaves with its head, in one packet where there is room", with_file(DATA, function(site)
+    if not io.open "/proc/self/io" then return pending "the system is not told that more follows" end
+    local packets = async.process.run { "/usr/bin/python3", "-c", PACKETS, tostring(site.port), "0-99", "1000-1999" }
+    assert.equal("1 1", packets.stdout)
   end))
 
   it("has several ranges", with_file(DATA, function(site)

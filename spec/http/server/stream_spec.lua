@@ -108,13 +108,38 @@ describe("a Writer", function()
     end)
   end))
 
-  it("is there once", inside(function()
-    local message
+  it("is there once: what comes too late says so, by name, at the user's line", inside(function()
+    local asked = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n"
+    local messages, lines = {}, {}
     answer(function(request)
       request:respond()
-      message = tasks.caught(request.respond, request)
+      for i, method in ipairs { "respond", "events", "inform", "upgrade", "websocket" } do
+        local argument = ({ inform = 103, upgrade = "websocket" })[method]
+        lines[i] = debug.getinfo(1, "l").currentline + 1
+        local ok, message = pcall(function() request[method](request, argument) end)
+        assert.is_false(ok)
+        messages[method] = message
+      end
+    end, asked)
+    for method, message in pairs(messages) do
+      assert.equal(("stream_spec.lua:%d: request:%s: the request has a response already"):format(lines[1], method),
+        message:match "[%w_]+%.lua.*$")
+    end
+    assert.equal(5, #lines)
+  end))
+
+  it("names what is wrong with its headers", inside(function()
+    local messages = {}
+    answer(function(request)
+      messages[1] = tasks.caught(request.respond, request, { headers = { ["a b"] = "x" } })
+      messages[2] = tasks.caught(request.events, request, { headers = { a = "x\n" } })
+      messages[3] = tasks.caught(request.inform, request, 103, { a = {{}} })
     end)
-    assert.matches("the request has a response already", message)
+    assert.matches("bad argument #1 to 'request:respond' (invalid header name 'a b')", messages[1], 1, true)
+    assert.matches("bad argument #1 to 'request:events' (header 'a': a value must not contain control characters)",
+      messages[2], 1, true)
+    assert.matches("bad argument #2 to 'request:inform' (header 'a': string, number, list of those or false expected",
+      messages[3], 1, true)
   end))
 
   it("refuses what is no text, and wrong options, before anything happens", inside(function()

@@ -14,7 +14,8 @@ local ranges = require "saros.http.server.ranges"
 local respond = require "saros.http.server.respond"
 local types = require "saros.http.server.types"
 
-local find, drop, open_cached, read_cached = fs_core.find, fs_core.drop, fs_core.open_cached, fs_core.read_cached
+local find, drop = fs_core.find, fs_core.drop
+local stat_cached, open_cached, read_cached = fs_core.stat_cached, fs_core.open_cached, fs_core.read_cached
 
 local files = {}
 
@@ -32,9 +33,20 @@ end
 
 -- ---- Sending -------------------------------------------------------------------------------------
 
--- For <close>, and an iterator: the bytes from `first` to `last` of a file, in pieces. Where there is a request to send
--- them to, the system sends what the client takes at once, and a piece is what has to wait.
-local Body = respond.Direct
+---@class saros.http.Found
+---@field size integer
+---@field mtime number
+---@field path string      without links
+---@field content? string  all of it, if that is little
+---@field file? saros.File open, if it is more
+---@field descriptor? integer  of that
+---@field parts? table     of an open one, that are sent; nil: all of it
+---@field index? integer   of the part that is
+---@field request? saros.HTTPRequest  who sends
+
+-- A file that was found. An open one is a body: for <close>, and an iterator, which gives its parts in pieces. Where
+-- there is a request to send them to, the system sends what the client takes at once, and a piece is what has to wait.
+local Found = respond.Direct
 
 -- The next bytes of a part; "": it has ended.
 local function read_part(self, part)
@@ -53,8 +65,9 @@ local function read_part(self, part)
   return bytes
 end
 
-function Body:__call()
-  local part = self.parts[self.index]
+function Found:__call()
+  local parts, index = self.parts, self.index
+  local part = parts and parts[index] or not parts and index == 1 and self
   if not part then return nil end
   local bytes = part.text or read_part(self, part)
   if part.text or bytes == "" then self.index = self.index + 1 end
@@ -62,12 +75,15 @@ function Body:__call()
 end
 
 -- There is nothing to be learned from its end, so nobody waits for it.
-function Body:__close()
-  drop(self.file)
+function Found:__close()
+  if self.file then drop(self.file) end
 end
 
+-- It is a part itself, if all of it is sent.
 local function body_of(found, parts)
-  return setmetatable({ file = found.file, descriptor = found.descriptor, parts = parts, index = 1 }, Body)
+  found.parts, found.index = parts, 1
+  if not parts then found[1], found[2] = 0, found.size - 1 end
+  return found
 end
 
 -- The same of a file that has been read.
@@ -144,29 +160,21 @@ local function parts_of(request, size, tag, modified, content_type)
   return ranges.wanted(request, size, tag, modified)
 end
 
----@class saros.http.Found
----@field size integer
----@field mtime number
----@field path string      without links
----@field content? string  all of it, if that is little
----@field file? saros.File open, if it is more
----@field descriptor? integer  of that
-
--- The response to a request for a file.
-local function answer(request, found, path, options)
-  local max_age, has_conditions = options.max_age, is_conditional(request, options.status)
-  local size, said = found.size, describe(path, found.size, found.mtime)
+-- The response to a request for a file. `is_plain`: there are no conditions and ranges, or they do not count.
+local function answer(request, found, options, is_plain)
+  local max_age = options.max_age
+  local size, said = found.size, describe(found.path, found.size, found.mtime)
   local tag, modified = said.tag, said.modified
   local headers = {
     ETag = tag, ["Last-Modified"] = said.date, ["Accept-Ranges"] = "bytes", ["Content-Type"] = said.type,
     ["Cache-Control"] = max_age and ("max-age=%d"):format(max_age) or nil,
   }
-  local status = has_conditions and ranges.precondition(request, tag, modified)
+  local status = not is_plain and ranges.precondition(request, tag, modified)
   if status then
     headers["Content-Type"] = nil
     return { status = status, headers = headers }
   end
-  local wanted = has_conditions and parts_of(request, size, tag, modified, headers["Content-Type"]) or nil
+  local wanted = not is_plain and parts_of(request, size, tag, modified, headers["Content-Type"]) or nil
   if wanted and #wanted == 0 then return plain(416, { ["Content-Range"] = ("bytes */%d"):format(size) }) end
   local parts, length = wanted, size
   if wanted and #wanted == 1 then
@@ -178,40 +186,38 @@ local function answer(request, found, path, options)
   headers["Content-Length"] = length
   local body
   if found.file then
-    body = body_of(found, parts or { { 0, size - 1 } })
+    body = body_of(found, parts)
   elseif found.content then
     body = parts and text_of(found.content, parts) or found.content
   end
   return { status = wanted and 206 or options.status or 200, headers = headers, body = body }
 end
 
--- For <close>.
-local closing = {
-  __close = function(held)
-    if held.file then drop(held.file) end
-  end,
-}
-
 -- Answers with an open file, which is closed where it does not become the body.
-local function send_open(request, found, options)
-  local held <close> = setmetatable({ file = found.file }, closing)
-  local result = answer(request, found, found.path, options)
-  if result.body then held.file = nil end
+local function send_open(request, found, options, is_plain)
+  local ok, result = pcall(answer, request, found, options, is_plain)
+  if not ok or not result.body then drop(found.file) end
+  if not ok then error(result, 0) end
   return result
 end
 
 -- Answers with a file that was found, if it is one; nil: it is none, or could not be opened.
-local function send(request, options, kind, size, mtime, path, _, content, file, descriptor)
+local function send(request, options, is_plain, kind, size, mtime, path, _, content, file, descriptor)
   if kind ~= "file" then return nil end
   local found = { size = size, mtime = mtime, path = path, content = content, file = file, descriptor = descriptor }
-  if file then return send_open(request, found, options) end
-  return (content or request.method == "HEAD") and answer(request, found, path, options) or nil
+  if file then return send_open(request, setmetatable(found, Found), options, is_plain) end
+  return (content or request.method == "HEAD") and answer(request, found, options, is_plain) or nil
+end
+
+-- Whether the client may well have the file already.
+local function may_have_it(request, is_plain)
+  return not is_plain and (request:_field "if-none-match" or request:_field "if-modified-since") ~= nil
 end
 
 -- As much of a file as is read when it is found, and whether a larger one is opened. Behind a slash there is none.
-local function most_for(request, path)
+local function most_for(request, is_plain, path)
   if request.method == "HEAD" or path:byte(-1) == 47 then return -1 end
-  return SMALL, 1
+  return may_have_it(request, is_plain) and 0 or SMALL, 1
 end
 
 ---The response for the field `file` of one: 404 if there is no such file.
@@ -223,7 +229,8 @@ end
 ---@return table
 function files.respond(request, path, status, headers)
   if path == "" or path:find "%z" then return plain(404) end
-  local response = send(request, { status = status }, find(path, nil, nil, most_for(request, path)))
+  local is_plain = not is_conditional(request, status)
+  local response = send(request, { status = status }, is_plain, find(path, nil, nil, most_for(request, is_plain, path)))
   if not response then return plain(404) end
   for name, value in pairs(headers or {}) do
     for known in pairs(response.headers) do
@@ -272,9 +279,9 @@ local function note(self, path, kind, size, mtime, real, is_cached, ...)
 end
 
 -- What was not found so is looked for by a thread.
-local function look_further(request, self, path, kind, ...)
+local function look_further(request, self, is_plain, path, kind, ...)
   if kind then return kind, ... end
-  return note(self, path, find(self.directory, path, nil, most_for(request, path)))
+  return note(self, path, find(self.directory, path, nil, most_for(request, is_plain, path)))
 end
 
 -- What was noted, as long as the system has it in memory.
@@ -291,12 +298,23 @@ local function look_cached(self, path)
   end
 end
 
+-- The response for which nothing of what is in a file is needed, as far as that is told at once: that to HEAD, and to
+-- who has it already. nil: the file is to be looked for.
+local function answer_without(request, self, is_plain, path, is_head)
+  local real = self.known[path]
+  if not real or not is_head and not may_have_it(request, is_plain) then return nil end
+  local size, mtime = stat_cached(self.directory, path)
+  if not size then return nil end
+  local response = answer(request, { size = size, mtime = mtime, path = real }, self, is_plain)
+  return (is_head or response.status == 304) and response or nil
+end
+
 -- What is at a path inside the folder, nil if nothing is: no dot files, and no links that lead out of it.
-local function look(request, self, path)
+local function look(request, self, is_plain, path)
   local is_wrong = path:byte() ~= 47 or path:find("/.", 1, true) or path:find("\0", 1, true) or path:find("\\", 1, true)
   if is_wrong then return nil end
-  if request.method ~= "GET" then return find(self.directory, path, nil, most_for(request, path)) end
-  return look_further(request, self, path, look_cached(self, path))
+  if request.method ~= "GET" then return find(self.directory, path, nil, most_for(request, is_plain, path)) end
+  return look_further(request, self, is_plain, path, look_cached(self, path))
 end
 
 -- Where a folder without its slash is. A target that begins with two slashes would be another host, and browsers take
@@ -306,27 +324,30 @@ local function with_slash(request)
   return { redirect = path .. "/" .. (request.target:match "%?.*$" or ""), status = 301 }
 end
 
-local function answer_folder(request, self, real)
+local function answer_folder(request, self, is_plain, real)
   -- Of a folder that is mounted, the path is "/" without its slash, too.
   local is_mount = request.mount and request.path == "/"
   if (is_mount and request.target:match "^[^?]*" or request.path):sub(-1) ~= "/" then return with_slash(request) end
-  local response = self.index and send(request, self, look(request, self, request.path .. self.index))
+  local path = request.path .. (self.index or "")
+  local response = self.index and send(request, self, is_plain, look(request, self, is_plain, path))
   if response then return response end
   return self.listing and listing(real, (request.mount or "") .. request.path) or plain(404)
 end
 
 -- What was found at the path of a request.
-local function answer_found(request, self, kind, ...)
-  if kind == "directory" then return answer_folder(request, self, (select(3, ...))) end
-  if not kind or request.path:sub(-1) == "/" then return plain(404) end
-  return send(request, self, kind, ...) or plain(404)
+local function answer_found(request, self, is_plain, path, kind, ...)
+  if kind == "directory" then return answer_folder(request, self, is_plain, (select(3, ...))) end
+  if not kind or path:byte(-1) == 47 then return plain(404) end
+  return send(request, self, is_plain, kind, ...) or plain(404)
 end
 
 local function handle(self, request)
   local method = request.method
   if method == "OPTIONS" then return { status = 204, headers = { Allow = ALLOW } } end
   if method ~= "GET" and method ~= "HEAD" then return plain(405, { Allow = ALLOW }) end
-  return answer_found(request, self, look(request, self, request.path))
+  local path, is_plain = request.path, not request:_is_conditional()
+  return answer_without(request, self, is_plain, path, method == "HEAD")
+    or answer_found(request, self, is_plain, path, look(request, self, is_plain, path))
 end
 
 local checks = {

@@ -145,12 +145,34 @@ end
 
 -- ---- Responses -----------------------------------------------------------------------------------
 
+-- Raises, at the user's line, that a method comes too late for a response. `switches`: it takes the stream, so the body
+-- has to have been read.
+---@param caller string
+---@param switches? boolean
+function Request:_check_stage(caller, switches)
+  local has_response, has_read = self:_stage()
+  if has_response then misuse.raise(caller .. ": the request has a response already") end
+  if switches and not has_read then misuse.raise(caller .. ": the body of the request has not been read") end
+end
+
+-- Headers that can be sent; those of the user's argument that cannot are refused.
+local function check_headers(self, caller, position, given)
+  local found = respond.plain_headers(given)
+  if not found then return nil end
+  local ok, wrong = pcall(self._check, self, nil, 200, found)
+  if ok then return found end
+  if type(wrong) == "string" then misuse.argument(caller, position, (wrong:gsub("^response: ", ""))) end
+  error(wrong, 0)
+end
+
 ---Sends the head of the response at once, and gives what its body is written to. The handler then returns nothing.
 ---@param given? {status?: integer, headers?: table<string, string|number|(string|number)[]>}
 ---@return saros.HTTPWriter
 function Request:respond(given)
   check_self(self, "respond")
   local status, found = respond.check_head("request:respond", given)
+  self:_check_stage "request:respond"
+  check_headers(self, "request:respond", 1, found)
   respond.begin(self, status, found)
   return writer.new(self)
 end
@@ -161,6 +183,8 @@ end
 function Request:events(given)
   check_self(self, "events")
   local status, found = respond.check_head("request:events", given)
+  self:_check_stage "request:events"
+  check_headers(self, "request:events", 1, found)
   respond.begin(self, status, respond.with_header(found, "Cache-Control", "no-store"), "text/event-stream")
   return writer.events(self)
 end
@@ -173,7 +197,8 @@ function Request:inform(status, given)
   if math.type(status) ~= "integer" then misuse.type("request:inform", 1, "integer", status) end
   if status < 102 or status > 199 then misuse.argument("request:inform", 1, "a status from 102 to 199 expected") end
   if given ~= nil and type(given) ~= "table" then misuse.type("request:inform", 2, "table", given) end
-  self:_inform(status, given)
+  self:_check_stage "request:inform"
+  self:_inform(status, check_headers(self, "request:inform", 2, given))
 end
 
 ---Switches to another protocol (101) and gives the stream, which is the handler's until it returns. HTTPError 426
@@ -183,6 +208,7 @@ end
 function Request:upgrade(protocol)
   check_self(self, "upgrade")
   if type(protocol) ~= "string" then misuse.type("request:upgrade", 1, "string", protocol) end
+  self:_check_stage("request:upgrade", true)
   local wanted = (self.headers.upgrade or ""):lower()
   local asks = (self.headers.connection or ""):lower():find "%f[%w%-]upgrade%f[^%w%-]"
   if not asks or self.http_version == "1.0" or not (", " .. wanted .. ","):find(", " .. protocol:lower() .. ",", 1,

@@ -108,9 +108,14 @@ local closing = {
   end,
 }
 
+-- The metatable of bodies that are told the request once its head has left: what they then send by themselves they do
+-- not give to who reads them.
+local Direct = {}
+
 -- A body that is not at hand is closed however the response ends.
 local function hold(body)
   local kind = type(body)
+  if kind == "table" and getmetatable(body) == Direct then return body end
   if kind == "table" or kind == "userdata" or kind == "function" then return setmetatable({ body = body }, closing) end
 end
 
@@ -119,10 +124,12 @@ end
 ---@param status integer
 ---@param headers? table
 ---@param content_type? string
-function respond.begin(request, status, headers, content_type)
+---@param has_file? boolean  that is sent by the system as soon as the head is
+function respond.begin(request, status, headers, content_type, has_file)
   local encoder, promised
   headers, encoder, promised = compress.plan(request, status, headers, content_type)
-  request:_begin(nil, status, headers, content_type)
+  request:_begin(nil, status, headers, content_type, has_file and not encoder)
+  if not encoder then return end
   request._encoder, request._promised = encoder, request.method ~= "HEAD" and promised or nil
 end
 
@@ -211,16 +218,12 @@ local function send_pieces(request, read, piece)
   end
 end
 
--- The metatable of bodies that are told the request once its head has left: what they then send by themselves they do
--- not give to who reads them.
-local Direct = {}
-
 local function send_stream(request, body, status, headers)
   local read = reader_of(body)
   if request.method == "HEAD" or status == 204 or status == 304 then
     respond.begin(request, status, headers)
   elseif getmetatable(body) == Direct then
-    respond.begin(request, status, headers)
+    respond.begin(request, status, headers, nil, true)
     if not request._encoder then body.request = request end
     send_pieces(request, read, read())
   else
