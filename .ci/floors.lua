@@ -11,7 +11,7 @@ local floors = [[
   runtime/state
   runtime/source runtime/pool runtime/clock runtime/selectable
   runtime/place
-  runtime/object runtime/entry runtime/lazy runtime/park runtime/resource
+  runtime/object runtime/entry runtime/lazy runtime/compiled runtime/park runtime/resource
   runtime/handle runtime/scope runtime/chain runtime/locals runtime/port
   runtime/stack runtime/cycle runtime/origin
   runtime/error

@@ -25,8 +25,9 @@ WORKLOADS = {
     "https_stream": Workload(512, 64, lambda n: n, 16),
     "http_serial": Workload(1_000, 100, lambda n: n, 500),
     "https_serial": Workload(1_000, 100, lambda n: n, 500),
+    "http_first": Workload(1, 1, lambda n: n, None),
 }
-KINDS = {"64": "many", "stream": "stream", "serial": "serial"}
+KINDS = {"64": "many", "stream": "stream", "serial": "serial", "first": "first"}
 
 ROWS = [
     Row("http_64", "1 KiB, 64 in flight", THOUSANDS, "1.8 x floor", {"floor": 1.8}),
@@ -39,6 +40,8 @@ ROWS = [
     Row("https_stream", "and peak memory", MEBIBYTES, "under 12", most=12),
     Row("http_serial", "one by one, median", MICROSECONDS, "below floor", {"floor": 1}),
     Row("https_serial", "the same, https", MICROSECONDS, "below floor", {"floor": 1}),
+    Row("http_first", "first request of a program", MICROSECONDS, "under 1,000", most=1000),
+    Row("http_first", "and memory for it", MEBIBYTES, "under 1", most=1),
 ]
 
 NGINX = """
@@ -178,6 +181,8 @@ class Suite:
     def command(self, peer, workload, size, counting=False):
         """The command of a peer for a workload."""
         scheme, kind = workload.split("_")
+        if kind == "first" and peer != "saros":
+            return None
         url = self.server.url(scheme, size << 20 if kind == "stream" else 1024)
         command = {
             "saros": [LUA, "bench/http/saros.lua"],

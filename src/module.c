@@ -2,6 +2,7 @@
 /* saros.core: the registration tables and the order of init, nothing else. */
 #include "base/resident.h"
 #include "combine/combine.h"
+#include "runtime/compiled.h"
 #include "runtime/coroutine_library.h"
 #include "runtime/debug.h"
 #include "runtime/entry.h"
@@ -134,6 +135,7 @@ static int l_init(lua_State *L) {
   sr_open_completions(L);
   sr_open_checkpoint(L);
   sr_open_lazy(L, lazy_fields);
+  sr_open_compiled(L);
   lua_rawseti(L, -3, 2);
   lua_rawseti(L, -2, 1);
   return 1;

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- The HTTP workloads as a user of saros would write them: nothing here but the public API.
 --
---     lua5.4 bench/http/saros.lua many|serial|stream N URL [CA_FILE]
+--     lua5.4 bench/http/saros.lua many|serial|stream|first N URL [CA_FILE]
 --
--- Prints seconds=... bytes=... (peak of resident memory); see floor.c for what they mean.
+-- Prints seconds=... bytes=... (peak of resident memory); see floor.c for what they mean. Of the first request of a
+-- program both are what it takes with all that is loaded for it.
 
 local async = require "saros"
 
@@ -61,6 +62,18 @@ local function peak()
     local kib = line:match "^VmHWM:%s*(%d+)"
     if kib then return kib * 1024 end
   end
+end
+
+-- The first request of a program.
+local function first()
+  local before, started = peak(), async.now()
+  get { get = function(_, target) return async.get(target) end }
+  return async.now() - started, peak() - before
+end
+
+if kind == "first" then
+  print(("seconds=%.9f bytes=%d"):format(async.run(first)))
+  return
 end
 
 async.run(function()
