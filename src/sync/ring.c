@@ -36,7 +36,7 @@ static void move_out(lua_State *L, SrStore *store) {
 }
 
 static bool put(lua_State *L, SrStore *store, int index) {
-  if (store->places > 0) move_out(L, store);
+  if (store->places > 0) return move_out(L, store), false;
   lua_getiuservalue(L, 1, SR_STORE_ITEMS);
   if (store->count == store->capacity) grow(L, store);
   lua_pushvalue(L, index);

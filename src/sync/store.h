@@ -16,7 +16,7 @@ typedef struct SrStore SrStore;
 typedef struct SrStoreOps {
   /*
   ** Puts the value at `index` in; may leave a value on the stack. False: the store was changed while items were
-  ** compared, and nothing is put: whoever calls has to look again whether there is room. [-0, +(0|1), e]
+  ** compared, or made larger, and nothing is put: whoever calls has to look again whether there is room. [-0, +(0|1), e]
   */
   bool (*put)(lua_State *L, SrStore *store, int index);
   /* Takes the next item out; another value may stand below it. False: as for `put`, with nothing pushed. [-0, +(1|2), e] */
