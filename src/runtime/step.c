@@ -346,32 +346,33 @@ static void hold(lua_State *L, const SrTask *t, int index) {
 }
 
 /*
-** The task has left the coroutine `co`, with `count` values, but not to wait: it goes on in another one, if any. If that
+** The task has left the coroutine `last`, with `count` values, but not to wait: it goes on in another one, if any. If that
 ** is one of async.coroutine, L holds it: its resumer may be closed while a coroutine of the plain library runs in it.
+** Returns the status of the last one.
 */
-static RARE void go_on(lua_State *L, SrTask *t, lua_State *co, int count, int handle) {
-  SrRuntime *rt = t->rt, *outer = sr_stepping;
+static RARE int go_on(lua_State *L, SrTask *t, lua_State **last, int count, bool is_watched) {
+  SrRuntime *rt = t->rt;
+  lua_State *co = *last;
   int status = LUA_YIELD;
-  sr_stepping = rt;
   lua_pushnil(L);
   int held = lua_gettop(L);
   while (status == LUA_YIELD && t->future.state == SR_RUNNING && t->co != co) {
-    move_hooks(L, rt, co, t->co, handle != 0);
+    move_hooks(L, rt, co, t->co, is_watched);
     co = t->co;
     hold(L, t, held);
     status = lua_resume(co, L, count_arguments(co), &count);
     t = rt->current; /* it may have ended, and be another one */
   }
   lua_remove(L, held); /* the task may have put its own above it */
-  sr_stepping = outer;
   if (status == LUA_YIELD && t->future.state == SR_RUNNING) refuse_yield(t, count);
-  end_step(L, t, co, status, handle);
+  *last = co;
+  return status;
 }
 
 /*
 ** The coroutine of the task itself is the pool's, or stands on top of L during the step, unless it has been parked: then
-** the handle holds it. The others that it may be in are held by the frames of those that resumed them, and each holds its resumer: somebody
-** may close one of them, which empties its frames.
+** the handle holds it. The others that it may be in are held by the frames of those that resumed them, and each holds its
+** resumer: somebody may close one of them, which empties its frames.
 */
 void sr_step(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
@@ -389,10 +390,13 @@ void sr_step(lua_State *L, SrTask *t) {
   sr_stepping = rt;
   int status = lua_resume(co, L, count, &count);
   t = rt->current; /* by now it may be another one */
-  if (status == LUA_YIELD && t->future.state == SR_RUNNING)
-    go_on(L, t, co, count, handle);
-  else
-    end_step(L, t, co, status, handle);
+  if (status == LUA_YIELD && t->future.state == SR_RUNNING) {
+    lua_State *last = co;
+    status = go_on(L, t, &last, count, handle != 0);
+    co = last;
+    t = rt->current;
+  }
+  end_step(L, t, co, status, handle);
   sr_stepping = outer;
 }
 
