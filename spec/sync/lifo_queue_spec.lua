@@ -67,7 +67,8 @@ describe("lifo_queue", function()
   end)
 
   it("keeps the item that a getter closed by force has not taken, as the next one", outside(function()
-    for _, make in ipairs({async.lifo_queue, async.queue}) do
+    local function bounded() return async.queue(16) end
+    for _, make in ipairs({async.lifo_queue, async.queue, bounded}) do
       for _, getters in ipairs({1, 2}) do
         local queue, count = make(), getters == 1 and 17 or 1
         support.reported(pcall, testing.run, function()

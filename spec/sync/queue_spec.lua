@@ -42,6 +42,47 @@ describe("queue", function()
     assert.equal(put, got)
   end)
 
+  it("keeps the order when it outgrows the places that it has in itself, wherever the ring has turned to", function()
+    local wanted = {}
+    for i = 1, 40 do wanted[i] = i end
+    for turned = 0, 16 do
+      local queue = async.queue()
+      for i = 1, turned do
+        queue:put(i)
+        queue:get()
+      end
+      assert.same(wanted, drain(support.fill(queue, table.unpack(wanted))))
+    end
+  end)
+
+  it("of whatever size holds that many, in order, again and again", function()
+    for _, maxsize in ipairs {1, 2, 3, 16, 17, 255, 256, 257} do
+      local queue = async.queue(maxsize)
+      for _ = 1, 3 do
+        for i = 1, maxsize do assert(queue:try_put(i)) end
+        assert.is_false(queue:try_put(0))
+        for i = 1, maxsize do assert(queue:get() == i) end
+        queue:put(true) -- the ring turns by a place
+        queue:get()
+      end
+    end
+  end)
+
+  it("does not hold on to what was taken", function()
+    local weak, queues = setmetatable({}, {__mode = "v"}), {async.queue(), async.queue(30), async.queue(300)}
+    for _, queue in ipairs(queues) do
+      for _ = 1, 30 do
+        local item = {}
+        weak[#weak + 1] = item
+        queue:put(item)
+      end
+      assert.equal(30, #drain(queue))
+    end
+    collectgarbage()
+    assert.is_nil(next(weak))
+    assert.equal(3, #queues) -- which are still there
+  end)
+
   it("knows size, maxsize, empty and full", function()
     local queue = async.queue(2)
     assert.same({0, 2, true, false}, {queue:size(), queue:maxsize(), queue:empty(), queue:full()})

@@ -21,7 +21,7 @@ enum { FORWARD = 1, BACKWARD = 2, UNLIMITED = 4 };
 
 /* The tasks that one side has come to, in this order. Those before `node` have been left behind. */
 typedef struct Side {
-  uint8_t mark;
+  uint8_t mark : 3;
   SrTask *first, *last, *node;
   SrLink link;             /* the present one of the node, or of the watcher */
   const SrWaiter *watcher; /* backward: the present one of those that watch the node */

@@ -239,7 +239,8 @@ typedef struct SrCoroutine {
 
 /* What holds the coroutines that a task is in. Each of async.coroutine's holds that of its resumer. */
 typedef enum SrMooring {
-  SR_ADRIFT, /* the stack of `base`: it has not been parked yet */
+  SR_POOLED, /* the pool: it is its own */
+  SR_ADRIFT, /* the stack of `base`: there is no place in the pool, and it has not been parked yet */
   SR_MOORED, /* user value 1 of the handle, which is that of SrTask.co */
   SR_MOVED   /* the same, but it has gone into or out of one since: that is to be put right when it is parked */
 } SrMooring;
@@ -262,11 +263,12 @@ struct SrTask {
     uint16_t budget; /* awaits left that need not wait */
     uint16_t nargs;  /* before the first step: arguments of its function, which the handle holds; or SR_BY_BLOCK */
   };
-  uint16_t raised; /* cancellations raised in it, up to a limit */
-  uint8_t mooring; /* SrMooring */
-  bool has_locals; /* the anchor has its task locals: see locals.h */
-  bool is_unseen;  /* a child that began later, whose handle nobody has been given yet: see starter.h */
-  uint8_t seen;    /* in a search for a cycle: the side that came here, else 0 */
+  uint16_t raised;       /* cancellations raised in it, up to a limit */
+  uint16_t place;        /* of its coroutine in the pool; 0: none */
+  bool has_locals;       /* the anchor has its task locals: see locals.h */
+  uint8_t mooring : 2;   /* SrMooring */
+  uint8_t is_unseen : 1; /* a child that began later, whose handle nobody has been given yet: see starter.h */
+  uint8_t seen : 3;      /* in a search for a cycle: the side that came here, else 0 */
 };
 
 /* SrTask.nargs of a task whose function its block pushes. */

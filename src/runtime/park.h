@@ -194,7 +194,7 @@ void sr_give_up(SrTask *t);
 
 /* The task has gone into or out of a coroutine of async.coroutine. */
 static inline void sr_move(SrTask *t) {
-  if (t->mooring == SR_MOORED) t->mooring = SR_MOVED;
+  if (t->mooring != SR_ADRIFT) t->mooring = SR_MOVED;
 }
 
 /* --- coroutines of tasks in the hands of others ------------------------------ */

@@ -66,7 +66,7 @@ void sr_run_end(lua_State *L, SrRuntime *rt) {
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
-  rt->pool = (SrPool){0};
+  sr_pool_free(rt);
   sr_protected(L, l_renew_tables, 0, 0);
   sr_report_failures(L, rt);
 }

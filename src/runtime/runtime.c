@@ -125,6 +125,7 @@ static int l_collect(lua_State *L) {
   sr_clock_free(&rt->clock);
   sr_block_free_all(rt);
   sr_slots_free(&rt->live);
+  sr_pool_free(rt);
   sr_source_free_all(rt);
   free(rt->places.home);
   rt->places.home = NULL;

@@ -76,6 +76,7 @@ SrTask *sr_begin_child(SrRuntime *rt, SrStarter *starter) {
   t->co = NULL;
   t->nargs = SR_BY_BLOCK;
   t->raised = 0;
+  t->place = 0; /* its coroutine has gone on to others */
   t->is_unseen = true;
   take_child(rt, starter, t);
   rt->ready.count--;

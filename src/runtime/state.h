@@ -113,9 +113,18 @@ typedef struct SrBlocks {
   uint64_t freed_serial; /* of the last block whose memory is gone */
 } SrBlocks;
 
-/* The coroutines that wait for a task; they are in a table under SR_IDLE_INDEX. */
+/* A coroutine of the pool that waits for a task. */
+typedef struct SrIdle {
+  lua_State *co;
+  uint32_t place;
+} SrIdle;
+
+/* The coroutines of the pool are in a table under SR_POOL_INDEX. */
 typedef struct SrPool {
-  unsigned count, capacity;
+  SrIdle *idle;   /* a stack of those that wait for a task, with room for all */
+  unsigned count; /* on that stack */
+  unsigned capacity;
+  SrSlots places;  /* of all in the table */
   unsigned least;  /* that there have been since it was trimmed: so many were never needed */
   int64_t trimmed; /* when that was, in nanoseconds */
 } SrPool;
@@ -226,7 +235,7 @@ extern const char sr_anchor_key, sr_origin_key, sr_names_key, sr_places_key, sr_
 ** address, of which it has many; luaL_ref gives small ones.
 */
 #define SR_RUNTIME_INDEX 0x7361726f73
-#define SR_IDLE_INDEX (SR_RUNTIME_INDEX + 1)
+#define SR_POOL_INDEX (SR_RUNTIME_INDEX + 1)
 #define SR_PROTECTED_INDEX (SR_RUNTIME_INDEX + 2)
 #define SR_LIST_INDEX (SR_RUNTIME_INDEX + 3)
 /* The runtime, from anywhere. */

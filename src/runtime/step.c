@@ -25,9 +25,8 @@ enum { BODY_TASK = 1, BODY_HANDLER, BODY_FUNCTION, BODY_RESULTS = BODY_FUNCTION 
 /* --- the body of a task, in its coroutine ------------------------------------ */
 
 /*
-** The coroutine of a task that has not been parked yet is on top of the stack of `base`. From then on, until its
-** end, the handle holds it, in place of the function that it no longer needs; or that of async.coroutine in which the
-** task is, which holds it in turn.
+** The coroutine of a task that is not the pool's, and has not been parked yet, is on top of the stack of `base`. From
+** then on, until its end, the handle holds it; or that of async.coroutine in which the task is, which holds it in turn.
 */
 static inline void anchor(lua_State *base, SrTask *t) {
   lua_rawgeti(base, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
@@ -45,12 +44,17 @@ static RARE void fetch(lua_State *base, const SrTask *t) {
 }
 
 static inline void moor(lua_State *base, SrTask *t) {
-  if (t->mooring == SR_MOORED) return;
+  if (t->mooring == SR_POOLED || t->mooring == SR_MOORED) return;
   if (t->mooring == SR_MOVED || t->inner != NULL) fetch(base, t);
   anchor(base, t);
 }
 
+/* At its end the coroutine is held as it was at its beginning. */
 static void lift(lua_State *L, SrTask *t) {
+  if (t->place != 0) {
+    t->mooring = SR_POOLED;
+    return;
+  }
   lua_pushthread(L);
   lua_xmove(L, t->rt->base, 1);
   t->mooring = SR_ADRIFT;
@@ -95,7 +99,7 @@ static void end_body(lua_State *L, SrTask *t, bool ok) {
     ok = false;
   }
   bool is_current = t == t->rt->current; /* else it was resumed by hand */
-  bool was_anchored = t->mooring != SR_ADRIFT;
+  bool was_anchored = t->mooring == SR_MOORED || t->mooring == SR_MOVED;
   if (was_anchored && is_current) lift(L, t);
   if (!ok) sr_forgotten_blame(L, t, &t->scope, BODY_RESULTS);
   if (t->current != &t->scope && sr_block_close_all(L, t)) {
@@ -116,8 +120,7 @@ static void push_held_call(lua_State *L, int nargs) {
     sr_push_memory_error(L);
     lua_error(L);
   }
-  lua_getiuservalue(L, BODY_TASK, 1);
-  for (int i = 2; i <= nargs + 1; i++) { /* the handle must not keep its arguments alive */
+  for (int i = 1; i <= nargs + 1; i++) { /* the handle must not keep them alive */
     lua_getiuservalue(L, BODY_TASK, i);
     lua_pushnil(L);
     lua_setiuservalue(L, BODY_TASK, i);
@@ -151,10 +154,14 @@ static SrTask *take_new(SrRuntime *rt) {
 static SrTask *take_next(lua_State *L, SrRuntime *rt, const SrTask *before) {
   bool may_go_on = rt->current == before && rt->ready.in_turn > 0 && rt->ready.count > 0;
   if (!may_go_on || rt->debug.is_watching || rt->interrupt.is_pending) return NULL;
+  uint16_t place = before->place;
+  bool is_pooled = before->mooring == SR_POOLED;
   SrTask *t = take_new(rt);
   if (t == NULL) return NULL;
   rt->ready.in_turn--;
   t->co = L;
+  t->place = place;
+  t->mooring = is_pooled ? SR_POOLED : SR_ADRIFT;
   t->future.state = SR_RUNNING;
   rt->current = t;
   if (lua_gettop(L) != BODY_HANDLER) lua_settop(L, BODY_HANDLER);
@@ -205,28 +212,29 @@ static int k_body(lua_State *L, int status, lua_KContext ctx) {
   return 0;
 }
 
-/* Runs a task, and those after it: (handle, handler). A yieldable protected call, so that __close may wait. */
+/* Runs the current task, and those after it. A yieldable protected call, so that __close may wait. */
 int sr_l_body(lua_State *L) {
-  SrTask *t = (SrTask *)lua_touserdata(L, BODY_TASK);
+  SrTask *t = sr_rt(L)->current;
+  lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
+  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
   return k_body(L, lua_pcallk(L, push_call(L, t), LUA_MULTRET, BODY_HANDLER, 0, k_body), 0);
 }
 
 /* --- step ------------------------------------------------------------------- */
 
-/*
-** Gives a new task its coroutine, which is pushed too. Returns the number of arguments of its body, 0 if there is no
-** memory. [-0, +(0|1), -]
-*/
-static int attach(lua_State *L, SrTask *t) {
-  if (!sr_coroutine_take(L, t->rt)) return 0;
-  lua_State *co = lua_tothread(L, -1);
-  if (sr_coroutine_is_hooked(co, L) && !sr_coroutine_hook(L, co, L)) return lua_pop(L, 1), 0;
+/* Gives a new task its coroutine, which is pushed unless the pool holds it. False: no memory. [-0, +(0|1), -] */
+static bool attach(lua_State *L, SrTask *t) {
+  lua_State *co = sr_coroutine_take(L, t->rt, &t->place);
+  if (co == NULL) return false;
+  t->mooring = t->place != 0 ? SR_POOLED : SR_ADRIFT;
+  if (sr_coroutine_is_hooked(co, L) && !sr_coroutine_hook(L, co, L)) {
+    if (t->place == 0) lua_pop(L, 1);
+    return false;
+  }
   t->co = co;
   lua_pushvalue(L, lua_upvalueindex(SR_UP_BODY));
-  lua_rawgeti(L, lua_upvalueindex(SR_UP_LIVE), (lua_Integer)t->slot);
-  lua_pushvalue(L, lua_upvalueindex(SR_UP_HANDLER));
-  lua_xmove(L, co, BODY_HANDLER + 1);
-  return BODY_HANDLER;
+  lua_xmove(L, co, 1);
+  return true;
 }
 
 /* There is no memory for its coroutine: the task fails before it has begun. */
@@ -263,10 +271,13 @@ static void crash(lua_State *L, SrTask *t, lua_State *co) {
     return;
   }
   lua_CFunction end = is_closed(co) ? sr_l_end_closed : sr_l_end_task;
+  SrRuntime *rt = t->rt;
+  unsigned place = t->future.state == SR_ENDED ? t->place : 0; /* else it is dropped at the end */
   t->co = NULL;
   lua_xmove(co, L, 1);
   sr_finish_task(L, t, end);
   if (t->mooring == SR_ADRIFT) lua_pop(L, 1);
+  if (place != 0) sr_coroutine_drop(L, rt, place);
 }
 
 static const SrKind stray_kind = {.name = "its turn"};
@@ -296,14 +307,17 @@ static void move_hooks(lua_State *L, const SrRuntime *rt, lua_State *from, lua_S
 /* The step of the task, which ran in `co` last, is over. `handle` is what sr_debug_start gave, or 0. */
 static inline void end_step(lua_State *L, SrTask *t, lua_State *co, int status, int handle) {
   SrRuntime *rt = t->rt;
+  unsigned place = t->place; /* it may have ended, and be gone before long */
+  bool is_adrift = t->mooring == SR_ADRIFT;
   rt->current = NULL;
   if (rt->interrupt.is_pending) sr_interrupt_unhook(co, L);
   if (handle != 0) sr_debug_stop(L, handle, co);
   if (status == LUA_YIELD) {
     moor(L, t);
-  } else if (status == LUA_OK)
-    sr_coroutine_give(L, rt);
-  else
+  } else if (status == LUA_OK) {
+    if (is_adrift) lua_pop(L, 1);
+    if (place != 0) sr_coroutine_give(rt, co, place);
+  } else
     crash(L, t, co);
 }
 
@@ -319,37 +333,38 @@ static void hold(lua_State *L, const SrTask *t, int index) {
 }
 
 /*
-** The task has left the coroutine `co`, with `count` values, but not to wait: it goes on in another one, if any. If that
+** The task has left the coroutine `last`, with `count` values, but not to wait: it goes on in another one, if any. If that
 ** is one of async.coroutine, L holds it: its resumer may be closed while a coroutine of the plain library runs in it.
+** Returns the status of the last one.
 */
-static RARE void go_on(lua_State *L, SrTask *t, lua_State *co, int count, int handle) {
-  SrRuntime *rt = t->rt, *outer = sr_stepping;
+static RARE int go_on(lua_State *L, SrTask *t, lua_State **last, int count, bool is_watched) {
+  SrRuntime *rt = t->rt;
+  lua_State *co = *last;
   int status = LUA_YIELD;
-  sr_stepping = rt;
   lua_pushnil(L);
   int held = lua_gettop(L);
   while (status == LUA_YIELD && t->future.state == SR_RUNNING && t->co != co) {
-    move_hooks(L, rt, co, t->co, handle != 0);
+    move_hooks(L, rt, co, t->co, is_watched);
     co = t->co;
     hold(L, t, held);
     status = lua_resume(co, L, count_arguments(co), &count);
     t = rt->current; /* it may have ended, and be another one */
   }
   lua_remove(L, held); /* the task may have put its own above it */
-  sr_stepping = outer;
   if (status == LUA_YIELD && t->future.state == SR_RUNNING) refuse_yield(t, count);
-  end_step(L, t, co, status, handle);
+  *last = co;
+  return status;
 }
 
 /*
-** The coroutine of the task itself stands on top of L during the step, unless it has been parked: then the handle holds
-** it. The others that it may be in are held by the frames of those that resumed them, and each holds its resumer: somebody
-** may close one of them, which empties its frames.
+** The coroutine of the task itself is the pool's, or stands on top of L during the step, unless it has been parked: then
+** the handle holds it. The others that it may be in are held by the frames of those that resumed them, and each holds its
+** resumer: somebody may close one of them, which empties its frames.
 */
 void sr_step(lua_State *L, SrTask *t) {
   SrRuntime *rt = t->rt;
   int count = 0;
-  if (t->future.state == SR_NEW && (count = attach(L, t)) == 0) {
+  if (t->future.state == SR_NEW && !attach(L, t)) {
     fail_to_start(L, t);
     return;
   }
@@ -362,10 +377,13 @@ void sr_step(lua_State *L, SrTask *t) {
   sr_stepping = rt;
   int status = lua_resume(co, L, count, &count);
   t = rt->current; /* by now it may be another one */
-  if (status == LUA_YIELD && t->future.state == SR_RUNNING)
-    go_on(L, t, co, count, handle);
-  else
-    end_step(L, t, co, status, handle);
+  if (status == LUA_YIELD && t->future.state == SR_RUNNING) {
+    lua_State *last = co;
+    status = go_on(L, t, &last, count, handle != 0);
+    co = last;
+    t = rt->current;
+  }
+  end_step(L, t, co, status, handle);
   sr_stepping = outer;
 }
 

@@ -12,6 +12,7 @@
 #include "runtime/locals.h"
 #include "runtime/park.h"
 #include "runtime/place.h"
+#include "runtime/pool.h"
 #include "runtime/scope.h"
 
 /* --- spawn ------------------------------------------------------------------ */
@@ -163,6 +164,10 @@ static void settle_task(lua_State *L, SrTask *t, int live, SrStatus status) {
     sr_anchor_set(L, &t->scope.cancelled);
   }
   if (t->has_locals) sr_locals_drop(L, t);
+  if (t->place != 0 && t != rt->current) { /* its coroutine has been closed, or resumed by hand */
+    sr_coroutine_drop(L, rt, t->place);
+    t->place = 0;
+  }
   lua_pushnil(L);
   lua_rawseti(L, live, (lua_Integer)t->slot);
   sr_slots_give(&rt->live, t->slot);

@@ -10,31 +10,52 @@ const SrClass sr_queue_class = {.name = "queue", .selectable = &selectable};
 
 /* --- check, new ------------------------------------------------------------- */
 
-SrQueue *sr_push_queue(lua_State *L, const SrStoreOps *ops) {
-  SrQueue *queue = (SrQueue *)sr_new_object(L, &sr_queue_class, sizeof(SrQueue), ops->compares ? 2 : 1);
+/* Pushes an empty queue with places of its own for items, or none: then these are in a table. [-0, +1, m] */
+static SrQueue *push_queue(lua_State *L, const SrStoreOps *ops, int places) {
+  int values = ops->compares ? SR_STORE_LESS : SR_STORE_ITEMS;
+  SrQueue *queue = (SrQueue *)sr_new_object(L, &sr_queue_class, sizeof(SrQueue), values + places);
   queue->store.ops = ops;
-  queue->store.capacity = SR_STORE_CAPACITY;
+  queue->store.places = places;
+  queue->store.capacity = places > 0 ? places : SR_STORE_CAPACITY;
+  if (places > 0) return queue;
   lua_createtable(L, SR_STORE_CAPACITY, 0);
   lua_setiuservalue(L, -2, SR_STORE_ITEMS);
   return queue;
 }
 
-static void new_queue(lua_State *L, const char *function, const SrStoreOps *ops) {
-  lua_Integer maxsize = lua_isnoneornil(L, 1) ? 0 : sr_check_integer(L, function, 1, 1, 1);
-  SrQueue *queue = sr_push_queue(L, ops);
+SrQueue *sr_push_queue(lua_State *L, const SrStoreOps *ops) {
+  return push_queue(L, ops, 0);
+}
+
+static lua_Integer check_maxsize(lua_State *L, const char *function) {
+  return lua_isnoneornil(L, 1) ? 0 : sr_check_integer(L, function, 1, 1, 1);
+}
+
+static void new_queue(lua_State *L, const SrStoreOps *ops, int places, lua_Integer maxsize) {
+  SrQueue *queue = push_queue(L, ops, places);
   queue->rt = sr_rt(L);
   queue->maxsize = maxsize;
 }
 
+/* How many places a ring has in its queue: all that it needs, or for one without a limit a few to begin with. */
+static int own_places(lua_Integer maxsize) {
+  if (maxsize == 0) return SR_STORE_CAPACITY;
+  if (maxsize > SR_STORE_MOST_PLACES) return 0;
+  int places = 1;
+  while (places < maxsize) places *= 2;
+  return places;
+}
+
 /* queue([maxsize]): unbounded without one */
 int sr_l_queue(lua_State *L) {
-  new_queue(L, "queue", &sr_ring_store);
+  lua_Integer maxsize = check_maxsize(L, "queue");
+  new_queue(L, &sr_ring_store, own_places(maxsize), maxsize);
   return 1;
 }
 
 /* lifo_queue([maxsize]): the newest item first */
 int sr_l_lifo_queue(lua_State *L) {
-  new_queue(L, "lifo_queue", &sr_stack_store);
+  new_queue(L, &sr_stack_store, 0, check_maxsize(L, "lifo_queue"));
   return 1;
 }
 
@@ -42,7 +63,7 @@ int sr_l_lifo_queue(lua_State *L) {
 int sr_l_priority_queue(lua_State *L) {
   if (!lua_isnoneornil(L, 2)) sr_check_function(L, "priority_queue", 2, 2);
   lua_settop(L, 2);
-  new_queue(L, "priority_queue", &sr_heap_store);
+  new_queue(L, &sr_heap_store, 0, check_maxsize(L, "priority_queue"));
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, SR_STORE_LESS);
   return 1;
@@ -70,7 +91,7 @@ void sr_queue_count_attempt(lua_State *L, int *attempts) {
 }
 
 static bool store_item(lua_State *L, SrQueue *queue, int index) {
-  return queue->store.ops->put(L, &queue->store, index);
+  return sr_store_put(L, &queue->store, index);
 }
 
 /* (queue, item): there is room for it, whatever happens */
@@ -198,7 +219,7 @@ static const SrKind get_kind = {
 
 /* False: look again, with nothing pushed. [-0, +(1|2), e] */
 static bool take_item(lua_State *L, SrQueue *queue) {
-  if (!queue->store.ops->take(L, &queue->store)) return false;
+  if (!sr_store_take(L, &queue->store)) return false;
   if (queue->putters != NULL) sr_queue_admit_putter(L, queue);
   return true;
 }

@@ -47,7 +47,7 @@ static void empty_store(lua_State *L, SrQueue *queue) {
 static void take_all(lua_State *L, SrQueue *queue) {
   int list = lua_gettop(L), attempts = 0;
   for (lua_Integer count = 1; queue->store.count > 0;) {
-    if (queue->store.ops->take(L, &queue->store))
+    if (sr_store_take(L, &queue->store))
       lua_rawseti(L, list, count++);
     else
       sr_queue_count_attempt(L, &attempts);
@@ -124,11 +124,20 @@ static int l_drain(lua_State *L) {
   return 1;
 }
 
+/* Takes all items out of the queue at index 1, and returns how many. What a finalizer puts before is among them. */
+static lua_Integer drop_all(lua_State *L, SrQueue *queue) {
+  if (queue->store.places == 0) lua_createtable(L, SR_STORE_CAPACITY, 0);
+  lua_Integer count = queue->store.count;
+  if (queue->store.places == 0)
+    empty_store(L, queue);
+  else
+    while (queue->store.count > 0) sr_store_take(L, &queue->store), lua_pop(L, 1);
+  return count;
+}
+
 /* Drops the items of the queue at index 1. For some of them task_done may have been called already. [-0, +0, m] */
 static void discard(lua_State *L, SrQueue *queue) {
-  lua_createtable(L, SR_STORE_CAPACITY, 0);
-  lua_Integer count = queue->store.count;
-  empty_store(L, queue);
+  lua_Integer count = drop_all(L, queue);
   finish_items(queue, count < queue->unfinished ? count : queue->unfinished);
 }
 

@@ -29,14 +29,17 @@ static int l_semaphore(lua_State *L) {
   return 1;
 }
 
-/* How many permits are asked for by the argument at index 2: one, unless it says otherwise. */
-static lua_Integer check_count(lua_State *L, const Semaphore *semaphore, const char *function) {
-  if (lua_isnoneornil(L, 2)) return 1;
+static lua_Integer check_several(lua_State *L, const Semaphore *semaphore, const char *function) {
   lua_Integer count = sr_check_integer(L, function, 2, 1, 1);
   if (count > semaphore->limit)
     sr_arg_error(L, function, 1, "must be at most %I, the size of the semaphore, got %I", (LUAI_UACINT)semaphore->limit,
                  (LUAI_UACINT)count);
   return count;
+}
+
+/* How many permits are asked for by the argument at index 2: one, unless it says otherwise. */
+static inline lua_Integer check_count(lua_State *L, const Semaphore *semaphore, const char *function) {
+  return lua_isnoneornil(L, 2) ? 1 : check_several(L, semaphore, function);
 }
 
 /* --- acquire and release ---------------------------------------------------- */
