@@ -55,7 +55,7 @@ static CURLcode set_basics(SrCurlEasy *easy) {
   curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
   curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   curl_easy_setopt(handle, CURLOPT_HTTP_CONTENT_DECODING, 0L);  /* we do it, see decoder.h */
-  curl_easy_setopt(handle, CURLOPT_HTTP_TRANSFER_DECODING, 0L); /* and that, see chunks.h */
+  curl_easy_setopt(handle, CURLOPT_HTTP_TRANSFER_DECODING, 0L); /* and that, see take_chunks in hooks.c */
   curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L); /* the URL comes normalised */
   if (easy->max_idle >= 0) curl_easy_setopt(handle, CURLOPT_MAXAGE_CONN, easy->max_idle);
@@ -109,6 +109,7 @@ SrCurlEasy *sr_curl_easy_new(const SrCurlHooks *hooks, long max_idle) {
 }
 
 void sr_curl_easy_free(SrCurlEasy *easy) {
+  sr_buffer_free(&easy->line);
   curl_easy_cleanup(easy->handle);
   free(easy);
 }
@@ -244,6 +245,7 @@ CURLcode sr_curl_easy_load(SrCurlEasy *easy, const SrHttpRequest *request) {
 
 void sr_curl_easy_unload(SrCurlEasy *easy) {
   easy->transfer = NULL;
+  sr_buffer_free(&easy->line);
   curl_easy_setopt(easy->handle, CURLOPT_CURLU, NULL);
   if (easy->headed) curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, NULL);
   if (easy->resolves) curl_easy_setopt(easy->handle, CURLOPT_RESOLVE, NULL); /* not even a reset forgets it */

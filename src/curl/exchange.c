@@ -151,7 +151,8 @@ void sr_curl_exchange_start(SrHttpTransfer *transfer, SrCurlEasy *easy) {
   easy->awaits_challenge = sr_curl_request_of(transfer->request)->extras.digest;
   easy->ends_early = easy->not_reading = easy->within_line = false;
   easy->sent = 0;
-  easy->chunks = (SrWireChunks){0};
+  sr_wire_body_open(&easy->chunks, SR_WIRE_CHUNKED, -1);
+  easy->followed = false;
   watch_upload(transfer, easy);
   launch(transfer, easy);
 }
@@ -236,7 +237,7 @@ static bool owes_body(const SrHttpTransfer *transfer) {
 /* Whether nothing may follow on the connection, which libcurl 7.88 would use again. HTTP/2 knows of none of this. */
 static bool is_used_up(const SrHttpTransfer *transfer) {
   long version = 0;
-  bool is_followed = sr_curl_easy_of(transfer)->chunks.followed; /* by what nobody has asked for */
+  bool is_followed = sr_curl_easy_of(transfer)->followed; /* by what nobody has asked for */
   if (!transfer->request->closes && !transfer->head.contradictory && !is_followed && !owes_body(transfer)) return false;
   curl_easy_getinfo(sr_curl_easy_of(transfer)->handle, CURLINFO_HTTP_VERSION, &version);
   return version < CURL_HTTP_VERSION_2_0;

@@ -13,6 +13,7 @@
 
 #include "curl/exchange.h"
 #include "curl/response.h"
+#include "http/content.h"
 #include "http/transfer.h"
 #include "http/upload.h"
 
@@ -93,18 +94,26 @@ static void hold(SrHttpTransfer *transfer) {
   curl_easy_pause(sr_curl_easy_of(transfer)->handle, CURLPAUSE_ALL);
 }
 
+/* Takes the data of chunks. libcurl takes more for chunks than RFC 9112 does: here they are as over our own connections. */
 static bool take_chunks(SrHttpTransfer *transfer, const char *bytes, size_t length) {
-  SrWireChunks *chunks = &sr_curl_easy_of(transfer)->chunks;
-  SrWirePiece piece = {bytes, length};
-  while (piece.left > 0) {
-    const char *data;
-    size_t count = sr_wire_chunks_take(chunks, &piece, &data);
-    if (chunks->place == SR_WIRE_CHUNK_BROKEN) return refuse(transfer, "EPROTO", "a malformed chunk");
-    if (chunks->place == SR_WIRE_CHUNK_LARGE)
-      return refuse(transfer, "ETOOLARGE", "the extensions or trailers of the chunks are too large");
-    if (count > 0 && !sr_http_transfer_take(transfer, data, count)) return false;
+  SrCurlEasy *easy = sr_curl_easy_of(transfer);
+  SrWireText piece = {bytes, length};
+  size_t kept = sr_buffer_length(&easy->line);
+  if (kept > 0) {
+    if (!sr_buffer_append(&easy->line, bytes, length)) return refuse(transfer, "ENOMEM", "not enough memory");
+    piece = (SrWireText){sr_buffer_front(&easy->line), kept + length};
   }
-  return true;
+  if (!sr_http_content_take(transfer, &easy->chunks, &piece)) return false;
+  if (sr_wire_body_has_ended(&easy->chunks)) {
+    easy->followed |= piece.length > 0;
+    piece.length = 0;
+  }
+  if (kept > 0) {
+    sr_buffer_take(&easy->line, sr_buffer_length(&easy->line) - piece.length);
+    return true;
+  }
+  if (piece.length == 0 || sr_buffer_append(&easy->line, piece.bytes, piece.length)) return true;
+  return refuse(transfer, "ENOMEM", "not enough memory");
 }
 
 /*

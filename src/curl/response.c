@@ -7,7 +7,7 @@
 bool sr_curl_response_is_whole(const SrHttpTransfer *transfer) {
   const SrWireHead *head = &transfer->head;
   if (!sr_http_has_head(transfer)) return false;
-  if (head->chunked && sr_curl_easy_of(transfer)->chunks.place == SR_WIRE_CHUNK_END) return true;
+  if (head->chunked && sr_wire_body_has_ended(&sr_curl_easy_of(transfer)->chunks)) return true;
   return head->status == 204 || head->status == 304 || (head->length >= 0 && transfer->received >= head->length);
 }
 

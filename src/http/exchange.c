@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/content.h"
 #include "http/deadline.h"
 #include "http/idle.h"
 #include "http/keeping.h"
@@ -202,11 +203,11 @@ static SrWireFaultKind read_word_of_proxy(SrHttpConn *conn) {
   for (;;) {
     size_t length = sr_buffer_length(&conn->in);
     SrWireFaultKind fault =
-        sr_wire_message_read(message, sr_buffer_front(&conn->in), length, &sr_http_receiving_limits);
+        sr_wire_message_read(message, sr_buffer_front(&conn->in), length, &sr_http_content_limits);
     bool is_interim = message->length > 0 && message->status < 200 && message->status != 101;
     if (fault != SR_WIRE_NO_FAULT || !is_interim) return fault;
     conn->heads += message->length;
-    if (conn->heads > SR_HTTP_HEAD_BOUND) return SR_WIRE_LARGE_HEAD;
+    if (conn->heads > sr_http_content_limits.head) return SR_WIRE_LARGE_HEAD;
     sr_buffer_take(&conn->in, message->length);
     sr_wire_message_open(message, true);
   }
@@ -219,7 +220,7 @@ static void take_word_of_proxy(SrHttpConn *conn, const char *bytes, size_t count
   }
   SrWireFaultKind fault = read_word_of_proxy(conn);
   if (fault != SR_WIRE_NO_FAULT) {
-    sr_http_receiving_refuse(conn->transfer, fault);
+    sr_http_content_refuse(conn->transfer, fault);
     sr_http_transfer_end(conn->transfer);
   } else if (conn->message.length > 0)
     hear_proxy(conn, conn->message.status, sr_buffer_length(&conn->in) - conn->message.length);

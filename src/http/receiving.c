@@ -5,19 +5,10 @@
 */
 #include "http/receiving.h"
 
-#include <limits.h>
 #include <string.h>
 
+#include "http/content.h"
 #include "http/transfer.h"
-
-/* What is written as a head is bounded in its bytes, not in its lines. */
-const SrWireLimits sr_http_receiving_limits = {.head = SR_HTTP_HEAD_BOUND, .target = 0, .fields = UINT_MAX};
-
-bool sr_http_receiving_refuse(SrHttpTransfer *transfer, SrWireFaultKind fault) {
-  if (fault == SR_WIRE_LARGE_HEAD || fault == SR_WIRE_MANY_FIELDS)
-    return sr_http_transfer_refuse(transfer, "ETOOLARGE", "the response headers are too large");
-  return sr_http_transfer_refuse(transfer, "EPROTO", sr_wire_fault_text(fault));
-}
 
 /* --- heads ------------------------------------------------------------------------ */
 
@@ -79,11 +70,11 @@ static bool take_interim(SrHttpConn *conn) {
 static bool take_heads(SrHttpConn *conn, SrWireText *piece) {
   SrWireMessage *message = &conn->message;
   while (!conn->has_head && piece->length > 0) {
-    SrWireFaultKind fault = sr_wire_message_read(message, piece->bytes, piece->length, &sr_http_receiving_limits);
+    SrWireFaultKind fault = sr_wire_message_read(message, piece->bytes, piece->length, &sr_http_content_limits);
     size_t length = message->length;
-    if (fault == SR_WIRE_NO_FAULT && conn->heads + (length > 0 ? length : piece->length) > SR_HTTP_HEAD_BOUND)
+    if (fault == SR_WIRE_NO_FAULT && conn->heads + (length > 0 ? length : piece->length) > sr_http_content_limits.head)
       fault = SR_WIRE_LARGE_HEAD;
-    if (fault != SR_WIRE_NO_FAULT) return sr_http_receiving_refuse(conn->transfer, fault);
+    if (fault != SR_WIRE_NO_FAULT) return sr_http_content_refuse(conn->transfer, fault);
     if (length == 0) return true;
     if (!(message->status < 200 ? take_interim(conn) : begin_response(conn, piece->bytes))) return false;
     conn->heads += length;
@@ -99,14 +90,7 @@ static bool take_heads(SrHttpConn *conn, SrWireText *piece) {
 static bool take_body(SrHttpConn *conn, SrWireText *piece) {
   SrHttpTransfer *transfer = conn->transfer;
   if (piece->length > 0 && conn->body.kind == SR_WIRE_SIZED) sr_http_transfer_reserve(transfer, piece->length);
-  while (piece->length > 0 && !sr_wire_body_has_ended(&conn->body)) {
-    SrWirePart part = sr_wire_body_take(&conn->body, piece->bytes, piece->length, SIZE_MAX, &sr_http_receiving_limits);
-    if (part.length > 0 && !sr_http_transfer_take(transfer, piece->bytes + part.at, part.length)) return false;
-    if (part.fault != SR_WIRE_NO_FAULT) return sr_http_receiving_refuse(transfer, part.fault);
-    if (part.taken == 0) return true;
-    piece->bytes += part.taken;
-    piece->length -= part.taken;
-  }
+  if (!sr_http_content_take(transfer, &conn->body, piece)) return false;
   conn->is_whole = sr_wire_body_has_ended(&conn->body);
   return true;
 }
