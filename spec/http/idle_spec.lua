@@ -224,3 +224,19 @@ for _, scheme in ipairs { "http", "https" } do
     end))
   end)
 end
+
+describe("a connection that has been given up", function()
+  it("is not used again where more comes, though that resets it", inside(function()
+    for _, answer in ipairs(answers) do
+      local go, later, done = rogue.event(), rogue.event(), rogue.event()
+      local session <close> = session_of()
+      ask_for(session, "http", answer, go, { { "send", "x" }, { "wait", later }, { "send", "y" } }, done)
+      rogue:set(go)
+      tasks.eventually(function() return session:stats().idle == 0 end)
+      rogue:set(later)
+      see(done)
+      assert.equal("POST /head", ask(session, "http", "POST"))
+      assert.same({ 2, 0 }, { session:stats().connections, session:stats().failed })
+    end
+  end))
+end)
