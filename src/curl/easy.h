@@ -13,6 +13,7 @@
 #include "curl/request.h"
 #include "http/state.h"
 #include "wire/body.h"
+#include "wire/lines.h"
 
 typedef struct SrCurlEasy SrCurlEasy;
 
@@ -54,6 +55,7 @@ struct SrCurlEasy {
   bool within_line;      /* a piece of a line of the head has come that did not end it */
   curl_off_t sent;       /* bytes of the request's body, as on_progress saw it */
   double nudge_at;       /* while connecting: when libcurl is run next; with `lookup`: its end */
+  SrWireLines head;      /* of the response */
   SrWireBody chunks;     /* of a chunked response */
   SrBuffer line;         /* bytes of a line between them that did not come whole */
   bool followed;         /* bytes have come behind the last one */

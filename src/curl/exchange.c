@@ -151,6 +151,7 @@ void sr_curl_exchange_start(SrHttpTransfer *transfer, SrCurlEasy *easy) {
   easy->awaits_challenge = sr_curl_request_of(transfer->request)->extras.digest;
   easy->ends_early = easy->not_reading = easy->within_line = false;
   easy->sent = 0;
+  easy->head = (SrWireLines){0};
   sr_wire_body_open(&easy->chunks, SR_WIRE_CHUNKED, -1);
   easy->followed = false;
   watch_upload(transfer, easy);
@@ -234,12 +235,16 @@ static bool owes_body(const SrHttpTransfer *transfer) {
   return sent == 0;
 }
 
-/* Whether nothing may follow on the connection, which libcurl 7.88 would use again. HTTP/2 knows of none of this. */
+/*
+** Whether nothing may follow on the connection, which libcurl 7.88 would use again, and by HTTP/1.0 where it has heard
+** that. HTTP/2 knows of none of this.
+*/
 static bool is_used_up(const SrHttpTransfer *transfer) {
   long version = 0;
-  bool is_followed = sr_curl_easy_of(transfer)->followed; /* by what nobody has asked for */
-  if (!transfer->request->closes && !transfer->head.contradictory && !is_followed && !owes_body(transfer)) return false;
-  curl_easy_getinfo(sr_curl_easy_of(transfer)->handle, CURLINFO_HTTP_VERSION, &version);
+  const SrCurlEasy *easy = sr_curl_easy_of(transfer);
+  bool persists = sr_wire_message_persists(&easy->head.message) && !transfer->request->closes && !owes_body(transfer);
+  if (persists && !easy->followed && easy->head.message.framing.minor > 0) return false;
+  curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
   return version < CURL_HTTP_VERSION_2_0;
 }
 

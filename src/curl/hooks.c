@@ -51,17 +51,38 @@ static bool end_head(SrHttpTransfer *transfer) {
   return !was_starved || sr_http_transfer_try_arm(transfer);
 }
 
-/* Keeps a line for Lua. A status line begins a new head, so the lines before it are dropped. */
-static const SrWireFault *keep_line(SrHttpTransfer *transfer, const char *line, size_t length) {
-  static const SrWireFault memory = {"ENOMEM", "not enough memory"};
-  if (sr_wire_head_begins(&transfer->head)) sr_buffer_clear(&transfer->lines);
-  if (line[0] == '\r' || line[0] == '\n') return NULL;
-  return sr_buffer_append(&transfer->lines, line, length) ? NULL : &memory;
+/*
+** Keeps a line for Lua. A status line begins a new head, so the lines before it are dropped. False: no memory, which is
+** its failure.
+*/
+static bool keep_line(SrHttpTransfer *transfer, SrWireText line) {
+  if (sr_wire_lines_begin(&sr_curl_easy_of(transfer)->head)) sr_buffer_clear(&transfer->lines);
+  if (line.bytes[0] == '\r' || sr_buffer_append(&transfer->lines, line.bytes, line.length)) return true;
+  return refuse(transfer, "ENOMEM", "not enough memory");
 }
 
-static const SrWireFault *add_line(SrHttpTransfer *transfer, const char *line, size_t length) {
-  const SrWireFault *fault = length > 0 ? sr_wire_head_add(&transfer->head, line, length) : NULL;
-  return fault == NULL && length > 0 ? keep_line(transfer, line, length) : fault;
+/* HTTP/2 is spoken over TLS only. */
+static bool may_be_framed(const SrHttpRequest *request) {
+  return request->https && !sr_curl_request_of(request)->extras.http1;
+}
+
+/*
+** A switch of protocols is refused: what comes behind it is no HTTP, and has no end. False: the transfer has failed.
+*/
+static bool add_line(SrHttpTransfer *transfer, SrWireText line) {
+  SrWireLines *lines = &sr_curl_easy_of(transfer)->head;
+  SrWireFaultKind fault =
+      sr_wire_lines_add(lines, &transfer->head, line, may_be_framed(transfer->request), &sr_http_content_limits);
+  if (fault != SR_WIRE_NO_FAULT) return sr_http_content_refuse(transfer, fault);
+  if (transfer->head.ended && transfer->head.status == 101) return sr_http_content_refuse_switch(transfer);
+  if (!keep_line(transfer, line)) return false;
+  return !transfer->head.ended || end_head(transfer) || refuse(transfer, "ENOMEM", "not enough memory");
+}
+
+static bool add_trailer(SrHttpTransfer *transfer, size_t length) {
+  SrWireFaultKind fault =
+      sr_wire_lines_trail(&sr_curl_easy_of(transfer)->head, length, &sr_http_content_limits);
+  return fault == SR_WIRE_NO_FAULT || sr_http_content_refuse(transfer, fault);
 }
 
 static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
@@ -69,13 +90,9 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   size_t length = size * count;
   if (!sr_http_is_open(transfer)) return length;
   sr_http_transfer_touch(transfer);
-  bool is_trailer = sr_http_has_head(transfer);
-  const SrWireFault *fault =
-      is_trailer ? sr_wire_head_trail(&transfer->head, length) : add_line(transfer, line, length);
-  if (fault != NULL) return refuse(transfer, fault->code, fault->message);
-  if (transfer->head.ended && !is_trailer && !end_head(transfer))
-    return refuse(transfer, "ENOMEM", "not enough memory");
-  return length;
+  bool is_good = sr_http_has_head(transfer) ? add_trailer(transfer, length)
+                                            : length == 0 || add_line(transfer, (SrWireText){line, length});
+  return is_good ? length : 0;
 }
 
 /* Whether libcurl has to pause: enough bytes wait for the reader, and more are to come. */
@@ -125,8 +142,8 @@ static size_t foresee(SrHttpTransfer *transfer, const char *piece, size_t length
   bool begins = !easy->within_line;
   if (length == 0) return 0;
   easy->within_line = piece[length - 1] != '\n';
-  if (!begins || transfer->head.fields || (piece[0] != ' ' && piece[0] != '\t')) return length;
-  return refuse(transfer, "EPROTO", "a folded line before all headers");
+  if (!begins || easy->head.message.fields > 0 || (piece[0] != ' ' && piece[0] != '\t')) return length;
+  return refuse(transfer, "EPROTO", sr_wire_fault_text(SR_WIRE_FOLDED));
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {

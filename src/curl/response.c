@@ -34,6 +34,6 @@ bool sr_curl_response_survives(const SrHttpTransfer *transfer, CURLcode result) 
   if (sr_curl_response_is_whole(transfer)) return true;
   if (!sr_http_has_head(transfer) || !has_body) return false;
   if (is_end_of_stream(transfer, result)) return true;
-  if (transfer->head.framed || transfer->request->https) return false;
+  if (transfer->head.chunked || transfer->head.length >= 0 || transfer->request->https) return false;
   return result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR;
 }

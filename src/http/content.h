@@ -17,6 +17,9 @@ extern const SrWireLimits sr_http_content_limits;
 */
 bool sr_http_content_take(SrHttpTransfer *transfer, SrWireBody *body, SrWireText *piece);
 
+/* Refuses a switch of protocols: what comes behind it is no HTTP, and has no end. False. */
+bool sr_http_content_refuse_switch(SrHttpTransfer *transfer);
+
 /* Records what is wrong with a message. False. */
 bool sr_http_content_refuse(SrHttpTransfer *transfer, SrWireFaultKind fault);
 

@@ -31,11 +31,6 @@ static void note_head(SrHttpConn *conn, const char *bytes) {
   if (message->is_coded) note_codings(head, message, bytes);
 }
 
-/* Whether a response that has no body says how long that is: whoever said so may send it all the same. */
-static bool contradicts_itself(const SrWireMessage *message) {
-  return message->status == 204 && (message->framing.has_coding || message->framing.content_length > 0);
-}
-
 /* The head of the final response. */
 static bool begin_response(SrHttpConn *conn, const char *bytes) {
   SrHttpTransfer *transfer = conn->transfer;
@@ -46,8 +41,7 @@ static bool begin_response(SrHttpConn *conn, const char *bytes) {
   if (!sr_http_transfer_keep_head(transfer, bytes, message->length - 2)) return false;
   SrWireBodyKind kind = sr_wire_framing_of_response(framing, message->status, method);
   sr_wire_body_open(&conn->body, kind, framing->content_length);
-  conn->keeps = sr_wire_framing_persists(framing) && kind != SR_WIRE_UNTIL_CLOSE && !transfer->request->closes &&
-                !contradicts_itself(message);
+  conn->keeps = sr_wire_message_persists(message) && kind != SR_WIRE_UNTIL_CLOSE && !transfer->request->closes;
   conn->has_head = true;
   bool was_starved = sr_http_awaits_upload(transfer);
   if (message->status >= 300) sr_http_transfer_stop_upload(transfer); /* the server refuses: the rest is not sent */
@@ -57,11 +51,8 @@ static bool begin_response(SrHttpConn *conn, const char *bytes) {
   return true;
 }
 
-/* A switch of protocols is refused: what comes behind it is no HTTP, and has no end. */
 static bool take_interim(SrHttpConn *conn) {
-  if (conn->message.status == 101)
-    return sr_http_transfer_refuse(conn->transfer, "EPROTO",
-                                   "the server switches to another protocol (101), which is not supported");
+  if (conn->message.status == 101) return sr_http_content_refuse_switch(conn->transfer);
   if (conn->message.status == 100) conn->awaits_go = false;
   return true;
 }
