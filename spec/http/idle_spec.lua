@@ -225,6 +225,22 @@ for _, scheme in ipairs { "http", "https" } do
   end)
 end
 
+-- Over TLS libcurl would have to tell what it has decrypted.
+it("a connection carries no answer that came with the end of another, even if it is used at once", inside(function()
+  for _ = 1, 20 do
+    local session <close> = session_of()
+    local go = rogue.event()
+    local steps = {
+      { "send", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1" }, { "wait", go }, { "send", "2" .. EVIL },
+    }
+    local response = session:get(rogue:script(table.unpack(steps)))
+    assert.equal("1", response:read())
+    rogue:set(go)
+    assert.same({ "2", nil }, { response:read(), response:read() })
+    assert.equal("POST /head", ask(session, "http", "POST"))
+  end
+end))
+
 describe("a connection that has been given up", function()
   it("is not used again where more comes, though that resets it", inside(function()
     for _, answer in ipairs(answers) do

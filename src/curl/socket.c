@@ -312,13 +312,18 @@ void sr_curl_sockets_polled(SrCurlSockets *sockets) {
   sockets->polled_at = uv_hrtime();
 }
 
+/* Whether the loop has polled since: what it had asked the system before the socket became idle does not count. */
+static bool has_been_polled(const SrCurlSocket *sock) {
+  return sock->sockets->turn - sock->turn >= 2;
+}
+
 void sr_curl_sockets_look(SrCurlSockets *sockets) {
   uint64_t now = uv_hrtime();
   bool all = now - sockets->polled_at >= POLL_AGE;
   if (all) sockets->polled_at = now;
   for (SrCurlSocket *sock = sockets->newest, *older; sock != NULL; sock = older) {
     older = sock->older;
-    if (!all && sock->turn != sockets->turn) return;
+    if (!all && has_been_polled(sock)) return;
     if (is_spoilt(sock)) sr_curl_socket_retire(sock);
   }
 }
