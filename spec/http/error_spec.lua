@@ -184,6 +184,17 @@ describe("a kept connection that turns out closed", function()
     session:close()
   end))
 
+  it("has it sent again where the first line of a response breaks off, but not behind that", inside(function()
+    for text, count in pairs { ["HTTP/1.1 20"] = 2, ["HTTP/1.1 200 OK\r\n"] = 1 } do
+      local session <close> = http.session()
+      local name = rogue.event()
+      session:get(rogue:at("script", "/head")):text()
+      local url = rogue:script({ "count", name }, { "send", text }, { "close" })
+      assert.equal("ECONNRESET", error_of(session.get, session, url).code)
+      assert.equal(count, rogue:count(name))
+    end
+  end))
+
   -- libcurl sends it again over the next kept connection, which may be as dead; saros over a new one.
   for _, secure in ipairs { false, true } do
     local title = ("has a request sent again once, be there more of them (%s)"):format(secure and "TLS" or "plain")

@@ -188,6 +188,7 @@ static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own
   SrHttpTransfer *transfer = easy->transfer;
   (void)peer, (void)own, (void)peer_port;
   if (sr_http_has_head(transfer) || !sr_curl_may_leave(easy)) return CURL_PREREQFUNC_ABORT;
+  if (transfer->sends > 0) easy->detail[0] = '\0'; /* of the connection that was dead */
   sr_curl_multi_send(&easy->outlet, own_port);
   transfer->backend_at = HUGE_VAL; /* it needs no more nudges */
   return sr_http_transfer_connected(transfer) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;

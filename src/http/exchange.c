@@ -119,13 +119,18 @@ static void send_again(SrHttpConn *conn) {
   if (sr_http_is_open(transfer)) sr_http_transfer_arm(transfer);
 }
 
+/* Whether a line of the response has come: one that breaks off is no answer, as it is none for libcurl. */
+static bool has_line(const SrHttpConn *conn) {
+  return conn->heads > 0 || conn->message.first > 0;
+}
+
 /* Nothing follows on a connection that carries an exchange. */
 static void end(SrHttpConn *conn, int status) {
   SrHttpTransfer *transfer = conn->transfer;
   const char *reason = status == SAROS_ETRANSPORT && conn->is_tls ? sr_http_tls->reason(conn->transport) : NULL;
   if (reason != NULL) sr_http_transfer_refuse(transfer, "ETLS", reason); /* the first failure is the cause */
   sr_http_receiving_end(conn, status);
-  transfer->failure.stale = transfer->failure.name != NULL && !conn->is_fresh && !conn->has_begun && reason == NULL;
+  transfer->failure.stale = transfer->failure.name != NULL && !conn->is_fresh && !has_line(conn) && reason == NULL;
   if (is_sent_again(conn))
     send_again(conn);
   else
