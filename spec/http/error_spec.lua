@@ -108,6 +108,7 @@ describe("a failure after the headers", function()
   local broken = {
     ["a body shorter than its length"] = { "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome", "ETRUNCATED" },
     ["a chunked body without its end"] = { chunked .. "4\r\nsome\r\n", "ETRUNCATED" },
+    ["a chunked body without its last byte"] = { chunked .. "4\r\nsome\r\n0\r\n\r", "ETRUNCATED" },
     ["a chunked body cut in a chunk"] = { chunked .. "8\r\nsome", "ETRUNCATED" },
     ["a chunked body cut where its length ends"] = {
       "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nsome", "ETRUNCATED",

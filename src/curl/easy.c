@@ -52,6 +52,8 @@ static CURLcode set_basics(SrCurlEasy *easy) {
   curl_easy_setopt(handle, CURLOPT_PREREQDATA, easy);
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, easy->hooks->on_progress);
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, easy);
+  curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, easy->hooks->on_word);
+  curl_easy_setopt(handle, CURLOPT_DEBUGDATA, easy);
   curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
   curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   curl_easy_setopt(handle, CURLOPT_HTTP_CONTENT_DECODING, 0L);  /* we do it, see decoder.h */
@@ -89,7 +91,7 @@ static CURLcode reset(SrCurlEasy *easy, bool digest) {
   easy->extras = 0;
   easy->patience = 0;
   easy->shape = SR_CURL_SHAPE_GET;
-  easy->proxied = easy->watched = easy->headed = easy->waits = easy->resent = false;
+  easy->proxied = easy->watched = easy->headed = easy->waits = easy->resent = easy->heard = false;
   return set_basics(easy);
 }
 
@@ -243,11 +245,17 @@ CURLcode sr_curl_easy_load(SrCurlEasy *easy, const SrHttpRequest *request) {
   return result == CURLE_OK ? load_request(easy, request, loaded) : result;
 }
 
+void sr_curl_easy_listen(SrCurlEasy *easy) {
+  easy->heard = true;
+  curl_easy_setopt(easy->handle, CURLOPT_VERBOSE, 1L);
+}
+
 void sr_curl_easy_unload(SrCurlEasy *easy) {
   easy->transfer = NULL;
   sr_buffer_free(&easy->line);
   curl_easy_setopt(easy->handle, CURLOPT_CURLU, NULL);
+  if (easy->heard) curl_easy_setopt(easy->handle, CURLOPT_VERBOSE, 0L);
   if (easy->headed) curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, NULL);
   if (easy->resolves) curl_easy_setopt(easy->handle, CURLOPT_RESOLVE, NULL); /* not even a reset forgets it */
-  easy->headed = easy->resolves = false;
+  easy->heard = easy->headed = easy->resolves = false;
 }

@@ -253,7 +253,10 @@ void sr_curl_exchange_finish(SrHttpTransfer *transfer, CURLcode result) {
   if (result == CURLE_OK && is_used_up(transfer)) sr_curl_multi_break(&easy->outlet, easy->handle);
   if (transfer->head.ended && !sr_http_has_head(transfer) && transfer->head.status >= 200)
     sr_curl_exchange_finish_head(transfer);
-  if (result != CURLE_OK) note_failure(transfer, result);
+  if (result != CURLE_OK)
+    note_failure(transfer, result);
+  else if (sr_curl_response_lacks_chunks(transfer)) /* which libcurl 7.88 does not mind if but the last byte is missing */
+    sr_http_transfer_refuse(transfer, "ETRUNCATED", "the body was cut short");
   if (!sr_http_has_head(transfer)) /* the first failure is the cause */
     sr_http_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
   if (transfer->failure.name == NULL || (!send_again(transfer) && !look_up(transfer))) sr_http_transfer_end(transfer);

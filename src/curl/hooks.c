@@ -36,6 +36,26 @@ static bool is_of_question(const SrHttpTransfer *transfer) {
 }
 
 /*
+** What comes with a head behind which there is no body, libcurl 7.88 drops, and uses the connection again: but it says so,
+** if it is listened to.
+*/
+static void listen_for_excess(const SrHttpTransfer *transfer) {
+  const SrHttpRequest *request = transfer->request;
+  SrCurlEasy *easy = sr_curl_easy_of(transfer);
+  SrWireText method = {request->method, strlen(request->method)};
+  SrWireBodyKind kind = sr_wire_framing_of_response(&easy->head.message.framing, transfer->head.status, method);
+  if (kind == SR_WIRE_NO_BODY) sr_curl_easy_listen(easy);
+}
+
+static int on_word(CURL *handle, curl_infotype kind, char *bytes, size_t length, void *ctx) {
+  static const char excess[] = "Excess found";
+  (void)handle;
+  if (kind == CURLINFO_TEXT && length >= sizeof excess - 1 && memcmp(bytes, excess, sizeof excess - 1) == 0)
+    ((SrCurlEasy *)ctx)->followed = true;
+  return 0;
+}
+
+/*
 ** The empty line behind a head. The read timeout was off while the upload starved; now that the response has begun it
 ** counts again. False: no memory.
 */
@@ -47,6 +67,7 @@ static bool end_head(SrHttpTransfer *transfer) {
     return true;
   }
   bool was_starved = sr_http_awaits_upload(transfer);
+  listen_for_excess(transfer);
   sr_curl_exchange_finish_head(transfer);
   return !was_starved || sr_http_transfer_try_arm(transfer);
 }
@@ -211,6 +232,7 @@ const SrCurlHooks sr_curl_hooks = {
     .on_wanted = on_wanted,
     .on_connected = on_connected,
     .on_progress = on_progress,
+    .on_word = on_word,
 };
 
 /* --- reports of the multi handle ------------------------------------------- */

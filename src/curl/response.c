@@ -4,6 +4,8 @@
 */
 #include "curl/response.h"
 
+#include <string.h>
+
 bool sr_curl_response_is_whole(const SrHttpTransfer *transfer) {
   const SrWireHead *head = &transfer->head;
   if (!sr_http_has_head(transfer)) return false;
@@ -14,6 +16,13 @@ bool sr_curl_response_is_whole(const SrHttpTransfer *transfer) {
 bool sr_curl_response_is_over(const SrHttpTransfer *transfer) {
   return sr_curl_response_is_whole(transfer) ||
          (sr_http_has_head(transfer) && sr_curl_easy_of(transfer)->not_reading && !transfer->paused);
+}
+
+bool sr_curl_response_lacks_chunks(const SrHttpTransfer *transfer) {
+  const SrCurlEasy *easy = sr_curl_easy_of(transfer);
+  SrWireText method = {transfer->request->method, strlen(transfer->request->method)};
+  return transfer->head.chunked && !sr_wire_body_has_ended(&easy->chunks) &&
+         sr_wire_framing_of_response(&easy->head.message.framing, transfer->head.status, method) == SR_WIRE_CHUNKED;
 }
 
 bool sr_curl_response_is_cut(const SrHttpTransfer *transfer) {
