@@ -165,8 +165,12 @@ static CURLcode load_method(SrCurlEasy *easy, const SrHttpRequest *request) {
   return curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, shape == SR_CURL_SHAPE_OTHER ? request->method : NULL);
 }
 
+/* Proxies are told nothing that HTTP/1.1 does not know (RFC 9112, C.2.2); libcurl only reads this. */
+static struct curl_slist bare_headers = {.data = (char *)"Proxy-Connection:", .next = NULL};
+
 static CURLcode load_proxy(SrCurlEasy *easy, const SrCurlRequest *request) {
   if (request->proxy == NULL && !easy->proxied) return CURLE_OK;
+  curl_easy_setopt(easy->handle, CURLOPT_PROXYHEADER, request->proxy != NULL ? &bare_headers : NULL);
   easy->proxied = request->proxy != NULL;
   /* If libcurl remembers the address of the host it takes that for the address of a SOCKS proxy. */
   bool socks = request->proxy != NULL && strncmp(request->proxy, "socks", 5) == 0;

@@ -6,6 +6,7 @@
 #include "http/exchange.h"
 
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,20 +200,22 @@ static void hear_proxy(SrHttpConn *conn, int status, size_t rest) {
   }
   conn->transfer->failure.status = status / 100 == 2 ? 0 : status;
   snprintf(text, sizeof text, "the proxy refused to connect: %d", status);
-  fail(conn, "EPROXY", status / 100 == 2 ? "the proxy speaks before the server" : text);
+  fail(conn, status / 100 == 2 ? "ETLS" : "EPROXY", status / 100 == 2 ? "something comes before TLS" : text);
 }
+
+/* No line may be longer than libcurl takes it here (DYN_PROXY_CONNECT_HEADERS). */
+static const SrWireLimits tunnel_limits = {.head = 262144, .line = 16383, .fields = UINT_MAX};
 
 /* Interim responses come before it, as few as before any other. */
 static SrWireFaultKind read_word_of_proxy(SrHttpConn *conn) {
   SrWireMessage *message = &conn->message;
   for (;;) {
     size_t length = sr_buffer_length(&conn->in);
-    SrWireFaultKind fault =
-        sr_wire_message_read(message, sr_buffer_front(&conn->in), length, &sr_http_content_limits);
+    SrWireFaultKind fault = sr_wire_message_read(message, sr_buffer_front(&conn->in), length, &tunnel_limits);
     bool is_interim = message->length > 0 && message->status < 200 && message->status != 101;
     if (fault != SR_WIRE_NO_FAULT || !is_interim) return fault;
     conn->heads += message->length;
-    if (conn->heads > sr_http_content_limits.head) return SR_WIRE_LARGE_HEAD;
+    if (conn->heads > tunnel_limits.head) return SR_WIRE_LARGE_HEAD;
     sr_buffer_take(&conn->in, message->length);
     sr_wire_message_open(message, true);
   }
