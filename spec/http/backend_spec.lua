@@ -293,6 +293,15 @@ describe("a connection", function()
     end
   end))
 
+  it("is not used again where its end comes within the headers", inside(function()
+    for _, text in ipairs { "HTTP/1.1 200 OK\r\nX: y", "HTTP/1.1 103 Early Hints\r\nX: y\r\n" } do
+      local session <close> = http.session()
+      local url = rogue:script({ "send", text }, { "close" })
+      assert.equal("ECONNRESET", tasks.error_of(session.get, session, url).code)
+      assert.equal(0, session:stats().idle)
+    end
+  end))
+
   it("is not used again after a response that says how long a body is that it cannot have", inside(function()
     for _, line in ipairs { "Content-Length: 4", "Transfer-Encoding: chunked" } do
       local session <close> = http.session()

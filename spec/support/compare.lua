@@ -11,7 +11,8 @@ local exchanges = require "spec.support.random_exchanges"
 
 local AT_ONCE, ATTEMPTS, STALL = 8, 3, 1
 
--- Seconds between two requests: what comes meanwhile, or an end, has each way give up the connection.
+-- Seconds between two requests, once the server is done with the one before: what comes meanwhile, or an end, has each
+-- way give up the connection.
 local BETWEEN = 0.01
 
 -- ---- the server -------------------------------------------------------------------------------------------------
@@ -31,13 +32,25 @@ local function read_body(stream, head)
   return length and stream:read_exactly(tonumber(length)) or ""
 end
 
-local function finish(seen, stream, how)
+-- For <close>, or to be called before: the server is busy until then.
+local function busy(seen)
+  local is_busy = true
+  seen.busy = seen.busy + 1
+  local function done()
+    if is_busy then seen.busy = seen.busy - 1 end
+    is_busy = false
+  end
+  return setmetatable({}, { __call = done, __close = done })
+end
+
+local function finish(seen, stream, how, done)
   if how == "keep" then return true end
   async.sleep(0.003)
   if how == "half" then
     stream:shutdown()
   elseif how == "stall" then
     if seen.cancel == "stalled" then seen.task:cancel() end
+    done()
     async.sleep(STALL)
   elseif how == "reset" then
     stream:abort()
@@ -51,6 +64,7 @@ end
 local function serve_one(case, stream, seen, port)
   local head = stream:read_until("\r\n\r\n", { keep = true })
   if not head then return false end
+  local done <close> = busy(seen)
   seen.taken = seen.taken + 1
   local number = seen.taken
   seen.requests[number] = { head }
@@ -67,7 +81,7 @@ local function serve_one(case, stream, seen, port)
     if i > 1 then async.sleep(0.002) end
     stream:write((piece:gsub("%%PORT%%", port)))
   end
-  return finish(seen, stream, answer.ends) and answer.reads == "all"
+  return finish(seen, stream, answer.ends, done) and answer.reads == "all"
 end
 
 -- Opens the tunnel of a proxy, or does not. False: it does not.
@@ -209,7 +223,7 @@ local function run_case(seed)
   if path then os.remove(path) end
   local server <close> = path and async.net.listen_unix(path) or async.net.listen("127.0.0.1", 0)
   local _, port = server:address()
-  local seen = { taken = 0, requests = {}, answers = {}, tunnels = {} }
+  local seen = { taken = 0, busy = 0, requests = {}, answers = {}, tunnels = {} }
   port = path and 80 or port
   local serving = async.spawn(serve, case, server, seen, port)
   local session <close> = async.session()
@@ -217,10 +231,11 @@ local function run_case(seed)
     seen.cancel, seen.task = asked.cancel, async.spawn(perform, session, case, asked, port, path)
     local ok, result = async.pcall(seen.task.await, seen.task)
     seen.answers[i] = ok and result or { err = describe_error(result) }
+    while seen.busy > 0 do async.sleep(0.001) end
     async.sleep(BETWEEN)
     seen.answers[i].stats = session:stats()
   end
-  seen.cancel, seen.task = nil, nil
+  seen.cancel, seen.task, seen.busy = nil, nil, nil
   for _, request in ipairs(seen.requests) do request[1] = sorted_head(request[1]) end
   for i, head in ipairs(seen.tunnels) do seen.tunnels[i] = sorted_head(head) end
   serving:cancel()

@@ -235,6 +235,11 @@ static bool owes_body(const SrHttpTransfer *transfer) {
   return sent == 0;
 }
 
+/* libcurl takes the end of a connection within the headers for the end of a response, and would use it again. */
+static bool is_broken_off(const SrHttpTransfer *transfer) {
+  return !sr_http_has_head(transfer) && transfer->failure.name == NULL;
+}
+
 /*
 ** Whether nothing may follow on the connection, which libcurl 7.88 would use again, and by HTTP/1.0 where it has heard
 ** that. HTTP/2 knows of none of this.
@@ -250,13 +255,14 @@ static bool is_used_up(const SrHttpTransfer *transfer) {
 
 void sr_curl_exchange_finish(SrHttpTransfer *transfer, CURLcode result) {
   SrCurlEasy *easy = sr_curl_easy_of(transfer);
-  if (result == CURLE_OK && is_used_up(transfer)) sr_curl_multi_break(&easy->outlet, easy->handle);
   if (transfer->head.ended && !sr_http_has_head(transfer) && transfer->head.status >= 200)
     sr_curl_exchange_finish_head(transfer);
   if (result != CURLE_OK)
     note_failure(transfer, result);
   else if (sr_curl_response_lacks_chunks(transfer)) /* which libcurl 7.88 does not mind if but the last byte is missing */
     sr_http_transfer_refuse(transfer, "ETRUNCATED", "the body was cut short");
+  bool is_lost = result == CURLE_OK && (is_broken_off(transfer) || is_used_up(transfer));
+  if (is_lost) sr_curl_multi_break(&easy->outlet, easy->handle);
   if (!sr_http_has_head(transfer)) /* the first failure is the cause */
     sr_http_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
   if (transfer->failure.name == NULL || (!send_again(transfer) && !look_up(transfer))) sr_http_transfer_end(transfer);
