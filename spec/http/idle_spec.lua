@@ -2,6 +2,7 @@
 -- Connections that no request uses: what comes over them then answers nobody, and makes them useless.
 
 local async = require "saros"
+local backend = require "spec.support.backend"
 local http = require "saros.http"
 local rogue = require "spec.support.rogue_server"()
 local tasks = require "spec.support.tasks"
@@ -79,7 +80,7 @@ local function see(event)
   tasks.turns(2)
 end
 
-describe("an idle connection of HTTP/2", function()
+backend.describe_http2("an idle connection of HTTP/2", function()
   local function post(session, body)
     local response = session:post(rogue:at("two", "/", "https"), { body = body })
     assert.same({ "2", "early" }, { response.http_version, response:text() })

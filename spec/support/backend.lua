@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- Which backend carries plain HTTP in this run of the specs: saros' own connections, or libcurl, where
--- SAROS_HTTP_BACKEND=curl asks for that; =own asks for our own connections over TLS, too. Where the two differ a spec says how, and why.
+-- SAROS_HTTP_BACKEND=curl asks for that; =own asks for our own connections over TLS, too. Where the two differ a spec
+-- says how, and why.
 
 local forced = os.getenv "SAROS_HTTP_BACKEND"
-local backend = { is_own = forced ~= "curl", speaks_http2 = forced ~= "own" }
+local backend = { is_own = forced ~= "curl" }
 
 local function leave_out(why)
   require("busted").publish({ "saros", "left out" }, why)
@@ -15,9 +16,9 @@ function backend.own_only(why, define)
   leave_out(why)
 end
 
----Defines specs of HTTP/2, which only libcurl speaks; a run without it tells that at its end.
-function backend.http2_only(define)
-  if backend.speaks_http2 then return define() end
+---Describes HTTP/2, which only libcurl speaks; a run without it tells that at its end.
+function backend.describe_http2(name, define)
+  if forced ~= "own" then return require("busted").describe(name, define) end
   leave_out "saros' own connections speak HTTP/1.1"
 end
 

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Exchanges of HTTP/1.1 at random, good and bad ones: what a client asks for, and what a server does. The same seed
 -- gives the same exchanges, whatever is made of them. Left out is what libcurl is known to take otherwise (docs/http.md
--- says what that is): versions of HTTP beyond 1.1, and a response 417 to `Expect`.
+-- says what that is): versions of HTTP beyond 1.1, connections of HTTP/1.0 that are to be kept, a response 417 to
+-- `Expect`.
 
 local random_exchanges = {}
 
@@ -61,7 +62,7 @@ local ODD_FIELDS = {
   "X-C:\t padded \t", "X(D): no token", "X-E: a\rb", "X-F: 1\r\nX-F: 2\r\nx-f: 3", "X-G: a\r\n b",
   "Set-Cookie: a=1; Path=/", "Set-Cookie: b=2; Max-Age=0", "Set-Cookie: c", "Connection: close",
   "Connection: keep-alive", "Connection: X, close",
-  "Keep-Alive: timeout=5", "Proxy-Connection: close", "Upgrade: h2c", "Location: /elsewhere", "Retry-After: 0",
+  "Keep-Alive: timeout=5", "Upgrade: h2c", "Location: /elsewhere", "Retry-After: 0",
   "Content-Type: text/plain; charset=x", "Trailer: X-T", "Date: never", "X-Long: " .. ("l"):rep(20000),
   "X-Longest: " .. ("l"):rep(270000), ("X-Many: m\r\n"):rep(300) .. "X-Last: 1",
   "WWW-Authenticate: Basic realm=x", "Content-Encoding: gzip",
@@ -134,6 +135,11 @@ local function head_and_body(expects)
   table.move(framed, 1, #framed, #lines + 1, lines)
   for _ = 1, one_in(2) and random(2) or 0 do table.insert(lines, random(#lines + 1), pick(ODD_FIELDS)) end
   local start = one_in(15) and pick(START_LINES) or ("HTTP/1.%d %d Reason"):format(one_in(8) and 0 or 1, status)
+  if start:find "^HTTP/1%.0" then
+    for i, line in ipairs(lines) do
+      if line == "Connection: keep-alive" then lines[i] = "Connection: other" end
+    end
+  end
   local head = start .. "\r\n" .. table.concat(lines, "\r\n") .. (#lines > 0 and "\r\n\r\n" or "\r\n")
   if one_in(25) then head = head:gsub("\r\n", "\n") end
   if one_in(10) then head = interim() .. head end

@@ -46,6 +46,7 @@ struct SrCurlEasy {
   bool waits;    /* for a connection that may carry many */
   bool watched;  /* on_progress is called */
   bool heard;    /* so is on_word */
+  bool refused;  /* on_connected has refused to send the present one over the latest connection */
   bool resent;   /* libcurl has sent a request again; it does so five times only until it is reset */
   char detail[CURL_ERROR_SIZE];
 

@@ -149,7 +149,7 @@ void sr_curl_exchange_start(SrHttpTransfer *transfer, SrCurlEasy *easy) {
   easy->transfer = transfer;
   easy->outlet.single = false;
   easy->awaits_challenge = sr_curl_request_of(transfer->request)->extras.digest;
-  easy->ends_early = easy->not_reading = easy->within_line = false;
+  easy->ends_early = easy->not_reading = easy->within_line = easy->refused = false;
   easy->sent = 0;
   easy->head = (SrWireLines){0};
   sr_wire_body_open(&easy->chunks, SR_WIRE_CHUNKED, -1);
@@ -158,10 +158,11 @@ void sr_curl_exchange_start(SrHttpTransfer *transfer, SrCurlEasy *easy) {
   launch(transfer, easy);
 }
 
-/* Counts the connections that were opened for the transfer, and gives their number. */
+/* Counts the connections that were opened for the transfer, and gives their number. One that was refused served none. */
 static long count_connections(const SrHttpTransfer *transfer, const SrCurlEasy *easy) {
   long opened = 0;
   curl_easy_getinfo(easy->handle, CURLINFO_NUM_CONNECTS, &opened);
+  if (easy->refused && opened > 0) opened--;
   transfer->pool->connections += (unsigned long long)opened;
   return opened;
 }
@@ -259,7 +260,7 @@ void sr_curl_exchange_finish(SrHttpTransfer *transfer, CURLcode result) {
     sr_curl_exchange_finish_head(transfer);
   if (result != CURLE_OK)
     note_failure(transfer, result);
-  else if (sr_curl_response_lacks_chunks(transfer)) /* which libcurl 7.88 does not mind if but the last byte is missing */
+  else if (sr_curl_response_lacks_chunks(transfer)) /* libcurl 7.88 does not mind if but the last byte is missing */
     sr_http_transfer_refuse(transfer, "ETRUNCATED", "the body was cut short");
   bool is_lost = result == CURLE_OK && (is_broken_off(transfer) || is_used_up(transfer));
   if (is_lost) sr_curl_multi_break(&easy->outlet, easy->handle);

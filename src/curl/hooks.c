@@ -36,8 +36,8 @@ static bool is_of_question(const SrHttpTransfer *transfer) {
 }
 
 /*
-** What comes with a head behind which there is no body, libcurl 7.88 drops, and uses the connection again: but it says so,
-** if it is listened to.
+** What comes with a head behind which there is no body, libcurl 7.88 drops, and uses the connection again: but it says
+** so, if it is listened to.
 */
 static void listen_for_excess(const SrHttpTransfer *transfer) {
   const SrHttpRequest *request = transfer->request;
@@ -101,8 +101,7 @@ static bool add_line(SrHttpTransfer *transfer, SrWireText line) {
 }
 
 static bool add_trailer(SrHttpTransfer *transfer, size_t length) {
-  SrWireFaultKind fault =
-      sr_wire_lines_trail(&sr_curl_easy_of(transfer)->head, length, &sr_http_content_limits);
+  SrWireFaultKind fault = sr_wire_lines_trail(&sr_curl_easy_of(transfer)->head, length, &sr_http_content_limits);
   return fault == SR_WIRE_NO_FAULT || sr_http_content_refuse(transfer, fault);
 }
 
@@ -132,7 +131,7 @@ static void hold(SrHttpTransfer *transfer) {
   curl_easy_pause(sr_curl_easy_of(transfer)->handle, CURLPAUSE_ALL);
 }
 
-/* Takes the data of chunks. libcurl takes more for chunks than RFC 9112 does: here they are as over our own connections. */
+/* Takes the data of chunks. libcurl takes more for chunks than RFC 9112 does, and our own connections. */
 static bool take_chunks(SrHttpTransfer *transfer, const char *bytes, size_t length) {
   SrCurlEasy *easy = sr_curl_easy_of(transfer);
   SrWireText piece = {bytes, length};
@@ -208,7 +207,8 @@ static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own
   SrCurlEasy *easy = (SrCurlEasy *)ctx;
   SrHttpTransfer *transfer = easy->transfer;
   (void)peer, (void)own, (void)peer_port;
-  if (sr_http_has_head(transfer) || !sr_curl_may_leave(easy)) return CURL_PREREQFUNC_ABORT;
+  easy->refused = sr_http_has_head(transfer) || !sr_curl_may_leave(easy);
+  if (easy->refused) return CURL_PREREQFUNC_ABORT;
   if (transfer->sends > 0) easy->detail[0] = '\0'; /* of the connection that was dead */
   sr_curl_multi_send(&easy->outlet, own_port);
   transfer->backend_at = HUGE_VAL; /* it needs no more nudges */

@@ -20,8 +20,8 @@
 **     request also looks itself, at the connections that the loop may not have polled since.
 **     Over HTTP/2 much may come, which libcurl reads before it sends; only the end, after a
 **     goodbye of TLS, escapes it there.
-**   - For libcurl a connection is alive whose reset nobody has read, be it shut down, as Linux resets one over which more
-**     comes then: what there is to read of retired connections is read before libcurl is called.
+**   - For libcurl a connection is alive whose reset nobody has read, be it shut down, as Linux resets one over which
+**     more comes then: what there is to read of retired connections is read before libcurl is called.
 **   - An answer, or the end of the connection, may be there before libcurl has ever waited for the socket: what it says
 **     about a request's sockets is learned when that goes out, too.
 */

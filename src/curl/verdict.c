@@ -146,8 +146,8 @@ static int status_of(const SrCurlEasy *easy, CURLcode result) {
   return uv_translate_sys_error((int)number);
 }
 
-/* What a proxy says to CONNECT is no answer. */
-static const char no_status[] = "CONNECT tunnel failed, response 0";
+/* What a proxy says to CONNECT is no answer, or breaks off. */
+static const char no_status[] = "CONNECT tunnel failed, response 0", no_end[] = "Proxy CONNECT aborted";
 
 /* The code of the failure, but for a tunnel that was refused and a head that is too large. */
 static const char *code_of(const SrCurlEasy *easy, const SrHttpRequest *request, CURLcode result, bool has_head) {
@@ -156,6 +156,7 @@ static const char *code_of(const SrCurlEasy *easy, const SrHttpRequest *request,
   if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(request, easy->detail)) return "EPROXY";
   if (result == CURLE_PROXY && is_of_host(easy->handle)) return "ENOTFOUND";
   if (result == CURLE_RECV_ERROR && strcmp(easy->detail, no_status) == 0) return "EPROTO";
+  if (result == CURLE_RECV_ERROR && strcmp(easy->detail, no_end) == 0) return "EPROXY";
   return code;
 }
 

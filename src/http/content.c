@@ -7,9 +7,9 @@
 #include "http/transfer.h"
 
 /*
-** A head larger than HEAD_BOUND is no head, with those of interim responses. libcurl takes no longer lines and trailers
-** than these (CURL_MAX_HTTP_HEADER, DYN_H1_TRAILER): the other way takes no more, so that it does not matter who carries a
-** request.
+** A head larger than HEAD_BOUND is no head, with those of interim responses. libcurl takes no longer lines, and no
+** longer trailers, than these (CURL_MAX_HTTP_HEADER, DYN_H1_TRAILER); the other way takes no more, so that it does not
+** matter who carries a request.
 */
 enum { HEAD_BOUND = 262144, LINE_BOUND = 102399, TRAILER_BOUND = 4095 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** Heads of responses that come line by line, as libcurl gives them, which mends what it can. Here they are read as our own
-** connections read them: another reader could take for something else what has to be mended.
+** Heads of responses that come line by line, as libcurl gives them, which mends what it can. Here they are read as our
+** own connections read them: another reader could take for something else what has to be mended.
 */
 #ifndef SR_WIRE_LINES_H
 #define SR_WIRE_LINES_H
