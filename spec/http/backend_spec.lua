@@ -323,6 +323,24 @@ describe("a connection", function()
     assert.equal(0, session:stats().idle)
   end))
 
+  it("is not used again where a body comes with the head of a response that has none", inside(function()
+    for method, status in pairs { HEAD = "200 OK", GET = "304 Not Modified", POST = "204 No Content" } do
+      local session <close> = http.session()
+      local text = ("HTTP/1.1 %s\r\nX: y\r\n\r\nthe body"):format(status)
+      assert.equal("", session:fetch(rogue:script({ "send", text }, { "hang" }), { method = method }):text())
+      assert.same({ method, 0 }, { method, session:stats().idle })
+    end
+  end))
+
+  it("is not used again where its end comes within the headers", inside(function()
+    for _, text in ipairs { "HTTP/1.1 200 OK\r\nX: y", "HTTP/1.1 103 Early Hints\r\nX: y\r\n" } do
+      local session <close> = http.session()
+      local url = rogue:script({ "send", text }, { "close" })
+      assert.equal("ECONNRESET", tasks.error_of(session.get, session, url).code)
+      assert.equal(0, session:stats().idle)
+    end
+  end))
+
   it("is not used again after a response that says how long a body is that it cannot have", inside(function()
     for _, line in ipairs { "Content-Length: 4", "Transfer-Encoding: chunked" } do
       local session <close> = http.session()

@@ -58,7 +58,9 @@ describe("a host of several addresses", function()
     local url, options = named("several.invalid", rogue.ports.full, "/", "127.0.0.1,127.0.0.3")
     options.body, options.timeout = ("x"):rep(100000), { connect = 3 }
     local err = error_of(http.post, url:gsub("^http", "https"), options)
-    assert.same({ "FetchError", "ECONNREFUSED" }, { err.name, err.code })
+    -- The first may still answer, for all that one knows; libcurl has given it up when it tries the other.
+    local code = os.getenv "SAROS_HTTP_BACKEND" == "own" and "ETIMEDOUT" or "ECONNREFUSED"
+    assert.same({ code, "several.invalid" }, { err.code, err.host })
   end))
 
   it("is not reached where none of them answers", inside(function()

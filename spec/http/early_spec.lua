@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
+local backend = require "spec.support.backend"
 local http = require "saros.http"
 local rogue = require "spec.support.rogue_server"()
 local tasks = require "spec.support.tasks"
@@ -245,7 +246,7 @@ describe("an early answer over TLS", function()
   end))
 end)
 
-describe("an early answer on HTTP/2", function()
+backend.describe_http2("an early answer on HTTP/2", function()
   local function post(session, body)
     return session:post(rogue:at("two", "/", "https"), { body = body, timeout = 60 })
   end

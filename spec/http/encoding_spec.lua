@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local async = require "saros"
 local http = require "saros.http"
+local rogue = require "spec.support.rogue_server"()
 local server = require "spec.support.http_server"()
 local tasks = require "spec.support.tasks"
 
@@ -194,6 +195,19 @@ describe("an encoded body", function()
     assert.equal("", encoded("gzip", ""):text())
     assert.is_nil(encoded("br", ""):read())
     assert.equal("", http.head(server.url .. "/encoded", { query = { ["as"] = "gzip", data = GZIP } }):text())
+  end))
+
+  it("that is broken is called that, even if the connection has ended before it was read", inside(function()
+    local session <close> = http.session()
+    local head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 100\r\n\r\n"
+    local body = from_base64(GZIP):gsub("[\128-\255]", function(char) return utf8.char(char:byte()) end)
+    local response = session:get(rogue:script({ "send", head .. body .. "no gzip" }, { "close" }))
+    assert.truthy(tasks.eventually(function() return session:stats().active == 0 end))
+    local parts = {}
+    local err = error_of(function()
+      for part in response:chunks() do parts[#parts + 1] = part end
+    end)
+    assert.same({ TEXT, "EDECODE", 1 }, { table.concat(parts), err.code, session:stats().failed })
   end))
 
   it("gives lines and JSON", inside(function()

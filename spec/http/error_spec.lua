@@ -108,6 +108,7 @@ describe("a failure after the headers", function()
   local broken = {
     ["a body shorter than its length"] = { "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome", "ETRUNCATED" },
     ["a chunked body without its end"] = { chunked .. "4\r\nsome\r\n", "ETRUNCATED" },
+    ["a chunked body without its last byte"] = { chunked .. "4\r\nsome\r\n0\r\n\r", "ETRUNCATED" },
     ["a chunked body cut in a chunk"] = { chunked .. "8\r\nsome", "ETRUNCATED" },
     ["a chunked body cut where its length ends"] = {
       "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nsome", "ETRUNCATED",
@@ -182,6 +183,17 @@ describe("a kept connection that turns out closed", function()
     assert.equal("first", session:get(url):text())
     assert.equal(1, http.get(times):json())
     session:close()
+  end))
+
+  it("has it sent again where the first line of a response breaks off, but not behind that", inside(function()
+    for text, count in pairs { ["HTTP/1.1 20"] = 2, ["HTTP/1.1 200 OK\r\n"] = 1 } do
+      local session <close> = http.session()
+      local name = rogue.event()
+      session:get(rogue:at("script", "/head")):text()
+      local url = rogue:script({ "count", name }, { "send", text }, { "close" })
+      assert.equal("ECONNRESET", error_of(session.get, session, url).code)
+      assert.equal(count, rogue:count(name))
+    end
   end))
 
   -- libcurl sends it again over the next kept connection, which may be as dead; saros over a new one.

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What a peer can put into heads, trailers and interim responses.
 
+local backend = require "spec.support.backend"
 local http = require "saros.http"
 local rogue = require "spec.support.rogue_server"()
 local tasks = require "spec.support.tasks"
@@ -172,6 +173,13 @@ it("a line whose second part begins with a blank is no folded one", inside(funct
   local response = fetch("http", { "send", OK .. "X: " .. value .. "\r\n" .. REST })
   assert.equal(value, response.headers.x)
 end))
+
+backend.own_only("libcurl knows no version beyond HTTP/1.1 but 2 and 3", function()
+  it("a later minor version is read as the latest that is known", inside(function()
+    local response = fetch("http", { "send", "HTTP/1.2 200 OK\r\n" .. REST })
+    assert.same({ 200, "1.2" }, { response.status, response.http_version })
+  end))
+end)
 
 it("a list of codings that only sounds like chunks is no list of chunks", inside(function()
   local url = rogue:script({ "send", OK .. "Transfer-Encoding: xchunked\r\n\r\n1\r\nx\r\n0\r\n\r\n" }, { "close" })

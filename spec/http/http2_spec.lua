@@ -2,6 +2,7 @@
 -- HTTP/2 servers that keep to no protocol, and those that do and have enough.
 
 local async = require "saros"
+local backend = require "spec.support.backend"
 local http = require "saros.http"
 local rogue = require "spec.support.rogue_server"()
 local tasks = require "spec.support.tasks"
@@ -44,7 +45,7 @@ local goings = {
   ["REFUSED_STREAM"] = { { "reset", REFUSED_STREAM } },
 }
 
-describe("a request over HTTP/2", function()
+backend.describe_http2("a request over HTTP/2", function()
   for is_warm in pairs { [true] = 1, [false] = 2 } do
     for what, steps in pairs(goings) do
       local title = ("that met %s on a %s connection "):format(what, is_warm and "used" or "new")
@@ -113,7 +114,7 @@ describe("a request over HTTP/2", function()
   end))
 end)
 
-describe("a response over HTTP/2", function()
+backend.describe_http2("a response over HTTP/2", function()
   it("that the server breaks off to have HTTP/1.1 is cut short, and no other comes behind it", inside(function()
     for _, method in ipairs { "GET", "POST" } do
       for _, size in ipairs { 0, 1, 100000 } do

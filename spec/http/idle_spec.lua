@@ -2,6 +2,7 @@
 -- Connections that no request uses: what comes over them then answers nobody, and makes them useless.
 
 local async = require "saros"
+local backend = require "spec.support.backend"
 local http = require "saros.http"
 local rogue = require "spec.support.rogue_server"()
 local tasks = require "spec.support.tasks"
@@ -79,7 +80,7 @@ local function see(event)
   tasks.turns(2)
 end
 
-describe("an idle connection of HTTP/2", function()
+backend.describe_http2("an idle connection of HTTP/2", function()
   local function post(session, body)
     local response = session:post(rogue:at("two", "/", "https"), { body = body })
     assert.same({ "2", "early" }, { response.http_version, response:text() })
@@ -234,3 +235,35 @@ for _, scheme in ipairs { "http", "https" } do
     end))
   end)
 end
+
+-- Over TLS libcurl would have to tell what it has decrypted.
+it("a connection carries no answer that came with the end of another, even if it is used at once", inside(function()
+  for _ = 1, 20 do
+    local session <close> = session_of()
+    local go = rogue.event()
+    local steps = {
+      { "send", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1" }, { "wait", go }, { "send", "2" .. EVIL },
+    }
+    local response = session:get(rogue:script(table.unpack(steps)))
+    assert.equal("1", response:read())
+    rogue:set(go)
+    assert.same({ "2", nil }, { response:read(), response:read() })
+    assert.equal("POST /head", ask(session, "http", "POST"))
+  end
+end))
+
+describe("a connection that has been given up", function()
+  it("is not used again where more comes, though that resets it", inside(function()
+    for _, answer in ipairs(answers) do
+      local go, later, done = rogue.event(), rogue.event(), rogue.event()
+      local session <close> = session_of()
+      ask_for(session, "http", answer, go, { { "send", "x" }, { "wait", later }, { "send", "y" } }, done)
+      rogue:set(go)
+      tasks.eventually(function() return session:stats().idle == 0 end)
+      rogue:set(later)
+      see(done)
+      assert.equal("POST /head", ask(session, "http", "POST"))
+      assert.same({ 2, 0 }, { session:stats().connections, session:stats().failed })
+    end
+  end))
+end)

@@ -103,6 +103,7 @@ describe("an HTTP proxy", function()
       end
       assert.is_nil(head:find "[Pp]roxy")
       assert.truthy(head:find("Authorization: mine", 1, true))
+      assert.is_nil(asked:find "Proxy%-Connection")
     end))
   end
 
@@ -114,6 +115,8 @@ describe("an HTTP proxy", function()
     assert.equal("Basic dXNlcjpwQHc=", headers["proxy-authorization"])
     assert.is_nil(headers.authorization)
     assert.equal("http://name.invalid/echo", response.url)
+    local plain = http.get("http://origin.invalid/head", { proxy = rogue:at("script") }):json()
+    assert.same({ "GET http://origin.invalid/head", nil }, { plain:match "^%u+ %S+", plain:find "Proxy%-Connection" })
   end))
 
   it("refuses a tunnel by any other answer to CONNECT", inside(function()
@@ -122,6 +125,21 @@ describe("an HTTP proxy", function()
       local options = { proxy = proxy(), ca_file = rogue.ports.ca }
       local err = error_of(http.get, rogue:at("tls", "/head", "https"), options)
       assert.same({ "EPROXY", status }, { err.code, err.status })
+    end
+  end))
+
+  it("is told from a server that is no better, where what it says to CONNECT is no answer", inside(function()
+    local options = { proxy = proxy(), ca_file = rogue.ports.ca, http_version = "1.1" }
+    for code, texts in pairs {
+      EPROXY = { "", "HTTP/1.1 200 OK\r\n" }, EPROTO = { "garbage\r\n\r\n" },
+      ETOOLARGE = { "HTTP/1.1 200 OK\r\nX: " .. ("x"):rep(17000) },
+      ETLS = { "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\n" },
+    } do
+      for _, text in ipairs(texts) do
+        rogue:before_tunnel({ "send", text }, { "close" })
+        local err = error_of(http.get, rogue:at("tls", "/head", "https"), options)
+        assert.same({ text, code }, { text, err.code })
+      end
     end
   end))
 

@@ -6,11 +6,13 @@
 -- differs is run again, alone: times are real ones.
 
 local async = require "saros"
+local certificates = require "spec.support.certificates"()
 local exchanges = require "spec.support.random_exchanges"
 
 local AT_ONCE, ATTEMPTS, STALL = 8, 3, 1
 
--- Seconds between two requests: what comes meanwhile, or an end, has each way give up the connection.
+-- Seconds between two requests, once the server is done with the one before: what comes meanwhile, or an end, has each
+-- way give up the connection.
 local BETWEEN = 0.01
 
 -- ---- the server -------------------------------------------------------------------------------------------------
@@ -30,15 +32,30 @@ local function read_body(stream, head)
   return length and stream:read_exactly(tonumber(length)) or ""
 end
 
-local function finish(stream, how)
+-- For <close>, or to be called before: the server is busy until then.
+local function busy(seen)
+  local is_busy = true
+  seen.busy = seen.busy + 1
+  local function done()
+    if is_busy then seen.busy = seen.busy - 1 end
+    is_busy = false
+  end
+  return setmetatable({}, { __call = done, __close = done })
+end
+
+local function finish(seen, stream, how, done)
   if how == "keep" then return true end
   async.sleep(0.003)
-  if how == "reset" then stream:abort() end
   if how == "half" then
     stream:shutdown()
-    async.sleep(0.05)
   elseif how == "stall" then
+    if seen.cancel == "stalled" then seen.task:cancel() end
+    done()
     async.sleep(STALL)
+  elseif how == "reset" then
+    stream:abort()
+  else
+    stream:close()
   end
   return false
 end
@@ -47,9 +64,14 @@ end
 local function serve_one(case, stream, seen, port)
   local head = stream:read_until("\r\n\r\n", { keep = true })
   if not head then return false end
+  local done <close> = busy(seen)
   seen.taken = seen.taken + 1
   local number = seen.taken
   seen.requests[number] = { head }
+  if seen.cancel == "unanswered" then
+    seen.task:cancel()
+    return false
+  end
   local answer = case.answers[number] or case.last
   if head:lower():find "expect: 100%-continue" and answer.reads == "all" then
     stream:write "HTTP/1.1 100 Continue\r\n\r\n"
@@ -59,12 +81,38 @@ local function serve_one(case, stream, seen, port)
     if i > 1 then async.sleep(0.002) end
     stream:write((piece:gsub("%%PORT%%", port)))
   end
-  return finish(stream, answer.ends) and answer.reads == "all"
+  return finish(seen, stream, answer.ends, done) and answer.reads == "all"
+end
+
+-- Opens the tunnel of a proxy, or does not. False: it does not.
+local function open_tunnel(stream, tunnel, seen)
+  local head = stream:read_until("\r\n\r\n", { keep = true })
+  if not head then return false end
+  seen.tunnels[#seen.tunnels + 1] = head
+  for i, piece in ipairs(tunnel) do
+    if i > 1 then async.sleep(0.002) end
+    stream:write(piece)
+  end
+  if tunnel.silent then async.sleep(STALL) end
+  return tunnel.stays
+end
+
+-- Goes over to TLS, or does something else. False: it does.
+local function shake_hands(stream, handshake)
+  if handshake == "silent" then async.sleep(STALL) end
+  if handshake == "garbage" then stream:write "HTTP/1.1 400 Bad Request\r\n\r\n" end
+  if handshake ~= "good" and handshake ~= "expired" then return false end
+  local name = handshake == "good" and "server" or "expired"
+  stream:start_tls { server = true, cert = certificates[name], key = certificates[name .. "_key"] }
+  return true
 end
 
 local function serve(case, server, seen, port)
+  local kind = case.way.kind
   server:serve(function(stream)
     pcall(function()
+      if kind == "tunnel" and not open_tunnel(stream, case.way.tunnel, seen) then return end
+      if (kind == "tls" or kind == "tunnel") and not shake_hands(stream, case.way.handshake) then return end
       while serve_one(case, stream, seen, port) do end
     end)
   end)
@@ -138,13 +186,16 @@ local function describe(response)
   }
 end
 
+local SCHEMES = { plain = "http", proxy = "http", tls = "https", tunnel = "https" }
+
 local function perform(session, case, asked, port, place)
-  local seen, options = {}, exchanges.options(case, asked, port)
+  local seen, options = {}, exchanges.options(case, asked, port, certificates.ca)
   if place then options.unix_socket = place end
   if asked.progress then
     options.on_progress = function(received, total) seen.received, seen.total = received, total end
   end
-  local url = ("http://%s:%d%s"):format(options.resolve and "named.test" or "127.0.0.1", port, asked.path)
+  local host = options.resolve and "named.test" or "127.0.0.1"
+  local url = ("%s://%s:%d%s"):format(SCHEMES[case.way.kind], host, port, asked.path)
   local ok, err = async.pcall(function()
     local response <close> = session:fetch(url, options)
     seen.response = describe(response)
@@ -164,6 +215,14 @@ local function sorted_head(head)
   return first .. "\n" .. table.concat(lines, "\n")
 end
 
+-- Who does not read to the end may leave before it or behind it, and what becomes of the connection hangs on that.
+local LEAVES_EARLY = { close = true, part = true, status = true }
+
+local function stats_of(session, leaves_early)
+  local stats = session:stats()
+  return leaves_early and { active = stats.active, waiting = stats.waiting } or stats
+end
+
 -- What was seen of a case.
 local function run_case(seed)
   local case = exchanges.new(seed)
@@ -172,17 +231,23 @@ local function run_case(seed)
   if path then os.remove(path) end
   local server <close> = path and async.net.listen_unix(path) or async.net.listen("127.0.0.1", 0)
   local _, port = server:address()
-  local seen = { taken = 0, requests = {}, answers = {} }
+  local seen = { taken = 0, busy = 0, requests = {}, answers = {}, tunnels = {} }
   port = path and 80 or port
   local serving = async.spawn(serve, case, server, seen, port)
   local session <close> = async.session()
+  local leaves_early = false
   for i, asked in ipairs(case.requests) do
-    seen.answers[i] = perform(session, case, asked, port, path)
+    leaves_early = leaves_early or LEAVES_EARLY[asked.use]
+    seen.cancel, seen.task = asked.cancel, async.spawn(perform, session, case, asked, port, path)
+    local ok, result = async.pcall(seen.task.await, seen.task)
+    seen.answers[i] = ok and result or { err = describe_error(result) }
+    while seen.busy > 0 do async.sleep(0.001) end
     async.sleep(BETWEEN)
+    seen.answers[i].stats = stats_of(session, leaves_early)
   end
-  local stats = session:stats()
-  seen.left = stats.active + stats.waiting
+  seen.cancel, seen.task, seen.busy = nil, nil, nil
   for _, request in ipairs(seen.requests) do request[1] = sorted_head(request[1]) end
+  for i, head in ipairs(seen.tunnels) do seen.tunnels[i] = sorted_head(head) end
   serving:cancel()
   return seen, port, path
 end

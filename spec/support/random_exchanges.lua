@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Exchanges of HTTP/1.1 at random, good and bad ones: what a client asks for, and what a server does. The same seed
--- gives the same exchanges, whatever is made of them. Left out is what libcurl is known to take otherwise: versions of
--- HTTP that there are not, header lines beyond 100 KiB, extensions of chunks beyond 4 KB.
+-- gives the same exchanges, whatever is made of them. Left out is what libcurl is known to take otherwise (docs/http.md
+-- says what that is): versions of HTTP beyond 1.1, connections of HTTP/1.0 that are to be kept, a response 417 to
+-- `Expect`.
 
 local random_exchanges = {}
 
@@ -61,7 +62,7 @@ local ODD_FIELDS = {
   "X-C:\t padded \t", "X(D): no token", "X-E: a\rb", "X-F: 1\r\nX-F: 2\r\nx-f: 3", "X-G: a\r\n b",
   "Set-Cookie: a=1; Path=/", "Set-Cookie: b=2; Max-Age=0", "Set-Cookie: c", "Connection: close",
   "Connection: keep-alive", "Connection: X, close",
-  "Keep-Alive: timeout=5", "Proxy-Connection: close", "Upgrade: h2c", "Location: /elsewhere", "Retry-After: 0",
+  "Keep-Alive: timeout=5", "Upgrade: h2c", "Location: /elsewhere", "Retry-After: 0",
   "Content-Type: text/plain; charset=x", "Trailer: X-T", "Date: never", "X-Long: " .. ("l"):rep(20000),
   "X-Longest: " .. ("l"):rep(270000), ("X-Many: m\r\n"):rep(300) .. "X-Last: 1",
   "WWW-Authenticate: Basic realm=x", "Content-Encoding: gzip",
@@ -116,9 +117,10 @@ local function interim()
     ("HTTP/1.1 103 E\r\n\r\n"):rep(200), "HTTP/1.1 199 X\r\nSet-Cookie: i=1\r\nTransfer-Encoding: chunked\r\n\r\n" }
 end
 
-local function head_and_body()
+local function head_and_body(expects)
   local body, lines = content(), {}
   local status = one_in(3) and pick(STATUSES) or 200
+  if expects and status == 417 then status = 418 end
   if one_in(6) then
     status = pick(REDIRECTS)
     lines[1] = "Location: " .. place(9)
@@ -133,6 +135,11 @@ local function head_and_body()
   table.move(framed, 1, #framed, #lines + 1, lines)
   for _ = 1, one_in(2) and random(2) or 0 do table.insert(lines, random(#lines + 1), pick(ODD_FIELDS)) end
   local start = one_in(15) and pick(START_LINES) or ("HTTP/1.%d %d Reason"):format(one_in(8) and 0 or 1, status)
+  if start:find "^HTTP/1%.0" then
+    for i, line in ipairs(lines) do
+      if line == "Connection: keep-alive" then lines[i] = "Connection: other" end
+    end
+  end
   local head = start .. "\r\n" .. table.concat(lines, "\r\n") .. (#lines > 0 and "\r\n\r\n" or "\r\n")
   if one_in(25) then head = head:gsub("\r\n", "\n") end
   if one_in(10) then head = interim() .. head end
@@ -152,8 +159,8 @@ local function pieces(bytes)
 end
 
 -- What a server does with one request: how much of it it reads, what it sends, and how it goes on.
-local function answer()
-  local head, body = head_and_body()
+local function answer(expects)
+  local head, body = head_and_body(expects)
   local bytes = head .. body
   local result = { reads = one_in(12) and "head" or "all", ends = pick { "keep", "keep", "keep", "close", "half" } }
   if one_in(8) then
@@ -214,6 +221,7 @@ local OPTIONS = {
   function(options) options.cookies = { k = "v", l = "w" } end,
   function(options) options.retries = pick { 1, { attempts = 2, delay = 0.001 } } end,
   function(options) options.query = { a = "b c", d = { "1", "2" } } end,
+  function(options) options.timeout.total = 0.3 end,
 }
 
 -- Options that set up connections hold for all requests of a case: which requests share one is left to each way.
@@ -233,24 +241,67 @@ local function request()
   for _ = 1, one_in(2) and random(2) or 0 do pick(OPTIONS)(options) end
   return {
     options = options, body = with_body and random(#BODIES) or nil, path = pick(PATHS), use = pick(USES),
-    progress = one_in(8),
+    progress = one_in(8), cancel = one_in(12) and pick { "unanswered", "stalled" } or nil,
   }
+end
+
+-- ---- the way to the server ----------------------------------------------------------------------------------------
+
+-- What a proxy says to CONNECT: pieces, and whether it stays to be spoken through.
+local TUNNELS = {
+  { "HTTP/1.1 200 OK\r\n\r\n", stays = true }, { "HTTP/1.1 200 OK\r\n\r\n", stays = true },
+  { "HTTP/1.1 200 OK\r\n\r\n", stays = true }, { "HTTP/1.0 200 Connection established\r\nX: y\r\n\r\n", stays = true },
+  { "HTTP/1.1 2", "99 Odd\r\nContent-Length: 5\r\n", "\r\n", stays = true },
+  { "HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 3\r\n\r\nno!" },
+  { "HTTP/1.1 502 Bad\r\n\r\n" }, { "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n" },
+  { "garbage\r\n\r\n" }, { "HTTP/1.1 200 OK\r\n" }, {}, { silent = true },
+  { "HTTP/1.1 200 OK\r\nX-Longest: " .. ("m"):rep(300000) .. "\r\n\r\n" },
+}
+local HANDSHAKES = { "good", "good", "good", "good", "good", "good", "silent", "garbage", "close", "expired" }
+local PROXIES = { "http://127.0.0.1:%d", "http://user:secret@127.0.0.1:%d" }
+
+-- Plain HTTP to the server itself, more often than not.
+local function way()
+  if one_in(2) then return { kind = "plain" } end
+  local found = { kind = pick { "tls", "proxy", "tunnel" }, handshake = pick(HANDSHAKES), proxy = pick(PROXIES) }
+  found.tunnel = pick(TUNNELS)
+  return found
+end
+
+local function expects(asked)
+  return asked.options.headers and asked.options.headers.Expect == "100-continue"
 end
 
 ---One case: requests of one session, one after another, and what the server does with those that come.
 function random_exchanges.new(seed)
   math.randomseed(seed)
-  local case = { requests = {}, answers = {}, unix = one_in(15), connection = one_in(5) and pick(CONNECTIONS) or {} }
-  for i = 1, random(3) do case.requests[i] = request() end
-  for i = 1, 8 do case.answers[i] = answer() end
+  local case = { requests = {}, answers = {}, way = way() }
+  local is_plain, some_expects = case.way.kind == "plain", false
+  case.unix = is_plain and one_in(10)
+  case.connection = is_plain and one_in(4) and pick(CONNECTIONS) or {}
+  for i = 1, random(3) do
+    case.requests[i] = request()
+    some_expects = some_expects or expects(case.requests[i])
+  end
+  for i = 1, 8 do case.answers[i] = answer(some_expects) end
   return case
 end
 
+-- What has the request take its way: through a proxy, which is at the same port, or over TLS.
+local function set_way(options, way_there, port, ca_file)
+  local kind = way_there.kind
+  if kind == "proxy" or kind == "tunnel" then options.proxy = way_there.proxy:format(port) end
+  if kind == "tls" or kind == "tunnel" then
+    options.ca_file, options.http_version, options.timeout.connect = ca_file, "1.1", 0.4
+  end
+end
+
 ---The options of a request, complete: with a body, and what sets up the connection to that port.
-function random_exchanges.options(case, asked, port)
+function random_exchanges.options(case, asked, port, ca_file)
   local options = {}
   for name, value in pairs(asked.options) do options[name] = value end
   for name, value in pairs(case.connection) do options[name] = value end
+  set_way(options, case.way, port, ca_file)
   if options.resolve then options.resolve = { ["named.test:" .. port] = options.resolve } end
   if asked.body then
     local name, value = BODIES[asked.body]()

@@ -52,10 +52,12 @@ static CURLcode set_basics(SrCurlEasy *easy) {
   curl_easy_setopt(handle, CURLOPT_PREREQDATA, easy);
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, easy->hooks->on_progress);
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, easy);
+  curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, easy->hooks->on_word);
+  curl_easy_setopt(handle, CURLOPT_DEBUGDATA, easy);
   curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
   curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   curl_easy_setopt(handle, CURLOPT_HTTP_CONTENT_DECODING, 0L);  /* we do it, see decoder.h */
-  curl_easy_setopt(handle, CURLOPT_HTTP_TRANSFER_DECODING, 0L); /* and that, see chunks.h */
+  curl_easy_setopt(handle, CURLOPT_HTTP_TRANSFER_DECODING, 0L); /* and that, see take_chunks in hooks.c */
   curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L); /* the URL comes normalised */
   if (easy->max_idle >= 0) curl_easy_setopt(handle, CURLOPT_MAXAGE_CONN, easy->max_idle);
@@ -89,7 +91,7 @@ static CURLcode reset(SrCurlEasy *easy, bool digest) {
   easy->extras = 0;
   easy->patience = 0;
   easy->shape = SR_CURL_SHAPE_GET;
-  easy->proxied = easy->watched = easy->headed = easy->waits = easy->resent = false;
+  easy->proxied = easy->watched = easy->headed = easy->waits = easy->resent = easy->heard = false;
   return set_basics(easy);
 }
 
@@ -109,6 +111,7 @@ SrCurlEasy *sr_curl_easy_new(const SrCurlHooks *hooks, long max_idle) {
 }
 
 void sr_curl_easy_free(SrCurlEasy *easy) {
+  sr_buffer_free(&easy->line);
   curl_easy_cleanup(easy->handle);
   free(easy);
 }
@@ -162,8 +165,12 @@ static CURLcode load_method(SrCurlEasy *easy, const SrHttpRequest *request) {
   return curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, shape == SR_CURL_SHAPE_OTHER ? request->method : NULL);
 }
 
+/* Proxies are told nothing that HTTP/1.1 does not know (RFC 9112, C.2.2); libcurl only reads this. */
+static struct curl_slist bare_headers = {.data = (char *)"Proxy-Connection:", .next = NULL};
+
 static CURLcode load_proxy(SrCurlEasy *easy, const SrCurlRequest *request) {
   if (request->proxy == NULL && !easy->proxied) return CURLE_OK;
+  curl_easy_setopt(easy->handle, CURLOPT_PROXYHEADER, request->proxy != NULL ? &bare_headers : NULL);
   easy->proxied = request->proxy != NULL;
   /* If libcurl remembers the address of the host it takes that for the address of a SOCKS proxy. */
   bool socks = request->proxy != NULL && strncmp(request->proxy, "socks", 5) == 0;
@@ -242,10 +249,17 @@ CURLcode sr_curl_easy_load(SrCurlEasy *easy, const SrHttpRequest *request) {
   return result == CURLE_OK ? load_request(easy, request, loaded) : result;
 }
 
+void sr_curl_easy_listen(SrCurlEasy *easy) {
+  easy->heard = true;
+  curl_easy_setopt(easy->handle, CURLOPT_VERBOSE, 1L);
+}
+
 void sr_curl_easy_unload(SrCurlEasy *easy) {
   easy->transfer = NULL;
+  sr_buffer_free(&easy->line);
   curl_easy_setopt(easy->handle, CURLOPT_CURLU, NULL);
+  if (easy->heard) curl_easy_setopt(easy->handle, CURLOPT_VERBOSE, 0L);
   if (easy->headed) curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER, NULL);
   if (easy->resolves) curl_easy_setopt(easy->handle, CURLOPT_RESOLVE, NULL); /* not even a reset forgets it */
-  easy->headed = easy->resolves = false;
+  easy->heard = easy->headed = easy->resolves = false;
 }

@@ -12,7 +12,8 @@
 #include "curl/multi.h"
 #include "curl/request.h"
 #include "http/state.h"
-#include "wire/chunks.h"
+#include "wire/body.h"
+#include "wire/lines.h"
 
 typedef struct SrCurlEasy SrCurlEasy;
 
@@ -23,6 +24,7 @@ typedef struct SrCurlHooks {
   curl_read_callback on_wanted;       /* a piece of a streamed body is to be sent */
   curl_prereq_callback on_connected;  /* connected, about to send */
   curl_xferinfo_callback on_progress; /* only while a read timeout watches an upload */
+  curl_debug_callback on_word;        /* libcurl says something, once it has been asked to: see sr_curl_easy_listen */
 } SrCurlHooks;
 
 /* What the method options on the handle are, so that only a change costs calls. */
@@ -43,6 +45,8 @@ struct SrCurlEasy {
   bool resolves; /* and its addresses */
   bool waits;    /* for a connection that may carry many */
   bool watched;  /* on_progress is called */
+  bool heard;    /* so is on_word */
+  bool refused;  /* on_connected has refused to send the present one over the latest connection */
   bool resent;   /* libcurl has sent a request again; it does so five times only until it is reset */
   char detail[CURL_ERROR_SIZE];
 
@@ -54,7 +58,10 @@ struct SrCurlEasy {
   bool within_line;      /* a piece of a line of the head has come that did not end it */
   curl_off_t sent;       /* bytes of the request's body, as on_progress saw it */
   double nudge_at;       /* while connecting: when libcurl is run next; with `lookup`: its end */
-  SrWireChunks chunks;   /* of a chunked response */
+  SrWireLines head;      /* of the response */
+  SrWireBody chunks;     /* of a chunked response */
+  SrBuffer line;         /* bytes of a line between them that did not come whole */
+  bool followed;         /* bytes have come behind the response */
 };
 
 /* NULL: no memory. */
@@ -74,6 +81,9 @@ static inline SrCurlEasy *sr_curl_easy_of(const SrHttpTransfer *transfer) {
 
 /* Puts a request on the handle, which then points into it. After a failure it is of no more use. */
 CURLcode sr_curl_easy_load(SrCurlEasy *easy, const SrHttpRequest *request);
+
+/* on_word is called until the transfer is over. */
+void sr_curl_easy_listen(SrCurlEasy *easy);
 
 /* The transfer is over: nothing of it stays on the handle. */
 void sr_curl_easy_unload(SrCurlEasy *easy);

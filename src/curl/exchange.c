@@ -149,17 +149,20 @@ void sr_curl_exchange_start(SrHttpTransfer *transfer, SrCurlEasy *easy) {
   easy->transfer = transfer;
   easy->outlet.single = false;
   easy->awaits_challenge = sr_curl_request_of(transfer->request)->extras.digest;
-  easy->ends_early = easy->not_reading = easy->within_line = false;
+  easy->ends_early = easy->not_reading = easy->within_line = easy->refused = false;
   easy->sent = 0;
-  easy->chunks = (SrWireChunks){0};
+  easy->head = (SrWireLines){0};
+  sr_wire_body_open(&easy->chunks, SR_WIRE_CHUNKED, -1);
+  easy->followed = false;
   watch_upload(transfer, easy);
   launch(transfer, easy);
 }
 
-/* Counts the connections that were opened for the transfer, and gives their number. */
+/* Counts the connections that were opened for the transfer, and gives their number. One that was refused served none. */
 static long count_connections(const SrHttpTransfer *transfer, const SrCurlEasy *easy) {
   long opened = 0;
   curl_easy_getinfo(easy->handle, CURLINFO_NUM_CONNECTS, &opened);
+  if (easy->refused && opened > 0) opened--;
   transfer->pool->connections += (unsigned long long)opened;
   return opened;
 }
@@ -233,21 +236,34 @@ static bool owes_body(const SrHttpTransfer *transfer) {
   return sent == 0;
 }
 
-/* Whether nothing may follow on the connection, which libcurl 7.88 would use again. HTTP/2 knows of none of this. */
+/* libcurl takes the end of a connection within the headers for the end of a response, and would use it again. */
+static bool is_broken_off(const SrHttpTransfer *transfer) {
+  return !sr_http_has_head(transfer) && transfer->failure.name == NULL;
+}
+
+/*
+** Whether nothing may follow on the connection, which libcurl 7.88 would use again, and by HTTP/1.0 where it has heard
+** that. HTTP/2 knows of none of this.
+*/
 static bool is_used_up(const SrHttpTransfer *transfer) {
   long version = 0;
-  bool is_followed = sr_curl_easy_of(transfer)->chunks.followed; /* by what nobody has asked for */
-  if (!transfer->request->closes && !transfer->head.contradictory && !is_followed && !owes_body(transfer)) return false;
-  curl_easy_getinfo(sr_curl_easy_of(transfer)->handle, CURLINFO_HTTP_VERSION, &version);
+  const SrCurlEasy *easy = sr_curl_easy_of(transfer);
+  bool persists = sr_wire_message_persists(&easy->head.message) && !transfer->request->closes && !owes_body(transfer);
+  if (persists && !easy->followed && easy->head.message.framing.minor > 0) return false;
+  curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
   return version < CURL_HTTP_VERSION_2_0;
 }
 
 void sr_curl_exchange_finish(SrHttpTransfer *transfer, CURLcode result) {
   SrCurlEasy *easy = sr_curl_easy_of(transfer);
-  if (result == CURLE_OK && is_used_up(transfer)) sr_curl_multi_break(&easy->outlet, easy->handle);
   if (transfer->head.ended && !sr_http_has_head(transfer) && transfer->head.status >= 200)
     sr_curl_exchange_finish_head(transfer);
-  if (result != CURLE_OK) note_failure(transfer, result);
+  if (result != CURLE_OK)
+    note_failure(transfer, result);
+  else if (sr_curl_response_lacks_chunks(transfer)) /* libcurl 7.88 does not mind if but the last byte is missing */
+    sr_http_transfer_refuse(transfer, "ETRUNCATED", "the body was cut short");
+  bool is_lost = result == CURLE_OK && (is_broken_off(transfer) || is_used_up(transfer));
+  if (is_lost) sr_curl_multi_break(&easy->outlet, easy->handle);
   if (!sr_http_has_head(transfer)) /* the first failure is the cause */
     sr_http_failure_set(&transfer->failure, "FetchError", "ECONNRESET", "the connection was closed within the headers");
   if (transfer->failure.name == NULL || (!send_again(transfer) && !look_up(transfer))) sr_http_transfer_end(transfer);

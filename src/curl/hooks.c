@@ -13,6 +13,7 @@
 
 #include "curl/exchange.h"
 #include "curl/response.h"
+#include "http/content.h"
 #include "http/transfer.h"
 #include "http/upload.h"
 
@@ -35,6 +36,26 @@ static bool is_of_question(const SrHttpTransfer *transfer) {
 }
 
 /*
+** What comes with a head behind which there is no body, libcurl 7.88 drops, and uses the connection again: but it says
+** so, if it is listened to.
+*/
+static void listen_for_excess(const SrHttpTransfer *transfer) {
+  const SrHttpRequest *request = transfer->request;
+  SrCurlEasy *easy = sr_curl_easy_of(transfer);
+  SrWireText method = {request->method, strlen(request->method)};
+  SrWireBodyKind kind = sr_wire_framing_of_response(&easy->head.message.framing, transfer->head.status, method);
+  if (kind == SR_WIRE_NO_BODY) sr_curl_easy_listen(easy);
+}
+
+static int on_word(CURL *handle, curl_infotype kind, char *bytes, size_t length, void *ctx) {
+  static const char excess[] = "Excess found";
+  (void)handle;
+  if (kind == CURLINFO_TEXT && length >= sizeof excess - 1 && memcmp(bytes, excess, sizeof excess - 1) == 0)
+    ((SrCurlEasy *)ctx)->followed = true;
+  return 0;
+}
+
+/*
 ** The empty line behind a head. The read timeout was off while the upload starved; now that the response has begun it
 ** counts again. False: no memory.
 */
@@ -46,21 +67,42 @@ static bool end_head(SrHttpTransfer *transfer) {
     return true;
   }
   bool was_starved = sr_http_awaits_upload(transfer);
+  listen_for_excess(transfer);
   sr_curl_exchange_finish_head(transfer);
   return !was_starved || sr_http_transfer_try_arm(transfer);
 }
 
-/* Keeps a line for Lua. A status line begins a new head, so the lines before it are dropped. */
-static const SrWireFault *keep_line(SrHttpTransfer *transfer, const char *line, size_t length) {
-  static const SrWireFault memory = {"ENOMEM", "not enough memory"};
-  if (sr_wire_head_begins(&transfer->head)) sr_buffer_clear(&transfer->lines);
-  if (line[0] == '\r' || line[0] == '\n') return NULL;
-  return sr_buffer_append(&transfer->lines, line, length) ? NULL : &memory;
+/*
+** Keeps a line for Lua. A status line begins a new head, so the lines before it are dropped. False: no memory, which is
+** its failure.
+*/
+static bool keep_line(SrHttpTransfer *transfer, SrWireText line) {
+  if (sr_wire_lines_begin(&sr_curl_easy_of(transfer)->head)) sr_buffer_clear(&transfer->lines);
+  if (line.bytes[0] == '\r' || sr_buffer_append(&transfer->lines, line.bytes, line.length)) return true;
+  return refuse(transfer, "ENOMEM", "not enough memory");
 }
 
-static const SrWireFault *add_line(SrHttpTransfer *transfer, const char *line, size_t length) {
-  const SrWireFault *fault = length > 0 ? sr_wire_head_add(&transfer->head, line, length) : NULL;
-  return fault == NULL && length > 0 ? keep_line(transfer, line, length) : fault;
+/* HTTP/2 is spoken over TLS only. */
+static bool may_be_framed(const SrHttpRequest *request) {
+  return request->https && !sr_curl_request_of(request)->extras.http1;
+}
+
+/*
+** A switch of protocols is refused: what comes behind it is no HTTP, and has no end. False: the transfer has failed.
+*/
+static bool add_line(SrHttpTransfer *transfer, SrWireText line) {
+  SrWireLines *lines = &sr_curl_easy_of(transfer)->head;
+  SrWireFaultKind fault =
+      sr_wire_lines_add(lines, &transfer->head, line, may_be_framed(transfer->request), &sr_http_content_limits);
+  if (fault != SR_WIRE_NO_FAULT) return sr_http_content_refuse(transfer, fault);
+  if (transfer->head.ended && transfer->head.status == 101) return sr_http_content_refuse_switch(transfer);
+  if (!keep_line(transfer, line)) return false;
+  return !transfer->head.ended || end_head(transfer) || refuse(transfer, "ENOMEM", "not enough memory");
+}
+
+static bool add_trailer(SrHttpTransfer *transfer, size_t length) {
+  SrWireFaultKind fault = sr_wire_lines_trail(&sr_curl_easy_of(transfer)->head, length, &sr_http_content_limits);
+  return fault == SR_WIRE_NO_FAULT || sr_http_content_refuse(transfer, fault);
 }
 
 static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
@@ -68,13 +110,9 @@ static size_t on_head(char *line, size_t size, size_t count, void *ctx) {
   size_t length = size * count;
   if (!sr_http_is_open(transfer)) return length;
   sr_http_transfer_touch(transfer);
-  bool is_trailer = sr_http_has_head(transfer);
-  const SrWireFault *fault =
-      is_trailer ? sr_wire_head_trail(&transfer->head, length) : add_line(transfer, line, length);
-  if (fault != NULL) return refuse(transfer, fault->code, fault->message);
-  if (transfer->head.ended && !is_trailer && !end_head(transfer))
-    return refuse(transfer, "ENOMEM", "not enough memory");
-  return length;
+  bool is_good = sr_http_has_head(transfer) ? add_trailer(transfer, length)
+                                            : length == 0 || add_line(transfer, (SrWireText){line, length});
+  return is_good ? length : 0;
 }
 
 /* Whether libcurl has to pause: enough bytes wait for the reader, and more are to come. */
@@ -93,18 +131,26 @@ static void hold(SrHttpTransfer *transfer) {
   curl_easy_pause(sr_curl_easy_of(transfer)->handle, CURLPAUSE_ALL);
 }
 
+/* Takes the data of chunks. libcurl takes more for chunks than RFC 9112 does, and our own connections. */
 static bool take_chunks(SrHttpTransfer *transfer, const char *bytes, size_t length) {
-  SrWireChunks *chunks = &sr_curl_easy_of(transfer)->chunks;
-  SrWirePiece piece = {bytes, length};
-  while (piece.left > 0) {
-    const char *data;
-    size_t count = sr_wire_chunks_take(chunks, &piece, &data);
-    if (chunks->place == SR_WIRE_CHUNK_BROKEN) return refuse(transfer, "EPROTO", "a malformed chunk");
-    if (chunks->place == SR_WIRE_CHUNK_LARGE)
-      return refuse(transfer, "ETOOLARGE", "the extensions or trailers of the chunks are too large");
-    if (count > 0 && !sr_http_transfer_take(transfer, data, count)) return false;
+  SrCurlEasy *easy = sr_curl_easy_of(transfer);
+  SrWireText piece = {bytes, length};
+  size_t kept = sr_buffer_length(&easy->line);
+  if (kept > 0) {
+    if (!sr_buffer_append(&easy->line, bytes, length)) return refuse(transfer, "ENOMEM", "not enough memory");
+    piece = (SrWireText){sr_buffer_front(&easy->line), kept + length};
   }
-  return true;
+  if (!sr_http_content_take(transfer, &easy->chunks, &piece)) return false;
+  if (sr_wire_body_has_ended(&easy->chunks)) {
+    easy->followed |= piece.length > 0;
+    piece.length = 0;
+  }
+  if (kept > 0) {
+    sr_buffer_take(&easy->line, sr_buffer_length(&easy->line) - piece.length);
+    return true;
+  }
+  if (piece.length == 0 || sr_buffer_append(&easy->line, piece.bytes, piece.length)) return true;
+  return refuse(transfer, "ENOMEM", "not enough memory");
 }
 
 /*
@@ -116,8 +162,8 @@ static size_t foresee(SrHttpTransfer *transfer, const char *piece, size_t length
   bool begins = !easy->within_line;
   if (length == 0) return 0;
   easy->within_line = piece[length - 1] != '\n';
-  if (!begins || transfer->head.fields || (piece[0] != ' ' && piece[0] != '\t')) return length;
-  return refuse(transfer, "EPROTO", "a folded line before all headers");
+  if (!begins || easy->head.message.fields > 0 || (piece[0] != ' ' && piece[0] != '\t')) return length;
+  return refuse(transfer, "EPROTO", sr_wire_fault_text(SR_WIRE_FOLDED));
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx) {
@@ -161,7 +207,9 @@ static int on_connected(void *ctx, char *peer, char *own, int peer_port, int own
   SrCurlEasy *easy = (SrCurlEasy *)ctx;
   SrHttpTransfer *transfer = easy->transfer;
   (void)peer, (void)own, (void)peer_port;
-  if (sr_http_has_head(transfer) || !sr_curl_may_leave(easy)) return CURL_PREREQFUNC_ABORT;
+  easy->refused = sr_http_has_head(transfer) || !sr_curl_may_leave(easy);
+  if (easy->refused) return CURL_PREREQFUNC_ABORT;
+  if (transfer->sends > 0) easy->detail[0] = '\0'; /* of the connection that was dead */
   sr_curl_multi_send(&easy->outlet, own_port);
   transfer->backend_at = HUGE_VAL; /* it needs no more nudges */
   return sr_http_transfer_connected(transfer) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
@@ -184,6 +232,7 @@ const SrCurlHooks sr_curl_hooks = {
     .on_wanted = on_wanted,
     .on_connected = on_connected,
     .on_progress = on_progress,
+    .on_word = on_word,
 };
 
 /* --- reports of the multi handle ------------------------------------------- */

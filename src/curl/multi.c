@@ -107,6 +107,7 @@ static int on_timeout(CURLM *curl, long milliseconds, void *ctx) {
 static void act(SrCurlMulti *multi, curl_socket_t fd, int flags) {
   int running;
   multi->sockets.sender = NULL;
+  sr_curl_sockets_end_retired(&multi->sockets);
   if (curl_multi_socket_action(multi->curl, fd, flags, &running) != CURLM_OK) multi->failed = true;
 }
 

@@ -16,6 +16,9 @@ bool sr_curl_response_is_whole(const SrHttpTransfer *transfer);
 /* Nothing more comes, and the request still leaves: otherwise libcurl would have reported the end. */
 bool sr_curl_response_is_over(const SrHttpTransfer *transfer);
 
+/* Whether it came in chunks, without the end of the last one. */
+bool sr_curl_response_lacks_chunks(const SrHttpTransfer *transfer);
+
 /* Whether the end that has come is not that of the body. */
 bool sr_curl_response_is_cut(const SrHttpTransfer *transfer);
 

@@ -20,6 +20,8 @@
 **     request also looks itself, at the connections that the loop may not have polled since.
 **     Over HTTP/2 much may come, which libcurl reads before it sends; only the end, after a
 **     goodbye of TLS, escapes it there.
+**   - For libcurl a connection is alive whose reset nobody has read, be it shut down, as Linux resets one over which
+**     more comes then: what there is to read of retired connections is read before libcurl is called.
 **   - An answer, or the end of the connection, may be there before libcurl has ever waited for the socket: what it says
 **     about a request's sockets is learned when that goes out, too.
 */
@@ -42,7 +44,7 @@ struct SrCurlSocket {
   curl_socket_t fd;
   struct SrCurlSocket *next;          /* in its list */
   SrCurlOutlet *user;                 /* of the request that waited for it last, NULL when that has ended */
-  struct SrCurlSocket *newer, *older; /* among the idle ones, while `idle` */
+  struct SrCurlSocket *newer, *older; /* among the idle ones, while `idle`, or the `retired` ones */
   uint64_t turn;                      /* while `idle`: that of all sockets when it became idle */
   bool ours;                          /* opened by on_open */
   bool live;                          /* a connection: CLOSESOCKET will tell of its end */
@@ -130,16 +132,25 @@ static void on_socket_closed(uv_handle_t *handle) {
   free(handle->data);
 }
 
-/* A request uses it again, or it ends. */
-static void leave_idle(SrCurlSocket *sock) {
-  if (!sock->idle) return;
-  sock->idle = false;
+static void join(SrCurlSocket *sock, SrCurlSocket **latest) {
+  sock->older = *latest;
+  if (sock->older != NULL) sock->older->newer = sock;
+  *latest = sock;
+}
+
+static void leave(SrCurlSocket *sock, SrCurlSocket **latest) {
   if (sock->newer != NULL)
     sock->newer->older = sock->older;
   else
-    sock->sockets->newest = sock->older;
+    *latest = sock->older;
   if (sock->older != NULL) sock->older->newer = sock->newer;
   sock->newer = sock->older = NULL;
+}
+
+/* A request uses it again, or it ends. */
+static void leave_idle(SrCurlSocket *sock) {
+  if (sock->idle) leave(sock, &sock->sockets->newest);
+  sock->idle = false;
 }
 
 /* -1: none. */
@@ -184,6 +195,7 @@ void sr_curl_sockets_send(SrCurlSockets *sockets, SrCurlOutlet *sender, int port
 void sr_curl_socket_close(SrCurlSocket *sock) {
   if (sock->single && sock->sockets->sender != NULL) sock->sockets->sender->single = true;
   leave_idle(sock);
+  if (sock->retired) leave(sock, &sock->sockets->retired);
   set_user(sock, NULL);
   SrCurlSocket **link = list_of(sock->sockets, sock->fd);
   while (*link != sock) link = &(*link)->next;
@@ -209,6 +221,7 @@ static bool is_spoilt(const SrCurlSocket *sock) {
 
 void sr_curl_socket_retire(SrCurlSocket *sock) {
   leave_idle(sock);
+  if (!sock->retired) join(sock, &sock->sockets->retired);
   sock->retired = true;
   set_polls(sock, sock->wants);
   sr_socket_end(sock->fd);
@@ -231,9 +244,7 @@ static void begin_idling(SrCurlSocket *sock) {
   if (!sock->live || !(sock->single || sock->multiplexed)) return;
   sock->idle = true;
   sock->turn = sockets->turn;
-  sock->older = sockets->newest;
-  if (sock->older != NULL) sock->older->newer = sock;
-  sockets->newest = sock;
+  join(sock, &sockets->newest);
   if (!(sock->polls & UV_READABLE)) set_polls(sock, sock->single ? UV_READABLE : UV_DISCONNECT);
 }
 
@@ -307,15 +318,24 @@ void sr_curl_sockets_polled(SrCurlSockets *sockets) {
   sockets->polled_at = uv_hrtime();
 }
 
+/* Whether the loop has polled since: what it had asked the system before the socket became idle does not count. */
+static bool has_been_polled(const SrCurlSocket *sock) {
+  return sock->sockets->turn - sock->turn >= 2;
+}
+
 void sr_curl_sockets_look(SrCurlSockets *sockets) {
   uint64_t now = uv_hrtime();
   bool all = now - sockets->polled_at >= POLL_AGE;
   if (all) sockets->polled_at = now;
   for (SrCurlSocket *sock = sockets->newest, *older; sock != NULL; sock = older) {
     older = sock->older;
-    if (!all && sock->turn != sockets->turn) return;
+    if (!all && has_been_polled(sock)) return;
     if (is_spoilt(sock)) sr_curl_socket_retire(sock);
   }
+}
+
+void sr_curl_sockets_end_retired(const SrCurlSockets *sockets) {
+  for (const SrCurlSocket *sock = sockets->retired; sock != NULL; sock = sock->older) sr_socket_end(sock->fd);
 }
 
 static bool is_open(const SrCurlSocket *sock) {

@@ -27,13 +27,14 @@ typedef struct SrCurlSockets {
   void (*on_event)(void *owner, curl_socket_t fd, int flags); /* what libcurl waited for has come: CURL_CSELECT_... */
   bool (*is_pausing)(void *owner);                            /* whether a transfer has been paused */
   void *owner;
-  SrCurlSocket **lists; /* the sockets by descriptor, see list_of */
-  size_t mask;          /* one less than there are lists, which is a power of two */
-  size_t count;         /* of the sockets */
-  SrCurlSocket *newest; /* of the idle ones */
-  SrCurlOutlet *sender; /* whose request was sent last since libcurl was called; NULL: none */
-  uint64_t turn;        /* how often the loop has polled */
-  uint64_t polled_at;   /* when it, or we, looked at all idle ones last, by uv_hrtime */
+  SrCurlSocket **lists;  /* the sockets by descriptor, see list_of */
+  size_t mask;           /* one less than there are lists, which is a power of two */
+  size_t count;          /* of the sockets */
+  SrCurlSocket *newest;  /* of the idle ones */
+  SrCurlSocket *retired; /* the latest of those */
+  SrCurlOutlet *sender;  /* whose request was sent last since libcurl was called; NULL: none */
+  uint64_t turn;         /* how often the loop has polled */
+  uint64_t polled_at;    /* when it, or we, looked at all idle ones last, by uv_hrtime */
 } SrCurlSockets;
 
 /* Makes room for the first sockets. False: no memory. */
@@ -44,6 +45,9 @@ void sr_curl_sockets_polled(SrCurlSockets *sockets);
 
 /* Looks at the idle ones that the loop has not polled since they are idle, or at all of them. */
 void sr_curl_sockets_look(SrCurlSockets *sockets);
+
+/* libcurl is about to be called: it finds retired connections ended, whatever has come over them since. */
+void sr_curl_sockets_end_retired(const SrCurlSockets *sockets);
 
 /* Connections open and used by no request. */
 long sr_curl_sockets_idle(const SrCurlSockets *sockets);

@@ -146,12 +146,17 @@ static int status_of(const SrCurlEasy *easy, CURLcode result) {
   return uv_translate_sys_error((int)number);
 }
 
+/* What a proxy says to CONNECT is no answer, or breaks off. */
+static const char no_status[] = "CONNECT tunnel failed, response 0", no_end[] = "Proxy CONNECT aborted";
+
 /* The code of the failure, but for a tunnel that was refused and a head that is too large. */
 static const char *code_of(const SrCurlEasy *easy, const SrHttpRequest *request, CURLcode result, bool has_head) {
   const char *code = tls_code(result);
   if (code == NULL) code = plain_code(result, status_of(easy, result), easy->detail, has_head);
   if (result == CURLE_COULDNT_RESOLVE_HOST && is_of_proxy(request, easy->detail)) return "EPROXY";
   if (result == CURLE_PROXY && is_of_host(easy->handle)) return "ENOTFOUND";
+  if (result == CURLE_RECV_ERROR && strcmp(easy->detail, no_status) == 0) return "EPROTO";
+  if (result == CURLE_RECV_ERROR && strcmp(easy->detail, no_end) == 0) return "EPROXY";
   return code;
 }
 

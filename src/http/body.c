@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "http/transfer.h"
 
@@ -73,13 +74,20 @@ static int push_plain(lua_State *L, SrHttpTransfer *transfer, size_t limit) {
   }
 }
 
-/* The body cannot be decoded any further, though it may have arrived well. */
+/*
+** The body cannot be decoded any further, though it may have arrived well. What is wrong with the bytes that came counts
+** for more than how those end that did not: the reader comes to it first, however soon it reads. That the response was
+** closed is the user's own doing.
+*/
 static int push_decode_failure(lua_State *L, SrHttpTransfer *transfer, const char *code, const char *message) {
+  bool had_failed = transfer->failure.name != NULL;
+  bool was_closed = had_failed && strcmp(transfer->failure.name, "ClosedError") == 0;
   transfer->decode_failed = true;
+  if (!was_closed) sr_http_failure_free(&transfer->failure);
   sr_http_failure_set(&transfer->failure, "FetchError", code, message);
   if (sr_http_is_open(transfer))
     sr_http_transfer_end(transfer);
-  else
+  else if (!had_failed)
     transfer->pool->failed++;
   sr_buffer_free(&transfer->body);
   return sr_http_failure_push(L, &transfer->failure);

@@ -6,10 +6,12 @@
 #include "http/exchange.h"
 
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/content.h"
 #include "http/deadline.h"
 #include "http/idle.h"
 #include "http/keeping.h"
@@ -118,13 +120,18 @@ static void send_again(SrHttpConn *conn) {
   if (sr_http_is_open(transfer)) sr_http_transfer_arm(transfer);
 }
 
+/* Whether a line of the response has come: one that breaks off is no answer, as it is none for libcurl. */
+static bool has_line(const SrHttpConn *conn) {
+  return conn->heads > 0 || conn->message.first > 0;
+}
+
 /* Nothing follows on a connection that carries an exchange. */
 static void end(SrHttpConn *conn, int status) {
   SrHttpTransfer *transfer = conn->transfer;
   const char *reason = status == SAROS_ETRANSPORT && conn->is_tls ? sr_http_tls->reason(conn->transport) : NULL;
   if (reason != NULL) sr_http_transfer_refuse(transfer, "ETLS", reason); /* the first failure is the cause */
   sr_http_receiving_end(conn, status);
-  transfer->failure.stale = transfer->failure.name != NULL && !conn->is_fresh && !conn->has_begun && reason == NULL;
+  transfer->failure.stale = transfer->failure.name != NULL && !conn->is_fresh && !has_line(conn) && reason == NULL;
   if (is_sent_again(conn))
     send_again(conn);
   else
@@ -193,20 +200,22 @@ static void hear_proxy(SrHttpConn *conn, int status, size_t rest) {
   }
   conn->transfer->failure.status = status / 100 == 2 ? 0 : status;
   snprintf(text, sizeof text, "the proxy refused to connect: %d", status);
-  fail(conn, "EPROXY", status / 100 == 2 ? "the proxy speaks before the server" : text);
+  fail(conn, status / 100 == 2 ? "ETLS" : "EPROXY", status / 100 == 2 ? "something comes before TLS" : text);
 }
+
+/* No line may be longer than libcurl takes it here (DYN_PROXY_CONNECT_HEADERS). */
+static const SrWireLimits tunnel_limits = {.head = 262144, .line = 16383, .fields = UINT_MAX};
 
 /* Interim responses come before it, as few as before any other. */
 static SrWireFaultKind read_word_of_proxy(SrHttpConn *conn) {
   SrWireMessage *message = &conn->message;
   for (;;) {
     size_t length = sr_buffer_length(&conn->in);
-    SrWireFaultKind fault =
-        sr_wire_message_read(message, sr_buffer_front(&conn->in), length, &sr_http_receiving_limits);
+    SrWireFaultKind fault = sr_wire_message_read(message, sr_buffer_front(&conn->in), length, &tunnel_limits);
     bool is_interim = message->length > 0 && message->status < 200 && message->status != 101;
     if (fault != SR_WIRE_NO_FAULT || !is_interim) return fault;
     conn->heads += message->length;
-    if (conn->heads > SR_HTTP_HEAD_BOUND) return SR_WIRE_LARGE_HEAD;
+    if (conn->heads > tunnel_limits.head) return SR_WIRE_LARGE_HEAD;
     sr_buffer_take(&conn->in, message->length);
     sr_wire_message_open(message, true);
   }
@@ -219,7 +228,7 @@ static void take_word_of_proxy(SrHttpConn *conn, const char *bytes, size_t count
   }
   SrWireFaultKind fault = read_word_of_proxy(conn);
   if (fault != SR_WIRE_NO_FAULT) {
-    sr_http_receiving_refuse(conn->transfer, fault);
+    sr_http_content_refuse(conn->transfer, fault);
     sr_http_transfer_end(conn->transfer);
   } else if (conn->message.length > 0)
     hear_proxy(conn, conn->message.status, sr_buffer_length(&conn->in) - conn->message.length);

@@ -5,22 +5,13 @@
 */
 #include "http/receiving.h"
 
-#include <limits.h>
 #include <string.h>
 
+#include "http/content.h"
 #include "http/transfer.h"
 
 /* Into less room than this nothing is read: another read of the system would cost more than the copy. */
 enum { ROOM_LEAST = 16384 };
-
-/* What is written as a head is bounded in its bytes, not in its lines. */
-const SrWireLimits sr_http_receiving_limits = {.head = SR_HTTP_HEAD_BOUND, .target = 0, .fields = UINT_MAX};
-
-bool sr_http_receiving_refuse(SrHttpTransfer *transfer, SrWireFaultKind fault) {
-  if (fault == SR_WIRE_LARGE_HEAD || fault == SR_WIRE_MANY_FIELDS)
-    return sr_http_transfer_refuse(transfer, "ETOOLARGE", "the response headers are too large");
-  return sr_http_transfer_refuse(transfer, "EPROTO", sr_wire_fault_text(fault));
-}
 
 /* --- heads ------------------------------------------------------------------------ */
 
@@ -43,11 +34,6 @@ static void note_head(SrHttpConn *conn, const char *bytes) {
   if (message->is_coded) note_codings(head, message, bytes);
 }
 
-/* Whether a response that has no body says how long that is: whoever said so may send it all the same. */
-static bool contradicts_itself(const SrWireMessage *message) {
-  return message->status == 204 && (message->framing.has_coding || message->framing.content_length > 0);
-}
-
 /* The head of the final response. */
 static bool begin_response(SrHttpConn *conn, const char *bytes) {
   SrHttpTransfer *transfer = conn->transfer;
@@ -58,8 +44,7 @@ static bool begin_response(SrHttpConn *conn, const char *bytes) {
   if (!sr_http_transfer_keep_head(transfer, bytes, message->length - 2)) return false;
   SrWireBodyKind kind = sr_wire_framing_of_response(framing, message->status, method);
   sr_wire_body_open(&conn->body, kind, framing->content_length);
-  conn->keeps = sr_wire_framing_persists(framing) && kind != SR_WIRE_UNTIL_CLOSE && !transfer->request->closes &&
-                !contradicts_itself(message);
+  conn->keeps = sr_wire_message_persists(message) && kind != SR_WIRE_UNTIL_CLOSE && !transfer->request->closes;
   conn->has_head = true;
   bool was_starved = sr_http_awaits_upload(transfer);
   if (message->status >= 300) sr_http_transfer_stop_upload(transfer); /* the server refuses: the rest is not sent */
@@ -69,11 +54,8 @@ static bool begin_response(SrHttpConn *conn, const char *bytes) {
   return true;
 }
 
-/* A switch of protocols is refused: what comes behind it is no HTTP, and has no end. */
 static bool take_interim(SrHttpConn *conn) {
-  if (conn->message.status == 101)
-    return sr_http_transfer_refuse(conn->transfer, "EPROTO",
-                                   "the server switches to another protocol (101), which is not supported");
+  if (conn->message.status == 101) return sr_http_content_refuse_switch(conn->transfer);
   if (conn->message.status == 100) conn->awaits_go = false;
   return true;
 }
@@ -82,11 +64,11 @@ static bool take_interim(SrHttpConn *conn) {
 static bool take_heads(SrHttpConn *conn, SrWireText *piece) {
   SrWireMessage *message = &conn->message;
   while (!conn->has_head && piece->length > 0) {
-    SrWireFaultKind fault = sr_wire_message_read(message, piece->bytes, piece->length, &sr_http_receiving_limits);
+    SrWireFaultKind fault = sr_wire_message_read(message, piece->bytes, piece->length, &sr_http_content_limits);
     size_t length = message->length;
-    if (fault == SR_WIRE_NO_FAULT && conn->heads + (length > 0 ? length : piece->length) > SR_HTTP_HEAD_BOUND)
+    if (fault == SR_WIRE_NO_FAULT && conn->heads + (length > 0 ? length : piece->length) > sr_http_content_limits.head)
       fault = SR_WIRE_LARGE_HEAD;
-    if (fault != SR_WIRE_NO_FAULT) return sr_http_receiving_refuse(conn->transfer, fault);
+    if (fault != SR_WIRE_NO_FAULT) return sr_http_content_refuse(conn->transfer, fault);
     if (length == 0) return true;
     if (!(message->status < 200 ? take_interim(conn) : begin_response(conn, piece->bytes))) return false;
     conn->heads += length;
@@ -102,14 +84,7 @@ static bool take_heads(SrHttpConn *conn, SrWireText *piece) {
 static bool take_body(SrHttpConn *conn, SrWireText *piece) {
   SrHttpTransfer *transfer = conn->transfer;
   if (piece->length > 0 && conn->body.kind == SR_WIRE_SIZED) sr_http_transfer_reserve(transfer, piece->length);
-  while (piece->length > 0 && !sr_wire_body_has_ended(&conn->body)) {
-    SrWirePart part = sr_wire_body_take(&conn->body, piece->bytes, piece->length, SIZE_MAX, &sr_http_receiving_limits);
-    if (part.length > 0 && !sr_http_transfer_take(transfer, piece->bytes + part.at, part.length)) return false;
-    if (part.fault != SR_WIRE_NO_FAULT) return sr_http_receiving_refuse(transfer, part.fault);
-    if (part.taken == 0) return true;
-    piece->bytes += part.taken;
-    piece->length -= part.taken;
-  }
+  if (!sr_http_content_take(transfer, &conn->body, piece)) return false;
   conn->is_whole = sr_wire_body_has_ended(&conn->body);
   return true;
 }

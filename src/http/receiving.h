@@ -7,11 +7,6 @@
 
 #include "http/conn.h"
 
-/* A head larger than this is no head, with those of interim responses. */
-enum { SR_HTTP_HEAD_BOUND = 262144 };
-
-extern const SrWireLimits sr_http_receiving_limits;
-
 /*
 ** Where the next bytes may be put so that they need not be copied into the body: only if they belong to it alone, however
 ** many come. Else the room stays as it is.
@@ -26,8 +21,5 @@ bool sr_http_receiving_take(SrHttpConn *conn, const char *bytes, size_t count);
 
 /* Nothing follows, for that reason. The response is whole, or the transfer has failed. */
 void sr_http_receiving_end(SrHttpConn *conn, int status);
-
-/* Records what is wrong with a message. False. */
-bool sr_http_receiving_refuse(SrHttpTransfer *transfer, SrWireFaultKind fault);
 
 #endif

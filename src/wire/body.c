@@ -105,6 +105,8 @@ static SrWireFaultKind take_trailer(SrWireBody *body, SrWireText line, const SrW
 static size_t longest(const SrWireBody *body, const SrWireLimits *limits) {
   if (body->place == SR_WIRE_IN_DATA_END) return 2;
   size_t left = limits->head > body->extra ? limits->head - body->extra : 0;
+  bool is_short = body->place == SR_WIRE_IN_TRAILER && limits->trailer > 0 && limits->trailer < left;
+  if (is_short) return limits->trailer;
   return left + (body->place == SR_WIRE_IN_SIZE ? MOST_DIGITS + 2 : 2);
 }
 

@@ -88,8 +88,11 @@ SrWireFaultKind sr_wire_framing_note(SrWireFraming *framing, const char *bytes, 
 ** its reader take more: a coding holds whatever else is said, and what is not in chunks ends with the connection.
 */
 SrWireFaultKind sr_wire_framing_check(const SrWireFraming *framing) {
-  if (framing->is_response)
-    return framing->has_coding && !framing->is_chunked && !framing->has_unknown ? SR_WIRE_BAD_CODING : SR_WIRE_NO_FAULT;
+  if (framing->is_response) {
+    if (!framing->has_coding || framing->is_chunked) return SR_WIRE_NO_FAULT;
+    if (!framing->has_unknown) return SR_WIRE_BAD_CODING;
+    return framing->content_length >= 0 ? SR_WIRE_TWO_FRAMINGS : SR_WIRE_NO_FAULT;
+  }
   if (framing->minor > 0 && framing->hosts == 0) return SR_WIRE_BAD_HOST;
   if (!framing->has_coding) return SR_WIRE_NO_FAULT;
   if (framing->content_length >= 0) return SR_WIRE_TWO_FRAMINGS;

@@ -132,20 +132,41 @@ static SrWireFaultKind check_rest(const SrWireMessage *message, const char *byte
   if (message->first == 0 && message->framing.is_response) fault = check_status_line(bytes, seen);
   if (message->first == 0 && !message->framing.is_response) fault = check_request_line(bytes, seen, limits);
   if (fault != SR_WIRE_NO_FAULT) return fault;
-  return count > limits->head ? SR_WIRE_LARGE_HEAD : SR_WIRE_NO_FAULT;
+  bool is_large = count > limits->head || (limits->line > 0 && count - message->line > limits->line);
+  return is_large ? SR_WIRE_LARGE_HEAD : SR_WIRE_NO_FAULT;
+}
+
+/* Takes a line, without its end, of the head that begins with `bytes`. */
+static SrWireFaultKind take_text(SrWireMessage *message, const char *bytes, SrWireText line,
+                                 const SrWireLimits *limits) {
+  if (message->first == 0) return take_first_line(message, line.bytes, line.length);
+  if (line.length > 0) return take_field(message, bytes, line, limits);
+  return sr_wire_framing_check(&message->framing);
+}
+
+/* Whether a limit is reached within the line whose newline is at `stop`. */
+static bool is_bounded(const SrWireMessage *message, size_t stop, const SrWireLimits *limits) {
+  return stop >= limits->head || (limits->line > 0 && stop - message->line >= limits->line);
 }
 
 /* Takes the line whose newline is at `stop`. */
 static SrWireFaultKind take_line(SrWireMessage *message, const char *bytes, size_t stop, const SrWireLimits *limits) {
   size_t length = stop - message->line - 1;
-  bool is_later = message->first > 0 && stop < limits->head; /* most lines are */
+  bool is_later = message->first > 0 && !is_bounded(message, stop, limits); /* most lines are */
   SrWireFaultKind fault = is_later ? SR_WIRE_NO_FAULT : check_rest(message, bytes, stop + 1, limits);
   if (fault != SR_WIRE_NO_FAULT) return fault;
   if (stop == message->line || bytes[stop - 1] != '\r') return SR_WIRE_BARE_NEWLINE;
-  if (message->first == 0) return take_first_line(message, bytes, length);
-  if (length > 0) return take_field(message, bytes, (SrWireText){bytes + message->line, length}, limits);
-  fault = sr_wire_framing_check(&message->framing);
-  if (fault == SR_WIRE_NO_FAULT) message->length = stop + 1;
+  bool is_last = message->first > 0 && length == 0;
+  fault = take_text(message, bytes, (SrWireText){bytes + message->line, length}, limits);
+  if (fault == SR_WIRE_NO_FAULT && is_last) message->length = stop + 1;
+  return fault;
+}
+
+SrWireFaultKind sr_wire_message_add(SrWireMessage *message, SrWireText line, const SrWireLimits *limits) {
+  bool is_last = message->first > 0 && line.length == 0;
+  if (limits->line > 0 && line.length + 2 > limits->line) return SR_WIRE_LARGE_HEAD;
+  SrWireFaultKind fault = take_text(message, line.bytes, line, limits);
+  if (fault == SR_WIRE_NO_FAULT && is_last) message->length = 1;
   return fault;
 }
 
@@ -173,4 +194,11 @@ SrWireFaultKind sr_wire_message_read(SrWireMessage *message, const char *bytes, 
     message->line = message->scanned = stop + 1;
   }
   return SR_WIRE_NO_FAULT;
+}
+
+/* Who says how long a body is that the response cannot have may send it all the same. */
+bool sr_wire_message_persists(const SrWireMessage *message) {
+  const SrWireFraming *framing = &message->framing;
+  bool contradicts_itself = message->status == 204 && (framing->has_coding || framing->content_length > 0);
+  return sr_wire_framing_persists(framing) && !contradicts_itself;
 }

@@ -14,6 +14,8 @@
 
 typedef struct SrWireLimits {
   size_t head;     /* bytes of a head; also of the extensions and trailers of a body */
+  size_t line;     /* bytes of one line of a head, with its end; 0: as of all of it */
+  size_t trailer;  /* the same of a line behind a body */
   size_t target;   /* bytes of a target */
   unsigned fields; /* lines of a head; also of trailers */
 } SrWireLimits;
@@ -50,6 +52,15 @@ size_t sr_wire_message_blank(const char *bytes, size_t count);
 */
 SrWireFaultKind sr_wire_message_read(SrWireMessage *message, const char *bytes, size_t count,
                                      const SrWireLimits *limits);
+
+/*
+** The same of a head that comes line by line, without their ends: takes the next line, which is to be kept by whoever
+** wants it. With the empty one `length` is not 0 any more, and says nothing else.
+*/
+SrWireFaultKind sr_wire_message_add(SrWireMessage *message, SrWireText line, const SrWireLimits *limits);
+
+/* Whether another message may follow on the connection, as far as the head of this one has its say. */
+bool sr_wire_message_persists(const SrWireMessage *message);
 
 /* The next header of a head that was read, of a folded one its first line; `*at` begins as `first`. False: there is none. */
 bool sr_wire_field_next(SrWireText head, size_t *at, SrWireText *name, SrWireText *value);
