@@ -276,6 +276,21 @@ describe("a WebSocket", function()
     end)
   end))
 
+  it("answers a ping behind messages that nobody has received", inside(function()
+    local release = async.event()
+    serving(function(ws)
+      release:wait()
+      for _ = 1, 5 do assert.equal(100000, #ws:receive()) end
+      ws:send "received"
+    end, function(_, _, port)
+      local stream <close> = raw(port)
+      stream:write(frame(0x82, ("x"):rep(100000)):rep(5), frame(0x89, "ping"))
+      assert.equal("\x8A\x04ping", stream:read_exactly(6))
+      release:set()
+      assert.equal("\x81\x08received", stream:read_exactly(10))
+    end)
+  end))
+
   it("answers the latest of many pings where there is no room for more", inside(function()
     local has_come = async.event()
     serving(function(ws)

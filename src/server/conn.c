@@ -12,10 +12,7 @@
 #include "server/head.h"
 #include "server/timer.h"
 
-enum {
-  DRAIN_MOST = 65536, /* as much of a body that nobody wants is read for the sake of the connection */
-  EVENTS = SAROS_READABLE | SAROS_WRITABLE | SAROS_CLOSED
-};
+enum { EVENTS = SAROS_READABLE | SAROS_WRITABLE | SAROS_CLOSED };
 
 /* In seconds: so long the client has to take the last response. */
 static const double LINGER_TIME = 10;
@@ -148,8 +145,8 @@ static void drain(SrServerConn *conn) {
     part = sr_server_conn_peek(conn, &conn->body, &bytes, SIZE_MAX);
     if (part.taken > 0) sr_server_streams->consume(conn->stream, part.taken);
     conn->drained += part.taken;
-  } while (part.length > 0 && conn->drained <= DRAIN_MOST);
-  if (part.fault != SR_WIRE_NO_FAULT || conn->drained > DRAIN_MOST)
+  } while (part.length > 0 && conn->drained <= SR_SERVER_DRAINED);
+  if (part.fault != SR_WIRE_NO_FAULT || conn->drained > SR_SERVER_DRAINED)
     linger(conn);
   else if (sr_wire_body_has_ended(&conn->body))
     next_head(conn);

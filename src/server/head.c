@@ -214,14 +214,28 @@ static void choose_framing(SrServerRequest *request, int status, int64_t length)
   request->left = length;
 }
 
+/* Whether the end of a body in chunks has come already, behind no more than is drained. */
+static bool is_there(const SrServerConn *conn) {
+  SrWireBody rest = conn->body;
+  SrWirePart part;
+  size_t count, at = 0;
+  const char *bytes = sr_server_streams->peek(conn->stream, &count);
+  do {
+    part = sr_wire_body_take(&rest, bytes + at, count - at, SIZE_MAX, &conn->core->limits);
+    at += part.taken;
+  } while (part.fault == SR_WIRE_NO_FAULT && part.taken > 0 && at <= SR_SERVER_DRAINED);
+  return at <= SR_SERVER_DRAINED && sr_wire_body_has_ended(&rest);
+}
+
 /*
-** A body that was not read is drained if that is little; the client that waits to be told to send it was told nothing,
-** so nobody knows whether it comes.
+** A body that was not read is drained if that is little, and known to be; the client that waits to be told to send it was
+** told nothing, so nobody knows whether it comes.
 */
 static bool leaves_body(const SrServerConn *conn) {
   const SrWireBody *body = &conn->body;
   if (sr_wire_body_has_ended(body)) return false;
-  return conn->is_awaited || (body->kind == SR_WIRE_SIZED && body->left > 65536);
+  if (conn->is_awaited) return true;
+  return body->kind == SR_WIRE_SIZED ? body->left > SR_SERVER_DRAINED : !is_there(conn);
 }
 
 static void put_framing(const SrServerRequest *request, SrBuffer *out, int status, int64_t length) {

@@ -25,6 +25,9 @@ typedef struct SrServerCore SrServerCore;
 typedef struct SrServerConn SrServerConn;
 typedef struct SrServerRequest SrServerRequest;
 
+/* As much of a body that nobody wants is read for the sake of the connection. */
+enum { SR_SERVER_DRAINED = 65536 };
+
 /* Seconds; HUGE_VAL for no limit. */
 typedef struct SrServerTimes {
   double header, idle, read, write;

@@ -7,6 +7,7 @@ local extension = require "saros.websocket.extension"
 local failure = require "saros.http.server.failure"
 local has_token = require "saros.websocket.token"
 local options = require "saros.websocket.options"
+local respond = require "saros.http.server.respond"
 local socket = require "saros.websocket.socket"
 
 local server = {}
@@ -71,7 +72,7 @@ end
 ---@return saros.WebSocket
 function server.accept(request, caller, given)
   local all = options.check(caller, 1, given, false)
-  request:_check_stage(caller, true)
+  respond.check_stage(request, caller, true)
   local key = check_handshake(request)
   check_origin(request, all.origins)
   local agreed, answer

@@ -102,6 +102,24 @@ describe("a connection", function()
     end
   end))
 
+  it("takes nothing in the body of GET and HEAD for a request", serving.with(function(request) return request.path end,
+    nil, function(site)
+    local hidden = GET:format("/hidden", "")
+    for _, method in ipairs { "GET", "HEAD" } do
+      for framing, body in pairs {
+        ["Content-Length: " .. #hidden] = hidden,
+        ["Transfer-Encoding: chunked"] = ("%x\r\n%s\r\n0\r\n\r\n"):format(#hidden, hidden),
+      } do
+        local bytes = site:ask(("%s /first HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n%s"):format(method, framing, body)
+          .. GET:format("/second", ""))
+        local _, count = bytes:gsub("HTTP/1%.1 200", "")
+        assert.equal(2, count)
+        assert.matches("/second$", bytes)
+        assert.is_nil(bytes:find("hidden", 1, true))
+      end
+    end
+  end))
+
   it("ends behind a large one, after the response has arrived", serving.with(function() return "no" end, nil,
     function(site)
     for _, framing in ipairs { "Content-Length: 1000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nf4240\r\n" } do
@@ -110,6 +128,7 @@ describe("a connection", function()
       local sender = async.spawn(function() async.pcall(stream.write, stream, ("x"):rep(1000000)) end)
       local response = serving.parse(stream:read_all())
       assert.equal(200, response.status)
+      assert.equal("close", response.headers.connection)
       assert.equal("no", response.body)
       sender:cancel()
       async.wait { sender }

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Clients that go away.
 local async = require "saros"
+local server_options = require "saros.http.server.options"
 local serving = require "spec.support.serving"
 local streams = require "spec.support.streams"
 local tasks = require "spec.support.tasks"
@@ -217,9 +218,15 @@ describe("a client that says nothing", function()
     end)
   end))
 
+  it("is kept for longer than a balancer before it keeps its connections, unless the server says otherwise", function()
+    local minute = 60 -- which is what most of them do
+    assert.is_true(server_options.check("listen", 3, {}).idle_timeout > minute)
+    assert.equal(5, server_options.check("listen", 3, { idle_timeout = 5 }).idle_timeout)
+  end)
+
   it("is waited for where nothing is to be limited", inside(function()
-    local options = { header_timeout = false, idle_timeout = false, read_timeout = false, write_timeout = false }
-    serving.run(function(request) return request:text() end, options, function(site)
+    local unlimited = { header_timeout = false, idle_timeout = false, read_timeout = false, write_timeout = false }
+    serving.run(function(request) return request:text() end, unlimited, function(site)
       local stream <close> = site:connect()
       stream:write "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\na"
       tasks.turns(20)

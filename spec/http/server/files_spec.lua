@@ -67,6 +67,15 @@ describe("async.http.files", function()
     end
   end))
 
+  it("sends no file of another name, such as an encoded one that lies beside it, whatever is accepted", with_files(nil,
+    function(site, path)
+      os.execute(("ln -s ../secret.txt '%s/www/a.txt.gz'; ln -s ../secret.txt '%s/www/a.txt.br'"):format(path, path))
+      local response = site:fetch("GET /a.txt", { "Accept-Encoding: gzip, br" })
+      assert.same({ 200, "0123456789" }, { response.status, response.body })
+      assert.is_nil(response.headers["content-encoding"])
+      assert.equal(404, site:fetch("GET /a.txt.gz").status)
+    end))
+
   it("sends the index of a folder, behind its slash", with_files(nil, function(site)
     local response = site:fetch "GET /sub?a=b"
     assert.equal(301, response.status)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What a handler sees of a request.
 local async = require "saros"
+local script = require "spec.support.script"
 local serving = require "spec.support.serving"
 local streams = require "spec.support.streams"
 local tasks = require "spec.support.tasks"
@@ -168,9 +169,28 @@ describe("the server", function()
     assert.is_true(records[1].seconds >= 0)
     assert.matches("^127%.0%.0%.1:%d+$", records[1].peer)
     assert.equal(404, records[2].status)
-    assert.equal(400, records[3].status)
+    assert.same({ 400, #"Bad Request" }, { records[3].status, records[3].bytes })
     assert.is_nil(records[3].method)
   end))
+
+  it("writes a line for each response on standard error, with nothing that moves the cursor", function()
+    local result = script [[
+      async.run(function()
+        local server <close> = async.http.listen("127.0.0.1", 0, { log = true })
+        local serving <close> = async.spawn(server.serve, server, function() return "hello" end)
+        for _, target in ipairs { "/a?b", "/\"", "/\27[2J" } do
+          local stream <close> = async.net.connect(server:address())
+          stream:write(("GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):format(target))
+          stream:read_all()
+        end
+      end)
+    ]]
+    local lines = {}
+    for line in result.err:gmatch "[^\n]+" do
+      lines[#lines + 1] = line:match '^%d+%-%d%d%-%d%dT%d%d:%d%d:%d%dZ 127%.0%.0%.1:%d+ (".*) %d+%.%d%d%d$' or line
+    end
+    assert.same({ '"GET /a?b" 200 5', [["GET /\x22" 200 5]], '"-" 400 11' }, lines)
+  end)
 
   it("goes on where the log fails, which is reported", inside(function()
     local reports = tasks.reported(function()

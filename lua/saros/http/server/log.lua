@@ -3,6 +3,7 @@
 
 local async = require "saros"
 local internal = require "saros.internal"
+local phrases = require "saros.http.status"
 
 local log = {}
 
@@ -65,7 +66,7 @@ end
 function log.refused(core, stream, status)
   local logger = loggers[core]
   if not logger then return end
-  local record = { status = status, bytes = 0, seconds = 0, peer = peer_of(stream) }
+  local record = { status = status, bytes = #(phrases[status] or ""), seconds = 0, peer = peer_of(stream) }
   if logger == log.line then logger(record) else async.spawn(logger, record):on_done(internal.report) end
 end
 

@@ -145,16 +145,6 @@ end
 
 -- ---- Responses -----------------------------------------------------------------------------------
 
--- Raises, at the user's line, that a method comes too late for a response. `switches`: it takes the stream, so the body
--- has to have been read.
----@param caller string
----@param switches? boolean
-function Request:_check_stage(caller, switches)
-  local has_response, has_read = self:_stage()
-  if has_response then misuse.raise(caller .. ": the request has a response already") end
-  if switches and not has_read then misuse.raise(caller .. ": the body of the request has not been read") end
-end
-
 -- Headers that can be sent; those of the user's argument that cannot are refused.
 local function check_headers(self, caller, position, given)
   local found = respond.plain_headers(given)
@@ -171,7 +161,7 @@ end
 function Request:respond(given)
   check_self(self, "respond")
   local status, found = respond.check_head("request:respond", given)
-  self:_check_stage "request:respond"
+  respond.check_stage(self, "request:respond")
   check_headers(self, "request:respond", 1, found)
   respond.begin(self, status, found)
   return writer.new(self)
@@ -183,7 +173,7 @@ end
 function Request:events(given)
   check_self(self, "events")
   local status, found = respond.check_head("request:events", given)
-  self:_check_stage "request:events"
+  respond.check_stage(self, "request:events")
   check_headers(self, "request:events", 1, found)
   respond.begin(self, status, respond.with_header(found, "Cache-Control", "no-store"), "text/event-stream")
   return writer.events(self)
@@ -197,7 +187,7 @@ function Request:inform(status, given)
   if math.type(status) ~= "integer" then misuse.type("request:inform", 1, "integer", status) end
   if status < 102 or status > 199 then misuse.argument("request:inform", 1, "a status from 102 to 199 expected") end
   if given ~= nil and type(given) ~= "table" then misuse.type("request:inform", 2, "table", given) end
-  self:_check_stage "request:inform"
+  respond.check_stage(self, "request:inform")
   self:_inform(status, check_headers(self, "request:inform", 2, given))
 end
 
@@ -208,7 +198,7 @@ end
 function Request:upgrade(protocol)
   check_self(self, "upgrade")
   if type(protocol) ~= "string" then misuse.type("request:upgrade", 1, "string", protocol) end
-  self:_check_stage("request:upgrade", true)
+  respond.check_stage(self, "request:upgrade", true)
   local wanted = (self.headers.upgrade or ""):lower()
   local asks = (self.headers.connection or ""):lower():find "%f[%w%-]upgrade%f[^%w%-]"
   if not asks or self.http_version == "1.0" or not (", " .. wanted .. ","):find(", " .. protocol:lower() .. ",", 1,

@@ -314,6 +314,16 @@ function respond.send(request, response)
   end
 end
 
+---Raises, at the user's line, that a method comes too late for a response.
+---@param request saros.HTTPRequest
+---@param caller string
+---@param switches? boolean  it takes the stream, so the body has to have been read
+function respond.check_stage(request, caller, switches)
+  local has_response, has_read = request:_stage()
+  if has_response then misuse.raise(caller .. ": the request has a response already") end
+  if switches and not has_read then misuse.raise(caller .. ": the body of the request has not been read") end
+end
+
 ---Raises what is wrong with the table that `request:respond` and its like are given; gives status and headers.
 ---@param caller string
 ---@param given any
