@@ -171,6 +171,7 @@ describe("a run on a loop that the host turns, whenever that comes:", function()
     end)
     host.spawn("fails", function() async.sleep(0) error("no", 0) end)
     host.spawn("times out", function() async.wait_for(async.sleep, 0.001, 60) end)
+    host.spawn("takes turns", function() for _ = 1, 5 do async.sleep(0) end end) -- however late the others are
     host.start(function()
       async.sleep(0)
       host.spawn("late", function() async.sleep(0) end)
