@@ -27,7 +27,9 @@ for path in io.lines() do
   local name = path:sub(#folder + 2):gsub("%.lua$", "")
   local is_folder = name:find "/init$" ~= nil
   name = name:gsub("/init$", ""):gsub("/", ".")
-  if name ~= "init" and not name:find "^meta%." then paths[#paths + 1] = { name = name, path = path, is_folder = is_folder } end
+  if name ~= "init" and not name:find "^meta%." then
+    paths[#paths + 1] = { name = name, path = path, is_folder = is_folder }
+  end
 end
 table.sort(paths, function(a, b) return a.name < b.name end)
 

@@ -237,6 +237,25 @@ describe("a WebSocket", function()
     end)
   end))
 
+  it("is closed though the task that reads for it is cancelled when it ends the connection", inside(function()
+    local closed = async.event()
+    serving(function(ws)
+      local room = ws._room
+      ws._room = { set = function() -- where a finalizer could do so
+        local task = async.current_task()
+        if task:name() == "websocket reader" then task:cancel() end
+        room:set()
+      end }
+      ws:close()
+      closed:set()
+    end, function(_, _, port)
+      local stream <close> = raw(port)
+      assert.equal(1000, (close_of(stream)))
+      stream:write(frame(0x88, string.pack(">I2", 1000)))
+      assert.is_true((async.move_on_after(20, closed.wait, closed)))
+    end)
+  end))
+
   it("has its closing frame sent though its handler was cancelled", inside(function()
     local running = async.future()
     serving(function(ws)

@@ -122,6 +122,11 @@ bool sr_socket_is_quiet(uv_os_sock_t socket) {
   return WSAPoll(&poll, 1, 0) == 0;
 }
 
+bool sr_loop_has_events(uv_loop_t *loop) {
+  (void)loop;
+  return true;
+}
+
 bool sr_socket_has_ended(uv_os_sock_t socket) {
   WSAPOLLFD poll = {.fd = socket, .events = POLLRDNORM};
   return WSAPoll(&poll, 1, 0) != 0 && (poll.revents & (POLLHUP | POLLERR)) != 0;
@@ -312,6 +317,11 @@ bool sr_socket_is_quiet(uv_os_sock_t socket) {
 bool sr_socket_has_ended(uv_os_sock_t socket) {
   struct pollfd pollfd = {.fd = socket, .events = POLLIN | POLLRDHUP};
   return poll(&pollfd, 1, 0) > 0 && (pollfd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+bool sr_loop_has_events(uv_loop_t *loop) {
+  struct pollfd pollfd = {.fd = uv_backend_fd(loop), .events = POLLIN};
+  return poll(&pollfd, 1, 0) > 0;
 }
 
 /* Once it is shut down no more comes, so this ends; Linux keeps what has come before. */

@@ -22,6 +22,9 @@ int sr_socket_close(uv_os_sock_t socket);
 /* Whether there is nothing to read from it: no byte, no end and no error. */
 bool sr_socket_is_quiet(uv_os_sock_t socket);
 
+/* Whether the loop would find something if it were polled now. True where that cannot be told. */
+bool sr_loop_has_events(uv_loop_t *loop);
+
 /* Whether its other side has ended it, whatever is to be read before that. */
 bool sr_socket_has_ended(uv_os_sock_t socket);
 

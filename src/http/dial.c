@@ -155,6 +155,7 @@ static void connect_path(SrHttpDial *dial) {
   }
   dial->path = plain;
   plain->base.owner = dial;
+  plain->is_internal = dial->request->is_internal;
   uv_pipe_connect(&plain->request.connect, &plain->own.pipe, dial->request->unix_socket, on_path_connected);
 }
 

@@ -43,6 +43,7 @@ static void read_place(lua_State *L, SrHttpRequest *request) {
   request->addresses = sr_http_field_string(L, 1, "addresses", NULL);
   request->local_address = sr_http_field_string(L, 1, "local_address", NULL);
   request->unix_socket = sr_http_field_string(L, 1, "unix_socket", NULL);
+  request->is_internal = sr_http_field_true(L, 1, "is_internal");
   request->tunnel = sr_http_field_string(L, 1, "tunnel", NULL);
   request->through_proxy = sr_http_field_true(L, 1, "proxy");
   request->server_name = sr_http_field_string(L, 1, "server_name", NULL);

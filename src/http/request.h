@@ -57,6 +57,7 @@ struct SrHttpRequest {
   const char *addresses;     /* of that host, commas between them; NULL: the system knows */
   const char *local_address; /* where the connection comes from, or NULL */
   const char *unix_socket;   /* to connect to instead, or NULL */
+  bool is_internal;          /* where a task of this run listens, and nobody else connects */
   const char *tunnel;        /* what is said to the proxy first, or NULL */
   bool through_proxy;
   void *tls;               /* the context, see tls/face.h; NULL before secure() */

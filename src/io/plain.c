@@ -258,8 +258,9 @@ static int plain_shutdown(saros_transport *transport) {
 /* --- the rest --------------------------------------------------------------- */
 
 static void plain_hold(saros_transport *transport, int is_awaited) {
-  uv_handle_t *handle = (uv_handle_t *)plain_of(transport)->stream;
-  if (is_awaited)
+  SrIoPlain *plain = plain_of(transport);
+  uv_handle_t *handle = (uv_handle_t *)plain->stream;
+  if (is_awaited && !plain->is_internal)
     uv_ref(handle);
   else
     uv_unref(handle);

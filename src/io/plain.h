@@ -34,6 +34,7 @@ typedef struct SrIoPlain {
   bool is_polled;       /* libuv has been told to read; it may be on when nothing is wanted */
   bool is_to_stop;      /* something has come already that was not wanted */
   bool can_pull;        /* a sink may read in its own turn */
+  bool is_internal;     /* the other end is in this run, too: what comes does so because a task has done something */
   bool is_brief;        /* closing drops what is pending: its owner sees to it that nothing outlives the run */
   bool is_lingering;    /* closed, but what is pending has to leave first */
   uv_timer_t *patience; /* ends the lingering; NULL otherwise */

@@ -38,8 +38,9 @@ struct Listener {
   unsigned next;        /* which of them is asked first */
   uv_os_sock_t pending; /* accepted, but there was no memory for more; if has_pending */
   bool has_pending;
-  bool is_full;   /* who accepts waits for a nudge alone */
-  bool is_nudged; /* and goes on without a connection */
+  bool is_full;     /* who accepts waits for a nudge alone */
+  bool is_nudged;   /* and goes on without a connection */
+  bool is_internal; /* those who connect are in this run */
   SrNetTuning tuning;
   char *path;       /* of a Unix socket, its file to be removed; or NULL */
   uint64_t file[2]; /* device and number of that file */
@@ -140,6 +141,7 @@ static SrIoPlain *adopt(Listener *listener, int *status) {
   SrIoPlain *plain = sr_io_plain_new(listener->context, type, status);
   if (plain == NULL) return NULL;
   listener->has_pending = false;
+  plain->is_internal = listener->is_internal;
   *status = type == UV_TCP ? uv_tcp_open(&plain->own.tcp, socket) : uv_pipe_open(&plain->own.pipe, (uv_file)socket);
   if (*status == 0) return plain;
   sr_socket_close(socket);
@@ -382,6 +384,14 @@ static int l_close(lua_State *L) {
   return 0;
 }
 
+/* listener:make_internal(): only tasks of this run will connect. */
+static int l_make_internal(lua_State *L) {
+  Listener *listener = (Listener *)sr_io_self(L, &listener_class, "server:make_internal");
+  listener->is_internal = true;
+  for (unsigned i = 0; i < listener->count; i++) uv_unref((uv_handle_t *)&listener->ports[i]->poll);
+  return 0;
+}
+
 static int l_is_closed(lua_State *L) {
   lua_pushboolean(L, ((Listener *)sr_io_self(L, &listener_class, "server:closed"))->count == 0);
   return 1;
@@ -396,7 +406,8 @@ static int l_gc(lua_State *L) {
 
 void sr_net_open_listen(lua_State *L) {
   static const luaL_Reg methods[] = {{"accept", l_accept}, {"nudge", l_nudge},      {"address", l_address},
-                                     {"close", l_close},   {"closed", l_is_closed}, {NULL, NULL}};
+                                     {"close", l_close},   {"closed", l_is_closed}, {"make_internal", l_make_internal},
+                                     {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_gc}, {"__close", l_close}, {NULL, NULL}};
   sr_io_class(L, &listener_class, methods, meta);
 }

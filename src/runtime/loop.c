@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/platform.h"
 #include "runtime/clock.h"
 #include "runtime/deadlock.h"
 #include "runtime/debug.h"
@@ -22,6 +23,7 @@
 enum {
   POLL_STEPS = 64,     /* after so many steps the loop looks at I/O even if tasks are ready */
   UNHELD_STEPS = 1024, /* the same where nobody waits for any */
+  MOST_ROUNDS = 16,    /* of polls in a row that make no task ready: what is left then concerns nobody */
   SWALLOW_LIMIT = 1000 /* cancellations that a task may swallow at the end of a run */
 };
 
@@ -138,19 +140,29 @@ static void hold_vigils(const SrRuntime *rt, bool holds_all) {
   }
 }
 
-/* Polls without waiting; libuv does not look at a loop on which nothing is held. */
+/*
+** Polls without waiting. libuv does not look at a loop on which nothing is held, so a timer is: of what nobody waits for,
+** like a child that has ended, it hears all the same, and of connections both ends of which are in this run.
+*/
 static void poll_at_once(const SrRuntime *rt) {
+  uv_timer_t *timer = &rt->loop.poller->timer;
   hold_vigils(rt, true);
+  bool is_held = uv_loop_alive(rt->loop.uv);
+  if (!is_held) uv_timer_start(timer, on_timer, 1000, 0);
   uv_run(rt->loop.uv, UV_RUN_NOWAIT);
+  if (!is_held) uv_timer_stop(timer);
   hold_vigils(rt, false);
 }
 
-/* The same where nothing is held: of what nobody waits for, like a child that has ended, libuv hears all the same. */
-static void poll_unheld(const SrRuntime *rt) {
-  uv_timer_t *timer = &rt->loop.poller->timer;
-  uv_timer_start(timer, on_timer, 1000, 0);
-  poll_at_once(rt);
-  uv_timer_stop(timer);
+/*
+** Nothing is ready. What tasks of this run have done may be on its way to others, and lead to more of it without a task:
+** whatever the system has goes first, before time passes. Whether a task is ready then.
+*/
+static bool poll_to_the_end(const SrRuntime *rt) {
+  int rounds = 0;
+  do poll_at_once(rt);
+  while (!sr_is_busy(rt) && ++rounds < MOST_ROUNDS && sr_loop_has_events(rt->loop.uv));
+  return sr_is_busy(rt);
 }
 
 /* --- polling ---------------------------------------------------------------- */
@@ -225,27 +237,31 @@ void sr_loop_drain(lua_State *L, SrRuntime *rt) {
   rt->ready.in_turn = 0;
 }
 
-/* Whether somebody waits for time or I/O. */
-static bool holds_anything(const SrRuntime *rt) {
-  return rt->clock.count != 0 || rt->loop.vigils != NULL || uv_loop_alive(rt->loop.uv);
+/*
+** Whether somebody waits for I/O, or may. On a virtual clock what tasks tell each other over a connection is as soon as
+** anything else.
+*/
+static bool holds_io(const SrRuntime *rt) {
+  return rt->loop.vigils != NULL || uv_loop_alive(rt->loop.uv) || rt->clock.is_virtual;
 }
 
-/*
-** Tasks are ready: a look at timers and I/O, if it is time for one. Where nobody waits for any, what comes may still have
-** to be seen: that a connection that idles has ended.
-*/
+/* Where nobody does, what comes may still have to be seen, if not soon: that a connection that idles has ended. */
+static bool is_seldom_due(SrRuntime *rt) {
+  rt->loop.unseen += rt->loop.steps;
+  if (rt->loop.unseen < UNHELD_STEPS) return false;
+  rt->loop.unseen = 0;
+  return true;
+}
+
+/* Tasks are ready: a look at timers and I/O, if it is time for one. */
 static void glance(SrRuntime *rt) {
-  if (!holds_anything(rt)) {
-    if (rt->loop.steps < UNHELD_STEPS) return;
-    rt->loop.steps = 0;
-    poll_unheld(rt);
-    return;
-  }
+  bool is_held = holds_io(rt);
+  if (!is_held && rt->clock.count == 0 && rt->loop.steps < UNHELD_STEPS) return;
   int64_t now = (int64_t)uv_hrtime();
   if (!rt->clock.is_virtual && rt->loop.steps < POLL_STEPS && now - rt->loop.polled < POLL_INTERVAL) return;
+  if (is_held || is_seldom_due(rt)) poll_at_once(rt);
   rt->loop.steps = 0;
   rt->loop.polled = now;
-  poll_at_once(rt);
   sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
 }
 
@@ -284,7 +300,7 @@ static void block(SrRuntime *rt, int64_t next) {
 
 static bool wake_settlers(SrRuntime *rt) {
   if (rt->testing.settlers == NULL) return false;
-  poll_at_once(rt);
+  poll_to_the_end(rt);
   sr_clock_fire(&rt->clock, sr_clock_now(&rt->clock));
   SrWaiter *settler;
   if (rt->ready.count == 0)
@@ -297,12 +313,16 @@ static void wait_for_event(lua_State *L, SrRuntime *rt) {
   if (wake_settlers(rt)) return;
   int64_t next = sr_clock_next(&rt->clock);
   bool io = uv_loop_alive(rt->loop.uv);
+  if (rt->clock.is_virtual || (!io && next == INT64_MAX)) {
+    if (poll_to_the_end(rt)) return;
+    next = sr_clock_next(&rt->clock);
+    io = uv_loop_alive(rt->loop.uv);
+  }
   if (!io && next == INT64_MAX) {
     sr_deadlock(L, rt);
     return;
   }
   if (!io && rt->clock.is_virtual) {
-    poll_unheld(rt);
     rt->clock.virtual_now = next > rt->clock.virtual_now ? next : rt->clock.virtual_now;
   } else {
     sr_coroutine_trim(L, rt);

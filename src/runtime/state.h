@@ -149,8 +149,9 @@ typedef struct SrLoop {
   SrGuest *guest;                      /* NULL unless the host's own turns of the loop work the run */
   void (*leave)(struct SrRuntime *rt); /* closes what the guest has */
   SrVigil *vigils;
-  unsigned steps; /* since the loop was polled last */
-  int64_t polled; /* when that was, in nanoseconds */
+  unsigned steps;  /* since the loop was polled last, or would have been */
+  unsigned unseen; /* those before, if it was not */
+  int64_t polled;  /* when that was, in nanoseconds */
 } SrLoop;
 
 /* Ctrl-C: see interrupt.c. */

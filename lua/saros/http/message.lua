@@ -40,6 +40,7 @@ local function set_place(prepared, proxy)
   local extras = prepared.extras or {}
   local resolved = extras.addresses and extras.addresses[prepared.host .. ":" .. prepared.port]
   prepared.addresses, prepared.local_address, prepared.unix_socket = resolved, extras.local_address, extras.unix_socket
+  prepared.is_internal = prepared.session.is_internal
   prepared.host = prepared.host:match "^%[(.*)%]$" or prepared.host
   prepared.server_name = prepared.https and target.address:gsub("%.$", "") or nil
   local at = proxy and not prepared.https and "proxy" or target.origin

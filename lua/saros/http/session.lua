@@ -49,6 +49,7 @@ session.verbs = { "get", "post", "put", "patch", "delete", "head", "options" }
 ---@field package [1] table               prepared requests without options, by URL
 ---@field package environment table    the proxies it names
 ---@field package pool userdata
+---@field package is_internal? boolean    of a client of tests: what it talks to is in the same run
 ---@field package by_curl? integer|false  how many of HTTP/1.1 libcurl brought over TLS; false: has left it
 ---@field package closing? saros.Future set by close, for requests that pause between two attempts
 local Session = {}

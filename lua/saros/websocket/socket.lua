@@ -348,7 +348,7 @@ function socket.new(stream, is_client, given, agreed)
     _over = async.event(),
   }, metatable)
   async.spawn(read_all, self):set_name "websocket reader":on_done(function() -- it may have been cancelled
-    if self._state ~= "closed" then lose(self, ABNORMAL, "nobody reads any more") end
+    if not self._over:is_set() then lose(self, ABNORMAL, "nobody reads any more") end
   end)
   return self
 end

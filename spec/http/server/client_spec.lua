@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A handler, tested without a port.
 local async = require "saros"
+local backend = require "spec.support.backend"
 local tasks = require "spec.support.tasks"
 local testing = require "saros.testing"
 
@@ -52,6 +53,57 @@ describe("testing.client", function()
     assert.equal("ClosedError", asking:error().name)
     assert.is_true(cleaned)
   end))
+
+  backend.own_only("libcurl has sockets of its own, which the clock waits for", function()
+    it("lets the virtual clock jump while a handler waits, and a client for it", inside(function()
+      local client <close> = testing.client(function(request)
+        if request.path == "/late" then async.sleep(20) end
+        return "here"
+      end)
+      local started = async.now()
+      local late, soon = async.gather(
+        function() return client:get("/late"):text() .. async.now() - started end,
+        function() return client:get("/soon"):text() .. async.now() - started end)
+      assert.same({ "here20.0", "here0.0" }, { late, soon })
+    end))
+
+    it("has its deadlines on that clock, those of the server, too", inside(function()
+      local client <close> = testing.client(function() tasks.hang() end)
+      local started = async.now()
+      assert.equal("TimeoutError", tasks.caught(client.get, client, "/").name)
+      assert.equal(30, async.now() - started)
+    end))
+
+    it("brings a response piece by piece, each at its time", inside(function()
+      local client <close> = testing.client(function(request)
+        local writer = request:respond()
+        for i = 1, 3 do
+          writer:write(tostring(i))
+          async.sleep(5)
+        end
+      end)
+      local started, seen = async.now(), {}
+      for piece in client:get("/"):chunks() do seen[#seen + 1] = piece .. "@" .. async.now() - started end
+      assert.same({ "1@0.0", "2@5.0", "3@10.0" }, seen)
+    end))
+
+    it("moves as much as it likes in no time", inside(function()
+      local body = ("x"):rep(500000)
+      local client <close> = testing.client(function(request) return { body = request:text():rep(10) } end)
+      local started = async.now()
+      local ok, text = async.move_on_after(0.5, function() return client:post("/", { body = body }):text() end)
+      assert.is_true(ok and text == body:rep(10))
+      assert.equal(started, async.now())
+    end))
+
+    it("tells of a client and a handler that wait for ever", function()
+      local err = tasks.caught(testing.run, function()
+        local client <close> = testing.client(function() async.future():await() end, { timeout = false })
+        client:get("/")
+      end)
+      assert.equal("DeadlockError", err.name)
+    end)
+  end)
 
   it("needs a handler", function()
     assert.matches("bad argument #1 to 'client' %(function or router expected, got nil%)", tasks.caught(testing.client))

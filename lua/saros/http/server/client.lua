@@ -74,7 +74,9 @@ function client.new(handler, given)
   if given ~= nil and type(given) ~= "table" then misuse.type("client", 2, "table", given) end
   for name, value in pairs(given or {}) do options[name] = value end
   local session = sessions.new(options, true, "client")
+  session.is_internal = true
   local listening = async.http.listen_unix(path)
+  listening._listening._listener:make_internal()
   local serving = async.spawn(listening.serve, listening, handler)
   return setmetatable({ _session = session, _server = listening, _serving = serving }, metatable)
 end
